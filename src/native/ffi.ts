@@ -1,0 +1,146 @@
+import { dlopen, type FFIFunction, ptr } from "bun:ffi";
+import { closeSync, readFileSync } from "node:fs";
+import librt from "#native/librt.so" with { type: "file" };
+import { codeOfErrno, RtError } from "../base/errors.ts";
+import { hash } from "./abi.ts";
+
+/**
+ * The only way from TypeScript into native code. librt.so is read from this executable's own bytes and loaded from a sealed
+ * memfd: Bun would unpack it to $TMPDIR, where somebody else may put another one first.
+ *
+ * `RT_TRACE=ffi` logs every call and its answer on stderr.
+ */
+
+const declarations = {
+  rt_abi_hash: { args: [], returns: "u32" },
+  rt_sealed_file: { args: ["ptr", "ptr", "usize", "u32", "ptr"], returns: "i32" },
+  rt_spawn: { args: ["i32", "ptr", "ptr", "ptr", "u32"], returns: "i32" },
+  rt_socketpair: { args: ["ptr"], returns: "i32" },
+  rt_connect: { args: ["ptr"], returns: "i32" },
+  rt_close: { args: ["i32"], returns: "i32" },
+  rt_flock: { args: ["i32", "i32"], returns: "i32" },
+  rt_syncfs: { args: ["i32"], returns: "i32" },
+  rt_frame_send: { args: ["i32", "u32", "ptr", "usize"], returns: "i32" },
+  rt_frame_receive: { args: ["i32", "ptr", "ptr", "usize"], returns: "i32" },
+  rt_attach: { args: ["i32", "u32", "i32", "u64", "ptr", "usize", "ptr", "usize", "ptr"], returns: "i32" },
+  rt_start_time: { args: ["i32"], returns: "u64" },
+  rt_signal: { args: ["i32", "u64", "i32"], returns: "i32" },
+  rt_window_size: { args: ["i32"], returns: "i32" },
+  rt_remove_tree: { args: ["ptr"], returns: "i32" },
+  rt_cgroup_remove: { args: ["ptr"], returns: "i32" },
+} as const satisfies Record<string, FFIFunction>;
+
+type Argument = number | bigint | NodeJS.TypedArray;
+type Symbols = { [Name in keyof typeof declarations]: (...args: Argument[]) => number };
+
+let loaded: Symbols | undefined;
+
+/** librt's functions. Loaded at the first call (0.3 ms). */
+export function native(): Symbols {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Symbols {
+  const fd = bootstrapMemfd(readFileSync(librt));
+  const library = dlopen(`/proc/self/fd/${fd}`, declarations);
+  closeSync(fd);
+  const symbols = library.symbols as unknown as Symbols;
+  if (symbols.rt_abi_hash() >>> 0 !== hash) {
+    throw new RtError("internal", "the native library is not of this build: run `bun build.ts` again");
+  }
+  return process.env.RT_TRACE === "ffi" ? traced(symbols) : symbols;
+}
+
+/** A Node-API addon out of this executable: as librt, never through a file that somebody could replace. */
+export function loadAddon(name: string, bytes: Uint8Array): unknown {
+  const fd = check(
+    native().rt_sealed_file(cstring(name), bytes, bytes.length, 0, cstring("")),
+    `cannot load ${name}`,
+  );
+  const module = { exports: {} };
+  process.dlopen(module, `/proc/self/fd/${fd}`);
+  closeSync(fd);
+  return module.exports;
+}
+
+/** A memfd before librt can make one: libc is mapped in this process already. */
+function bootstrapMemfd(bytes: Uint8Array): number {
+  const libc = dlopen("libc.so.6", {
+    memfd_create: { args: ["ptr", "u32"], returns: "i32" },
+    write: { args: ["i32", "ptr", "usize"], returns: "i64" },
+  }).symbols;
+  const closeOnExec = 1;
+  const fd = libc.memfd_create(cstring("librt"), closeOnExec);
+  if (fd < 0 || Number(libc.write(fd, ptr(bytes), bytes.length)) !== bytes.length) {
+    throw new RtError("unsupported", "cannot load the native library: memfd_create(2) does not work here");
+  }
+  return fd;
+}
+
+function traced(symbols: Symbols): Symbols {
+  const entries = Object.entries(symbols).map(([name, call]) => [
+    name,
+    (...args: Argument[]) => {
+      const result = call(...args);
+      process.stderr.write(`ffi ${name}(${args.map(shown).join(", ")}) = ${result}\n`);
+      return result;
+    },
+  ]);
+  return Object.fromEntries(entries) as Symbols;
+}
+
+function shown(argument: Argument): string {
+  return typeof argument === "object" ? `[${argument.byteLength} bytes]` : String(argument);
+}
+
+/** Pointer to `text` with a NUL behind it. Keep the returned buffer alive over the call by passing it on directly. */
+export function cstring(text: string): Buffer {
+  if (text.includes("\0")) throw new RtError("invalid-argument", `${JSON.stringify(text)} contains a NUL`);
+  return Buffer.from(`${text}\0`);
+}
+
+/** @throws RtError with the errno's class when `result` is a negative errno. */
+export function check(result: number, what: string): number {
+  if (result >= 0) return result;
+  const name = errnoName(-result);
+  throw new RtError(codeOfErrno(name), `${what}: ${describeErrno(name)}`);
+}
+
+export function errnoName(errno: number): string {
+  // Only when something failed: node:os is not on the way of a run.
+  const { constants } = require("node:os") as typeof import("node:os");
+  for (const [name, number] of Object.entries(constants.errno)) if (number === errno) return name;
+  return `errno ${errno}`;
+}
+
+const descriptions: Record<string, string> = {
+  EPERM: "Operation not permitted",
+  ENOENT: "No such file or directory",
+  EACCES: "Permission denied",
+  EBUSY: "Device or resource busy",
+  EEXIST: "File exists",
+  ENOTDIR: "Not a directory",
+  EISDIR: "Is a directory",
+  EINVAL: "Invalid argument",
+  EMFILE: "Too many open files",
+  ENOSPC: "No space left on device",
+  EROFS: "Read-only file system",
+  ENOMEM: "Out of memory",
+  ELOOP: "Too many levels of symbolic links",
+  ENODEV: "No such device",
+  ENOSYS: "Function not implemented",
+  ENOEXEC: "Exec format error",
+  ENAMETOOLONG: "File name too long",
+  EAGAIN: "Resource temporarily unavailable",
+  EXDEV: "A path leads out of the container",
+  ESRCH: "No such process",
+  E2BIG: "Argument list too long",
+  ETXTBSY: "Text file busy",
+};
+
+/** "Operation not permitted (EPERM)". */
+export function describeErrno(name: string): string {
+  const text = descriptions[name];
+  return text ? `${text} (${name})` : name;
+}

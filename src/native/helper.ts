@@ -1,0 +1,46 @@
+import { readFileSync } from "node:fs";
+import rtLayer from "#native/rt-layer" with { type: "file" };
+import rtMonitor from "#native/rt-monitor" with { type: "file" };
+import { check, cstring, native } from "./ffi.ts";
+
+/** The static helper programs that travel inside this executable. */
+export type Helper = "rt-monitor" | "rt-layer";
+
+const files: Record<Helper, string> = { "rt-monitor": rtMonitor, "rt-layer": rtLayer };
+const sealed = new Map<Helper, number>();
+
+/** A directory on a file system that allows execution, for hosts where memfds may not be executed (vm.memfd_noexec=2). */
+let fallbackDirectory = "/var/lib";
+
+export function setHelperDirectory(directory: string): void {
+  fallbackDirectory = directory;
+}
+
+/** A sealed memfd with the helper's program; made once per process, stays open. */
+export function helperDescriptor(helper: Helper): number {
+  const known = sealed.get(helper);
+  if (known !== undefined) return known;
+  const bytes = readFileSync(files[helper]);
+  const result = native().rt_sealed_file(cstring(helper), bytes, bytes.length, 1, cstring(fallbackDirectory));
+  const fd = check(result, `cannot prepare ${helper}`);
+  sealed.set(helper, fd);
+  return fd;
+}
+
+/** A path that executes the helper, for Bun.spawn: valid in this process and, until it executes, in its children. */
+export function helperPath(helper: Helper): string {
+  return `/proc/self/fd/${helperDescriptor(helper)}`;
+}
+
+/** Execute `helper role` in a session of its own with `descriptors` as its 0, 1, 2 …; answers its pid. */
+export function spawnHelper(helper: Helper, role: string, descriptors: readonly number[]): number {
+  const list = Int32Array.from(descriptors);
+  const result = native().rt_spawn(
+    helperDescriptor(helper),
+    cstring(helper),
+    cstring(role),
+    list,
+    list.length,
+  );
+  return check(result, `cannot start ${helper}`);
+}

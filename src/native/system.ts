@@ -1,0 +1,67 @@
+import { check, cstring, native } from "./ffi.ts";
+
+/** Leaf system calls that neither node:fs nor Bun have. */
+
+const lock = { shared: 1, exclusive: 2, unlock: 8 } as const;
+const lockNonBlocking = 4;
+const EAGAIN = 11;
+
+/** flock(2). False when `wait` is false and somebody else holds it. */
+export function flock(fd: number, mode: keyof typeof lock, wait: boolean): boolean {
+  const result = native().rt_flock(fd, lock[mode] | (wait ? 0 : lockNonBlocking));
+  if (result === -EAGAIN) return false;
+  check(result, "flock");
+  return true;
+}
+
+export function syncfs(fd: number): void {
+  check(native().rt_syncfs(fd), "syncfs");
+}
+
+/** Remove a directory tree without following links; absent is fine. */
+export function removeTree(path: string): void {
+  check(native().rt_remove_tree(cstring(path)), `cannot remove ${path}`);
+}
+
+export function closeDescriptor(fd: number): void {
+  check(native().rt_close(fd), "close");
+}
+
+/** Two connected stream sockets. */
+export function socketPair(): [number, number] {
+  const pair = new Int32Array(2);
+  check(native().rt_socketpair(pair), "socketpair");
+  return [pair[0]!, pair[1]!];
+}
+
+export function connectUnix(path: string): number {
+  return check(native().rt_connect(cstring(path)), `cannot connect to ${path}`);
+}
+
+/** A sealed memfd holding `bytes`. */
+export function sealedFile(name: string, bytes: Uint8Array): number {
+  return check(
+    native().rt_sealed_file(cstring(name), bytes, bytes.length, 0, cstring("")),
+    `cannot hold ${name}`,
+  );
+}
+
+/** Rows and columns of the terminal at `fd`, or undefined when it is none. */
+export function windowSize(fd: number): { rows: number; columns: number } | undefined {
+  const packed = native().rt_window_size(fd);
+  return packed < 0 ? undefined : { rows: packed >> 16, columns: packed & 0xffff };
+}
+
+/** Signal `pid` if it still is the process that started at `startTime`. False when it is gone. */
+export function signalProcess(pid: number, startTime: string, signal: number): boolean {
+  const ESRCH = 3;
+  const result = native().rt_signal(pid, BigInt(startTime), signal);
+  if (result === -ESRCH) return false;
+  check(result, `cannot signal process ${pid}`);
+  return true;
+}
+
+/** Remove an empty cgroup, given by its path below each hierarchy's root; absent is fine. */
+export function removeCgroup(path: string): void {
+  check(native().rt_cgroup_remove(cstring(path)), `cannot remove cgroup ${path}`);
+}

@@ -1,0 +1,90 @@
+//! What crosses the boundary between TypeScript and Zig: numbers, frame types, result structs.
+//! `abi_gen.zig` prints this file as src/native/abi.ts; `hash` is compared when the library is loaded.
+const std = @import("std");
+
+/// One frame of the attach protocol: this header, then `length` bytes. It is Docker's stream header (type, three zero
+/// bytes, big-endian length) with more types. The protocol is drawn in monitor.zig.
+pub const frame_header_bytes = 8;
+pub const frame_payload_max = 32 * 1024;
+
+pub const Frame = enum(u8) {
+    stdin = 0,
+    stdout = 1,
+    stderr = 2,
+    /// Client: no more stdin follows.
+    stdin_eof = 3,
+    /// Client: payload is rows u16, columns u16, big-endian.
+    resize = 4,
+    /// Monitor: the process is built and waits; payload is its pid in the monitor's namespace, u32 big-endian.
+    created = 6,
+    /// Client: execute the program.
+    start = 7,
+    /// Monitor: the program was executed.
+    started = 8,
+    /// Monitor: it failed; payload is a `Failure` header and a message. The monitor ends after it.
+    failed = 9,
+    /// Monitor: the program ended; payload is the exit status, u32 big-endian (128+n for signal n).
+    exit = 10,
+    /// Client: its own stdout (payload 1) or stderr (payload 2) was closed by the reader; one byte.
+    output_closed = 11,
+    /// Monitor: something asked for could not be had, and it goes on without; payload is text for a person.
+    warning = 12,
+};
+
+/// Payload of `failed`: this, big-endian, then the message ("mount /proc").
+pub const failure_header_bytes = 8; // stage u32, errno u32
+
+/// Where a failure happened. The number crosses the pipe; the message names the object.
+pub const Stage = enum(u32) {
+    /// The request was not understood.
+    request = 1,
+    /// The monitor's own resources: sockets, cgroup, clone.
+    monitor = 2,
+    /// Namespaces: join or create.
+    namespace = 3,
+    rootfs = 4,
+    mount = 5,
+    device = 6,
+    /// Hostname, sysctls, loopback, rlimits.
+    settings = 7,
+    /// User, groups, capabilities.
+    identity = 8,
+    /// The working directory.
+    cwd = 9,
+    /// The program could not be executed: the exit status is 127 (ENOENT) or 126.
+    exec = 10,
+};
+
+/// What `rt_attach` answers.
+pub const AttachResult = extern struct {
+    /// Exit status of the program when `ended` is `exit`.
+    status: u32,
+    ended: Ended,
+    stage: u32,
+    errno: u32,
+    /// Bytes of message written to the caller's buffer, for `failed`.
+    message_bytes: u32,
+};
+
+pub const Ended = enum(u32) {
+    /// An `exit` frame came.
+    exit = 1,
+    /// A `failed` frame came.
+    failed = 2,
+    /// The monitor's end was closed without either: it was killed.
+    lost = 3,
+    /// The user typed the detach keys.
+    detached = 4,
+};
+
+/// Flags of `rt_attach`.
+pub const attach_stdin: u32 = 1;
+pub const attach_tty: u32 = 2;
+/// Hand the signals that we get on to the program.
+pub const attach_signals: u32 = 4;
+
+/// A change in anything above changes this number.
+pub const hash: u32 = blk: {
+    @setEvalBranchQuota(1_000_000);
+    break :blk std.hash.Crc32.hash(@embedFile("abi.zig"));
+};

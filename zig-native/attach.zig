@@ -1,0 +1,337 @@
+//! The client's end of an attach socket: moves bytes between our stdio and the monitor until the program ends. The protocol
+//! is drawn in monitor.zig.
+//!
+//! One thread, one poll. Neither direction waits for the other: a reader of our stdout who stops does not keep stdin from
+//! flowing, just as with a plain pipe. Signals that we get become frames; the terminal is raw while we run and is restored
+//! on every way out.
+const std = @import("std");
+const linux = std.os.linux;
+const abi = @import("abi.zig");
+const frame = @import("frame.zig");
+const signals = @import("attach_signals.zig");
+
+const header_bytes = abi.frame_header_bytes;
+const small_max = 1024;
+pub const keys_max = 64;
+
+const Client = struct {
+    socket: i32,
+    flags: u32,
+    /// The program, for signals: they go to it directly, so that they cannot queue behind stdin that it does not read.
+    pidfd: i32,
+    result: *abi.AttachResult,
+    message: []u8,
+
+    /// One outgoing frame; the next is made when it is gone.
+    outgoing: [header_bytes + abi.frame_payload_max]u8 = undefined,
+    outgoing_sent: usize = 0,
+    outgoing_end: usize = 0,
+    stdin_open: bool,
+    eof_pending: bool = false,
+    resize_pending: bool = false,
+    closed_pending: [2]bool = .{ false, false },
+    /// Keys that detach; none when empty. At most `keys_max`.
+    keys: []const u8,
+    keys_matched: usize = 0,
+    detaching: bool = false,
+
+    incoming: [abi.frame_payload_max]u8 = undefined,
+    incoming_start: usize = 0,
+    incoming_end: usize = 0,
+    header: [header_bytes]u8 = undefined,
+    header_have: usize = 0,
+    payload_left: usize = 0,
+    small: [small_max]u8 = undefined,
+    small_have: usize = 0,
+    /// False once the reader of our stdout, stderr is gone: what comes for it is dropped.
+    output_open: [2]bool = .{ true, true },
+    /// Which output refused bytes for now: wait until poll says it takes some.
+    blocked: ?usize = null,
+};
+
+/// Run until the program ends or the connection does. Answers 0, or -errno when attaching itself failed.
+pub fn attach(socket: i32, flags: u32, pidfd: i32, keys: []const u8, message: []u8, result: *abi.AttachResult) i32 {
+    if (keys.len > keys_max) return -@as(i32, @intFromEnum(linux.E.INVAL));
+    result.* = .{ .status = 0, .ended = .lost, .stage = 0, .errno = 0, .message_bytes = 0 };
+    var client: Client = .{ .socket = socket, .flags = flags, .pidfd = pidfd, .keys = keys, .result = result, .message = message, .stdin_open = flags & abi.attach_stdin != 0 };
+    var before: linux.termios = undefined;
+    const raw = flags & abi.attach_tty != 0 and linux.errno(linux.tcgetattr(0, &before)) == .SUCCESS;
+    // Handlers first: a signal between the two would leave the terminal raw.
+    const wakeup = if (flags & (abi.attach_signals | abi.attach_tty) != 0) signals.install(flags & abi.attach_signals != 0) else -1;
+    defer signals.uninstall();
+    if (wakeup < -1) return wakeup;
+    if (raw) {
+        var mode = before;
+        makeRaw(&mode);
+        _ = linux.tcsetattr(0, .DRAIN, &mode);
+        client.resize_pending = true;
+    }
+    defer if (raw) {
+        _ = linux.tcsetattr(0, .DRAIN, &before);
+    };
+    while (!step(&client, wakeup)) {}
+    return 0;
+}
+
+/// cfmakeraw(3).
+fn makeRaw(mode: *linux.termios) void {
+    mode.iflag.IGNBRK = false;
+    mode.iflag.BRKINT = false;
+    mode.iflag.PARMRK = false;
+    mode.iflag.ISTRIP = false;
+    mode.iflag.INLCR = false;
+    mode.iflag.IGNCR = false;
+    mode.iflag.ICRNL = false;
+    mode.iflag.IXON = false;
+    mode.oflag.OPOST = false;
+    mode.lflag.ECHO = false;
+    mode.lflag.ECHONL = false;
+    mode.lflag.ICANON = false;
+    mode.lflag.ISIG = false;
+    mode.lflag.IEXTEN = false;
+    mode.cflag.PARENB = false;
+    mode.cflag.CSIZE = .CS8;
+    mode.cc[@intFromEnum(linux.V.MIN)] = 1;
+    mode.cc[@intFromEnum(linux.V.TIME)] = 0;
+}
+
+/// One turn of the loop; true when it is over.
+fn step(client: *Client, wakeup: i32) bool {
+    const sending = client.outgoing_sent < client.outgoing_end or controlPending(client);
+    const output_waits = client.incoming_start < client.incoming_end;
+    var set = [_]linux.pollfd{
+        .{ .fd = client.socket, .events = (if (output_waits) @as(i16, 0) else linux.POLL.IN) | (if (sending) linux.POLL.OUT else @as(i16, 0)), .revents = 0 },
+        .{ .fd = if (client.stdin_open and !sending) 0 else -1, .events = linux.POLL.IN, .revents = 0 },
+        .{ .fd = if (client.blocked) |index| @intCast(index + 1) else -1, .events = linux.POLL.OUT, .revents = 0 },
+        .{ .fd = wakeup, .events = linux.POLL.IN, .revents = 0 },
+    };
+    // A socket whose peer is gone always polls as hung up; with output waiting for its reader that would spin.
+    if (set[0].events == 0) set[0].fd = -1;
+    const ready = linux.poll(&set, set.len, if (output_waits and client.blocked == null) 0 else -1);
+    if (linux.errno(ready) != .SUCCESS and linux.errno(ready) != .INTR) return true;
+    if (set[3].revents != 0) forwardSignals(client);
+    if (set[1].revents != 0) readStdin(client);
+    if (client.detaching) return true;
+    if (set[2].revents != 0) client.blocked = null;
+    if (flush(client)) return true;
+    if (output_waits) return deliver(client, set[2].revents != 0);
+    if (set[0].revents & (linux.POLL.IN | linux.POLL.HUP | linux.POLL.ERR) == 0) return false;
+    const count = linux.recvfrom(client.socket, &client.incoming, client.incoming.len, linux.MSG.DONTWAIT, null, null);
+    switch (linux.errno(count)) {
+        .SUCCESS => if (count == 0) return true,
+        .AGAIN, .INTR => return false,
+        else => return true,
+    }
+    client.incoming_start = 0;
+    client.incoming_end = count;
+    return deliver(client, false);
+}
+
+fn controlPending(client: *const Client) bool {
+    return client.resize_pending or client.eof_pending or client.closed_pending[0] or client.closed_pending[1];
+}
+
+fn forwardSignals(client: *Client) void {
+    var taken = signals.drain(&client.resize_pending);
+    while (taken != 0) : (taken &= taken - 1) {
+        const number: u32 = @as(u32, @ctz(taken)) + 1;
+        _ = linux.pidfd_send_signal(client.pidfd, @enumFromInt(number), null, 0); // ESRCH: the exit is on its way to us
+    }
+}
+
+/// Send what waits, control frames first, until the socket takes no more. True when the monitor is gone and nothing can come.
+fn flush(client: *Client) bool {
+    while (true) {
+        if (client.outgoing_sent == client.outgoing_end and !nextControl(client)) return false;
+        const rest = client.outgoing[client.outgoing_sent..client.outgoing_end];
+        const count = linux.sendto(client.socket, rest.ptr, rest.len, linux.MSG.DONTWAIT | linux.MSG.NOSIGNAL, null, 0);
+        switch (linux.errno(count)) {
+            .SUCCESS => client.outgoing_sent += count,
+            .AGAIN => return false,
+            .INTR => {},
+            // The monitor closed its end; its last words (the exit) may still be in our receive queue.
+            else => {
+                client.stdin_open = false;
+                client.outgoing_sent = client.outgoing_end;
+                return false;
+            },
+        }
+    }
+}
+
+/// Make the next control frame, if one is due.
+fn nextControl(client: *Client) bool {
+    var payload: [4]u8 = undefined;
+    if (client.resize_pending) {
+        client.resize_pending = false;
+        var size: std.posix.winsize = undefined;
+        if (linux.errno(linux.ioctl(0, linux.T.IOCGWINSZ, @intFromPtr(&size))) != .SUCCESS) return nextControl(client);
+        std.mem.writeInt(u16, payload[0..2], size.row, .big);
+        std.mem.writeInt(u16, payload[2..4], size.col, .big);
+        put(client, .resize, &payload);
+    } else if (client.closed_pending[0] or client.closed_pending[1]) {
+        const index: usize = if (client.closed_pending[0]) 0 else 1;
+        client.closed_pending[index] = false;
+        put(client, .output_closed, &.{@intCast(index + 1)});
+    } else if (client.eof_pending) {
+        client.eof_pending = false;
+        put(client, .stdin_eof, "");
+    } else return false;
+    return true;
+}
+
+fn put(client: *Client, kind: abi.Frame, payload: []const u8) void {
+    frame.encode(client.outgoing[0..header_bytes], kind, @intCast(payload.len));
+    @memcpy(client.outgoing[header_bytes..][0..payload.len], payload);
+    client.outgoing_sent = 0;
+    client.outgoing_end = header_bytes + payload.len;
+}
+
+fn readStdin(client: *Client) void {
+    const space = client.outgoing[header_bytes..];
+    var typed: [4096]u8 = undefined;
+    const direct = client.keys.len == 0;
+    const count = if (direct) linux.read(0, space.ptr, space.len) else linux.read(0, &typed, typed.len);
+    switch (linux.errno(count)) {
+        .SUCCESS => {},
+        .AGAIN, .INTR => return,
+        // A terminal that went away, or a descriptor that cannot be read: there is no more input.
+        else => {
+            client.stdin_open = false;
+            client.eof_pending = true;
+            return;
+        },
+    }
+    if (count == 0) {
+        client.stdin_open = false;
+        client.eof_pending = true;
+        return;
+    }
+    const length = if (direct) count else withoutDetachKeys(client, typed[0..count], space);
+    if (length == 0) return;
+    frame.encode(client.outgoing[0..header_bytes], .stdin, @intCast(length));
+    client.outgoing_sent = 0;
+    client.outgoing_end = header_bytes + length;
+}
+
+/// Copies what was typed to `out`, without the detach keys; answers how many bytes that makes. A beginning of the keys is
+/// held back until the next byte shows whether it was one.
+fn withoutDetachKeys(client: *Client, typed: []const u8, out: []u8) usize {
+    var length: usize = 0;
+    for (typed) |byte| {
+        if (byte != client.keys[client.keys_matched] and client.keys_matched > 0) {
+            @memcpy(out[length..][0..client.keys_matched], client.keys[0..client.keys_matched]);
+            length += client.keys_matched;
+            client.keys_matched = 0;
+        }
+        if (byte == client.keys[client.keys_matched]) {
+            client.keys_matched += 1;
+            if (client.keys_matched < client.keys.len) continue;
+            client.detaching = true;
+            client.result.ended = .detached;
+            return length;
+        }
+        out[length] = byte;
+        length += 1;
+    }
+    return length;
+}
+
+/// Hand what came from the monitor to our stdout and stderr. True when the program has ended.
+fn deliver(client: *Client, can_write: bool) bool {
+    var writable = can_write;
+    while (client.incoming_start < client.incoming_end) {
+        const bytes = client.incoming[client.incoming_start..client.incoming_end];
+        if (client.header_have < header_bytes) {
+            const count = @min(bytes.len, header_bytes - client.header_have);
+            @memcpy(client.header[client.header_have..][0..count], bytes[0..count]);
+            client.header_have += count;
+            client.incoming_start += count;
+            if (client.header_have < header_bytes) return false;
+            client.payload_left = frame.decode(&client.header).length;
+            client.small_have = 0;
+        } else {
+            const part = bytes[0..@min(bytes.len, client.payload_left)];
+            const kind: abi.Frame = @enumFromInt(client.header[0]);
+            const taken = switch (kind) {
+                .stdout => write(client, 0, part, writable),
+                .stderr => write(client, 1, part, writable),
+                else => collect(client, part),
+            };
+            if (taken == 0) return false;
+            writable = false;
+            client.payload_left -= taken;
+            client.incoming_start += taken;
+        }
+        if (client.header_have == header_bytes and client.payload_left == 0) {
+            client.header_have = 0;
+            if (finished(client, @enumFromInt(client.header[0]))) return true;
+        }
+    }
+    return false;
+}
+
+fn collect(client: *Client, part: []const u8) usize {
+    const room = client.small[client.small_have..];
+    const count = @min(room.len, part.len);
+    @memcpy(room[0..count], part[0..count]);
+    client.small_have += count;
+    return part.len;
+}
+
+fn finished(client: *Client, kind: abi.Frame) bool {
+    const payload = client.small[0..client.small_have];
+    switch (kind) {
+        .exit => {
+            if (payload.len < 4) return true;
+            client.result.ended = .exit;
+            client.result.status = std.mem.readInt(u32, payload[0..4], .big);
+            return true;
+        },
+        .failed => {
+            if (payload.len < abi.failure_header_bytes) return true;
+            client.result.ended = .failed;
+            client.result.stage = std.mem.readInt(u32, payload[0..4], .big);
+            client.result.errno = std.mem.readInt(u32, payload[4..8], .big);
+            const text = payload[abi.failure_header_bytes..];
+            const count = @min(text.len, client.message.len);
+            @memcpy(client.message[0..count], text[0..count]);
+            client.result.message_bytes = @intCast(count);
+            return true;
+        },
+        else => return false,
+    }
+}
+
+const rwf_nowait = 8;
+/// POLLOUT promises this much room in a pipe.
+const pipe_buf = 4096;
+
+/// Write to stdout (0) or stderr (1) without ever blocking. `ready`: poll said that it takes bytes. Answers how many were
+/// taken; 0 means wait.
+fn write(client: *Client, index: usize, bytes: []const u8, ready: bool) usize {
+    if (bytes.len == 0) return 0;
+    if (!client.output_open[index]) return bytes.len;
+    const fd: i32 = @intCast(index + 1);
+    var count: usize = undefined;
+    if (ready) {
+        count = linux.write(fd, bytes.ptr, @min(bytes.len, pipe_buf));
+    } else {
+        // Our stdout may be shared with others, so it stays in the mode it is in; RWF_NOWAIT is for this one write.
+        const vector = [_]std.posix.iovec_const{.{ .base = bytes.ptr, .len = bytes.len }};
+        count = linux.pwritev2(fd, &vector, 1, -1, rwf_nowait);
+    }
+    switch (linux.errno(count)) {
+        .SUCCESS => return count,
+        .AGAIN, .OPNOTSUPP, .INVAL, .SPIPE => {
+            client.blocked = index;
+            return 0;
+        },
+        .INTR => return 0,
+        else => {
+            client.output_open[index] = false;
+            client.closed_pending[index] = true;
+            return bytes.len;
+        },
+    }
+}

@@ -1,0 +1,50 @@
+//! Builds the native side of rt, all of it without libc:
+//!   librt.so     leaf system calls for the TypeScript side (lib.zig), and abi.ts generated from abi.zig
+//!   rt-monitor   static helper: one per running container or exec (monitor, init stage, --init reaper)
+//!   rt-layer     static helper: layer archives to directories, tree copies (threads, hot loops)
+//!   rt-probe     the prober: prints what a container sees; the embedded image, and the tests' eyes
+const std = @import("std");
+
+pub fn build(b: *std.Build) void {
+    const target = b.standardTargetOptions(.{ .default_target = .{ .cpu_arch = .x86_64, .os_tag = .linux, .abi = .none } });
+
+    const lib = b.addLibrary(.{
+        .name = "rt",
+        .linkage = .dynamic,
+        .root_module = module(b, "lib.zig", target, .ReleaseSmall),
+    });
+    lib.root_module.pic = true;
+    b.getInstallStep().dependOn(&b.addInstallArtifact(lib, .{ .dest_dir = .{ .override = .prefix }, .dest_sub_path = "librt.so" }).step);
+
+    executable(b, target, "rt-monitor", "monitor.zig", .ReleaseSmall);
+    executable(b, target, "rt-layer", "layer.zig", .ReleaseFast);
+    executable(b, target, "rt-probe", "probe.zig", .ReleaseSmall);
+
+    // abi.ts is written by a program that imports abi.zig, so that the two cannot differ.
+    const generator = b.addExecutable(.{ .name = "abi-gen", .root_module = module(b, "abi_gen.zig", b.graph.host, .Debug) });
+    const generate = b.addRunArtifact(generator);
+    b.getInstallStep().dependOn(&b.addInstallFile(generate.captureStdOut(.{}), "abi.ts").step);
+
+    const tests = b.step("test", "Run the Zig unit tests");
+    for ([_][]const u8{ "lib.zig", "monitor.zig", "layer.zig" }) |root| {
+        const unit = b.addTest(.{ .root_module = module(b, root, target, .Debug) });
+        tests.dependOn(&b.addRunArtifact(unit).step);
+    }
+}
+
+fn module(b: *std.Build, root: []const u8, target: std.Build.ResolvedTarget, optimize: std.builtin.OptimizeMode) *std.Build.Module {
+    return b.createModule(.{
+        .root_source_file = b.path(root),
+        .target = target,
+        .optimize = optimize,
+        .strip = optimize != .Debug,
+        .single_threaded = optimize == .ReleaseSmall,
+        // Nothing here unwinds: a third of the small programs' size.
+        .unwind_tables = if (optimize == .Debug) null else .none,
+    });
+}
+
+fn executable(b: *std.Build, target: std.Build.ResolvedTarget, name: []const u8, root: []const u8, optimize: std.builtin.OptimizeMode) void {
+    const exe = b.addExecutable(.{ .name = name, .linkage = .static, .root_module = module(b, root, target, optimize) });
+    b.getInstallStep().dependOn(&b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .prefix } }).step);
+}

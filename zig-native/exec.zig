@@ -1,0 +1,147 @@
+//! Finding and executing the program, inside the container and with its identity. Messages and errno follow Go's
+//! exec.LookPath, which is what users of Docker know: ENOENT is exit status 127, anything else 126.
+const std = @import("std");
+const linux = std.os.linux;
+const path = @import("linux/path.zig");
+const stage = @import("stage.zig");
+
+pub const Program = struct {
+    file: [:0]const u8,
+    arguments: [*:null]const ?[*:0]const u8,
+    environment: [*:null]const ?[*:0]const u8,
+};
+
+/// The file that `name` means with this environment's PATH.
+pub fn find(arena: std.mem.Allocator, name: []const u8, environment: []const []const u8) path.Error![:0]const u8 {
+    const text = try path.terminated(arena, name, .exec, "the program's name");
+    if (std.mem.indexOfScalar(u8, name, '/') != null) {
+        const errno = executable(text);
+        if (errno == .SUCCESS) return text;
+        if (errno == .NOENT) return stage.fail(.exec, errno, "exec: \"{s}\": stat {s}: no such file or directory", .{ name, name });
+        return stage.fail(.exec, errno, "exec: \"{s}\": {s}", .{ name, describe(errno) });
+    }
+    var candidates: Candidates = .{ .directories = std.mem.splitScalar(u8, variable(environment, "PATH") orelse "", ':'), .name = name };
+    while (try candidates.next(arena)) |candidate| if (executable(candidate) == .SUCCESS) return candidate;
+    return stage.fail(.exec, .NOENT, "exec: \"{s}\": executable file not found in $PATH", .{name});
+}
+
+/// Where a name without a slash is looked for. An empty element of PATH is the working directory, from which, as in Go,
+/// nothing is executed by accident.
+const Candidates = struct {
+    directories: std.mem.SplitIterator(u8, .scalar),
+    name: []const u8,
+
+    fn next(self: *Candidates, arena: std.mem.Allocator) error{OutOfMemory}!?[:0]const u8 {
+        if (self.name.len == 0) return null;
+        while (self.directories.next()) |directory| {
+            if (directory.len == 0 or directory[0] != '/') continue;
+            return try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ std.mem.trimEnd(u8, directory, "/"), self.name }, 0);
+        }
+        return null;
+    }
+};
+
+/// The value of the last "NAME=value".
+pub fn variable(environment: []const []const u8, name: []const u8) ?[]const u8 {
+    var value: ?[]const u8 = null;
+    for (environment) |entry| {
+        if (entry.len > name.len and entry[name.len] == '=' and std.mem.startsWith(u8, entry, name)) value = entry[name.len + 1 ..];
+    }
+    return value;
+}
+
+/// SUCCESS when we may execute it. A magic link (/proc/self/exe is our own helper) is no program of the container.
+fn executable(file: [:0]const u8) linux.E {
+    const opened = path.open(linux.AT.FDCWD, file, path.file_path, 0, path.no_magic_links);
+    if (linux.errno(opened) == .LOOP) return .ACCES;
+    if (linux.errno(opened) != .SUCCESS) return linux.errno(opened);
+    const fd: i32 = @intCast(opened);
+    defer _ = linux.close(fd);
+    const info = path.stat(fd) orelse return .IO;
+    if (info.kind == .directory) return .ISDIR;
+    const effective = 0x200; // AT_EACCESS
+    const allowed = linux.syscall4(.faccessat2, path.fdArgument(linux.AT.FDCWD), @intFromPtr(file.ptr), linux.X_OK, effective);
+    return switch (linux.errno(allowed)) {
+        .NOSYS => .SUCCESS, // Linux before 5.8: execve itself will say
+        else => |errno| errno,
+    };
+}
+
+/// Replace this process. Returns only with a failure.
+pub fn run(program: Program) stage.Error {
+    resetSignals();
+    // From here on only 0-2 survive; the end of `sync` tells the monitor that execve took place.
+    const mark_only = 4; // CLOSE_RANGE_CLOEXEC
+    const marked = linux.syscall3(.close_range, 3, std.math.maxInt(u32), mark_only);
+    if (linux.errno(marked) != .SUCCESS) return stage.fail(.exec, linux.errno(marked), "close descriptors", .{});
+    const errno = linux.errno(linux.execve(program.file, program.arguments, program.environment));
+    return stage.fail(.exec, errno, "exec: \"{s}\": {s}", .{ program.file, describe(errno) });
+}
+
+/// An execve keeps ignored signals ignored and blocked ones blocked; a program starts with neither.
+fn resetSignals() void {
+    const default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = linux.sigemptyset(), .flags = 0 };
+    for (1..linux.NSIG) |number| {
+        const signal: linux.SIG = @enumFromInt(number);
+        if (signal != .KILL and signal != .STOP) _ = linux.sigaction(signal, &default, null);
+    }
+    const none = linux.sigemptyset();
+    _ = linux.sigprocmask(linux.SIG.SETMASK, &none, null);
+}
+
+fn describe(errno: linux.E) []const u8 {
+    return switch (errno) {
+        .NOENT => "no such file or directory",
+        .ACCES, .PERM => "permission denied",
+        .ISDIR => "is a directory",
+        .NOTDIR => "not a directory",
+        .NOEXEC => "exec format error",
+        .@"2BIG" => "argument list too long",
+        .LOOP => "too many levels of symbolic links",
+        .TXTBSY => "text file busy",
+        .NOMEM => "cannot allocate memory",
+        else => @tagName(errno),
+    };
+}
+
+/// NULL-ended, as execve(2) wants it.
+pub fn strings(arena: std.mem.Allocator, list: []const []const u8, comptime what: []const u8) path.Error![*:null]const ?[*:0]const u8 {
+    const out = try arena.allocSentinel(?[*:0]const u8, list.len, null);
+    for (out, list) |*slot, text| slot.* = try path.terminated(arena, text, .exec, what);
+    return out.ptr;
+}
+
+test "the last PATH counts" {
+    const environment = [_][]const u8{ "PATHS=/x", "PATH=/a", "HOME=/", "PATH=/b:/c" };
+    try std.testing.expectEqualStrings("/b:/c", variable(&environment, "PATH").?);
+    try std.testing.expectEqual(null, variable(&environment, "HOM"));
+}
+
+test "candidates of a name" {
+    var memory: [512]u8 = undefined;
+    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
+    var candidates: Candidates = .{ .directories = std.mem.splitScalar(u8, "/bin/::relative:/usr/bin", ':'), .name = "sh" };
+    try std.testing.expectEqualStrings("/bin/sh", (try candidates.next(fixed.allocator())).?);
+    try std.testing.expectEqualStrings("/usr/bin/sh", (try candidates.next(fixed.allocator())).?);
+    try std.testing.expectEqual(null, try candidates.next(fixed.allocator()));
+}
+
+test "what cannot be found or executed" {
+    var memory: [4096]u8 = undefined;
+    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
+    const environment = [_][]const u8{"PATH=/nonexistent:/proc"};
+    const cases = [_]struct { []const u8, linux.E, []const u8 }{
+        .{ "no-such", .NOENT, "exec: \"no-such\": executable file not found in $PATH" },
+        .{ "", .NOENT, "exec: \"\": executable file not found in $PATH" },
+        .{ "/no/such", .NOENT, "exec: \"/no/such\": stat /no/such: no such file or directory" },
+        .{ "/proc", .ISDIR, "exec: \"/proc\": is a directory" },
+        .{ "/proc/self/exe", .ACCES, "exec: \"/proc/self/exe\": permission denied" },
+        .{ "/proc/version", .ACCES, "exec: \"/proc/version\": permission denied" },
+        .{ "/proc/version/x", .NOTDIR, "exec: \"/proc/version/x\": not a directory" },
+    };
+    for (cases) |case| {
+        try std.testing.expectError(error.Failed, find(fixed.allocator(), case[0], &environment));
+        try std.testing.expectEqual(case[1], stage.failure.errno);
+        try std.testing.expectEqualStrings(case[2], stage.failure.message());
+    }
+}

@@ -1,0 +1,181 @@
+//! The stage of a new container. The monitor has cloned it into its namespaces; it builds the container around itself and
+//! becomes the program:
+//!
+//!   go -> cgroup, keyring, names -> root and mounts -> devices, terminal, sysctls, masks -> pivot_root -> identity
+//!      -> ready -> start -> execve (or the reaper, with --init)
+//!
+//! Paths of the host are used until `pivot_root` and only from the request; paths of the container are resolved beneath
+//! its root by the kernel (linux/path.zig).
+const std = @import("std");
+const linux = std.os.linux;
+const cgroup = @import("linux/cgroup.zig");
+const device = @import("linux/device.zig");
+const exec = @import("exec.zig");
+const keyring = @import("linux/keyring.zig");
+const loopback = @import("linux/loopback.zig");
+const mask = @import("mask.zig");
+const mount = @import("linux/mount.zig");
+const mounts = @import("mounts.zig");
+const path = @import("linux/path.zig");
+const program = @import("program.zig");
+const reaper = @import("reaper.zig");
+const request = @import("request.zig");
+const rootfs = @import("rootfs.zig");
+const stage = @import("stage.zig");
+const sysctl = @import("linux/sysctl.zig");
+const tty = @import("linux/tty.zig");
+
+const NamespaceKind = @FieldType(std.meta.Elem(@FieldType(request.Linux, "namespaces")), "type");
+
+fn cloneFlag(kind: NamespaceKind) u64 {
+    return switch (kind) {
+        .mount => linux.CLONE.NEWNS,
+        .pid => linux.CLONE.NEWPID,
+        .network => linux.CLONE.NEWNET,
+        .ipc => linux.CLONE.NEWIPC,
+        .uts => linux.CLONE.NEWUTS,
+        .user => linux.CLONE.NEWUSER,
+        .cgroup => linux.CLONE.NEWCGROUP,
+        .time => linux.CLONE.NEWTIME,
+    };
+}
+
+/// What the monitor's clone3 needs: the namespaces without a path. The stage leaves for a cgroup namespace by itself,
+/// once it is in its group.
+pub fn cloneFlags(spec: *const request.Spec) u64 {
+    var flags: u64 = 0;
+    for (spec.linux.namespaces) |namespace| {
+        if (namespace.path.len == 0 and namespace.type != .cgroup) flags |= cloneFlag(namespace.type);
+    }
+    return flags;
+}
+
+/// In the cloned process. Ends in the user's program, or with a failure told to the monitor.
+pub fn run(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator) noreturn {
+    become(create, handles, arena) catch |err| {
+        if (err == error.OutOfMemory) stage.failure.set(.request, .NOMEM, "the request is too large", .{});
+        stage.report(handles.sync);
+    };
+    linux.exit_group(1);
+}
+
+/// Returns only with a failure.
+fn become(create: *const request.Create, given: stage.Handles, arena: std.mem.Allocator) path.Error!void {
+    const process = &create.spec.process;
+    const handles = try program.isolate(given);
+    stage.expect(handles.sync, 'G');
+    _ = linux.setsid();
+    try program.dieWithMonitor();
+    _ = linux.syscall1(.umask, 0);
+    program.setOomScore(handles.sync, process);
+
+    const hierarchies = try enterCgroup(create, handles.sync, arena);
+    try enterNamespaces(&create.spec, arena);
+    try keyring.fresh();
+    const root = try buildRoot(create, handles, arena, hierarchies);
+    try rootfs.pivot(arena, root);
+    if (!process.terminal) try program.setStdio(handles);
+
+    const ready = try program.become(arena, handles.sync, root, process, .{ .user = create.user, .groups = create.groupAdd });
+    _ = stage.send(handles.sync, "R");
+    stage.expect(handles.sync, 'S');
+    if (create.reaper) return reaper.run(ready, process.terminal);
+    return exec.run(ready);
+}
+
+/// Into the container's cgroup, then into a cgroup namespace, whose root that is.
+fn enterCgroup(create: *const request.Create, sync: i32, arena: std.mem.Allocator) path.Error![]const cgroup.Hierarchy {
+    const shown = for (create.spec.mounts) |each| {
+        if (std.mem.startsWith(u8, each.type, "cgroup")) break true;
+    } else false;
+    var hierarchies: []const cgroup.Hierarchy = &.{};
+    if (shown or create.cgroup != null) hierarchies = try cgroup.discover(arena);
+    if (create.cgroup) |*group| {
+        try cgroup.create(arena, hierarchies, group, create.spec.linux.resources.devices, sync);
+        try cgroup.join(arena, hierarchies, group.path);
+        if (shown) hierarchies = try cgroup.located(arena, hierarchies);
+    }
+    for (create.spec.linux.namespaces) |namespace| {
+        if (namespace.type != .cgroup or namespace.path.len > 0) continue;
+        const result = linux.unshare(linux.CLONE.NEWCGROUP);
+        if (linux.errno(result) == .INVAL) continue; // a kernel without cgroups has no namespaces of them
+        _ = try stage.check(result, .namespace, "create a cgroup namespace", .{});
+    }
+    return hierarchies;
+}
+
+/// Existing namespaces are joined by path; new ones are set up.
+fn enterNamespaces(spec: *const request.Spec, arena: std.mem.Allocator) path.Error!void {
+    const flags = cloneFlags(spec);
+    if (flags & linux.CLONE.NEWNS == 0) return stage.fail(.namespace, .INVAL, "a container needs a mount namespace of its own", .{});
+    for (spec.linux.namespaces) |namespace| {
+        if (namespace.path.len == 0) continue;
+        switch (namespace.type) {
+            // These take effect for children only, or must come before all others: the monitor's clone would have to.
+            .mount, .pid, .user, .time => return stage.fail(.namespace, .INVAL, "cannot join the {s} namespace {s}", .{ @tagName(namespace.type), namespace.path }),
+            .network, .ipc, .uts, .cgroup => {},
+        }
+        const name = try path.terminated(arena, namespace.path, .namespace, "a namespace's path");
+        const opened = try stage.check(linux.open(name, .{ .CLOEXEC = true }, 0), .namespace, "open {s}", .{namespace.path});
+        defer _ = linux.close(@intCast(opened));
+        const joined = linux.setns(@intCast(opened), @intCast(cloneFlag(namespace.type)));
+        _ = try stage.check(joined, .namespace, "join the {s} namespace {s}", .{ @tagName(namespace.type), namespace.path });
+    }
+    if (flags & linux.CLONE.NEWNET != 0) try loopback.up();
+    if (flags & linux.CLONE.NEWUTS != 0 and spec.hostname.len > 0) {
+        if (std.mem.indexOfAny(u8, spec.hostname, "\x00\n") != null) return stage.fail(.settings, .INVAL, "the hostname holds a NUL or a line end", .{});
+        const named = linux.syscall2(.sethostname, @intFromPtr(spec.hostname.ptr), spec.hostname.len);
+        _ = try stage.check(named, .settings, "set the hostname {s}", .{spec.hostname});
+    }
+}
+
+/// The whole file tree, up to the moment before pivot_root. A descriptor of its root.
+fn buildRoot(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator, hierarchies: []const cgroup.Hierarchy) path.Error!i32 {
+    const spec = &create.spec;
+    const prepared = try mounts.prepare(arena, spec.mounts);
+    const root = try rootfs.open(arena, &create.rootfs);
+    try rootfs.attach(root);
+    const mounted = try mounts.attachAll(arena, root, prepared, hierarchies);
+    if (!mounted.dev_is_bound) {
+        for (spec.linux.devices) |each| try device.make(arena, root, each);
+        try device.makeLinks(arena, root);
+    }
+    if (spec.process.terminal) try makeConsole(create, handles, arena, root, mounted.devpts);
+    try setSysctls(spec, arena, mounted.procfs);
+    _ = linux.close(try path.ensureDirectory(arena, root, spec.process.cwd, .cwd));
+    try mask.protect(arena, root, spec.linux.readonlyPaths);
+    try mask.hide(arena, root, spec.linux.maskedPaths);
+    if (spec.root.readonly) {
+        const set = mount.setAttributes(root, .{ .set = mount.attribute_readonly }, false);
+        _ = try stage.check(set, .rootfs, "make the root read-only", .{});
+    }
+    return root;
+}
+
+/// A pty of the container's devpts as 0-2 and as /dev/console.
+fn makeConsole(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator, root: i32, devpts: i32) path.Error!void {
+    if (devpts < 0) return stage.fail(.device, .INVAL, "a terminal needs a devpts at /dev/pts", .{});
+    const terminal = try tty.open(devpts, program.consoleSize(&create.spec.process));
+    const tree: i32 = @intCast(try stage.check(mount.clone(terminal.slave, "", false), .device, "open the terminal to bind it", .{}));
+    defer _ = linux.close(tree);
+    const target = try path.ensureFile(arena, root, "/dev/console", .device);
+    defer _ = linux.close(target);
+    _ = try stage.check(mount.attach(tree, target), .device, "bind /dev/console", .{});
+    // With a reaper the program, in its own session, takes control.
+    try program.setTerminal(handles.sync, terminal, !create.reaper);
+}
+
+fn setSysctls(spec: *const request.Spec, arena: std.mem.Allocator, mounted: i32) path.Error!void {
+    if (spec.linux.sysctl.map.count() == 0) return;
+    const flags = mount.attribute_nosuid | mount.attribute_nodev | mount.attribute_noexec;
+    const procfs = if (mounted >= 0) mounted else try mount.create(arena, "proc", "proc", &.{}, flags);
+    defer if (procfs != mounted) {
+        _ = linux.close(procfs);
+    };
+    var entries = spec.linux.sysctl.map.iterator();
+    while (entries.next()) |entry| try sysctl.set(arena, procfs, entry.key_ptr.*, entry.value_ptr.*);
+}
+
+test {
+    std.testing.refAllDecls(@This());
+}

@@ -1,0 +1,115 @@
+//! Exports of librt.so, and nothing else: leaf calls of scalars and (pointer, length) that answer >= 0 or -errno. Buffers
+//! belong to the caller and no pointer outlives its call. src/native/ffi.ts is the only caller.
+const std = @import("std");
+const linux = std.os.linux;
+const abi = @import("abi.zig");
+const attach = @import("attach.zig");
+const cgroup = @import("linux/cgroup.zig");
+const frame = @import("frame.zig");
+const process = @import("process.zig");
+const spawn = @import("spawn.zig");
+const tree = @import("tree.zig");
+
+export fn rt_abi_hash() u32 {
+    return abi.hash;
+}
+
+/// A sealed memfd holding `bytes`; `executable` when not 0 (then `directory` is where a fallback file may be made).
+export fn rt_sealed_file(name: [*:0]const u8, bytes: [*]const u8, length: usize, executable: u32, directory: [*:0]const u8) i32 {
+    return spawn.sealedFile(name, bytes[0..length], executable != 0, directory);
+}
+
+/// Execute a helper with `descriptors` as its 0, 1, 2 …; answers its pid.
+export fn rt_spawn(executable: i32, name: [*:0]const u8, role: [*:0]const u8, descriptors: [*]const i32, count: u32) i32 {
+    if (count > spawn.descriptors_max) return -@as(i32, @intFromEnum(linux.E.INVAL));
+    return spawn.spawn(executable, name, role, descriptors[0..count]);
+}
+
+/// A connected pair of stream sockets, close-on-exec.
+export fn rt_socketpair(pair: *[2]i32) i32 {
+    return answer(linux.socketpair(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC, 0, pair));
+}
+
+/// Connect to a unix stream socket.
+export fn rt_connect(path: [*:0]const u8) i32 {
+    return process.connectUnix(std.mem.span(path));
+}
+
+export fn rt_close(fd: i32) i32 {
+    return answer(linux.close(fd));
+}
+
+/// flock(2): `operation` is LOCK_SH 1, LOCK_EX 2, LOCK_UN 8, with LOCK_NB 4.
+export fn rt_flock(fd: i32, operation: i32) i32 {
+    while (true) {
+        const result = linux.flock(fd, operation);
+        if (linux.errno(result) != .INTR) return answer(result);
+    }
+}
+
+export fn rt_syncfs(fd: i32) i32 {
+    return answer(linux.syscall1(.syncfs, @as(usize, @bitCast(@as(isize, fd)))));
+}
+
+/// Send one frame whole.
+export fn rt_frame_send(fd: i32, kind: u32, payload: [*]const u8, length: usize) i32 {
+    return -@as(i32, @intFromEnum(frame.send(fd, @enumFromInt(kind), payload[0..length])));
+}
+
+/// Wait for one frame; its type goes to `kind`, its payload to `buffer`. Answers the payload's length, -EMSGSIZE when it does
+/// not fit, -ECONNRESET when the other end is gone.
+export fn rt_frame_receive(fd: i32, kind: *u32, buffer: [*]u8, capacity: usize) i32 {
+    var bytes: [abi.frame_header_bytes]u8 = undefined;
+    const errno = frame.receive(fd, &bytes);
+    if (errno != .SUCCESS) return -@as(i32, @intFromEnum(errno));
+    const header = frame.decode(&bytes);
+    kind.* = header.type;
+    if (header.length > capacity) return -@as(i32, @intFromEnum(linux.E.MSGSIZE));
+    const body = frame.receive(fd, buffer[0..header.length]);
+    if (body != .SUCCESS) return -@as(i32, @intFromEnum(body));
+    return @intCast(header.length);
+}
+
+/// Move bytes between our stdio and the monitor until the program ends. Signals go to the process `pid` that started at
+/// `start`; `keys` detach.
+export fn rt_attach(socket: i32, flags: u32, pid: i32, start: u64, keys: [*]const u8, keys_length: usize, message: [*]u8, capacity: usize, result: *abi.AttachResult) i32 {
+    const pidfd = process.open(pid, start);
+    defer if (pidfd >= 0) {
+        _ = linux.close(pidfd);
+    };
+    return attach.attach(socket, flags, pidfd, keys[0..keys_length], message[0..capacity], result);
+}
+
+/// Start time of `pid` in clock ticks since boot (field 22 of /proc/PID/stat), 0 when there is no such process.
+export fn rt_start_time(pid: i32) u64 {
+    return process.startTime(pid) orelse 0;
+}
+
+/// Signal the process `pid` if its start time (clock ticks since boot) is `start`; otherwise -ESRCH.
+export fn rt_signal(pid: i32, start: u64, signal: i32) i32 {
+    return process.signal(pid, start, signal);
+}
+
+/// Terminal size of `fd` as rows << 16 | columns; -ENOTTY when it is no terminal.
+export fn rt_window_size(fd: i32) i32 {
+    var size: std.posix.winsize = undefined;
+    const result = linux.ioctl(fd, linux.T.IOCGWINSZ, @intFromPtr(&size));
+    if (linux.errno(result) != .SUCCESS) return answer(result);
+    return (@as(i32, size.row & 0x7fff) << 16) | size.col;
+}
+
+/// Remove a directory and all below it without following a link; absent is fine.
+export fn rt_remove_tree(path: [*:0]const u8) i32 {
+    return tree.remove(path);
+}
+
+/// Remove the cgroup `path` from every hierarchy.
+export fn rt_cgroup_remove(path: [*:0]const u8) i32 {
+    cgroup.remove(std.mem.span(path));
+    return 0;
+}
+
+fn answer(result: usize) i32 {
+    const errno = linux.errno(result);
+    return if (errno == .SUCCESS) @intCast(result) else -@as(i32, @intFromEnum(errno));
+}

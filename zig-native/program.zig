@@ -1,0 +1,210 @@
+//! The last part of the way, the same for a new container and for an exec: from "inside the namespaces, as root" to "the
+//! user's program, with the user's identity, and nothing else of ours".
+const std = @import("std");
+const linux = std.os.linux;
+const capability = @import("linux/capability.zig");
+const exec = @import("exec.zig");
+const path = @import("linux/path.zig");
+const request = @import("request.zig");
+const rlimit = @import("linux/rlimit.zig");
+const stage = @import("stage.zig");
+const tty = @import("linux/tty.zig");
+const user = @import("linux/user.zig");
+
+/// Keep nothing of the monitor's descriptors but `handles`, and let those and everything opened later be above 2, where
+/// the program's stdio will go. Answers the handles as they are now.
+pub fn isolate(handles: stage.Handles) stage.Error!stage.Handles {
+    var moved = handles;
+    inline for (.{ &moved.sync, &moved.stdin, &moved.stdout, &moved.stderr }) |fd| {
+        if (fd.* >= 0 and fd.* < 3) {
+            const above = linux.fcntl(fd.*, 1030, 3); // F_DUPFD_CLOEXEC
+            fd.* = @intCast(try stage.check(above, .monitor, "duplicate a descriptor", .{}));
+        }
+    }
+    try closeAllBut(&.{ moved.sync, moved.stdin, moved.stdout, moved.stderr });
+    while (true) {
+        const opened = linux.open("/", .{ .PATH = true, .CLOEXEC = true }, 0);
+        const fd: i32 = @intCast(try stage.check(opened, .monitor, "open /", .{}));
+        if (fd < 3) continue;
+        _ = linux.close(fd);
+        return moved;
+    }
+}
+
+/// Negative descriptors are none.
+fn closeAllBut(keep: []const i32) stage.Error!void {
+    var next: i32 = 0;
+    while (true) {
+        var lowest: i32 = std.math.maxInt(i32);
+        for (keep) |fd| {
+            if (fd >= next) lowest = @min(lowest, fd);
+        }
+        if (lowest > next) {
+            const closed = linux.syscall3(.close_range, @intCast(next), @intCast(lowest - 1), 0);
+            _ = try stage.check(closed, .monitor, "close descriptors", .{});
+        }
+        if (lowest == std.math.maxInt(i32)) return;
+        next = lowest + 1;
+    }
+}
+
+/// Die when the monitor dies. The kernel forgets this when the credentials change. A monitor that died just before is met
+/// at the next packet that we wait for.
+pub fn dieWithMonitor() stage.Error!void {
+    const result = linux.prctl(@intFromEnum(linux.PR.SET_PDEATHSIG), @intFromEnum(linux.SIG.KILL), 0, 0, 0);
+    _ = try stage.check(result, .monitor, "prctl", .{});
+}
+
+/// While the host's /proc is still "/proc". A host that took CAP_SYS_RESOURCE from us lets us raise the score only.
+pub fn setOomScore(sync: i32, process: *const request.Process) void {
+    const score = process.oomScoreAdj orelse return;
+    var buffer: [16]u8 = undefined;
+    var writer: std.Io.Writer = .fixed(&buffer);
+    writer.print("{d}", .{score}) catch unreachable; // 11 characters hold every i32
+    const errno = path.writeFile(linux.AT.FDCWD, "/proc/self/oom_score_adj", writer.buffered(), 0);
+    if (errno != .SUCCESS) stage.warn(sync, "cannot set oom_score_adj to {d}: {s}", .{ score, @tagName(errno) });
+}
+
+/// 0-2 from the monitor's pipes. What is not given, and what is the host's /dev/null, is the container's own /dev/null.
+pub fn setStdio(handles: stage.Handles) stage.Error!void {
+    for ([_]i32{ handles.stdin, handles.stdout, handles.stderr }, 0..) |fd, number| {
+        const is_null = if (fd < 0) true else if (path.stat(fd)) |info| info.isDevice(.character, 1, 3) else false;
+        const source = if (is_null) try openNull() else fd;
+        try place(source, @intCast(number));
+    }
+}
+
+fn openNull() stage.Error!i32 {
+    const opened = linux.open("/dev/null", .{ .ACCMODE = .RDWR, .CLOEXEC = true, .NOFOLLOW = true }, 0);
+    const fd: i32 = @intCast(try stage.check(opened, .device, "open /dev/null", .{}));
+    const info = path.stat(fd) orelse return stage.fail(.device, .IO, "stat /dev/null", .{});
+    if (!info.isDevice(.character, 1, 3)) return stage.fail(.device, .INVAL, "/dev/null of the container is not the null device", .{});
+    return fd;
+}
+
+fn place(fd: i32, number: i32) stage.Error!void {
+    _ = try stage.check(linux.dup3(fd, number, 0), .device, "place descriptor {d}", .{number});
+}
+
+/// 0-2 from a terminal, whose master goes to the monitor. With `control` it becomes our controlling terminal.
+pub fn setTerminal(sync: i32, terminal: tty.Terminal, control: bool) stage.Error!void {
+    for (0..3) |number| try place(terminal.slave, @intCast(number));
+    if (control) try tty.control(0);
+    try stage.sendDescriptor(sync, 'T', terminal.master);
+    for ([_]i32{ terminal.master, terminal.slave }) |fd| _ = linux.close(fd);
+}
+
+pub fn consoleSize(process: *const request.Process) ?tty.Size {
+    const size = process.consoleSize orelse return null;
+    return .{ .rows = size.height, .columns = size.width };
+}
+
+/// The request's user string and additional groups.
+pub const Who = struct { user: []const u8, groups: []const []const u8 };
+
+/// Take the user's identity and everything that goes with it. `root` is the container's "/". Afterwards nothing is left
+/// to do but to execute what is returned.
+pub fn become(arena: std.mem.Allocator, sync: i32, root: i32, process: *const request.Process, who: Who) path.Error!exec.Program {
+    if (process.args.len == 0) return stage.fail(.exec, .INVAL, "no command was given", .{});
+    const identity = try user.resolve(arena, root, who.user, process.user.uid, process.user.gid, who.groups);
+    const environment = try withHome(arena, process.env, identity.home);
+    try setLimits(sync, process);
+    giveStdio(identity.uid);
+    const entered = try enterDirectory(arena, root, process.cwd, false);
+    try setIdentity(arena, process, identity);
+    if (!entered) _ = try enterDirectory(arena, root, process.cwd, true);
+    try verifyDirectory(process.cwd);
+    _ = linux.syscall1(.umask, process.user.umask orelse 0o022);
+    try dieWithMonitor();
+    const file = try exec.find(arena, process.args[0], environment);
+    return .{
+        .file = file,
+        .arguments = try exec.strings(arena, process.args, "an argument"),
+        .environment = try exec.strings(arena, environment, "an environment variable"),
+    };
+}
+
+fn withHome(arena: std.mem.Allocator, environment: []const []const u8, home: []const u8) error{OutOfMemory}![]const []const u8 {
+    if (exec.variable(environment, "HOME") != null) return environment;
+    const out = try arena.alloc([]const u8, environment.len + 1);
+    @memcpy(out[0..environment.len], environment);
+    out[environment.len] = try std.fmt.allocPrint(arena, "HOME={s}", .{home});
+    return out;
+}
+
+fn setLimits(sync: i32, process: *const request.Process) stage.Error!void {
+    for (process.rlimits) |limit| {
+        const as_asked = try rlimit.set(limit.type, limit.soft, limit.hard);
+        if (!as_asked) stage.warn(sync, "cannot raise {s} to {d}:{d} on this host: it stays at what rt itself has", .{ limit.type, limit.soft, limit.hard });
+    }
+}
+
+/// Our pipes and our terminal belong to the user, so that /dev/stdout can be opened again. Nothing of the host's is touched.
+fn giveStdio(uid: u32) void {
+    if (uid == 0) return;
+    const keep_group = std.math.maxInt(u32);
+    for (0..3) |number| {
+        const fd: i32 = @intCast(number);
+        const info = path.stat(fd) orelse continue;
+        const terminal = info.kind == .character and path.fileSystem(fd) == path.magic_devpts;
+        if (info.kind == .fifo or terminal) _ = linux.fchown(fd, uid, keep_group);
+    }
+}
+
+/// As root first, as the user where root may not (a directory on NFS): false then, unless `last`. Magic links are
+/// refused: /proc/self/fd/N can be a directory of the host.
+fn enterDirectory(arena: std.mem.Allocator, root: i32, directory: []const u8, last: bool) path.Error!bool {
+    if (directory.len == 0 or directory[0] != '/') return stage.fail(.cwd, .INVAL, "the working directory {s} is not absolute", .{directory});
+    const text = try path.terminated(arena, directory, .cwd, "the working directory");
+    const opened = path.open(root, text, path.directory_path, 0, path.contained);
+    const errno = linux.errno(opened);
+    if (!last and (errno == .ACCES or errno == .PERM)) return false;
+    const fd: i32 = @intCast(try stage.check(opened, .cwd, "enter the working directory {s}", .{directory}));
+    defer _ = linux.close(fd);
+    const changed = linux.fchdir(fd);
+    if (!last and (linux.errno(changed) == .ACCES or linux.errno(changed) == .PERM)) return false;
+    _ = try stage.check(changed, .cwd, "enter the working directory {s}", .{directory});
+    return true;
+}
+
+/// getcwd(2) answers "(unreachable)…" or ENOENT for a directory outside of our root (CVE-2024-21626).
+fn verifyDirectory(directory: []const u8) stage.Error!void {
+    var buffer: [linux.PATH_MAX]u8 = undefined;
+    const length = linux.getcwd(&buffer, buffer.len);
+    if (linux.errno(length) != .SUCCESS or length < 1 or buffer[0] != '/')
+        return stage.fail(.cwd, .PERM, "the working directory {s} is outside of the container", .{directory});
+}
+
+fn setIdentity(arena: std.mem.Allocator, process: *const request.Process, identity: user.Identity) path.Error!void {
+    const asked = process.capabilities;
+    const ours = try capability.ours();
+    const sets = capability.forUser(.{
+        .bounding = try capability.mask(asked.bounding),
+        .effective = try capability.mask(asked.effective) & ours,
+        .permitted = try capability.mask(asked.permitted) & ours,
+        .inheritable = try capability.mask(asked.inheritable) & ours,
+        .ambient = try capability.mask(asked.ambient) & ours,
+    }, identity.uid);
+    try capability.dropBounding(sets.bounding);
+    const groups = try user.groupList(arena, identity, process.user.additionalGids);
+    _ = try stage.check(linux.setgroups(groups.len, groups.ptr), .identity, "set groups", .{});
+    _ = try stage.check(linux.setresgid(identity.gid, identity.gid, identity.gid), .identity, "set gid {d}", .{identity.gid});
+    try set(.SET_KEEPCAPS, 1, "keep capabilities");
+    _ = try stage.check(linux.setresuid(identity.uid, identity.uid, identity.uid), .identity, "set uid {d}", .{identity.uid});
+    try set(.SET_KEEPCAPS, 0, "keep capabilities");
+    try capability.apply(sets);
+    if (process.noNewPrivileges) try set(.SET_NO_NEW_PRIVS, 1, "set no_new_privs");
+}
+
+fn set(option: linux.PR, value: usize, comptime what: []const u8) stage.Error!void {
+    _ = try stage.check(linux.prctl(@intFromEnum(option), value, 0, 0, 0), .identity, what, .{});
+}
+
+test "HOME comes from passwd only when it is not given" {
+    var memory: [512]u8 = undefined;
+    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
+    const added = try withHome(fixed.allocator(), &.{"A=b"}, "/root");
+    try std.testing.expectEqualStrings("HOME=/root", added[1]);
+    const kept = try withHome(fixed.allocator(), &.{"HOME=/x"}, "/root");
+    try std.testing.expectEqual(@as(usize, 1), kept.len);
+}

@@ -1,0 +1,63 @@
+//! `--init`: PID 1 in front of the program, which starts as its child in a session of its own. It hands every signal on,
+//! reaps what is orphaned, and ends as the program ended, which takes the rest of the container with it.
+const std = @import("std");
+const linux = std.os.linux;
+const exec = @import("exec.zig");
+const stage = @import("stage.zig");
+const tty = @import("linux/tty.zig");
+
+/// `terminal`: 0 is the container's terminal, which the program shall control. Returns only with a failure: of the fork,
+/// or, in the child, to become the program.
+pub fn run(program: exec.Program, terminal: bool) stage.Error {
+    // Neither our memory nor our file is the container's to look at.
+    _ = linux.prctl(@intFromEnum(linux.PR.SET_DUMPABLE), 0, 0, 0, 0);
+    // Blocked signals wait for `supervise`, none is lost.
+    const all = linux.sigfillset();
+    _ = linux.sigprocmask(linux.SIG.SETMASK, &all, null);
+    const forked = linux.fork();
+    if (linux.errno(forked) != .SUCCESS) return stage.fail(.exec, linux.errno(forked), "start the program", .{});
+    if (forked == 0) return start(program, terminal);
+    _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-init"), 0, 0, 0);
+    // `sync` and the stdio are the program's: their ends must show when it has gone.
+    _ = linux.syscall3(.close_range, 0, std.math.maxInt(u32), 0);
+    supervise(@intCast(forked), &all);
+}
+
+fn start(program: exec.Program, terminal: bool) stage.Error {
+    _ = linux.setsid();
+    if (terminal) tty.control(0) catch |err| return err;
+    return exec.run(program);
+}
+
+fn supervise(child: i32, signals: *const linux.sigset_t) noreturn {
+    while (true) {
+        if (reap(child)) |status| linux.exit_group(status);
+        const result = linux.syscall4(.rt_sigtimedwait, @intFromPtr(signals), 0, 0, linux.NSIG / 8);
+        if (linux.errno(result) != .SUCCESS) continue;
+        const signal: linux.SIG = @enumFromInt(result);
+        if (signal != .CHLD) _ = linux.kill(child, signal);
+    }
+}
+
+/// Reap everything that has ended. The program's exit status, as a shell has it, once it is among them.
+fn reap(child: i32) ?i32 {
+    var ended: ?i32 = null;
+    while (true) {
+        var status: u32 = 0;
+        const pid = linux.waitpid(-1, &status, linux.W.NOHANG);
+        if (linux.errno(pid) == .INTR) continue;
+        if (linux.errno(pid) != .SUCCESS or pid == 0) return ended;
+        if (pid == @as(usize, @intCast(child))) ended = exitStatus(status);
+    }
+}
+
+fn exitStatus(status: u32) i32 {
+    if (linux.W.IFSIGNALED(status)) return 128 + @as(i32, @intCast(status & 0x7f));
+    return linux.W.EXITSTATUS(status);
+}
+
+test "exit status" {
+    try std.testing.expectEqual(@as(i32, 137), exitStatus(9));
+    try std.testing.expectEqual(@as(i32, 139), exitStatus(11 | 0x80)); // with a core dump
+    try std.testing.expectEqual(@as(i32, 3), exitStatus(3 << 8));
+}

@@ -1,0 +1,37 @@
+//! The monitor's small files in the state directory. Readers see a whole file or none: each is written under another name
+//! and renamed.
+const std = @import("std");
+const linux = std.os.linux;
+const process = @import("process.zig");
+const stage = @import("stage.zig");
+
+/// `pid`: what runs, with start times so that a reused pid is not taken for it, and since when (ns since the epoch).
+pub fn writePid(directory: i32, pid: i32, start_time: u64) stage.Error!void {
+    const self = linux.getpid();
+    var buffer: [256]u8 = undefined;
+    const text = std.fmt.bufPrint(&buffer, "init {d} {d}\nmonitor {d} {d}\nstarted {d}\n", .{ pid, start_time, self, process.startTime(self) orelse 0, now() }) catch unreachable; // five numbers of at most 20 digits
+    try write(directory, "pid", text);
+}
+
+/// `exit`: how it ended, and when (ns since the epoch).
+pub fn writeExit(directory: i32, status: u32, problem: []const u8) stage.Error!void {
+    var buffer: [1024]u8 = undefined;
+    const text = std.fmt.bufPrint(&buffer, "code {d}\nfinished {d}\nerror {s}\n", .{ status, now(), problem[0..@min(problem.len, 512)] }) catch unreachable; // 512 and two numbers
+    try write(directory, "exit", text);
+}
+
+fn write(directory: i32, comptime name: [:0]const u8, text: []const u8) stage.Error!void {
+    const temporary = name ++ ".new";
+    const fd: i32 = @intCast(try stage.check(linux.openat(directory, temporary, .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true, .CLOEXEC = true }, 0o600), .monitor, "create {s}", .{name}));
+    const written = linux.write(fd, text.ptr, text.len);
+    _ = linux.close(fd);
+    const count = try stage.check(written, .monitor, "write {s}", .{name});
+    if (count != text.len) return stage.fail(.monitor, .NOSPC, "write {s}", .{name});
+    _ = try stage.check(linux.renameat(directory, temporary, directory, name), .monitor, "rename {s}", .{name});
+}
+
+fn now() u64 {
+    var time: linux.timespec = undefined;
+    _ = linux.clock_gettime(.REALTIME, &time);
+    return @as(u64, @intCast(time.sec)) * std.time.ns_per_s + @as(u64, @intCast(time.nsec));
+}

@@ -1,0 +1,127 @@
+//! What the monitor is asked to do: the JSON of src/runtime/request.ts, which documents each field. Unknown fields are
+//! refused, so the two files cannot drift apart unseen.
+const std = @import("std");
+
+pub const Request = union(enum) {
+    create: Create,
+    exec: Exec,
+};
+
+pub const Create = struct {
+    kind: []const u8,
+    id: []const u8,
+    spec: Spec,
+    rootfs: Rootfs,
+    stateDirectory: []const u8,
+    user: []const u8,
+    groupAdd: []const []const u8,
+    reaper: bool,
+    stdin: bool,
+    cgroup: ?Cgroup,
+};
+
+pub const Exec = struct {
+    kind: []const u8,
+    id: []const u8,
+    pid: i32,
+    startTime: []const u8,
+    process: Process,
+    user: []const u8,
+    groupAdd: []const []const u8,
+    stdin: bool,
+    cgroup: ?struct { path: []const u8 },
+};
+
+pub const Rootfs = struct {
+    type: enum { overlay, bind },
+    lower: []const []const u8 = &.{},
+    upper: []const u8 = "",
+    work: []const u8 = "",
+    @"volatile": bool = false,
+    source: []const u8 = "",
+};
+
+pub const Cgroup = struct {
+    path: []const u8,
+    files: []const struct { controller: []const u8, name: []const u8, value: []const u8, required: bool },
+};
+
+/// src/oci/runtime-spec.ts
+pub const Spec = struct {
+    ociVersion: []const u8,
+    hostname: []const u8 = "",
+    root: struct { path: []const u8, readonly: bool },
+    process: Process,
+    mounts: []const Mount,
+    annotations: std.json.Value = .null,
+    linux: Linux,
+};
+
+pub const Process = struct {
+    terminal: bool,
+    consoleSize: ?struct { height: u16, width: u16 } = null,
+    user: struct { uid: u32, gid: u32, umask: ?u32 = null, additionalGids: []const u32 = &.{} },
+    args: []const []const u8,
+    env: []const []const u8,
+    cwd: []const u8,
+    capabilities: struct {
+        bounding: []const []const u8,
+        effective: []const []const u8,
+        permitted: []const []const u8,
+        inheritable: []const []const u8,
+        ambient: []const []const u8,
+    },
+    rlimits: []const struct { type: []const u8, hard: i64, soft: i64 },
+    noNewPrivileges: bool,
+    oomScoreAdj: ?i32 = null,
+};
+
+pub const Mount = struct {
+    destination: []const u8,
+    type: []const u8,
+    source: []const u8,
+    options: []const []const u8,
+};
+
+pub const Linux = struct {
+    namespaces: []const struct {
+        type: enum { mount, pid, network, ipc, uts, user, cgroup, time },
+        path: []const u8 = "",
+    },
+    devices: []const Device,
+    cgroupsPath: []const u8,
+    resources: struct { devices: []const DeviceRule },
+    sysctl: std.json.ArrayHashMap([]const u8),
+    maskedPaths: []const []const u8,
+    readonlyPaths: []const []const u8,
+    rootfsPropagation: []const u8 = "",
+};
+
+pub const Device = struct {
+    path: []const u8,
+    type: enum { c, b, p },
+    major: u32,
+    minor: u32,
+    fileMode: u32,
+    uid: u32,
+    gid: u32,
+};
+
+pub const DeviceRule = struct {
+    allow: bool,
+    type: enum { a, c, b } = .a,
+    major: ?u32 = null,
+    minor: ?u32 = null,
+    access: []const u8,
+};
+
+/// Parse a request. Strings point into `text`, which must outlive the result.
+pub fn parse(arena: std.mem.Allocator, text: []const u8) !Request {
+    const options: std.json.ParseOptions = .{ .allocate = .alloc_if_needed };
+    const Kind = struct { kind: enum { create, exec } };
+    const kind = try std.json.parseFromSliceLeaky(Kind, arena, text, .{ .ignore_unknown_fields = true });
+    return switch (kind.kind) {
+        .create => .{ .create = try std.json.parseFromSliceLeaky(Create, arena, text, options) },
+        .exec => .{ .exec = try std.json.parseFromSliceLeaky(Exec, arena, text, options) },
+    };
+}

@@ -1,0 +1,179 @@
+//! The container's root: described by a snapshot, mounted here, inside the container's own mount namespace, so that the
+//! kernel takes it away with the container. It lies on top of "/" until pivot_root: no directory of the host is needed.
+const std = @import("std");
+const linux = std.os.linux;
+const mount = @import("linux/mount.zig");
+const path = @import("linux/path.zig");
+const request = @import("request.zig");
+const stage = @import("stage.zig");
+
+/// An fsconfig(2) string, its NUL included, holds this many bytes.
+const config_string_max = 256;
+
+/// The root as a detached mount. Paths are the host's.
+pub fn open(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!i32 {
+    return switch (rootfs.type) {
+        .bind => openBind(arena, rootfs.source),
+        .overlay => if (rootfs.upper.len == 0 and rootfs.lower.len == 1)
+            openBind(arena, rootfs.lower[0]) // overlay wants two layers at least; the root is then read-only by the spec
+        else
+            openOverlay(arena, rootfs),
+    };
+}
+
+fn openBind(arena: std.mem.Allocator, source: []const u8) path.Error!i32 {
+    const name = try path.terminated(arena, source, .rootfs, "the root's path");
+    return @intCast(try stage.check(mount.clone(linux.AT.FDCWD, name, false), .rootfs, "open the root {s}", .{source}));
+}
+
+fn openOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!i32 {
+    var fs = switch (mount.FileSystem.open("overlay")) {
+        .ok => |fs| fs,
+        .failed => |errno| return stage.fail(.rootfs, errno, "mount overlay: this kernel has no overlay (--storage-driver copy does without)", .{}),
+    };
+    defer fs.close();
+    const tree = configure(&fs, rootfs.@"volatile", try shorten(arena, rootfs));
+    switch (linux.errno(tree)) {
+        .SUCCESS => return @intCast(tree),
+        // Before Linux 6.8 there is no option for one layer: an older kernel says so at one point or another.
+        .INVAL => return mountOverlay(arena, rootfs, fs.why()),
+        else => |errno| return stage.fail(.rootfs, errno, "mount overlay of {d} layers on {s}{s}", .{ rootfs.lower.len, rootfs.upper, fs.why() }),
+    }
+}
+
+/// The mount, or the raw result of the first step that failed.
+fn configure(fs: *mount.FileSystem, skip_sync: bool, names: Names) usize {
+    _ = fs.set("source", "overlay");
+    for (names.lower) |layer| {
+        const result = fs.set("lowerdir+", layer);
+        if (linux.errno(result) != .SUCCESS) return result;
+    }
+    if (names.upper.len > 0) {
+        for ([_][:0]const u8{ "upperdir", "workdir" }, [_][:0]const u8{ names.upper, names.work }) |key, value| {
+            const result = fs.set(key, value);
+            if (linux.errno(result) != .SUCCESS) return result;
+        }
+        // Nobody looks at this top after a crash, so it need not be synced.
+        if (skip_sync) _ = fs.set("volatile", null);
+    }
+    return fs.mount(0);
+}
+
+const Names = struct { lower: []const [:0]const u8, upper: [:0]const u8, work: [:0]const u8 };
+
+/// The layers' paths; where one is too long for fsconfig(2), short links to all of them, relative to a new working directory.
+fn shorten(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!Names {
+    var longest: usize = @max(rootfs.upper.len, rootfs.work.len);
+    for (rootfs.lower) |layer| longest = @max(longest, layer.len);
+    if (longest >= config_string_max) return link(arena, rootfs);
+    const lower = try arena.alloc([:0]const u8, rootfs.lower.len);
+    for (lower, rootfs.lower) |*name, layer| name.* = try path.terminated(arena, layer, .rootfs, "a layer's path");
+    return .{
+        .lower = lower,
+        .upper = try path.terminated(arena, rootfs.upper, .rootfs, "the upper directory's path"),
+        .work = try path.terminated(arena, rootfs.work, .rootfs, "the work directory's path"),
+    };
+}
+
+/// Links "0", "1", … to the layers, "u" and "w", in a tmpfs that only this process can reach, as the working directory.
+fn link(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!Names {
+    const directory = try mount.create(arena, "tmpfs", "", &.{"mode=700"}, mount.attribute_nosuid | mount.attribute_nodev);
+    defer _ = linux.close(directory);
+    const lower = try arena.alloc([:0]const u8, rootfs.lower.len);
+    for (lower, rootfs.lower, 0..) |*name, layer, index| {
+        name.* = try std.fmt.allocPrintSentinel(arena, "{d}", .{index}, 0);
+        try linkOne(arena, directory, name.*, layer);
+    }
+    try linkOne(arena, directory, "u", rootfs.upper);
+    try linkOne(arena, directory, "w", rootfs.work);
+    _ = try stage.check(linux.fchdir(directory), .rootfs, "enter a temporary directory", .{});
+    const writable = rootfs.upper.len > 0;
+    return .{ .lower = lower, .upper = if (writable) "u" else "", .work = if (writable) "w" else "" };
+}
+
+fn linkOne(arena: std.mem.Allocator, directory: i32, name: [:0]const u8, target: []const u8) path.Error!void {
+    if (target.len == 0) return;
+    const text = try path.terminated(arena, target, .rootfs, "a layer's path");
+    _ = try stage.check(linux.symlinkat(text, directory, name), .rootfs, "link to {s}", .{target});
+}
+
+/// mount(2), for kernels before 6.8: names are short links, so that 128 layers fit the page of options. `why` is what the
+/// kernel said to the modern way.
+fn mountOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs, why: []const u8) path.Error!i32 {
+    _ = try link(arena, rootfs);
+    var options: std.ArrayList(u8) = .empty;
+    try options.appendSlice(arena, "lowerdir=");
+    for (0..rootfs.lower.len) |index| try options.print(arena, "{s}{d}", .{ if (index == 0) "" else ":", index });
+    if (rootfs.upper.len > 0) try options.appendSlice(arena, ",upperdir=u,workdir=w");
+    const plain = options.items.len;
+    if (rootfs.@"volatile" and rootfs.upper.len > 0) try options.appendSlice(arena, ",volatile");
+    try options.append(arena, 0);
+    // mount(2) wants a place; what is put there must not reach the host.
+    const alone = linux.mount(null, "/", null, linux.MS.PRIVATE, 0);
+    _ = try stage.check(alone, .rootfs, "make / private", .{});
+    var result = linux.mount("overlay", "/", "overlay", 0, @intFromPtr(options.items.ptr));
+    if (linux.errno(result) == .INVAL) {
+        options.items[plain] = 0; // Linux before 5.10 has no `volatile`
+        result = linux.mount("overlay", "/", "overlay", 0, @intFromPtr(options.items.ptr));
+    }
+    _ = try stage.check(result, .rootfs, "mount overlay of {d} layers on {s}{s}", .{ rootfs.lower.len, rootfs.upper, why });
+    // "/" is still the host's; its parent is what lies on top of it. Cloned, it is detached like fsmount's.
+    const tree = try stage.check(mount.clone(linux.AT.FDCWD, "/..", false), .rootfs, "open the root", .{});
+    _ = try stage.check(linux.umount2("/..", linux.MNT.DETACH), .rootfs, "detach the root", .{});
+    return @intCast(tree);
+}
+
+/// Cut the namespace off from the host's, so that no mount made here shows there, and put the root on top of "/".
+pub fn attach(root: i32) stage.Error!void {
+    const none = linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0);
+    _ = try stage.check(none, .rootfs, "make / private", .{});
+    const slash = try stage.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
+    defer _ = linux.close(@intCast(slash));
+    _ = try stage.check(mount.attach(root, @intCast(slash)), .rootfs, "attach the root", .{});
+}
+
+/// Make the root "/" and drop everything of the host.
+pub fn pivot(arena: std.mem.Allocator, root: i32) path.Error!void {
+    const old = try stage.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
+    defer _ = linux.close(@intCast(old));
+    _ = try stage.check(linux.fchdir(root), .rootfs, "enter the root", .{});
+    const pivoted = linux.pivot_root(".", ".");
+    if (linux.errno(pivoted) == .INVAL and try onInitialRamfs(arena)) {
+        // The initial ramfs can be neither moved nor left. Since the root covers "/" of the whole namespace, a chroot to it
+        // cannot be left either: every way up ends on the covering mount.
+        _ = try stage.check(linux.chroot("."), .rootfs, "chroot", .{});
+    } else {
+        _ = try stage.check(pivoted, .rootfs, "pivot_root", .{});
+        // The old root now lies on the new one.
+        _ = try stage.check(linux.fchdir(@intCast(old)), .rootfs, "enter the old root", .{});
+        _ = try stage.check(linux.umount2(".", linux.MNT.DETACH), .rootfs, "detach the old root", .{});
+    }
+    _ = try stage.check(linux.chdir("/"), .rootfs, "enter /", .{});
+}
+
+/// True when "/" is a mount without a parent, as a system that never left its initramfs has it.
+fn onInitialRamfs(arena: std.mem.Allocator) path.Error!bool {
+    const opened = linux.open("/proc/self/mountinfo", .{ .CLOEXEC = true }, 0);
+    if (linux.errno(opened) != .SUCCESS) return false;
+    defer _ = linux.close(@intCast(opened));
+    const text = try path.readAll(arena, @intCast(opened), 4 << 20) orelse return false;
+    return hasOrphanRoot(text);
+}
+
+fn hasOrphanRoot(mountinfo: []const u8) bool {
+    var lines = std.mem.splitScalar(u8, mountinfo, '\n');
+    while (lines.next()) |line| {
+        var fields = std.mem.splitScalar(u8, line, ' ');
+        const id = fields.next() orelse continue;
+        const parent = fields.next() orelse continue;
+        for (0..2) |_| _ = fields.next();
+        const point = fields.next() orelse continue;
+        if (std.mem.eql(u8, point, "/") and std.mem.eql(u8, id, parent)) return true;
+    }
+    return false;
+}
+
+test "a root without a parent" {
+    try std.testing.expect(hasOrphanRoot("1 1 0:2 / / rw - rootfs rootfs rw\n22 1 0:21 / /proc rw - proc proc rw\n"));
+    try std.testing.expect(!hasOrphanRoot("27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"));
+}

@@ -1,0 +1,117 @@
+//! The seam between the monitor and the stage that becomes the user's program (init.zig for a new container, join.zig for
+//! an exec): how a failure is reported, and how the two stay in step.
+//!
+//!   monitor --clone3--> stage
+//!      |   --- sync 'G' ------> |   go: the monitor is set up
+//!      |   <-- sync 'T' + fd -- |   the pty's master, when a terminal was asked for (SCM_RIGHTS)
+//!      |   <-- sync 'P' pid --- |   an exec: the stage made the program's process as the monitor's child (CLONE_PARENT),
+//!      |                        |   pid i32 big-endian in the monitor's namespace; the stage itself then exits with 0
+//!      |   <-- sync 'R' ------- |   everything is built; it waits
+//!      |   --- sync 'S' ------> |   start: execute the program
+//!      |   <-- sync 'W' text -- |   a warning (any time before 'R'); the monitor hands it on to the client
+//!      |   <-- sync 'E' ...  -- |   failed at a stage: stage u32, errno u32, message (big-endian); errno 0: the message says all
+//!      |   <-- end of file ---- |   execve succeeded (the socket is close-on-exec)
+//!
+//! `sync` is one SOCK_SEQPACKET pair: a message is a packet.
+const std = @import("std");
+const linux = std.os.linux;
+const abi = @import("abi.zig");
+
+/// What the stage process starts with. It was cloned by the monitor, so all of the monitor's memory is here too.
+pub const Handles = struct {
+    sync: i32,
+    /// 0-2 of the program, or -1 with a terminal (the stage makes the pty and sends the master).
+    stdin: i32 = -1,
+    stdout: i32 = -1,
+    stderr: i32 = -1,
+};
+
+/// A failure that names what it was about. Set by `fail`, sent by the stage's outermost function.
+pub const Failure = struct {
+    stage: abi.Stage = .request,
+    errno: linux.E = .SUCCESS,
+    buffer: [512]u8 = undefined,
+    length: usize = 0,
+
+    pub fn message(self: *const Failure) []const u8 {
+        return self.buffer[0..self.length];
+    }
+
+    pub fn set(self: *Failure, at: abi.Stage, errno: linux.E, comptime format: []const u8, arguments: anytype) void {
+        self.stage = at;
+        self.errno = errno;
+        var writer: std.Io.Writer = .fixed(&self.buffer);
+        writer.print(format, arguments) catch {}; // a full buffer holds the beginning, which is what matters
+        self.length = writer.end;
+    }
+};
+
+pub const Error = error{Failed};
+
+/// The process's one failure: a stage ends at its first.
+pub var failure: Failure = .{};
+
+/// `return stage.fail(.mount, errno, "mount {s}", .{path})`: records where and what; the message names the object, the
+/// errno says why.
+pub fn fail(at: abi.Stage, errno: linux.E, comptime format: []const u8, arguments: anytype) Error {
+    failure.set(at, errno, format, arguments);
+    return error.Failed;
+}
+
+/// The errno of a raw system call's result, as an error when it is one.
+pub fn check(result: usize, at: abi.Stage, comptime format: []const u8, arguments: anytype) Error!usize {
+    const errno = linux.errno(result);
+    if (errno != .SUCCESS) return fail(at, errno, format, arguments);
+    return result;
+}
+
+/// A packet to the monitor. False when it is gone, and we shall be soon.
+pub fn send(sync: i32, packet: []const u8) bool {
+    return linux.errno(linux.sendto(sync, packet.ptr, packet.len, linux.MSG.NOSIGNAL, null, 0)) == .SUCCESS;
+}
+
+/// Wait for a packet. Anything else, end of file above all, means that the monitor is gone: nothing is left to do.
+pub fn expect(sync: i32, wanted: u8) void {
+    var buffer: [16]u8 = undefined;
+    while (true) {
+        const count = linux.recvfrom(sync, &buffer, buffer.len, 0, null, null);
+        switch (linux.errno(count)) {
+            .INTR => continue,
+            .SUCCESS => if (count == 1 and buffer[0] == wanted) return,
+            else => {},
+        }
+        linux.exit_group(1);
+    }
+}
+
+/// Something that was asked for could not be had, and the container runs without it.
+pub fn warn(sync: i32, comptime format: []const u8, arguments: anytype) void {
+    var buffer: [512]u8 = undefined;
+    var writer: std.Io.Writer = .fixed(&buffer);
+    writer.print("W" ++ format, arguments) catch {}; // cut when too long
+    _ = send(sync, writer.buffered());
+}
+
+/// Tell the monitor of `failure`: the last thing that a stage does.
+pub fn report(sync: i32) void {
+    var buffer: [9 + failure.buffer.len]u8 = undefined;
+    buffer[0] = 'E';
+    std.mem.writeInt(u32, buffer[1..5], @intFromEnum(failure.stage), .big);
+    std.mem.writeInt(u32, buffer[5..9], @intFromEnum(failure.errno), .big);
+    const message = failure.message();
+    @memcpy(buffer[9..][0..message.len], message);
+    _ = send(sync, buffer[0 .. 9 + message.len]);
+}
+
+const Control = extern struct { header: linux.cmsghdr, descriptor: i32, padding: i32 = 0 };
+
+/// `fd` with a packet of one byte (SCM_RIGHTS).
+pub fn sendDescriptor(sync: i32, kind: u8, fd: i32) Error!void {
+    const vector = [_]std.posix.iovec_const{.{ .base = @ptrCast(&kind), .len = 1 }};
+    const control: Control = .{
+        .header = .{ .len = @sizeOf(linux.cmsghdr) + @sizeOf(i32), .level = linux.SOL.SOCKET, .type = 1 },
+        .descriptor = fd,
+    };
+    const message: linux.msghdr_const = .{ .name = null, .namelen = 0, .iov = &vector, .iovlen = 1, .control = &control, .controllen = @sizeOf(Control), .flags = 0 };
+    _ = try check(linux.sendmsg(sync, &message, linux.MSG.NOSIGNAL), .monitor, "send the terminal", .{});
+}
