@@ -1,0 +1,79 @@
+//! Regular files: created exclusively, beneath an open directory, never through a link.
+const std = @import("std");
+const linux = std.os.linux;
+const report = @import("report.zig");
+const names = @import("names.zig");
+const pax = @import("pax.zig");
+const Directory = @import("directories.zig").Directory;
+
+const shown = report.shown;
+
+/// A small file whose bytes are all there.
+pub const Job = struct {
+    directory: *Directory,
+    name: names.NameZ,
+    name_bytes: usize,
+    meta: Meta,
+    /// Where its bytes begin in the stream, for the ring.
+    position: u64,
+    bytes: []const u8,
+
+    fn nameText(self: *const Job) []const u8 {
+        return self.name.buffer[0..self.name_bytes];
+    }
+};
+
+pub const Meta = struct { mode: u32, uid: u32, gid: u32, mtime: pax.Time };
+
+pub fn create(job: *const Job) void {
+    const fd = openNew(job.directory, job.name.ptr(), job.nameText(), job.meta.mode);
+    writeAll(fd, job.bytes, job.nameText());
+    setOwnerAndMode(fd, job.directory.inherits, job.meta, 0o777, job.nameText());
+    setTime(fd, job.meta.mtime, job.nameText());
+    _ = linux.close(fd);
+}
+
+/// The permission bits are right from the start where that is possible: the umask is 0.
+pub fn openNew(directory: *const Directory, name: [*:0]const u8, text: []const u8, mode: u32) i32 {
+    const fd = linux.openat(directory.fd, name, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .NOFOLLOW = true, .CLOEXEC = true }, mode & 0o777);
+    switch (linux.errno(fd)) {
+        .SUCCESS => return @intCast(fd),
+        else => |e| report.failErrno(e, "cannot create {f}/{f}", .{ shown(directory.canonical), shown(text) }),
+    }
+}
+
+pub fn writeAll(fd: i32, bytes: []const u8, text: []const u8) void {
+    var rest = bytes;
+    while (rest.len > 0) {
+        const written = linux.write(fd, rest.ptr, rest.len);
+        switch (linux.errno(written)) {
+            .SUCCESS => rest = rest[written..],
+            .INTR => {},
+            else => |e| report.failErrno(e, "cannot write {f}", .{shown(text)}),
+        }
+    }
+}
+
+/// Owner first, then the bits that a change of owner clears. A new file belongs to us and has the bits of `given_mask`;
+/// only what differs is changed. In a set-group-id directory, or one with a default ACL, nothing is taken for granted.
+pub fn setOwnerAndMode(fd: i32, inherits: bool, meta: Meta, given_mask: u32, text: []const u8) void {
+    const owned = meta.uid == 0 and meta.gid == 0 and !inherits;
+    if (!owned) check(linux.fchown(fd, meta.uid, meta.gid), "change the owner of", text);
+    if (inherits or meta.mode & ~given_mask != 0) check(linux.fchmod(fd, meta.mode), "change the mode of", text);
+}
+
+pub fn setTime(fd: i32, mtime: pax.Time, text: []const u8) void {
+    const times = timesOf(mtime);
+    check(linux.futimens(fd, &times), "set the time of", text);
+}
+
+/// Access time is the modification time, as docker does: the same layer gives the same tree.
+pub fn timesOf(mtime: pax.Time) [2]linux.timespec {
+    const time: linux.timespec = .{ .sec = mtime.seconds, .nsec = mtime.nanoseconds };
+    return .{ time, time };
+}
+
+pub fn check(rc: usize, comptime what: []const u8, text: []const u8) void {
+    const e = linux.errno(rc);
+    if (e != .SUCCESS) report.failErrno(e, "cannot " ++ what ++ " {f}", .{shown(text)});
+}

@@ -1,0 +1,77 @@
+//! System calls as this program uses them: those that the standard library lacks, and those with one fixed meaning here.
+const std = @import("std");
+const linux = std.os.linux;
+const report = @import("report.zig");
+
+pub const RESOLVE = struct {
+    pub const NO_XDEV: u64 = 0x01;
+    pub const NO_MAGICLINKS: u64 = 0x02;
+    pub const NO_SYMLINKS: u64 = 0x04;
+    pub const BENEATH: u64 = 0x08;
+};
+
+const OpenHow = extern struct { flags: u64, mode: u64 = 0, resolve: u64 };
+
+const directory_flags: linux.O = .{ .DIRECTORY = true, .NOFOLLOW = true, .CLOEXEC = true };
+
+/// An existing directory, by a path without a single link in it.
+pub fn openBeneath(root: i32, path: [*:0]const u8) usize {
+    const how: OpenHow = .{
+        .flags = @as(u32, @bitCast(directory_flags)),
+        .resolve = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV,
+    };
+    return linux.syscall4(.openat2, @bitCast(@as(isize, root)), @intFromPtr(path), @intFromPtr(&how), @sizeOf(OpenHow));
+}
+
+/// One component, not followed.
+pub fn openDirectory(parent: i32, name: [*:0]const u8) usize {
+    return linux.openat(parent, name, directory_flags, 0);
+}
+
+pub fn duplicate(fd: i32) i32 {
+    const F_DUPFD_CLOEXEC = 1030;
+    const copy = linux.fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (linux.errno(copy) != .SUCCESS) report.failErrno(linux.errno(copy), "cannot duplicate a descriptor", .{});
+    return @intCast(copy);
+}
+
+pub const stat_mask: linux.STATX = @bitCast(@as(u32, 0x7ff));
+
+/// Of `name` itself in `directory`, links not followed. Null: it is not there.
+pub fn stat(directory: i32, name: [*:0]const u8) ?linux.Statx {
+    var result: linux.Statx = undefined;
+    const rc = linux.statx(directory, name, linux.AT.SYMLINK_NOFOLLOW | linux.AT.NO_AUTOMOUNT, stat_mask, &result);
+    switch (linux.errno(rc)) {
+        .SUCCESS => return result,
+        .NOENT, .NOTDIR => return null,
+        else => |e| report.failErrno(e, "cannot examine {f}", .{report.shown(std.mem.span(name))}),
+    }
+}
+
+pub fn statFd(fd: i32) linux.Statx {
+    var result: linux.Statx = undefined;
+    const rc = linux.statx(fd, "", linux.AT.EMPTY_PATH, stat_mask, &result);
+    if (linux.errno(rc) != .SUCCESS) report.failErrno(linux.errno(rc), "cannot examine an open file", .{});
+    return result;
+}
+
+pub fn isDirectory(s: linux.Statx) bool {
+    return s.mode & linux.S.IFMT == linux.S.IFDIR;
+}
+
+/// Overlay's mark that a name of a lower layer is gone.
+pub fn isWhiteout(s: linux.Statx) bool {
+    return s.mode & linux.S.IFMT == linux.S.IFCHR and s.rdev_major == 0 and s.rdev_minor == 0;
+}
+
+/// Will entries made in this directory take a group or mode from it?
+pub fn inherits(fd: i32, acls: bool) bool {
+    if (statFd(fd).mode & linux.S.ISGID != 0) return true;
+    var none: [1]u8 = undefined;
+    return acls and linux.errno(linux.fgetxattr(fd, "system.posix_acl_default", &none, 0)) == .SUCCESS;
+}
+
+/// Linux's encoding of a device number for mknod(2).
+pub fn deviceNumber(major: u32, minor: u32) u32 {
+    return (minor & 0xff) | (major << 8) | ((minor & ~@as(u32, 0xff)) << 12);
+}

@@ -1,0 +1,138 @@
+//! The slow way from a path to a directory: one component at a time, links followed inside the root, missing directories
+//! made on the way (`var/run -> /run` with a file in it makes `run`).
+const std = @import("std");
+const linux = std.os.linux;
+const report = @import("report.zig");
+const names = @import("names.zig");
+const files = @import("files.zig");
+const sys = @import("sys.zig");
+const whiteout = @import("whiteout.zig");
+const Directories = @import("directories.zig").Directories;
+const Need = @import("directories.zig").Need;
+
+const shown = report.shown;
+const links_max = 40;
+
+pub const Walker = struct {
+    owner: *Directories,
+    /// The directory that `canonical` names; ours to close.
+    fd: i32,
+    canonical: [names.path_bytes_max]u8 = undefined,
+    canonical_bytes: usize = 0,
+    /// What is left to walk, from `start` on: link targets are put in front.
+    rest: [4 * names.path_bytes_max]u8 = undefined,
+    start: usize = 4 * names.path_bytes_max,
+    links: usize = 0,
+
+    /// Null: missing, or something that is not a directory is in the way.
+    pub fn walk(self: *Walker, path: []const u8, need: Need) ?i32 {
+        self.push(path);
+        while (self.take()) |part| {
+            if (self.step(part, need)) continue;
+            _ = linux.close(self.fd);
+            return null;
+        }
+        return self.fd;
+    }
+
+    pub fn here(self: *const Walker) []const u8 {
+        return self.canonical[0..self.canonical_bytes];
+    }
+
+    fn push(self: *Walker, text: []const u8) void {
+        if (text.len + 1 > self.start) report.fail(.malformed, "symbolic links make too long a path", .{});
+        if (self.start < self.rest.len) {
+            self.start -= 1;
+            self.rest[self.start] = '/';
+        }
+        self.start -= text.len;
+        @memcpy(self.rest[self.start..][0..text.len], text);
+    }
+
+    fn take(self: *Walker) ?[]const u8 {
+        while (self.start < self.rest.len and self.rest[self.start] == '/') self.start += 1;
+        if (self.start == self.rest.len) return null;
+        const end = std.mem.indexOfScalarPos(u8, &self.rest, self.start, '/') orelse self.rest.len;
+        defer self.start = end;
+        return self.rest[self.start..end];
+    }
+
+    fn step(self: *Walker, part: []const u8, need: Need) bool {
+        if (std.mem.eql(u8, part, ".")) return true;
+        if (std.mem.eql(u8, part, "..")) {
+            self.reopen(std.mem.lastIndexOfScalar(u8, self.here(), '/') orelse 0);
+            return true;
+        }
+        if (part.len > names.name_bytes_max) report.fail(.malformed, "a name in a path is too long: {f}", .{shown(part)});
+        const name = names.NameZ.init(part);
+        // A file of this name may be on its way.
+        if (self.owner.seen.get(self.here(), part)) |kind| if (kind == .file) self.owner.pool.idle();
+        var fd = sys.openDirectory(self.fd, name.ptr());
+        switch (linux.errno(fd)) {
+            .SUCCESS => {},
+            .NOENT => {
+                if (need == .existing) return false;
+                self.make(&name, part);
+                fd = sys.openDirectory(self.fd, name.ptr());
+                if (linux.errno(fd) != .SUCCESS) report.failErrno(linux.errno(fd), "cannot open {f}", .{shown(part)});
+            },
+            .NOTDIR, .LOOP => if (need == .create and self.owner.seen.get(self.here(), part) == .whiteout) {
+                fd = self.replaceWhiteout(&name, part);
+            } else return self.follow(&name),
+            else => |e| report.failErrno(e, "cannot open {f}", .{shown(part)}),
+        }
+        self.enter(part, @intCast(fd));
+        return true;
+    }
+
+    fn enter(self: *Walker, part: []const u8, fd: i32) void {
+        _ = linux.close(self.fd);
+        self.fd = fd;
+        if (self.canonical_bytes + part.len + 1 >= self.canonical.len) report.fail(.malformed, "a path is too long: {f}", .{shown(part)});
+        if (self.canonical_bytes > 0) {
+            self.canonical[self.canonical_bytes] = '/';
+            self.canonical_bytes += 1;
+        }
+        @memcpy(self.canonical[self.canonical_bytes..][0..part.len], part);
+        self.canonical_bytes += part.len;
+    }
+
+    fn make(self: *Walker, name: *const names.NameZ, part: []const u8) void {
+        const made = linux.mkdirat(self.fd, name.ptr(), 0o755);
+        if (linux.errno(made) != .SUCCESS) report.failErrno(linux.errno(made), "cannot create {f}", .{shown(part)});
+        self.owner.seen.put(self.here(), part, .implied_directory);
+        var buffer: [names.path_bytes_max + 1 + names.name_bytes_max]u8 = undefined;
+        self.owner.on_implied(names.join(self.here(), part, &buffer));
+    }
+
+    /// This layer said that the lower one's is gone, and now it brings its own: a directory that hides the lower one.
+    fn replaceWhiteout(self: *Walker, name: *const names.NameZ, part: []const u8) usize {
+        files.check(linux.unlinkat(self.fd, name.ptr(), 0), "replace", part);
+        self.make(name, part);
+        const fd = sys.openDirectory(self.fd, name.ptr());
+        files.check(fd, "open", part);
+        whiteout.setOpaque(@intCast(fd), part);
+        return fd;
+    }
+
+    /// Not a directory: a link is followed, inside the root.
+    fn follow(self: *Walker, name: *const names.NameZ) bool {
+        var target: [names.path_bytes_max]u8 = undefined;
+        const length = linux.readlinkat(self.fd, name.ptr(), &target, target.len);
+        if (linux.errno(length) != .SUCCESS) return false;
+        self.links += 1;
+        if (self.links > links_max) report.fail(.malformed, "too many symbolic links in a path", .{});
+        self.push(target[0..length]);
+        if (target[0] == '/') self.reopen(0);
+        return true;
+    }
+
+    /// Go to the directory that the first `length` bytes of the canonical path name: no links are in it.
+    fn reopen(self: *Walker, length: usize) void {
+        const fd = self.owner.openDirect(self.canonical[0..length]) orelse
+            report.fail(.malformed, "a directory vanished while its path was walked", .{});
+        _ = linux.close(self.fd);
+        self.fd = fd;
+        self.canonical_bytes = length;
+    }
+};
