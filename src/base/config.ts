@@ -1,0 +1,166 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno, RtError, while_ } from "./errors.ts";
+
+/**
+ * The one configuration file, in TOML. `--config FILE` alone, or else the user's over the system's:
+ * $XDG_CONFIG_HOME/rt/config.toml (~/.config/rt/config.toml) over /etc/rt/config.toml.
+ *
+ *   storage-driver = "overlay"                  # or "copy"
+ *
+ *   [registries."docker.io"]                    # by the domain of a reference
+ *   mirrors = ["https://mirror.example", "http://127.0.0.1:5000"]   # asked in this order, then the registry itself
+ *
+ *   [registries."registry.lan:5000"]
+ *   insecure = true                             # plain http, or TLS that does not verify, is accepted of this host
+ *   token-servers = ["login.example"]           # hosts of another site that may be given this registry's password
+ *
+ * In a merge the user's `[registries."x"]` replaces the system's table of the same name as a whole.
+ */
+export interface Config {
+  storageDriver?: string;
+  registries: ReadonlyMap<string, RegistryConfig>;
+}
+
+export interface RegistryConfig {
+  mirrors: readonly string[];
+  insecure: boolean;
+  tokenServers: readonly string[];
+}
+
+export interface ConfigOptions {
+  /** `--config FILE`: must exist, and is the only file read. */
+  file?: string | undefined;
+  env?: Readonly<Record<string, string | undefined>>;
+  systemFile?: string;
+}
+
+const fileBytesMax = 1024 * 1024;
+
+/** @throws invalid-argument: not TOML, an unknown key, a value of the wrong form; not-found: the file of `--config` */
+export function readConfig(options: ConfigOptions = {}): Config {
+  if (options.file !== undefined) {
+    const only = readOne(options.file);
+    if (only) return only;
+    throw new RtError("not-found", `config file ${options.file} does not exist`);
+  }
+  const env = options.env ?? process.env;
+  const system = readOne(options.systemFile ?? "/etc/rt/config.toml");
+  const home = env.XDG_CONFIG_HOME || (env.HOME && join(env.HOME, ".config"));
+  const user = home ? readOne(join(home, "rt", "config.toml")) : undefined;
+  return {
+    ...system,
+    ...user,
+    registries: new Map([...(system?.registries ?? []), ...(user?.registries ?? [])]),
+  };
+}
+
+/** The file's settings, or undefined if there is none. */
+function readOne(file: string): Config | undefined {
+  let text: string;
+  try {
+    const stat = statSync(file);
+    if (!stat.isFile()) throw bad(file, "it is not a regular file");
+    if (stat.size > fileBytesMax) throw bad(file, `it is larger than ${fileBytesMax} bytes`);
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
+    throw while_(`cannot read config file ${file}`, error);
+  }
+  return parseConfig(text, file);
+}
+
+/** `file` is only for messages. */
+export function parseConfig(text: string, file: string): Config {
+  let toml: Record<string, unknown>;
+  try {
+    toml = Bun.TOML.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw bad(file, error instanceof Error ? firstLine(error.message) : String(error));
+  }
+  checkKeys(toml, ["storage-driver", "registries"], "", file);
+  const storageDriver = toml["storage-driver"];
+  if (storageDriver !== undefined && typeof storageDriver !== "string") {
+    throw bad(file, "storage-driver must be a string");
+  }
+  const registries = new Map<string, RegistryConfig>();
+  for (const [domain, value] of Object.entries(tableIn(toml.registries ?? {}, "registries", file))) {
+    registries.set(domain, registryIn(value, domain, file));
+  }
+  return { ...(storageDriver !== undefined && { storageDriver }), registries };
+}
+
+function registryIn(value: unknown, domain: string, file: string): RegistryConfig {
+  const where = `registries.${JSON.stringify(domain)}`;
+  if (!/^[a-zA-Z0-9.[\]:-]+$/.test(domain)) {
+    throw bad(file, `${where}: the name must be a registry's host[:port], without scheme and path`);
+  }
+  const table = tableIn(value, where, file);
+  checkKeys(table, ["mirrors", "insecure", "token-servers"], `${where}.`, file);
+  const { mirrors = [], insecure = false, "token-servers": tokenServers = [] } = table;
+  if (typeof insecure !== "boolean") throw bad(file, `${where}.insecure must be true or false`);
+  for (const mirror of stringsIn(mirrors, `${where}.mirrors`, file)) {
+    const url = URL.canParse(mirror) ? new URL(mirror) : undefined;
+    const plain =
+      url && /^https?:$/.test(url.protocol) && url.username === "" && url.href === `${url.origin}/`;
+    if (!plain) {
+      throw bad(file, `${where}.mirrors: ${JSON.stringify(mirror)} must look like https://host[:port]`);
+    }
+  }
+  return {
+    mirrors: mirrors as string[],
+    insecure,
+    tokenServers: stringsIn(tokenServers, `${where}.token-servers`, file),
+  };
+}
+
+function tableIn(value: unknown, where: string, file: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw bad(file, `${where} must be a table`);
+}
+
+function stringsIn(value: unknown, where: string, file: string): string[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw bad(file, `${where} must be an array of strings`);
+}
+
+function checkKeys(
+  table: Record<string, unknown>,
+  known: readonly string[],
+  prefix: string,
+  file: string,
+): void {
+  for (const key of Object.keys(table)) {
+    if (known.includes(key)) continue;
+    throw bad(
+      file,
+      `unknown key ${JSON.stringify(prefix + key)}; did you mean ${prefix}${nearest(key, known)}?`,
+    );
+  }
+}
+
+/** The candidate at the smallest edit distance. */
+function nearest(word: string, candidates: readonly string[]): string {
+  const distance = (a: string, b: string): number => {
+    let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+    for (const [i, letter] of [...a].entries()) {
+      const next = [i + 1];
+      for (let j = 0; j < b.length; j++) {
+        next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (b[j] === letter ? 0 : 1)));
+      }
+      row = next;
+    }
+    return row[b.length]!;
+  };
+  const start = word.slice(0, 64);
+  return candidates.toSorted((a, b) => distance(start, a) - distance(start, b))[0]!;
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0]!;
+}
+
+function bad(file: string, why: string): RtError {
+  return new RtError("invalid-argument", `config file ${file}: ${why}`);
+}
