@@ -1,0 +1,109 @@
+import { RtError } from "../base/errors.ts";
+
+/**
+ * JSON that strangers wrote. `JSON.parse` alone spends memory and stack in proportion to what it is given, so size and
+ * nesting are measured on the bytes first; the rest of this file turns `unknown` into checked shapes.
+ *
+ * Errors name the document (`what`): data-loss for a wrong form, exhausted for a document beyond its limits.
+ */
+export const documentBytesMax = 4 * 1024 * 1024;
+/** Deepest honest document: an image config's healthcheck, at five. */
+const depthMax = 32;
+
+export function parseJson(bytes: Uint8Array, what: string, bytesMax = documentBytesMax): unknown {
+  if (bytes.length > bytesMax) {
+    throw new RtError("exhausted", `${what} has ${bytes.length} bytes: at most ${bytesMax} are accepted`);
+  }
+  if (tooDeep(bytes)) {
+    throw new RtError("exhausted", `${what} is nested more than ${depthMax} levels deep: refused`);
+  }
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (error) {
+    throw new RtError("data-loss", `${what} is not valid JSON`, { cause: error });
+  }
+}
+
+/** Do [ and { nest beyond the limit? UTF-8's continuation bytes never look like ASCII, so bytes will do. */
+function tooDeep(bytes: Uint8Array): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (inString) {
+      if (byte === 0x5c) i++;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > depthMax) return true;
+    } else if (byte === 0x7d || byte === 0x5d) {
+      if (--depth < 0) return false; // not JSON, and the parser says so at this very byte
+    }
+  }
+  return false;
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function objectIn(value: unknown, what: string): JsonObject {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw wrong(what, "an object", value);
+  return value as JsonObject;
+}
+
+export function arrayIn(value: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw wrong(what, "an array", value);
+  return value;
+}
+
+/** A string without NUL: every one of them ends up in a C string or a file name somewhere. */
+export function stringIn(value: unknown, what: string): string {
+  if (typeof value !== "string") throw wrong(what, "a string", value);
+  if (value.includes("\0")) throw new RtError("data-loss", `${what} contains a NUL character`);
+  return value;
+}
+
+export function integerIn(value: unknown, what: string, min = 0): number {
+  if (!Number.isSafeInteger(value) || (value as number) < min)
+    throw wrong(what, `an integer from ${min}`, value);
+  return value as number;
+}
+
+/** `read` of the value, or undefined where it is absent or null: Go writes an empty slice or map as null. */
+export function optional<T>(
+  value: unknown,
+  what: string,
+  read: (value: unknown, what: string) => T,
+): T | undefined {
+  return value === undefined || value === null ? undefined : read(value, what);
+}
+
+export function stringsIn(value: unknown, what: string): string[] {
+  return arrayIn(value, what).map((item, i) => stringIn(item, `${what}[${i}]`));
+}
+
+export function stringMapIn(value: unknown, what: string): Record<string, string> {
+  const entries = Object.entries(objectIn(value, what));
+  return Object.fromEntries(
+    entries.map(([key, item]) => [stringIn(key, what), stringIn(item, `${what}.${shown(key)}`)]),
+  );
+}
+
+/** At most 80 characters of what a stranger wrote, without any that a terminal would act upon. */
+export function shown(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+  return text.slice(0, 80).replace(controls, "?");
+}
+
+/** The same in quotes; a line break is seen as \n. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 100)).replace(controls, "?");
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: C0, DEL and C1, which JSON leaves in part as they are
+const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+function wrong(what: string, wanted: string, value: unknown): RtError {
+  const found = value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;
+  return new RtError("data-loss", `${what} is ${found}: want ${wanted}`);
+}

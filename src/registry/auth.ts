@@ -1,0 +1,169 @@
+import { RtError } from "../base/errors.ts";
+import { objectIn, optional, parseJson, shown, stringIn } from "../oci/json.ts";
+import { isLinkLocal, isLoopback, sameSite } from "./address.ts";
+import { type Challenge, parseChallenges } from "./challenge.ts";
+import type { Credential } from "./credentials.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Limits } from "./limits.ts";
+import { parseRetryAfter, retrying, TransientError } from "./retry.ts";
+import { type Answer, type Request, send } from "./transport.ts";
+
+/**
+ * The Authorization header for one repository at one endpoint (distribution spec, auth/token and auth/oauth):
+ *
+ *   GET manifest            -> 401  WWW-Authenticate: Bearer realm="https://auth/…",service="…"
+ *   GET realm?scope=…       -> {"token": "…"}         with Basic credentials, or POST with a refresh token
+ *   GET manifest + Bearer   -> 200 …                  and the same again when a token expires in the middle of a pull
+ */
+export class Authorizer {
+  readonly #endpoint: Endpoint;
+  readonly #path: string;
+  readonly #find: () => Promise<Credential | undefined>;
+  readonly #limits: Limits;
+  readonly #reach: (request: Request) => Promise<Answer>;
+  #current: string | undefined;
+  #renewal: Promise<string> | undefined;
+
+  /** `reach` is how a token server is asked: a test may lead it elsewhere. */
+  constructor(
+    endpoint: Endpoint,
+    path: string,
+    find: () => Promise<Credential | undefined>,
+    limits: Limits,
+    reach: (request: Request) => Promise<Answer> = (request) => send(request, limits),
+  ) {
+    this.#endpoint = endpoint;
+    this.#reach = reach;
+    this.#path = path;
+    this.#find = find;
+    this.#limits = limits;
+  }
+
+  get current(): string | undefined {
+    return this.#current;
+  }
+
+  /**
+   * A header to try after `rejected` met a 401 with `header` as its WWW-Authenticate. Layers that are refused at the same
+   * time wait for one renewal.
+   *
+   * @throws unauthorized | data-loss (malformed answers) | unavailable
+   */
+  async renew(
+    rejected: string | undefined,
+    header: string | null,
+    origin: URL,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    if (this.#current !== undefined && this.#current !== rejected) return this.#current;
+    this.#renewal ??= this.#renew(header, origin, signal).finally(() => {
+      this.#renewal = undefined;
+    });
+    this.#current = await this.#renewal;
+    return this.#current;
+  }
+
+  async #renew(header: string | null, origin: URL, signal: AbortSignal | undefined): Promise<string> {
+    const challenges = header === null ? [] : parseChallenges(header);
+    const bearer = challenges.find(({ scheme }) => scheme === "bearer");
+    const basic = challenges.some(({ scheme }) => scheme === "basic");
+    if (!bearer && !basic) {
+      throw this.#unauthorized(
+        `it asks for ${challenges.map((c) => shown(c.scheme)).join(", ") || "no known scheme"}`,
+      );
+    }
+    const credential = await this.#find();
+    if (credential?.kind === "bearer") return `Bearer ${headerSafe(credential.token)}`;
+    if (bearer) return `Bearer ${await this.#fetchToken(bearer, credential, origin, signal)}`;
+    if (credential?.kind !== "basic")
+      throw this.#unauthorized("it wants a user name and a password: log in first");
+    return basicHeader(credential);
+  }
+
+  async #fetchToken(
+    challenge: Challenge,
+    credential: Credential | undefined,
+    origin: URL,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const realm = this.#checkRealm(challenge.params.get("realm"), origin);
+    const trusted = sameSite(realm, origin) || this.#endpoint.tokenServers.includes(realm.host);
+    const used = trusted ? credential : undefined;
+    const service = challenge.params.get("service");
+    const answer = await retrying(this.#limits, signal, async () => {
+      const found = await this.#ask(realm, service, used, signal);
+      if (found.status < 500 && found.status !== 429) return found;
+      found.discard();
+      const retryAfterMs = parseRetryAfter(found.headers.get("retry-after"), Date.now());
+      throw new TransientError(`token server ${realm.host} answers ${found.status}`, { retryAfterMs });
+    });
+    if (answer.status !== 200) {
+      answer.discard();
+      if (credential && !used) throw this.#withheld(realm);
+      const why = used ? "refuses the credentials" : "refuses an anonymous pull";
+      throw this.#unauthorized(`its token server ${realm.host} ${why} (status ${answer.status})`);
+    }
+    const what = `the token answer of ${realm.host}`;
+    const json = objectIn(parseJson(await answer.bytes(this.#limits.tokenBytesMax, what), what), what);
+    const token = optional(json.token, what, stringIn) || optional(json.access_token, what, stringIn);
+    if (!token) throw new RtError("data-loss", `${what} has no token`);
+    return headerSafe(token);
+  }
+
+  #ask(realm: URL, service: string | undefined, credential: Credential | undefined, signal?: AbortSignal) {
+    const url = new URL(realm);
+    // The same TLS leniency as the registry's own, but only for its very host: a password is about to travel.
+    const insecure =
+      this.#endpoint.insecure && this.#endpoint.origins.some((o) => o.hostname === url.hostname);
+    const scope = `repository:${this.#path}:pull`;
+    if (credential?.kind === "identity") {
+      const body = new URLSearchParams({ grant_type: "refresh_token", client_id: "rt", scope });
+      if (service !== undefined) body.set("service", service);
+      body.set("refresh_token", credential.token);
+      const headers = { "Content-Type": "application/x-www-form-urlencoded" };
+      return this.#reach({ url, method: "POST", headers, body: body.toString(), insecure, signal });
+    }
+    if (service !== undefined) url.searchParams.set("service", service);
+    url.searchParams.set("scope", scope);
+    const authorization = credential?.kind === "basic" ? basicHeader(credential) : undefined;
+    return this.#reach({ url, insecure, signal, authorization });
+  }
+
+  /** Where a token may be asked for: https, or plain http from this machine to itself. */
+  #checkRealm(text: string | undefined, origin: URL): URL {
+    const realm = text !== undefined && URL.canParse(text) ? new URL(text) : undefined;
+    const local = origin.protocol === "http:" && isLoopback(origin);
+    const why = (reason: string) =>
+      this.#unauthorized(`its token server is ${shown(text ?? "not named")}: ${reason}`);
+    if (!realm) throw why("not a web address");
+    if (realm.protocol !== "https:" && !(realm.protocol === "http:" && local && isLoopback(realm))) {
+      throw why("refused, it must be https");
+    }
+    if (realm.username !== "" || realm.password !== "") throw why("refused, there is a password in it");
+    if (isLinkLocal(realm)) throw why("refused, a link-local address");
+    if (isLoopback(realm) && !isLoopback(origin)) throw why("refused, that is this machine");
+    return realm;
+  }
+
+  #withheld(realm: URL): RtError {
+    const { host } = this.#endpoint;
+    return this.#unauthorized(
+      `it asks for its password at ${realm.host}, another site; if that is right, set ` +
+        `token-servers = ["${realm.host}"] under [registries."${host}"] in config.toml`,
+    );
+  }
+
+  #unauthorized(why: string): RtError {
+    return new RtError("unauthorized", `access to ${this.#endpoint.host}/${this.#path} is denied: ${why}`);
+  }
+}
+
+function basicHeader({ username, password }: { username: string; password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+/** A token goes into a header as it is: nothing but visible ASCII may. */
+function headerSafe(token: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new RtError("data-loss", "a registry token contains characters that no token has");
+}

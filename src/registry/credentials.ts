@@ -1,0 +1,131 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { type JsonObject, objectIn, optional, parseJson, stringIn } from "../oci/json.ts";
+
+/** What a registry may be told. `identity` is an OAuth2 refresh token, `bearer` a token to be sent as it is. */
+export type Credential =
+  | { kind: "basic"; username: string; password: string }
+  | { kind: "identity"; token: string }
+  | { kind: "bearer"; token: string };
+
+export interface CredentialOptions {
+  /** `--authfile`: must exist, and is the only file read. */
+  authFile?: string | undefined;
+  env?: Readonly<Record<string, string | undefined>>;
+  helperMs: number;
+  /** One line about a helper that does not work; the pull goes on without it. */
+  warn: (line: string) => void;
+}
+
+const fileBytesMax = 1024 * 1024;
+const hubKey = "https://index.docker.io/v1/";
+const hubHosts = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
+
+/**
+ * The credential for `repository` ("docker.io/library/alpine") at its host, from Docker's and podman's files in turn:
+ * $DOCKER_CONFIG/config.json or ~/.docker/config.json, $XDG_RUNTIME_DIR/containers/auth.json,
+ * ~/.config/containers/auth.json. In each credHelpers beat credsStore beat auths; the first that knows one wins.
+ *
+ * @throws data-loss | invalid-argument: a file that cannot be understood (its contents are never quoted)
+ */
+export async function findCredential(
+  repository: string,
+  options: CredentialOptions,
+): Promise<Credential | undefined> {
+  for (const file of filesFor(options)) {
+    const json = await readAuthFile(file, file === options.authFile);
+    const found = json && (await credentialIn(json, file, repository, options));
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function filesFor({ authFile, env = process.env }: CredentialOptions): string[] {
+  if (authFile !== undefined) return [authFile];
+  const home = env.HOME;
+  const docker = env.DOCKER_CONFIG || (home && join(home, ".docker"));
+  const runtime = env.XDG_RUNTIME_DIR;
+  const config = env.XDG_CONFIG_HOME || (home && join(home, ".config"));
+  return [
+    ...(docker ? [join(docker, "config.json")] : []),
+    ...(runtime ? [join(runtime, "containers", "auth.json")] : []),
+    ...(config ? [join(config, "containers", "auth.json")] : []),
+  ];
+}
+
+async function readAuthFile(file: string, mustExist: boolean): Promise<JsonObject | undefined> {
+  let bytes: Uint8Array;
+  try {
+    // A FIFO or a device here would hang the pull, or feed it for ever.
+    if (!(await stat(file)).isFile()) throw new RtError("invalid-argument", "not a regular file");
+    bytes = await readFile(file);
+  } catch (error) {
+    if (!mustExist && (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR"))) return undefined;
+    throw while_(`cannot read credentials file ${file}`, error);
+  }
+  if (bytes.length === 0) return undefined;
+  const what = `credentials file ${file}`;
+  return objectIn(parseJson(bytes, what, fileBytesMax), what);
+}
+
+async function credentialIn(
+  json: JsonObject,
+  file: string,
+  repository: string,
+  options: CredentialOptions,
+): Promise<Credential | undefined> {
+  const what = `credentials file ${file}`;
+  const keys = keysFor(repository);
+  const host = repository.split("/", 1)[0]!;
+  const helpers = optional(json.credHelpers, `${what}: credHelpers`, objectIn) ?? {};
+  const own = [...keys, host]
+    .map((key) => (Object.hasOwn(helpers, key) ? helpers[key] : undefined))
+    .find(Boolean);
+  const helper = optional(own ?? json.credsStore, `${what}: credential helper`, stringIn);
+  if (helper) {
+    const { askHelper } = await import("./credential-helper.ts");
+    const found = await askHelper(helper, hubHosts.has(host) ? hubKey : host, options);
+    if (found) return found;
+  }
+  const auths = optional(json.auths, `${what}: auths`, objectIn) ?? {};
+  for (const key of keys) {
+    for (const [name, entry] of Object.entries(auths)) {
+      if (bareKey(name) !== bareKey(key)) continue;
+      const found = entryIn(objectIn(entry, `${what}: auths`), what);
+      if (found) return found;
+    }
+  }
+  return undefined;
+}
+
+/** Most specific first, as podman reads them: host/a/b, host/a, host; and Hub's old name for itself. */
+function keysFor(repository: string): string[] {
+  const parts = repository.split("/");
+  const keys = parts.map((_, i) => parts.slice(0, parts.length - i).join("/"));
+  return hubHosts.has(parts[0]!) ? [...keys.slice(0, -1), hubKey, ...hubHosts] : keys;
+}
+
+/** Docker's older files have "https://host/v1/" where newer ones have "host". */
+function bareKey(key: string): string {
+  return key.replace(/^https?:\/\//, "").replace(/\/(v[12]\/?)?$/, "");
+}
+
+function entryIn(entry: JsonObject, what: string): Credential | undefined {
+  const text = (key: string) => optional(entry[key], `${what}: ${key}`, stringIn) || undefined;
+  const identity = text("identitytoken");
+  if (identity) return { kind: "identity", token: identity };
+  const registry = text("registrytoken");
+  if (registry) return { kind: "bearer", token: registry };
+  const auth = text("auth");
+  if (auth === undefined) {
+    const username = text("username");
+    const password = text("password");
+    return username && password ? { kind: "basic", username, password } : undefined;
+  }
+  // Docker pads the decoded text with NULs at times.
+  const decoded = Buffer.from(auth, "base64").toString("utf8").replace(/\0+$/, "");
+  const colon = decoded.indexOf(":");
+  if (colon < 1) throw new RtError("data-loss", `${what}: an auth entry is not base64 of user:password`);
+  return { kind: "basic", username: decoded.slice(0, colon), password: decoded.slice(colon + 1) };
+}

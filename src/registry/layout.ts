@@ -1,0 +1,142 @@
+import { RtError } from "../base/errors.ts";
+import type { Descriptor, Platform } from "../oci/descriptor.ts";
+import { hexOf } from "../oci/digest.ts";
+import { documentBytesMax, objectIn, parseJson, shown } from "../oci/json.ts";
+import { type Index, parseDocument } from "../oci/manifest.ts";
+import { mediaTypes } from "../oci/media-types.ts";
+import { localNameOf, type NamedSource } from "./named-source.ts";
+import { checkBytes, type RawDocument, resolveImage } from "./resolve.ts";
+import type { ResolvedImage } from "./source.ts";
+
+/**
+ * The files of an OCI layout (image-spec image-layout.md), wherever they lie: a directory, a tar, this executable.
+ * Names are "oci-layout", "index.json" and "blobs/sha256/<64 hex>", and no others are ever asked for.
+ */
+export interface LayoutFiles {
+  /** Size in bytes. @throws not-found */
+  sizeOf(name: string): Promise<number>;
+  /** @throws not-found */
+  stream(name: string, offset: number): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+const refName = "org.opencontainers.image.ref.name";
+const containerdName = "io.containerd.image.name";
+
+/** An image in an OCI layout. Made by `openLayout`, which has read the index and chosen by tag. */
+export class LayoutSource implements NamedSource {
+  readonly name: string;
+  readonly reference: string;
+  readonly #files: LayoutFiles;
+  readonly #root: RawDocument | Descriptor;
+
+  constructor(name: string, reference: string, files: LayoutFiles, root: RawDocument | Descriptor) {
+    this.name = name;
+    this.reference = reference;
+    this.#files = files;
+    this.#root = root;
+  }
+
+  async resolve(platform: Platform): Promise<ResolvedImage> {
+    const read = async (entry: Descriptor): Promise<RawDocument> => {
+      const bytes = await readWhole(this.#files, blobName(entry), this.name);
+      return { bytes, contentType: entry.mediaType };
+    };
+    if ("bytes" in this.#root) return resolveImage(this, this.#root, read, platform);
+    const root = await read(this.#root);
+    checkBytes(root.bytes, this.#root, "manifest", this.name);
+    return resolveImage(this, root, read, platform);
+  }
+
+  async *fetch(blob: Descriptor, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    const file = blobName(blob);
+    const size = await this.#files.sizeOf(file);
+    if (size !== blob.size) {
+      throw new RtError(
+        "data-loss",
+        `${this.name}: ${file} has ${size} bytes where its descriptor says ${blob.size}: refused`,
+      );
+    }
+    for await (const chunk of this.#files.stream(file, offset)) {
+      if (signal?.aborted) throw new RtError("cancelled", "cancelled", { cause: signal.reason });
+      yield chunk;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#files.close();
+  }
+}
+
+/**
+ * `name` is what the user wrote, `path` the file's own name, `tag` what followed it; `reference` is the local name, if
+ * the layout has no say in it.
+ * @throws not-found (no such tag) | invalid-argument (several images and no tag) | data-loss | unsupported
+ */
+export async function openLayout(
+  name: string,
+  path: string,
+  tag: string | undefined,
+  files: LayoutFiles,
+  reference?: string,
+): Promise<LayoutSource> {
+  const version = objectIn(
+    parseJson(await readWhole(files, "oci-layout", name), `${name}: oci-layout`),
+    name,
+  );
+  if (version.imageLayoutVersion !== "1.0.0") {
+    const found = shown(version.imageLayoutVersion);
+    throw new RtError("unsupported", `${name} is an OCI layout of version ${found}: rt knows 1.0.0`);
+  }
+  const bytes = await readWhole(files, "index.json", name);
+  const index = parseDocument(bytes, mediaTypes.ociIndex, `${name}: index.json`);
+  if (index.kind !== "index") throw new RtError("data-loss", `${name}: index.json is not an index`);
+  const entry = select(index, tag, name);
+  if (!entry) {
+    const whole = { bytes, contentType: mediaTypes.ociIndex };
+    return new LayoutSource(name, reference ?? localNameOf(path, undefined), files, whole);
+  }
+  const own = entry.annotations?.[containerdName] ?? entry.annotations?.[refName] ?? tag;
+  return new LayoutSource(name, reference ?? localNameOf(path, own), files, entry);
+}
+
+/** The entry to pull; undefined when the whole index is one image in several platforms. */
+function select(index: Index, tag: string | undefined, name: string): Descriptor | undefined {
+  const names = ({ annotations }: Descriptor) => [annotations?.[refName], annotations?.[containerdName]];
+  const tags = [
+    ...new Set(index.manifests.flatMap((entry) => names(entry).filter((tag) => tag !== undefined))),
+  ];
+  if (tag !== undefined) {
+    const found = index.manifests.find((entry) => names(entry).includes(tag));
+    if (found) return found;
+    throw new RtError("not-found", `${name}: no image is tagged ${shown(tag)}; there ${listed(tags)}`);
+  }
+  if (index.manifests.length === 1) return index.manifests[0];
+  if (index.manifests.length === 0) throw new RtError("not-found", `${name}: the layout holds no image`);
+  if (tags.length === 0) return undefined;
+  const latest = index.manifests.find((entry) => names(entry).includes("latest"));
+  if (latest) return latest;
+  throw new RtError("invalid-argument", `${name} holds several images, add a tag; there ${listed(tags)}`);
+}
+
+function listed(tags: string[]): string {
+  if (tags.length === 0) return "are no tags";
+  return `${tags.length === 1 ? "is" : "are"} ${tags.slice(0, 8).map(shown).join(", ")}${tags.length > 8 ? " …" : ""}`;
+}
+
+function blobName(descriptor: Descriptor): string {
+  return `blobs/sha256/${hexOf(descriptor.digest)}`;
+}
+
+async function readWhole(files: LayoutFiles, file: string, name: string): Promise<Uint8Array> {
+  const size = await files.sizeOf(file);
+  if (size > documentBytesMax) {
+    throw new RtError(
+      "exhausted",
+      `${name}: ${file} has ${size} bytes: at most ${documentBytesMax} are accepted`,
+    );
+  }
+  const parts: Uint8Array[] = [];
+  for await (const chunk of files.stream(file, 0)) parts.push(chunk);
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,55 @@
+/**
+ * What a registry may cost us. A test passes smaller ones; people cannot set them yet. Times in milliseconds.
+ */
+export interface Limits {
+  /** From the request to the answer's headers: name lookup, connection, TLS and the registry's thinking. */
+  headersMs: number;
+  /** A body must bring `idleBytesMin` bytes in each such span of waiting, or it counts as stalled (slow loris). */
+  idleMs: number;
+  idleBytesMin: number;
+  /** A small document (manifest, token) must be complete by then. */
+  documentMs: number;
+  tokenBytesMax: number;
+  redirectsMax: number;
+  /** Tries in a row that fail; for a blob a try that brought `progressBytesMin` bytes starts the count anew. */
+  attemptsMax: number;
+  progressBytesMin: number;
+  /** The first pause between tries; each next one is twice as long, up to `backoffMsMax`. */
+  backoffMs: number;
+  backoffMsMax: number;
+  /** The longest Retry-After that is obeyed; a longer one ends the pull. */
+  retryAfterMsMax: number;
+  helperMs: number;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const defaultLimits: Limits = {
+  headersMs: 30_000,
+  idleMs: 30_000,
+  idleBytesMin: 1024,
+  documentMs: 60_000,
+  tokenBytesMax: 1024 * 1024,
+  redirectsMax: 10,
+  attemptsMax: 5,
+  progressBytesMin: 64 * 1024,
+  backoffMs: 100,
+  backoffMsMax: 5_000,
+  retryAfterMsMax: 60_000,
+  helperMs: 30_000,
+  sleep,
+};
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+  });
+}

@@ -1,0 +1,98 @@
+import { RtError } from "../base/errors.ts";
+import type { Descriptor, Platform } from "../oci/descriptor.ts";
+import { digestOf } from "../oci/digest.ts";
+import { checkLayerCount, parseImageConfig } from "../oci/image-config.ts";
+import { documentBytesMax, shown } from "../oci/json.ts";
+import { type Manifest, parseDocument, requireImage } from "../oci/manifest.ts";
+import { choose, formatPlatform, matches } from "../oci/platform.ts";
+import type { ResolvedImage, Source } from "./source.ts";
+
+/** The bytes of a manifest or index, and the media type that they are said to have. */
+export interface RawDocument {
+  bytes: Uint8Array;
+  contentType: string | null | undefined;
+}
+
+/** An index may hold indexes; nobody honest nests them deeper. */
+const indexDepthMax = 4;
+
+/**
+ * From the document that a name points at to the manifest of `platform` and its config. The same way for every kind of
+ * source: `read` answers a document by its descriptor, and nothing is believed before its digest and size were checked.
+ *
+ * @throws data-loss | unsupported (no such platform, an artifact) | exhausted | whatever `read` and `fetch` throw
+ */
+export async function resolveImage(
+  source: Pick<Source, "name" | "fetch">,
+  root: RawDocument,
+  read: (descriptor: Descriptor) => Promise<RawDocument>,
+  platform: Platform,
+): Promise<ResolvedImage> {
+  const documents: ResolvedImage["documents"] = [];
+  let raw = root;
+  for (let depth = 0; depth < indexDepthMax; depth++) {
+    const document = parseDocument(raw.bytes, raw.contentType, `the manifest of ${source.name}`);
+    const digest = digestOf(raw.bytes);
+    documents.push({ digest, mediaType: document.mediaType, bytes: raw.bytes });
+    if (document.kind === "manifest") {
+      const config = await readConfig(source, document, platform);
+      return { target: documents[0]!.digest, documents, manifestDigest: digest, manifest: document, config };
+    }
+    const entry = choose(document.manifests, platform, source.name);
+    checkSize(entry, "manifest", source.name);
+    raw = await read(entry);
+    checkBytes(raw.bytes, entry, "manifest", source.name);
+    raw = { bytes: raw.bytes, contentType: raw.contentType ?? entry.mediaType };
+  }
+  throw new RtError("exhausted", `${source.name} nests indexes more than ${indexDepthMax - 1} deep: refused`);
+}
+
+async function readConfig(
+  source: Pick<Source, "name" | "fetch">,
+  manifest: Manifest,
+  platform: Platform,
+): Promise<Uint8Array> {
+  requireImage(manifest, source.name);
+  checkSize(manifest.config, "config", source.name);
+  const parts: Uint8Array[] = [];
+  for await (const chunk of source.fetch(manifest.config, 0)) parts.push(chunk);
+  const bytes = Buffer.concat(parts);
+  checkBytes(bytes, manifest.config, "config", source.name);
+  const config = parseImageConfig(bytes, `the config of ${source.name}`);
+  checkLayerCount(config, manifest.layers, source.name);
+  // An index may know the variant better than the config does, so that is not compared again.
+  const { os, architecture } = config;
+  const plain = { os: platform.os, architecture: platform.architecture };
+  if (architecture !== "" && !matches({ os, architecture }, plain)) {
+    throw new RtError(
+      "unsupported",
+      `${source.name} is for ${formatPlatform(config)}, not ${formatPlatform(platform)}; see --platform`,
+    );
+  }
+  return bytes;
+}
+
+function checkSize(descriptor: Descriptor, kind: string, name: string): void {
+  if (descriptor.size <= documentBytesMax) return;
+  throw new RtError(
+    "exhausted",
+    `the ${kind} of ${name} has ${descriptor.size} bytes: at most ${documentBytesMax} are accepted`,
+  );
+}
+
+/** @throws data-loss unless the bytes are exactly those that the descriptor names */
+export function checkBytes(bytes: Uint8Array, descriptor: Descriptor, kind: string, name: string): void {
+  if (bytes.length !== descriptor.size) {
+    throw new RtError(
+      "data-loss",
+      `the ${kind} of ${shown(name)} has ${bytes.length} bytes where ${descriptor.size} were promised: refused`,
+    );
+  }
+  const actual = digestOf(bytes);
+  if (actual !== descriptor.digest) {
+    throw new RtError(
+      "data-loss",
+      `the ${kind} of ${shown(name)} is ${actual}, not ${descriptor.digest}: refused`,
+    );
+  }
+}

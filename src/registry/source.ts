@@ -1,0 +1,36 @@
+import type { Descriptor, Platform } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+
+/**
+ * Where images come from. A registry, an OCI layout directory, an archive file and the image embedded in this
+ * executable all answer the same three questions, so `engine/pull` has one way for all of them:
+ *
+ *   const source = await openSource("docker.io/library/alpine:3.20", options)   // sources.ts
+ *   const found  = await source.resolve(platform)     // index -> manifest of the platform; bounded, digest-checked
+ *   for (const layer of found.manifest.layers)
+ *     for await (const chunk of source.fetch(layer, offset)) …                  // bytes; the caller checks the digest
+ */
+export interface Source {
+  /** What the user sees: "docker.io/library/alpine:3.20", "oci:/tmp/x:latest". */
+  readonly name: string;
+  /** @throws not-found | unauthorized | unavailable | unsupported (no such platform) | data-loss (lies) */
+  resolve(platform: Platform): Promise<ResolvedImage>;
+  /**
+   * A blob's bytes from `offset` on, as stored at the source (still compressed). Retries and resumes transient faults by
+   * itself; ends early only by an error. Does not check the digest of the whole.
+   */
+  fetch(blob: Descriptor, offset: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** A manifest that was chosen, and whose bytes match its digest. */
+export interface ResolvedImage {
+  /** What the name pointed at: the index if there was one, else the manifest. The "repo digest". */
+  target: Digest;
+  /** Raw bytes by digest of the index (if any) and the manifest: stored as they came. */
+  documents: { digest: Digest; mediaType: string; bytes: Uint8Array }[];
+  manifestDigest: Digest;
+  manifest: { config: Descriptor; layers: Descriptor[] };
+  /** The image config, raw, its digest and size checked; parse with oci/image-config.ts. */
+  config: Uint8Array;
+}

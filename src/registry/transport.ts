@@ -1,0 +1,224 @@
+import { RtError } from "../base/errors.ts";
+import { shown } from "../oci/json.ts";
+import { isLinkLocal, isLoopback } from "./address.ts";
+import type { Limits } from "./limits.ts";
+import { TransientError } from "./retry.ts";
+
+export interface Request {
+  url: URL;
+  method?: "GET" | "POST";
+  headers?: Readonly<Record<string, string>>;
+  body?: string;
+  /** The Authorization header. It goes to the origin of `url` alone, however the request is redirected. */
+  authorization?: string | undefined;
+  /** Accept TLS that does not verify. */
+  insecure?: boolean;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * One request and its answer, over Bun's fetch (with its environment proxies). Redirects are followed by hand, because
+ * what a hop may see and where it may lead is for us to say (CVE-2020-15157). Nothing is retried here.
+ *
+ * @throws TransientError (refused, reset, timed out) | unavailable (TLS, a redirect that is not followed) | cancelled
+ */
+export async function send(request: Request, limits: Limits): Promise<Answer> {
+  const seen = new Set<string>();
+  let url = request.url;
+  let crossed = false;
+  for (;;) {
+    const answer = await exchange(request, url, crossed, limits);
+    const target = redirectOf(answer);
+    if (target === undefined) return answer;
+    answer.discard();
+    seen.add(url.href);
+    if (seen.size > limits.redirectsMax)
+      throw refused(url, `redirects more than ${limits.redirectsMax} times`);
+    const next = checkHop(request, url, target);
+    if (seen.has(next.href)) throw refused(url, "redirects in a circle");
+    crossed ||= next.origin !== request.url.origin;
+    url = next;
+  }
+}
+
+async function exchange(request: Request, url: URL, crossed: boolean, limits: Limits): Promise<Answer> {
+  const controller = new AbortController();
+  const signals = request.signal ? [controller.signal, request.signal] : [controller.signal];
+  const late = new TransientError(`${url.host} does not answer within ${limits.headersMs / 1000} s`);
+  const timer = setTimeout(() => controller.abort(late), limits.headersMs);
+  try {
+    const headers = new Headers(request.headers);
+    headers.set("User-Agent", "rt");
+    // A blob is stored as it travels: nobody between may compress it, and fetch may not unpack it.
+    headers.set("Accept-Encoding", "identity");
+    if (request.authorization !== undefined && !crossed) headers.set("Authorization", request.authorization);
+    const response = await fetch(url, {
+      method: request.method ?? "GET",
+      headers,
+      redirect: "manual",
+      decompress: false,
+      signal: AbortSignal.any(signals),
+      tls: { rejectUnauthorized: !request.insecure },
+      ...(request.body !== undefined && { body: request.body }),
+    });
+    return new Answer(response, url, crossed, controller, limits, request.signal);
+  } catch (error) {
+    throw request.signal?.aborted ? cancelled(error) : connectionError(error, url);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function redirectOf(answer: Answer): string | undefined {
+  const location = answer.headers.get("location");
+  return [301, 302, 303, 307, 308].includes(answer.status) && location !== null ? location : undefined;
+}
+
+/** Where a redirect leads, if it may lead there. */
+function checkHop(request: Request, from: URL, location: string): URL {
+  if (request.method === "POST") throw refused(from, "redirects a login: not followed");
+  const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  const where = `redirects to ${shown(to?.href ?? location)}`;
+  if (to?.protocol !== "https:" && to?.protocol !== "http:")
+    throw refused(from, `${where}: not a web address`);
+  if (to.username !== "" || to.password !== "")
+    throw refused(from, `${where}: an address with a password in it`);
+  if (from.protocol === "https:" && to.protocol === "http:")
+    throw refused(from, `${where}: from https to plain http`);
+  if (isLinkLocal(to)) throw refused(from, `${where}: a link-local address`);
+  if (isLoopback(to) && !isLoopback(request.url)) throw refused(from, `${where}: this machine itself`);
+  return to;
+}
+
+/** An answer whose body has not been read yet. Read it with `chunks` or `bytes`, or `discard` it. */
+export class Answer {
+  readonly response: Response;
+  readonly url: URL;
+  /** Redirected away from the origin that was asked: its words on authentication are not the registry's. */
+  readonly crossed: boolean;
+  readonly #controller: AbortController;
+  readonly #limits: Limits;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(
+    response: Response,
+    url: URL,
+    crossed: boolean,
+    controller: AbortController,
+    limits: Limits,
+    signal: AbortSignal | undefined,
+  ) {
+    this.response = response;
+    this.url = url;
+    this.crossed = crossed;
+    this.#controller = controller;
+    this.#limits = limits;
+    this.#signal = signal;
+  }
+
+  get status(): number {
+    return this.response.status;
+  }
+
+  get headers(): Headers {
+    return this.response.headers;
+  }
+
+  discard(): void {
+    this.#controller.abort();
+  }
+
+  /** The body as it comes. Only time spent waiting for the network counts as idle, not the consumer's. */
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    const reader = this.response.body?.getReader();
+    if (!reader) return;
+    const { idleMs, idleBytesMin } = this.#limits;
+    const stalled = new TransientError(
+      `${this.url.host} stalls: under ${idleBytesMin} bytes in ${idleMs / 1000} s`,
+    );
+    let complete = false;
+    let waitedMs = 0;
+    let bytes = 0;
+    try {
+      for (;;) {
+        const start = performance.now();
+        const timer = setTimeout(() => this.#controller.abort(stalled), idleMs);
+        const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+        if (done) {
+          complete = true;
+          return;
+        }
+        waitedMs += performance.now() - start;
+        bytes += value.length;
+        if (waitedMs >= idleMs) {
+          if (bytes < idleBytesMin) throw stalled;
+          waitedMs = bytes = 0;
+        }
+        yield value;
+      }
+    } catch (error) {
+      const reason: unknown = this.#controller.signal.reason;
+      if (reason instanceof RtError) throw reason;
+      throw this.#signal?.aborted ? cancelled(error) : connectionError(error, this.url);
+    } finally {
+      if (!complete) this.discard();
+    }
+  }
+
+  /** The whole body. @throws exhausted beyond `bytesMax`; TransientError if it takes longer than a document may */
+  async bytes(bytesMax: number, what: string): Promise<Uint8Array> {
+    const tooLong = () =>
+      new RtError("exhausted", `${what} from ${this.url.host} is larger than ${bytesMax} bytes`);
+    if (Number(this.headers.get("content-length") ?? 0) > bytesMax) {
+      this.discard();
+      throw tooLong();
+    }
+    const late = new TransientError(
+      `${what} from ${this.url.host} is not complete in ${this.#limits.documentMs / 1000} s`,
+    );
+    const timer = setTimeout(() => this.#controller.abort(late), this.#limits.documentMs);
+    try {
+      const parts: Uint8Array[] = [];
+      let length = 0;
+      for await (const chunk of this.chunks()) {
+        length += chunk.length;
+        if (length > bytesMax) throw tooLong();
+        parts.push(chunk);
+      }
+      return Buffer.concat(parts, length);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "the connection was closed in between",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the name cannot be looked up now",
+  EHOSTUNREACH: "no route to the host",
+  ENETUNREACH: "the network is unreachable",
+  ETIMEDOUT: "the connection timed out",
+};
+
+function connectionError(error: unknown, url: URL): RtError {
+  if (error instanceof RtError) return error;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const text = error instanceof Error ? error.message.split("\n", 1)[0]! : String(error);
+  if (/CERT|SIGNATURE|ALTNAME|ERR_TLS|EPROTO/.test(code)) {
+    const why = code === "EPROTO" ? "it does not speak TLS" : shown(code);
+    return new RtError("unavailable", `cannot trust ${url.host}: ${why}; --tls-verify=false accepts that`, {
+      cause: error,
+    });
+  }
+  return new TransientError(`cannot reach ${url.host}: ${reasons[code] ?? shown(text)}`, { cause: error });
+}
+
+function cancelled(cause: unknown): RtError {
+  return new RtError("cancelled", "cancelled", { cause });
+}
+
+function refused(from: URL, why: string): RtError {
+  return new RtError("unavailable", `${from.host} ${why}`);
+}
