@@ -1,0 +1,195 @@
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+} from "node:fs";
+import { join } from "node:path";
+import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { type Digest, digestOf, hexOf, isDigest } from "../oci/digest.ts";
+import { privateDirectory } from "../store/directory.ts";
+import { FileLock, type LockOptions } from "./file-lock.ts";
+import { type BlobName, Ingest } from "./ingest.ts";
+
+/** A document (manifest, index, config) is never larger. */
+const documentSizeMax = 4 << 20;
+const ingestAgeMax_ms = 24 * 3600 * 1000;
+
+/**
+ * Bytes, addressed by their digest:
+ *
+ *   <root>/content/blobs/sha256/<hex>    whole, verified, never changed
+ *   <root>/content/ingest/<hex>          on its way in; locked by who writes it; kept when that one dies
+ *   <root>/content/ingest/chain-<hex>    empty: locked by who unpacks that chainID
+ *
+ * A blob appears in blobs/ by rename(2) after its size and digest were found right and its bytes were synced.
+ * Of several processes that want one blob, one transfers it and the others wait, then find it.
+ */
+export class ContentStore {
+  readonly #blobs: string;
+  readonly #ingests: string;
+  #made = false;
+
+  constructor(root: string) {
+    this.#blobs = join(root, "content/blobs/sha256");
+    this.#ingests = join(root, "content/ingest");
+  }
+
+  path(digest: Digest): string {
+    return join(this.#blobs, hexOf(digest));
+  }
+
+  has(digest: Digest): boolean {
+    return existsSync(this.path(digest));
+  }
+
+  /** Bytes on disk; undefined when absent. */
+  size(digest: Digest): number | undefined {
+    return statSync(this.path(digest), { throwIfNoEntry: false })?.size;
+  }
+
+  /** A small document, checked against its digest. @throws RtError not-found | data-loss */
+  read(digest: Digest, sizeMax = documentSizeMax): Uint8Array {
+    let bytes: Uint8Array;
+    try {
+      const fd = openSync(this.path(digest), "r");
+      try {
+        const { size } = fstatSync(fd);
+        if (size > sizeMax)
+          throw new RtError("data-loss", `blob ${digest} has ${size} bytes, more than ${sizeMax}`);
+        bytes = readFileSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      if (isErrno(error, "ENOENT"))
+        throw new RtError("not-found", `blob ${digest} is not in the store`, { cause: error });
+      throw while_(`cannot read blob ${digest}`, error);
+    }
+    if (digestOf(bytes) === digest) return bytes;
+    throw new RtError("data-loss", `blob ${digest} is damaged on disk: remove its image and pull it again`);
+  }
+
+  /** Does the blob on disk still have its digest? Reads all of it. */
+  async intact(digest: Digest): Promise<boolean> {
+    const hash = new Bun.CryptoHasher("sha256");
+    for await (const chunk of Bun.file(this.path(digest)).stream()) hash.update(chunk);
+    return `sha256:${hash.digest("hex")}` === digest;
+  }
+
+  async put(digest: Digest, bytes: Uint8Array): Promise<void> {
+    using ingest = await this.ingest({ digest, size: bytes.length });
+    if (ingest.present) return;
+    if (ingest.size < bytes.length) ingest.write(bytes.subarray(ingest.size));
+    await ingest.commit();
+  }
+
+  /** The right to write this blob, from `ingest.size` on; or a finished one. Waits for another process that has it. */
+  async ingest(blob: BlobName, options: LockOptions = {}): Promise<Ingest> {
+    if (!isDigest(blob.digest))
+      throw new RtError("invalid-argument", `invalid digest ${JSON.stringify(blob.digest)}`);
+    const target = this.path(blob.digest);
+    if (existsSync(target)) return new Ingest(blob, target, undefined);
+    this.#make();
+    const lock = await FileLock.acquire(join(this.#ingests, hexOf(blob.digest)), options);
+    if (existsSync(target)) {
+      lock.unlink();
+      lock.close();
+      return new Ingest(blob, target, undefined);
+    }
+    const ingest = new Ingest(blob, target, lock);
+    try {
+      await ingest.resume();
+    } catch (error) {
+      ingest.close();
+      throw error;
+    }
+    return ingest;
+  }
+
+  /** The right to unpack the layers up to `chain`, so that many processes do that work once. */
+  async lockChain(chain: Digest, options: LockOptions = {}): Promise<Disposable> {
+    this.#make();
+    const lock = await FileLock.acquire(join(this.#ingests, `chain-${hexOf(chain)}`), options);
+    return {
+      [Symbol.dispose]: () => {
+        lock.unlink();
+        lock.close();
+      },
+    };
+  }
+
+  /** The renames of all blobs that were committed so far are on disk. Once, before the records that speak of them. */
+  sync(): void {
+    const fd = openSync(this.#blobs, "r");
+    try {
+      fsyncSync(fd);
+    } catch (error) {
+      throw while_(`cannot sync ${this.#blobs}`, error);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  list(): Digest[] {
+    return entries(this.#blobs)
+      .map((hex) => `sha256:${hex}`)
+      .filter(isDigest);
+  }
+
+  /** The number of bytes that it took. Not-found is not an error: 0. */
+  remove(digest: Digest): number {
+    const size = this.size(digest) ?? 0;
+    remove(this.path(digest));
+    return size;
+  }
+
+  /** Remove what broken transfers left and nobody went on with for a day. Answers bytes freed. */
+  collectIngests(now = Date.now()): number {
+    let freed = 0;
+    for (const name of entries(this.#ingests)) {
+      using lock = FileLock.try(join(this.#ingests, name));
+      if (!lock) continue;
+      const { size, mtimeMs } = fstatSync(lock.fd);
+      if (size > 0 && now - mtimeMs < ingestAgeMax_ms) continue;
+      lock.unlink();
+      freed += size;
+    }
+    return freed;
+  }
+
+  #make(): void {
+    if (this.#made) return;
+    for (const directory of [
+      join(this.#ingests, ".."),
+      this.#ingests,
+      join(this.#blobs, ".."),
+      this.#blobs,
+    ]) {
+      privateDirectory(directory);
+    }
+    this.#made = true;
+  }
+}
+
+function entries(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw while_(`cannot list ${directory}`, error);
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw while_(`cannot remove ${path}`, error);
+  }
+}

@@ -1,0 +1,287 @@
+import { RtError } from "../base/errors.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
+import { canonical, familiar, parse, type Reference, repositoryOf } from "../reference/reference.ts";
+import { decodeRecord, encodeRecord } from "../store/codec.ts";
+import type { Database } from "../store/database.ts";
+import { type BlobRecord, type ImageRecord, imageType } from "./record.ts";
+import { planRemoval } from "./removal.ts";
+
+/** An image and what people call it. */
+export interface Image {
+  record: ImageRecord;
+  /** With a tag each; sorted. */
+  tags: Reference[];
+  /** With a digest each: Docker's RepoDigests. */
+  digests: Reference[];
+}
+
+/** A name for an image: canonical text, and the digest that the name led to at its source. */
+export interface TagRecord {
+  name: string;
+  target: Digest;
+}
+
+export interface UnpackedLayer {
+  chain: Digest;
+  driver: string;
+  diff: Digest;
+  parent: Digest | null;
+  /** The compressed blob that it was made from. */
+  blob: Digest;
+  /** Bytes of its files. */
+  size: number;
+}
+
+export interface NewImage {
+  record: ImageRecord;
+  tags: readonly TagRecord[];
+  /** What the image needs in the content store. */
+  blobs: readonly BlobRecord[];
+}
+
+export interface RemoveOptions {
+  force: boolean;
+  isRunning: (containerId: string) => boolean;
+}
+
+export interface Removal {
+  /** Familiar names that are gone, in the order in which to tell. */
+  untagged: string[];
+  /** Unless other names or a running container keep it. */
+  deleted?: Digest;
+  /** Blobs and chainIDs that the deleted image needed, and perhaps nothing else does: top layer first. */
+  released: string[];
+}
+
+interface Row {
+  id: string;
+  record: Uint8Array;
+}
+
+interface NameRow {
+  name: string;
+  image: string;
+}
+
+/** Images and their names. Everything is one short transaction on the database; blobs and snapshots are others' work. */
+export class ImageStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Write an image and point names at it, taking them from whatever had them. Answers false if nothing changed. */
+  put(image: NewImage): boolean {
+    const { record, tags, blobs } = image;
+    const db = this.#database;
+    return db.transaction(() => {
+      const before = db.get<Row>("SELECT id, record FROM images WHERE id = ?", record.id);
+      const bytes = encodeRecord(imageType, record);
+      db.run(
+        "INSERT INTO images (id, record) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
+        record.id,
+        bytes,
+      );
+      for (const blob of blobs) this.#putBlob(record.id, blob);
+      record.chain.forEach((chain, position) => {
+        const sql = "INSERT OR IGNORE INTO image_layers (image, position, chain) VALUES (?, ?, ?)";
+        db.run(sql, record.id, position, chain);
+      });
+      const moved = tags.map((tag) => this.#putTag(record.id, tag)).includes(true);
+      return moved || !before;
+    });
+  }
+
+  #putBlob(image: Digest, blob: BlobRecord): void {
+    this.#database.run(
+      "INSERT OR IGNORE INTO blobs (digest, size, media_type) VALUES (?, ?, ?)",
+      blob.digest,
+      blob.size,
+      blob.mediaType,
+    );
+    this.#database.run("INSERT OR IGNORE INTO image_blobs (image, blob) VALUES (?, ?)", image, blob.digest);
+  }
+
+  #putTag(image: Digest, { name, target }: TagRecord): boolean {
+    const changes = this.#database.run(
+      `INSERT INTO tags (name, image, target) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
+       SET image = excluded.image, target = excluded.target WHERE image <> excluded.image OR target <> excluded.target`,
+      name,
+      image,
+      target,
+    );
+    return changes > 0;
+  }
+
+  /** A layer has been unpacked. On record from then on, image or not, so that its size is known to whoever uses it. */
+  putLayer({ chain, driver, diff, parent, blob, size }: UnpackedLayer): void {
+    this.#database.run(
+      "INSERT OR REPLACE INTO layers (chain, driver, diff, parent, blob, size, made) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      chain,
+      driver,
+      diff,
+      parent,
+      blob,
+      size,
+      Date.now(),
+    );
+  }
+
+  /** The layer as this driver has unpacked it, or undefined. */
+  layer(chain: Digest, driver: string): { size: number; blob: Digest } | undefined {
+    return this.#database.get("SELECT size, blob FROM layers WHERE chain = ? AND driver = ?", chain, driver);
+  }
+
+  /**
+   * By name ("alpine", "alpine:3.20", "ghcr.io/a/b@sha256:…"), else by ID, whole or its beginning. A name costs one read.
+   * @throws RtError invalid-argument when a beginning fits several IDs
+   */
+  find(text: string): ImageRecord | undefined {
+    return this.#lookUp(text)?.record;
+  }
+
+  /** @throws RtError not-found, in Docker's words */
+  get(text: string): Image {
+    const found = this.#lookUp(text);
+    if (!found) throw new RtError("not-found", `No such image: ${text}`);
+    return this.#named(found.record);
+  }
+
+  /** `named` is set when a name led here, not an ID. */
+  #lookUp(text: string): { record: ImageRecord; named?: Reference } | undefined {
+    const named = nameIn(text);
+    const row = named && this.#byName(named);
+    if (row && named) return { record: decode(row), named };
+    const byId = this.#byId(text);
+    return byId && { record: decode(byId) };
+  }
+
+  #byName(name: Reference): Row | undefined {
+    return this.#database.get<Row>(
+      "SELECT i.id, i.record FROM tags t JOIN images i ON i.id = t.image WHERE t.name = ?",
+      canonical(name),
+    );
+  }
+
+  #byId(text: string): Row | undefined {
+    const hex = text.replace(/^sha256:/, "");
+    if (!/^[0-9a-f]{1,64}$/.test(hex)) return undefined;
+    const rows = this.#database.all<Row>(
+      "SELECT id, record FROM images WHERE id >= ? AND id < ? ORDER BY id LIMIT 6",
+      `sha256:${hex}`,
+      `sha256:${hex}g`,
+    );
+    if (rows.length <= 1) return rows[0];
+    const candidates = rows.map((row) => row.id.slice("sha256:".length, "sha256:".length + 12));
+    const list = candidates.slice(0, 5).join(", ") + (candidates.length > 5 ? ", …" : "");
+    throw new RtError("invalid-argument", `${text} is the beginning of several image IDs: ${list}`);
+  }
+
+  list(): Image[] {
+    const names = new Map<string, string[]>();
+    for (const { image, name } of this.#database.all<NameRow>("SELECT name, image FROM tags ORDER BY name")) {
+      const known = names.get(image);
+      if (known) known.push(name);
+      else names.set(image, [name]);
+    }
+    const rows = this.#database.all<Row>("SELECT id, record FROM images ORDER BY id");
+    return rows.map((row) => withNames(decode(row), names.get(row.id) ?? []));
+  }
+
+  #named(record: ImageRecord): Image {
+    return withNames(record, this.#namesOf(record.id));
+  }
+
+  #namesOf(id: Digest): string[] {
+    const rows = this.#database.all<NameRow>(
+      "SELECT name, image FROM tags WHERE image = ? ORDER BY name",
+      id,
+    );
+    return rows.map((row) => row.name);
+  }
+
+  /** Another name for an image that is here. */
+  tag(source: string, target: Reference): void {
+    if (target.digest)
+      throw new RtError("invalid-argument", "refusing to create a tag with a digest reference");
+    this.#database.transaction(() => {
+      const { record } = this.get(source);
+      this.#putTag(record.id, { name: canonical(target), target: record.manifest.digest });
+    });
+  }
+
+  /**
+   * Docker's `rmi`: names first, and the image when no name is left. The bytes of what nothing needs any more are left to
+   * collection. @throws RtError not-found | conflict; nothing is removed then
+   */
+  remove(text: string, { force, isRunning }: RemoveOptions): Removal {
+    const db = this.#database;
+    return db.transaction(() => {
+      const found = this.#rowOf(text);
+      const users = db.all<{ id: string }>("SELECT id FROM containers WHERE image = ? ORDER BY id", found.id);
+      const plan = planRemoval({
+        text,
+        ...(found.named && { named: found.named }),
+        id: found.id,
+        names: this.#namesOf(found.id).map(parse),
+        users: users.map(({ id }) => ({ id, running: isRunning(id) })),
+        force,
+      });
+      for (const name of plan.untag) db.run("DELETE FROM tags WHERE name = ?", canonical(name));
+      const untagged = plan.untag.map(familiar);
+      if (!plan.deleteImage) return { untagged, released: [] };
+      const released = this.#needsOf(found.id);
+      db.run("DELETE FROM images WHERE id = ?", found.id);
+      return { untagged, deleted: found.id, released };
+    });
+  }
+
+  #needsOf(id: Digest): string[] {
+    const chain = "SELECT chain AS item FROM image_layers WHERE image = ? ORDER BY position DESC";
+    const blobs = "SELECT blob AS item FROM image_blobs WHERE image = ?";
+    const rows = [chain, blobs].flatMap((sql) => this.#database.all<{ item: string }>(sql, id));
+    return rows.map((row) => row.item);
+  }
+
+  /** Without decoding the record, so that a damaged one can be removed. */
+  #rowOf(text: string): { id: Digest; named?: Reference } {
+    const named = nameIn(text);
+    const byName = named && this.#byName(named);
+    const row = byName ?? this.#byId(text);
+    if (!row || !isDigest(row.id)) throw new RtError("not-found", `No such image: ${text}`);
+    return { id: row.id, ...(byName && named && { named }) };
+  }
+}
+
+/** A name that could be in the store, or undefined for what can only be an ID. With a digest, the tag does not count. */
+function nameIn(text: string): Reference | undefined {
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(text)) return undefined;
+  let reference: Reference;
+  try {
+    reference = parse(text);
+  } catch (error) {
+    if (error instanceof RtError && error.code === "invalid-argument") return undefined;
+    throw error;
+  }
+  const { domain, path, digest } = reference;
+  return digest ? { domain, path, digest } : reference;
+}
+
+function withNames(record: ImageRecord, names: readonly string[]): Image {
+  const references = names.map(parse);
+  return {
+    record,
+    tags: references.filter((name) => name.tag !== undefined),
+    digests: references.filter((name) => name.digest !== undefined),
+  };
+}
+
+function decode(row: Row): ImageRecord {
+  return decodeRecord(imageType, row.record, row.id);
+}
+
+/** "docker.io/library/alpine@sha256:…" */
+export function digestName(reference: Reference, target: Digest): string {
+  return `${repositoryOf(reference)}@${target}`;
+}

@@ -1,0 +1,86 @@
+import { codeOfErrno, RtError } from "../base/errors.ts";
+import { helperPath } from "../native/helper.ts";
+
+/**
+ * rt-layer, the static helper that parses what strangers wrote and walks their trees. Protocol: zig-native/layer.zig.
+ *
+ *   rt-layer VERB key=value …     answers one JSON line, the last on its standard output
+ */
+
+/** `key=value` arguments. Undefined ones are left out. */
+export type HelperArguments = Record<string, string | number | undefined>;
+
+export interface HelperAnswer {
+  ok: true;
+  [member: string]: unknown;
+}
+
+interface HelperProblem {
+  ok: false;
+  kind: "malformed" | "digest" | "limit" | "conflict" | "os" | "request";
+  errno: string;
+  message: string;
+}
+
+/** This layer cannot be applied without its parents: apply it in merged mode. */
+export class LayerConflict extends Error {}
+
+export function helperCommand(verb: string, args: HelperArguments): string[] {
+  const pairs = Object.entries(args).flatMap(([key, value]) => (value === undefined ? [] : `${key}=${value}`));
+  return [helperPath("rt-layer"), verb, ...pairs];
+}
+
+/** Run a verb to its end, with this thread waiting: for what `SnapshotDriver` wants synchronous. */
+export function runHelperSync(verb: string, args: HelperArguments): HelperAnswer {
+  const child = Bun.spawnSync(helperCommand(verb, args), { env: {}, stdin: "ignore" });
+  return readAnswer(child.stdout.toString(), child.signalCode ?? `exit status ${child.exitCode}`);
+}
+
+export async function runHelper(verb: string, args: HelperArguments): Promise<HelperAnswer> {
+  const child = Bun.spawn(helperCommand(verb, args), { env: {}, stdin: "ignore", stderr: "ignore" });
+  const output = await child.stdout.text();
+  await child.exited;
+  return readAnswer(output, child.signalCode ?? `exit status ${child.exitCode}`);
+}
+
+/** @throws RtError, or LayerConflict */
+export function readAnswer(output: string, ending: string): HelperAnswer {
+  const line = output.trimEnd().split("\n").at(-1);
+  if (!line) throw new RtError("internal", `the layer helper ended without an answer (${ending})`);
+  const answer: HelperAnswer | HelperProblem = JSON.parse(line);
+  if (answer.ok) return answer;
+  throw problemOf(answer);
+}
+
+function problemOf({ kind, errno, message }: HelperProblem): Error {
+  switch (kind) {
+    case "conflict":
+      return new LayerConflict(message);
+    case "malformed":
+    case "digest":
+      return new RtError("data-loss", message);
+    case "limit":
+      return new RtError("exhausted", message);
+    case "request":
+      return new RtError("internal", `the layer helper: ${message}`);
+    case "os":
+      return new RtError(codeOfErrno(errno), `${message}: ${meaningOf(errno)}`);
+  }
+}
+
+function meaningOf(errno: string): string {
+  switch (errno) {
+    case "ENOSPC":
+      return "no space left on the device (ENOSPC)";
+    case "EDQUOT":
+      return "the disk quota is used up (EDQUOT)";
+    case "EPERM":
+      return "operation not permitted (EPERM)";
+    case "EROFS":
+      return "the file system is read-only (EROFS)";
+    case "EIO":
+      return "input/output error (EIO)";
+    default:
+      return errno;
+  }
+}

@@ -1,0 +1,98 @@
+import { closeSync, mkdirSync, openSync, readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno, RtError } from "../base/errors.ts";
+import { flock, removeTree } from "../native/system.ts";
+import { type Digest, hexOf, parseDigest } from "../oci/digest.ts";
+
+/**
+ * A driver's directory, whatever the driver:
+ *
+ *   <root>/committed/<hex>/…     the layers up to chainID <hex>; immutable
+ *   <root>/active/<key>/…        a container's
+ *   <root>/tmp/<name>/…          being made, or being removed; flock(2)ed by whoever is at work on it
+ *
+ * Things appear in committed/ and leave it by rename(2), so it never shows half of anything. All directories are 0700:
+ * a setuid file of a layer is out of everybody's reach.
+ */
+export class SnapshotDirectory {
+  readonly root: string;
+  readonly committed: string;
+  readonly active: string;
+  readonly tmp: string;
+
+  constructor(root: string) {
+    this.root = root;
+    this.committed = join(root, "committed");
+    this.active = join(root, "active");
+    this.tmp = join(root, "tmp");
+  }
+
+  ensure(): void {
+    for (const path of [this.committed, this.active, this.tmp]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
+
+  /** A new active/<key>, empty. @throws conflict */
+  makeActive(key: string): string {
+    const path = join(this.active, key);
+    try {
+      mkdirSync(path, { mode: 0o700 });
+    } catch (error) {
+      if (isErrno(error, "EEXIST")) throw new RtError("conflict", `the snapshot ${key} exists already`);
+      if (!isErrno(error, "ENOENT")) throw error;
+      this.ensure();
+      mkdirSync(path, { mode: 0o700 });
+    }
+    return path;
+  }
+
+  removeActive(key: string): void {
+    removeTree(join(this.active, key));
+  }
+
+  removeCommitted(chain: Digest): void {
+    const doomed = join(this.tmp, `removed-${hexOf(chain)}-${randomName()}`);
+    try {
+      renameSync(join(this.committed, hexOf(chain)), doomed);
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return;
+      throw error;
+    }
+    removeTree(doomed);
+  }
+
+  list(): { active: string[]; committed: Digest[] } {
+    return { active: names(this.active), committed: names(this.committed).map((hex) => parseDigest(`sha256:${hex}`)) };
+  }
+
+  /** Remove what dead processes left in tmp/: the kernel released their locks. */
+  sweep(): void {
+    for (const name of names(this.tmp)) {
+      const path = join(this.tmp, name);
+      let fd: number;
+      try {
+        fd = openSync(path, "r");
+      } catch (error) {
+        if (isErrno(error, "ENOENT")) continue; // another sweep was faster
+        throw error;
+      }
+      try {
+        if (flock(fd, "exclusive", false)) removeTree(path);
+      } finally {
+        closeSync(fd);
+      }
+    }
+  }
+}
+
+export function randomName(): string {
+  return crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+}
+
+function names(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}

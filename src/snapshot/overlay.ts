@@ -1,0 +1,135 @@
+import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno, RtError } from "../base/errors.ts";
+import { LayerConflict } from "../layer/helper.ts";
+import { treeUsageSync } from "../layer/tree.ts";
+import { type Unpacked, unpackLayer } from "../layer/unpack.ts";
+import { removeTree } from "../native/system.ts";
+import { type Digest, hexOf } from "../oci/digest.ts";
+import { settle } from "./boot.ts";
+import { randomName, SnapshotDirectory } from "./directory.ts";
+import type { Rootfs, RootfsOptions, SnapshotDriver, UnpackRequest, UnpackResult } from "./snapshot.ts";
+
+/**
+ * Layers as overlayfs takes them: each a directory with its own files, whiteouts (character device 0:0) and opaque marks
+ * (trusted.overlay.opaque). Shared by all images and containers, and unpacked without waiting for the layers below.
+ *
+ *   committed/<hex>/diff            root of a layer; its mode and owner are those of the image's root up to here
+ *   active/<key>/{upper,work}
+ */
+export class OverlayDriver implements SnapshotDriver {
+  readonly name = "overlay";
+  readonly parallel = true;
+  readonly #directory: SnapshotDirectory;
+
+  /** @param root the driver's own directory */
+  constructor(root: string) {
+    this.#directory = new SnapshotDirectory(root);
+  }
+
+  has(chain: Digest): boolean {
+    return existsSync(this.#committed(chain));
+  }
+
+  async unpack(request: UnpackRequest): Promise<UnpackResult> {
+    const fd = openSync(request.source.path, "r");
+    try {
+      this.#directory.ensure();
+      this.#directory.sweep();
+      return { size: (await this.#unpackAny(request, fd)).fileBytes };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  prepare(key: string, chain: readonly Digest[]): void {
+    const path = this.#directory.makeActive(key);
+    const upper = join(path, "upper");
+    mkdirSync(upper, { mode: 0o755 });
+    mkdirSync(join(path, "work"), { mode: 0o700 });
+    this.#likeImageRoot(upper, chain.at(-1));
+  }
+
+  rootfs(key: string, chain: readonly Digest[], options: RootfsOptions): Rootfs {
+    const path = join(this.#directory.active, key);
+    const upper = join(path, "upper");
+    // Overlay wants at least one layer below.
+    if (chain.length === 0) return { type: "bind", source: upper };
+    const lower = chain.map((digest) => join(this.#committed(digest), "diff")).reverse();
+    return { type: "overlay", lower, upper, work: join(path, "work"), volatile: options.volatile ?? false };
+  }
+
+  removeActive(key: string): void {
+    this.#directory.removeActive(key);
+  }
+
+  removeCommitted(chain: Digest): void {
+    this.#directory.removeCommitted(chain);
+  }
+
+  list(): { active: string[]; committed: Digest[] } {
+    return this.#directory.list();
+  }
+
+  usage(key: string): { bytes: number; inodes: number } {
+    return treeUsageSync(join(this.#directory.active, key, "upper"));
+  }
+
+  settle(): Promise<void> {
+    return settle(this.#directory);
+  }
+
+  #committed(chain: Digest): string {
+    return join(this.#directory.committed, hexOf(chain));
+  }
+
+  /** Nearly always as a diff. Where the layer turns out to build on what is below, on a mount of that. */
+  async #unpackAny(request: UnpackRequest, fd: number): Promise<Unpacked> {
+    try {
+      return await this.#unpackAs(request, fd, "diff");
+    } catch (error) {
+      if (!(error instanceof LayerConflict)) throw error;
+      return await this.#unpackAs(request, fd, "merged");
+    }
+  }
+
+  async #unpackAs(request: UnpackRequest, fd: number, mode: "diff" | "merged"): Promise<Unpacked> {
+    const { chain, parents, diffID, source: stream, sizeMax, parentReady, signal } = request;
+    const name = randomName();
+    let kept = false;
+    try {
+      const result = await unpackLayer(
+        { stream, fd, diffID, sizeMax, parentReady, signal },
+        {
+          root: this.#directory.root,
+          name,
+          leaf: "diff",
+          commit: hexOf(chain),
+          mode,
+          via: mode === "merged" ? "overlay" : "none",
+          parents: parents.toReversed(),
+        },
+      );
+      kept = result.committed;
+      return result;
+    } finally {
+      if (!kept) removeTree(join(this.#directory.tmp, name));
+    }
+  }
+
+  /** The mount's root is `upper`: what `stat /` shows in the container. */
+  #likeImageRoot(upper: string, top: Digest | undefined): void {
+    if (top === undefined) {
+      chmodSync(upper, 0o755); // whatever our umask
+      return;
+    }
+    try {
+      const { mode, uid, gid } = statSync(join(this.#committed(top), "diff"));
+      if (uid !== 0 || gid !== 0) chownSync(upper, uid, gid);
+      chmodSync(upper, mode & 0o7777);
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+      throw new RtError("not-found", `the layers up to ${top} are not unpacked: pull the image again`);
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import type { LayerStream } from "../layer/stream.ts";
+import type { Digest } from "../oci/digest.ts";
+
+export type { LayerStream };
+
+/**
+ * Snapshots: unpacked layers, and the writable top of each container.
+ *
+ *   committed   one per chainID: what the layers up to here look like. Immutable, shared, made once.
+ *   active      one per container, by key (the container's id): a committed chain plus a writable top.
+ *
+ * An image of two layers, and a container on it:
+ *
+ *   await driver.unpack({ chain: c0, parent: [],   source, diffID: d0 })
+ *   await driver.unpack({ chain: c1, parent: [c0], source, diffID: d1 })
+ *   driver.prepare(id, [c0, c1])
+ *   driver.rootfs(id)          -> { type: "overlay", lower: ["…/c1", "…/c0"], upper, work } | { type: "bind", source }
+ *   driver.remove(id)
+ *
+ * The rootfs is a description, not a mount: the container's init mounts it inside its own mount namespace, so that the
+ * kernel takes it away with the container, and a crash leaves nothing mounted on the host.
+ *
+ * A snapshot is made under a temporary name and becomes visible by rename(2) after its diffID was verified.
+ */
+export interface SnapshotDriver {
+  readonly name: "overlay" | "copy";
+  /** Is this committed? Cheap: one access(2). */
+  has(chain: Digest): boolean;
+  /**
+   * Apply one layer on top of `parents` and commit it as `chain`. Idempotent and safe against another process doing the
+   * same (the loser's work is dropped). Layers of one image may be unpacked at the same time when `parallel` is true; then
+   * what depends on the parents (implied directories, hard links into them) is done by `unpack` after `parentReady`.
+   * @throws data-loss when the stream's digest is not `diffID`, or the archive is hostile or malformed; nothing is left.
+   */
+  unpack(request: UnpackRequest): Promise<UnpackResult>;
+  /** True where layers can be unpacked before their parents are committed. */
+  readonly parallel: boolean;
+  /** A new active snapshot on top of `chain` (bottom first; empty = scratch). Synchronous: it is on the path of run. */
+  prepare(key: string, chain: readonly Digest[]): void;
+  /** How the container's init mounts the active snapshot `key`. */
+  rootfs(key: string, chain: readonly Digest[], options: RootfsOptions): Rootfs;
+  /** Remove an active snapshot. Not-found is not an error. */
+  removeActive(key: string): void;
+  /** Remove a committed snapshot that no image and no active snapshot needs: the caller holds the store's lock. */
+  removeCommitted(chain: Digest): void;
+  /** Every key and chainID on disk, for garbage collection. */
+  list(): { active: string[]; committed: Digest[] };
+  /** Bytes and inodes that the writable top takes. */
+  usage(key: string): { bytes: number; inodes: number };
+}
+
+export interface RootfsOptions {
+  /** Nobody will look at the writable top after a crash (`--rm`): skip syncs (overlay's `volatile`). */
+  volatile?: boolean;
+  readonly?: boolean;
+}
+
+/** What the init stage mounts as the container's root. Mirrored by zig-native/request.zig. */
+export type Rootfs =
+  | { type: "overlay"; lower: string[]; upper: string; work: string; volatile: boolean }
+  | { type: "bind"; source: string };
+
+export interface UnpackRequest {
+  chain: Digest;
+  /** chainIDs below, bottom first. */
+  parents: readonly Digest[];
+  diffID: Digest;
+  source: LayerStream;
+  /** Resolves when the parent is committed. */
+  parentReady: Promise<void>;
+  /** Refuse an uncompressed stream larger than this. */
+  sizeMax?: number;
+  signal?: AbortSignal;
+}
+
+export interface UnpackResult {
+  /** Bytes of the files in this layer (not of the tar). */
+  size: number;
+}

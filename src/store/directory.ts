@@ -1,0 +1,31 @@
+import { mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { isErrno, while_ } from "../base/errors.ts";
+
+/**
+ * Make `path` a directory that only its owner may enter (0700). Parents that are missing are made 0755, as the system's
+ * own would be: rt on a minimal image must not be the one that closes /var to everybody else.
+ * @throws RtError forbidden | exhausted | not-found, naming the path
+ */
+export function privateDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (isErrno(error, "EEXIST") && isDirectory(path)) return;
+    if (!isErrno(error, "ENOENT")) throw while_(`cannot create directory ${path}`, error);
+    makeParents(path);
+    privateDirectory(path);
+  }
+}
+
+function makeParents(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw while_(`cannot create directory ${dirname(path)}`, error);
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

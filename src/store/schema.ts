@@ -1,0 +1,85 @@
+/**
+ * The tables. `migrations[n]` takes a database from user_version n to n + 1; released entries are never edited.
+ *
+ *   images 1─n tags            what people call it: "docker.io/library/alpine:latest", "docker.io/library/alpine@sha256:…"
+ *      │ 1─n image_blobs ─ blobs          what save and push need, and what collection must keep
+ *      └ 1─n image_layers ─ layers        chainIDs, bottom first; unpacked by a snapshot driver
+ *   containers                 the record, and the exit facts once somebody has seen the exit
+ *   leases 1─n lease_items     what a running command is about to refer to: not garbage yet
+ *
+ * A `record` is one CBOR value (codec.ts). Columns beside it exist only to be searched or joined.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE images (
+    id     TEXT NOT NULL PRIMARY KEY,
+    record BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE tags (
+    name   TEXT NOT NULL PRIMARY KEY,
+    image  TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+    target TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tags_image ON tags (image);
+
+  CREATE TABLE blobs (
+    digest     TEXT NOT NULL PRIMARY KEY,
+    size       INTEGER NOT NULL,
+    media_type TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE image_blobs (
+    image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+    blob  TEXT NOT NULL REFERENCES blobs (digest),
+    PRIMARY KEY (image, blob)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_blobs_blob ON image_blobs (blob);
+
+  CREATE TABLE layers (
+    chain  TEXT NOT NULL,
+    driver TEXT NOT NULL,
+    diff   TEXT NOT NULL,
+    parent TEXT,
+    blob   TEXT NOT NULL,
+    size   INTEGER NOT NULL,
+    made   INTEGER NOT NULL,
+    PRIMARY KEY (chain, driver)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE image_layers (
+    image    TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    chain    TEXT NOT NULL,
+    PRIMARY KEY (image, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_layers_chain ON image_layers (chain);
+
+  CREATE TABLE containers (
+    id          TEXT NOT NULL PRIMARY KEY,
+    name        TEXT NOT NULL UNIQUE,
+    image       TEXT NOT NULL,
+    created     TEXT NOT NULL,
+    record      BLOB NOT NULL,
+    exit_code   INTEGER,
+    started_at  TEXT,
+    finished_at TEXT,
+    error       TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX containers_image ON containers (image);
+
+  CREATE TABLE leases (
+    id    TEXT NOT NULL PRIMARY KEY,
+    pid   INTEGER NOT NULL,
+    start TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE lease_items (
+    lease TEXT NOT NULL REFERENCES leases (id) ON DELETE CASCADE,
+    item  TEXT NOT NULL,
+    PRIMARY KEY (lease, item)
+  ) STRICT, WITHOUT ROWID;
+  `,
+];
+
+export const schemaVersion = migrations.length;
