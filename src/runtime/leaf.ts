@@ -1,0 +1,4 @@
+/**
+ * The leaf calls of the native library that the engine needs around a container; the engine itself does not import native.
+ */
+export { closeDescriptor, removeCgroup, removeTree, signalProcess, windowSize } from "../native/system.ts";

@@ -1,0 +1,48 @@
+import type { RuntimeSpec, SpecProcess } from "../oci/runtime-spec.ts";
+import type { Rootfs } from "../snapshot/snapshot.ts";
+
+/**
+ * What the monitor is told, as JSON on a sealed memfd. Mirrored by zig-native/request.zig; unknown fields are an error
+ * there, so that the two cannot drift apart unseen.
+ */
+export interface CreateRequest {
+  kind: "create";
+  /** 64 hex digits. */
+  id: string;
+  spec: RuntimeSpec;
+  rootfs: Rootfs;
+  /** The container's directory under --state: the monitor's pid, exit and attach.sock appear here. Absolute. */
+  stateDirectory: string;
+  /** Docker's user string, "name|uid[:group|gid]", resolved by init against the container's own passwd and group. */
+  user: string;
+  /** `--group-add`: names or numbers, further supplementary groups. */
+  groupAdd: string[];
+  /** Where init puts a small reaper as PID 1 in front of the program (`--init`). */
+  reaper: boolean;
+  /** Keep stdin open for a client (`-i`); otherwise it is /dev/null. */
+  stdin: boolean;
+  /** Made, joined and removed by the monitor. Null: stay in the caller's. */
+  cgroup: CgroupRequest | null;
+}
+
+/** Path below each hierarchy's root, without a leading slash ("rt/<id>"), and files to write once it exists. */
+export interface CgroupRequest {
+  path: string;
+  /** v1 controller or "" for a v2 file; a missing controller is skipped with a warning unless `required`. */
+  files: { controller: string; name: string; value: string; required: boolean }[];
+}
+
+export interface ExecRequest {
+  kind: "exec";
+  id: string;
+  /** The container's init, in our pid namespace, and its start time (field 22 of /proc/PID/stat): a reused pid is refused. */
+  pid: number;
+  startTime: string;
+  process: SpecProcess;
+  user: string;
+  groupAdd: string[];
+  stdin: boolean;
+  cgroup: { path: string } | null;
+}
+
+export type MonitorRequest = CreateRequest | ExecRequest;

@@ -1,0 +1,153 @@
+import type { RuntimeSpec, SpecDevice, SpecDeviceRule, SpecMount, SpecRlimit } from "../oci/runtime-spec.ts";
+import { resolveCapabilities } from "./capabilities.ts";
+import {
+  defaultDevices,
+  defaultMounts,
+  maskedPaths,
+  networkSysctls,
+  readonlyPaths,
+  shmMount,
+  writable,
+} from "./defaults.ts";
+import type { ContainerSettings, MountRecord } from "./settings.ts";
+
+/** What of the host the spec depends on; gathered by the caller, so that this stays pure. */
+export interface SpecContext {
+  /** Directory with our hosts, hostname and resolv.conf, which are bound into the container. */
+  filesDirectory: string;
+  /** Where the rootfs will be mounted; only an external runtime reads it. */
+  rootPath: string;
+  /** The host's own devices, for a privileged container. */
+  hostDevices: readonly SpecDevice[];
+  /** Host CPUs whose thermal_throttle is to be masked; 0 where sysfs has none. */
+  throttledCpus: number;
+  consoleSize?: { height: number; width: number } | undefined;
+}
+
+/** The OCI runtime spec of a container. `process.user` is left to init: names need the rootfs. */
+export function generateSpec(settings: ContainerSettings, context: SpecContext): RuntimeSpec {
+  const capabilities = resolveCapabilities(settings.capAdd, settings.capDrop, settings.privileged);
+  const ownNetwork = settings.networkMode !== "host";
+  const throttle = Array.from(
+    { length: context.throttledCpus },
+    (_, cpu) => `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`,
+  );
+  return {
+    ociVersion: "1.2.0",
+    hostname: settings.hostname,
+    root: { path: context.rootPath, readonly: settings.readonlyRootfs },
+    process: {
+      terminal: settings.tty,
+      ...(context.consoleSize ? { consoleSize: context.consoleSize } : {}),
+      user: { uid: 0, gid: 0, umask: 0o022 },
+      args: settings.args,
+      env: settings.env,
+      cwd: settings.workingDirectory,
+      capabilities: {
+        bounding: capabilities,
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: [],
+        ambient: [],
+      },
+      rlimits: settings.ulimits.map(rlimit),
+      noNewPrivileges: settings.noNewPrivileges,
+    },
+    mounts: mounts(settings, context),
+    annotations: settings.annotations,
+    linux: {
+      namespaces: (["mount", "pid", "network", "ipc", "uts", "cgroup"] as const)
+        .filter((type) => type !== "network" || ownNetwork)
+        .map((type) => ({ type })),
+      devices: devices(settings, context),
+      cgroupsPath: `/rt/${settings.id}`,
+      resources: { devices: deviceRules(settings) },
+      sysctl: ownNetwork ? { ...networkSysctls, ...settings.sysctls } : settings.sysctls,
+      maskedPaths: settings.privileged ? [] : [...maskedPaths, ...throttle],
+      readonlyPaths: settings.privileged ? [] : [...readonlyPaths],
+    },
+  };
+}
+
+function rlimit(limit: { name: string; soft: number; hard: number }): SpecRlimit {
+  return { type: `RLIMIT_${limit.name.toUpperCase()}`, soft: limit.soft, hard: limit.hard };
+}
+
+/** Defaults, then our three files, then the user's by depth; a user's mount takes the place of ours on the same path. */
+function mounts(settings: ContainerSettings, context: SpecContext): SpecMount[] {
+  const ours = [...defaultMounts, shmMount(settings.shmSize)].map((mount) =>
+    settings.privileged ? writable(mount) : mount,
+  );
+  for (const name of ["resolv.conf", "hostname", "hosts"]) {
+    ours.push({
+      destination: `/etc/${name}`,
+      type: "bind",
+      source: `${context.filesDirectory}/${name}`,
+      options: ["bind", "rprivate"],
+    });
+  }
+  const asked = settings.mounts.map(userMount).sort((a, b) => depth(a.destination) - depth(b.destination));
+  const taken = new Set(asked.map((mount) => mount.destination));
+  return [...ours.filter((mount) => !taken.has(mount.destination)), ...asked];
+}
+
+function depth(path: string): number {
+  return path.split("/").filter(Boolean).length;
+}
+
+function userMount(mount: MountRecord): SpecMount {
+  const access = mount.readonly ? ["ro"] : [];
+  if (mount.type === "tmpfs") {
+    return {
+      destination: mount.destination,
+      type: "tmpfs",
+      source: "tmpfs",
+      options: [...mount.options, ...access],
+    };
+  }
+  const options = mount.options.filter((option) => option !== "nocopy");
+  const bind = options.includes("bind") || options.includes("rbind") ? options : ["rbind", ...options];
+  return {
+    destination: mount.destination,
+    type: "bind",
+    source: mount.source,
+    options: [...bind, ...access],
+  };
+}
+
+function devices(settings: ContainerSettings, context: SpecContext): SpecDevice[] {
+  const asked = settings.devices.map(
+    (device): SpecDevice => ({
+      path: device.destination,
+      type: device.type,
+      major: device.major,
+      minor: device.minor,
+      fileMode: device.mode,
+      uid: device.uid,
+      gid: device.gid,
+    }),
+  );
+  const all = new Map<string, SpecDevice>();
+  for (const device of settings.privileged ? context.hostDevices : []) all.set(device.path, device);
+  for (const device of [...defaultDevices, ...asked]) all.set(device.path, device);
+  return [...all.values()];
+}
+
+/** Nothing but the standard devices, pseudo-terminals and what was asked for; making nodes is CAP_MKNOD's business. */
+function deviceRules(settings: ContainerSettings): SpecDeviceRule[] {
+  if (settings.privileged) return [{ allow: true, access: "rwm" }];
+  const standard = defaultDevices.map((device) => rule("c", device.major, device.minor, "rwm"));
+  const terminals = [rule("c", 5, 1, "rwm"), rule("c", 5, 2, "rwm"), rule("c", 136, undefined, "rwm")];
+  const nodes: SpecDeviceRule[] = [
+    { allow: true, type: "c", access: "m" },
+    { allow: true, type: "b", access: "m" },
+  ];
+  const asked = settings.devices
+    .filter((device) => device.type !== "p")
+    .map((device) => rule(device.type === "b" ? "b" : "c", device.major, device.minor, device.permissions));
+  return [{ allow: false, access: "rwm" }, ...nodes, ...standard, ...terminals, ...asked];
+}
+
+function rule(type: "c" | "b", major: number, minor: number | undefined, access: string): SpecDeviceRule {
+  return { allow: true, type, major, ...(minor === undefined ? {} : { minor }), access };
+}
