@@ -1,0 +1,127 @@
+import { commit, version } from "../base/build-info.ts";
+import { RtError } from "../base/errors.ts";
+import { type CommandClass, type Context, Option, RtCommand } from "./command.ts";
+import { assign, grammarOf, hydrate, type ParsedState, parse, shown } from "./grammar.ts";
+import { nearest } from "./nearest.ts";
+import { DescriptorOutput } from "./output.ts";
+import { reportError } from "./report.ts";
+import { commands, groups, laterCommands } from "./table.ts";
+
+/** This process's environment and standard streams. */
+export function processContext(): Context {
+  return { env: process.env, stdout: new DescriptorOutput(1), stderr: new DescriptorOutput(2) };
+}
+
+/** argv (without the program) -> the process's exit status. Never throws. */
+export async function runCli(argv: readonly string[], context: Context): Promise<number> {
+  try {
+    return await dispatch(argv, context);
+  } catch (error) {
+    return reportError(error, context);
+  }
+}
+
+async function dispatch(argv: readonly string[], context: Context): Promise<number> {
+  const front = frontOf(argv, context);
+  if (front.answer === "version") {
+    context.stdout.write(`rt version ${version}, build ${commit}\n`);
+    return 0;
+  }
+  if (front.words[0] === "help") return help(front.words.slice(1), context);
+  const { path, tail } = findPath(front.words);
+  const loader = commands.get(path);
+  if (loader === undefined || front.answer === "help") return help(path ? path.split(" ") : [], context);
+  const { default: commandClass } = await loader();
+  return execute(commandClass, path, front.options, tail, context);
+}
+
+async function execute(
+  commandClass: CommandClass,
+  path: string,
+  frontOptions: ParsedState["options"],
+  argv: readonly string[],
+  context: Context,
+): Promise<number> {
+  const command = new commandClass();
+  const grammar = grammarOf(command);
+  const parsed = parse(grammar, argv, path, commandClass.later);
+  if (parsed.help) return help(path.split(" "), context);
+  const positionals = assign(grammar, parsed.arguments, path);
+  hydrate(command, grammar, { options: [...frontOptions, ...parsed.options], positionals }, context);
+  command.context = context;
+  command.path = path.split(" ");
+  if (isDebugging(command)) context.env.RT_DEBUG ||= "1";
+  return (await command.execute()) ?? 0;
+}
+
+function isDebugging({ debug, logLevel }: RtCommand): boolean {
+  const levels = ["debug", "info", "warn", "error", "fatal"];
+  if (logLevel === undefined || levels.includes(logLevel)) return debug || logLevel === "debug";
+  throw new RtError(
+    "invalid-argument",
+    `invalid --log-level ${shown(logLevel)}: want one of ${levels.join(", ")}`,
+  );
+}
+
+/** The flags that may stand before the command. */
+class FrontCommand extends RtCommand {
+  version = Option.Boolean("-v,--version", false, { description: "Print the version and quit" });
+  words = Option.Proxy();
+  override async execute(): Promise<number> {
+    return 0;
+  }
+}
+
+interface Front {
+  options: ParsedState["options"];
+  /** The command and what follows it. */
+  words: string[];
+  answer: "help" | "version" | undefined;
+}
+
+function frontOf(argv: readonly string[], context: Context): Front {
+  if (argv[0] === undefined) return { options: [], words: [], answer: "help" };
+  // The usual case costs nothing: the command comes first.
+  if (!argv[0].startsWith("-")) return { options: [], words: [...argv], answer: undefined };
+  const command = new FrontCommand();
+  const grammar = grammarOf(command);
+  const parsed = parse(grammar, argv, "");
+  hydrate(command, grammar, { options: parsed.options, positionals: [] }, context);
+  if (command.version) return { options: [], words: [], answer: "version" };
+  const answer = parsed.help || parsed.arguments.length === 0 ? "help" : undefined;
+  return { options: parsed.options, words: parsed.arguments, answer };
+}
+
+/** The longest path of the table at the start of `words`: a command's, or a group's when no command of it is named. */
+function findPath(words: readonly string[]): { path: string; tail: readonly string[] } {
+  const [first, second] = words;
+  if (first === undefined) return { path: "", tail: [] };
+  if (commands.has(first)) return { path: first, tail: words.slice(1) };
+  if (!groups.has(first)) throw unknownCommand(first, "");
+  if (second === undefined || second === "--help" || second === "-h") return { path: first, tail: [] };
+  const path = `${first} ${second}`;
+  if (commands.has(path)) return { path, tail: words.slice(2) };
+  throw unknownCommand(second, first);
+}
+
+function unknownCommand(word: string, group: string): RtError {
+  const prefix = group ? `${group} ` : "";
+  const reason = Object.hasOwn(laterCommands, word) ? laterCommands[word] : undefined;
+  const full = shown(prefix + word).replace(/^"|"$/g, "");
+  const hint = `  (see rt ${prefix}--help)`;
+  if (reason !== undefined) return new RtError("unsupported", `"${full}" is not there yet: ${reason}${hint}`);
+  const candidates = [...commands.keys(), ...groups.keys(), "help"]
+    .filter((path) => path.startsWith(prefix))
+    .map((path) => path.slice(prefix.length))
+    .filter((path) => !path.includes(" "));
+  const wanted = nearest(word, candidates);
+  const question = wanted ? `: did you mean "${prefix}${wanted}"?` : "";
+  return new RtError("invalid-argument", `unknown command "${full}"${question}${hint}`);
+}
+
+async function help(words: readonly string[], context: Context): Promise<number> {
+  const { path } = findPath(words);
+  const { renderHelp } = await import("./help.ts");
+  context.stdout.write(await renderHelp(path));
+  return 0;
+}

@@ -1,0 +1,78 @@
+import { Command, type Usage } from "clipanion/lib/advanced/Command.mjs";
+import { Array as ArrayOption } from "clipanion/lib/advanced/options/Array.mjs";
+import { Boolean as BooleanOption } from "clipanion/lib/advanced/options/Boolean.mjs";
+import { Proxy as ProxyOption } from "clipanion/lib/advanced/options/Proxy.mjs";
+import { Rest } from "clipanion/lib/advanced/options/Rest.mjs";
+import { String as StringOption } from "clipanion/lib/advanced/options/String.mjs";
+import { RtError } from "../base/errors.ts";
+import type { Host } from "../engine/host.ts";
+import type { Output } from "./output.ts";
+
+/**
+ * What every command is made of: clipanion's declarations from their light entry points (see clipanion.d.ts), parsed by
+ * grammar.ts in the way that Docker's users know.
+ *
+ * A description starts with what the flag's value is called in the help, in backquotes, when it takes one.
+ */
+export const Option = {
+  Array: ArrayOption,
+  Boolean: BooleanOption,
+  Proxy: ProxyOption,
+  Rest,
+  String: StringOption,
+};
+
+export interface Context {
+  env: NodeJS.ProcessEnv;
+  stdout: Output;
+  stderr: Output;
+}
+
+export type { Usage };
+
+export abstract class RtCommand extends Command<Context> {
+  /** Well-known flags of Docker that rt will have one day: name without dashes -> what they need. */
+  static later: Readonly<Record<string, string>> = {};
+
+  root = Option.String("--root", { description: "`PATH` Directory of images and containers (RT_ROOT)" });
+  state = Option.String("--state", { description: "`PATH` Directory of what runs now (RT_STATE)" });
+  config = Option.String("--config", {
+    description: "`FILE` Configuration (default /etc/rt/config.toml, then ~/.config/rt/)",
+  });
+  storageDriver = Option.String("--storage-driver", {
+    description: "`NAME` Snapshot driver: overlay or copy (RT_STORAGE_DRIVER)",
+  });
+  logLevel = Option.String("--log-level", { description: "`LEVEL` debug, info, warn or error" });
+  debug = Option.Boolean("-D,--debug", false, {
+    description: "Debug mode: log level debug, stacks of errors",
+  });
+
+  /** The store and directories that the flags name. Imported late: what needs no store does not load it. */
+  protected async host(): Promise<Host> {
+    const { openHost } = await import("../engine/host.ts");
+    return openHost({
+      root: this.root,
+      state: this.state,
+      config: this.config,
+      storageDriver: this.storageDriver,
+      env: this.context.env,
+    });
+  }
+
+  /** @throws RtError forbidden, in one line, before anything was touched. */
+  protected requireRoot(): void {
+    if (process.geteuid?.() === 0) return;
+    const verb = this.path.join(" ");
+    throw new RtError(
+      "forbidden",
+      `${verb} needs root: run "sudo rt ${verb} …" (rootless comes in a later version)`,
+    );
+  }
+}
+
+export interface CommandClass {
+  new (): RtCommand;
+  paths?: string[][];
+  usage?: Usage;
+  later: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,26 @@
+import type { InfoFacts } from "../../engine/info.ts";
+
+/** `rt info` for people: as Docker's, "WARNING:" lines last. */
+export function infoText(facts: InfoFacts): string {
+  const gibibytes = `${Number((facts.MemTotal / 2 ** 30).toPrecision(4))}GiB`;
+  const lines: [string, string | number][] = [
+    ["Containers", facts.Containers],
+    [" Running", facts.ContainersRunning],
+    [" Stopped", facts.ContainersStopped],
+    ["Images", facts.Images],
+    ["Version", facts.ServerVersion],
+    ["Storage Driver", facts.Driver],
+    ["Cgroup Version", facts.CgroupVersion],
+    ["Kernel Version", facts.KernelVersion],
+    ["Operating System", facts.OperatingSystem],
+    ["OSType", facts.OSType],
+    ["Architecture", facts.Architecture],
+    ["CPUs", facts.NCPU],
+    ["Total Memory", gibibytes],
+    ["Name", facts.Name],
+    ["Root Dir", facts.DockerRootDir],
+    ["State Dir", facts.StateDir],
+  ];
+  const warnings = facts.Warnings.map((warning) => `WARNING: ${warning}\n`).join("");
+  return lines.map(([name, value]) => `${name}: ${value}\n`).join("") + warnings;
+}

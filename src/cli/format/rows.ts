@@ -1,0 +1,43 @@
+import { Template } from "./template.ts";
+
+/** A listing: what each row can show, by Docker's field names, and the headings of a table. */
+export interface Listing {
+  rows: Record<string, unknown>[];
+  headings: Record<string, unknown>;
+}
+
+/**
+ * `--format`: "json" (one object per line), "table TEMPLATE" (with headings, columns aligned) or a bare template, one
+ * line per row. `\t` and `\n` typed as two characters are what they say.
+ * @throws RtError invalid-argument, exit 1
+ */
+export function renderRows(format: string, listing: Listing): string {
+  if (format === "json") return listing.rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+  const table = /^table(\s+|$)/.exec(format);
+  const body = (table ? format.slice(table[0].length) : format)
+    .replaceAll("\\t", "\t")
+    .replaceAll("\\n", "\n");
+  const template = new Template(body);
+  if (!table) return listing.rows.map((row) => `${template.render(row)}\n`).join("");
+  const heading = template.render(listing.headings, { heading: true });
+  return alignColumns([heading, ...listing.rows.map((row) => template.render(row))]);
+}
+
+/** Go's tabwriter as Docker sets it: cells at least 10 wide, 3 spaces between, the last one as it comes. */
+export function alignColumns(lines: readonly string[]): string {
+  const rows = lines.map((line) => line.split("\t"));
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.slice(0, -1).entries()) {
+      widths[column] = Math.max(widths[column] ?? 10, [...cell].length + 3);
+    }
+  }
+  return rows
+    .map((row) => {
+      const padded = row.map((cell, column) => {
+        return column === row.length - 1 ? cell : cell + " ".repeat(widths[column]! - [...cell].length);
+      });
+      return `${padded.join("")}\n`;
+    })
+    .join("");
+}

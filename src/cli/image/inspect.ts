@@ -1,0 +1,16 @@
+import type { Usage } from "../command.ts";
+import { InspectBase } from "../inspect.ts";
+
+export default class ImageInspectCommand extends InspectBase {
+  static override paths = [["image", "inspect"]];
+  static override usage: Usage = {
+    category: "Images",
+    description: "Show all that is known of images, as JSON",
+    examples: [["What an image runs", "$0 image inspect -f '{{json .Config.Cmd}}' alpine"]],
+  };
+  static override later = { platform: "it comes in a later version" };
+
+  override async execute(): Promise<number> {
+    return this.inspect(["image"]);
+  }
+}

@@ -1,0 +1,48 @@
+import { invalid, quote, rejectControl } from "./invalid.ts";
+
+/** `host:address` or `host=address`, IPv6 with or without brackets -> "host:address". @throws RtError invalid-argument */
+export function parseAddHost(text: string): string {
+  rejectControl("--add-host", text);
+  const match = /^([^\s:=]+)[:=](.+)$/.exec(text);
+  if (!match) throw invalid(`invalid --add-host ${quote(text)}: want HOST:ADDRESS`);
+  const host = match[1]!;
+  const address = match[2]!.replace(/^\[(.*)\]$/, "$1");
+  if (address === "host-gateway") {
+    throw invalid(
+      `invalid --add-host ${quote(text)}: host-gateway needs a bridge network, which comes later`,
+    );
+  }
+  if (!isAddress(address))
+    throw invalid(`invalid --add-host ${quote(text)}: ${quote(address)} is not an IP address`);
+  return `${host}:${address}`;
+}
+
+/** @throws RtError invalid-argument */
+export function parseDns(text: string): string {
+  if (!isAddress(text)) throw invalid(`invalid --dns ${quote(text)}: not an IP address`);
+  return text;
+}
+
+/** IPv4 or IPv6 without a zone, written as inet_pton(3) takes it. */
+export function isAddress(text: string): boolean {
+  return isIPv4(text) || isIPv6(text);
+}
+
+function isIPv4(text: string): boolean {
+  const parts = text.split(".");
+  return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
+}
+
+function isIPv6(text: string): boolean {
+  const halves = text.split("::");
+  if (halves.length > 2 || !text.includes(":")) return false;
+  const groups = halves.flatMap((half) => (half === "" ? [] : half.split(":")));
+  const last = groups.at(-1);
+  const embedded = last?.includes(".") && !text.endsWith("::") ? 1 : 0;
+  if (embedded && !isIPv4(groups.pop()!)) return false;
+  const count = groups.length + 2 * embedded;
+  return (
+    groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group)) &&
+    (halves.length === 2 ? count < 8 : count === 8)
+  );
+}

@@ -1,0 +1,102 @@
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { while_ } from "../../base/errors.ts";
+import { invalid, quote, rejectNul } from "./invalid.ts";
+import { cut } from "./key-value.ts";
+
+const fileSizeMax = 16 << 20;
+
+/**
+ * The caller's wishes for the environment: files first, then flags, the last of one name wins in the place of the first.
+ * A bare KEY takes the value of `caller`; where that has none, a flag's bare KEY stays bare (it removes the image's), a
+ * file's is dropped. @throws RtError invalid-argument | not-found
+ */
+export function mergeEnv(
+  files: readonly string[],
+  flags: readonly string[],
+  caller: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const merged = new Map<string, string>();
+  const add = (entry: string) => merged.set(cut(entry)[0], entry);
+  for (const file of files) for (const entry of readKeyValueFile(file, "--env-file", caller)) add(entry);
+  for (const flag of flags) add(parseEnv(flag, caller));
+  return [...merged.values()];
+}
+
+function parseEnv(text: string, caller: Readonly<Record<string, string | undefined>>): string {
+  const [key, value] = cut(rejectControlOfEnv(text));
+  if (key === "") throw invalid(`invalid environment variable ${quote(text)}: empty name`);
+  if (value !== undefined) return text;
+  const inherited = caller[key];
+  return inherited === undefined ? key : rejectControlOfEnv(`${key}=${inherited}`);
+}
+
+/**
+ * A NUL would end the variable early, and a newline in a name forges a second one wherever an environment is listed by
+ * lines. A value may hold newlines, as certificates do: it goes to execve(2) and into no file.
+ */
+function rejectControlOfEnv(text: string): string {
+  rejectNul("environment variable", text);
+  if (cut(text)[0].includes("\n")) {
+    throw invalid(`invalid environment variable ${quote(text)}: its name has a newline`);
+  }
+  return text;
+}
+
+/**
+ * Docker's file of `KEY=VALUE` lines: no quoting, no expansion, `#` starts a comment line, a bare KEY is taken from
+ * `caller` (and dropped when `caller` is undefined or lacks it: labels keep it, see parseLabels).
+ */
+export function readKeyValueFile(
+  path: string,
+  flag: string,
+  caller: Readonly<Record<string, string | undefined>> | undefined,
+): string[] {
+  return parseKeyValueFile(readText(path, flag), `${flag} ${path}`, caller);
+}
+
+export function parseKeyValueFile(
+  text: string,
+  what: string,
+  caller: Readonly<Record<string, string | undefined>> | undefined,
+): string[] {
+  const entries: string[] = [];
+  for (const [index, raw] of text
+    .replace(/^\ufeff/, "")
+    .split("\n")
+    .entries()) {
+    const line = raw.replace(/\r$/, "").trimStart();
+    if (line === "" || line.startsWith("#")) continue;
+    const [key, value] = cut(line);
+    const place = `${what}, line ${index + 1}`;
+    if (key === "") throw invalid(`invalid ${place}: no variable name in ${quote(line)}`);
+    if (/\s/.test(key)) throw invalid(`invalid ${place}: variable ${quote(key)} contains whitespace`);
+    rejectNul(place, line);
+    if (value !== undefined || caller === undefined) entries.push(line);
+    else if (caller[key] !== undefined) entries.push(rejectControlOfEnv(`${key}=${caller[key]}`));
+  }
+  return entries;
+}
+
+function readText(path: string, flag: string): string {
+  let bytes: Uint8Array;
+  try {
+    const fd = openSync(path, "r");
+    try {
+      // A fifo or /dev/stdin is fine (`--env-file <(…)`); a huge file is a mistake.
+      if (fstatSync(fd).size > fileSizeMax) throw invalid(`${flag} ${path} is larger than 16 MiB`);
+      bytes = readFileSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw while_(`cannot read ${flag}`, error);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw while_(
+      `cannot read ${flag} ${path}`,
+      invalid(`not UTF-8 (${error instanceof Error ? error.name : error})`),
+    );
+  }
+}

@@ -1,0 +1,20 @@
+import type { MountRequest } from "../../engine/run-options.ts";
+import { invalid } from "./invalid.ts";
+import { parseMount } from "./mount.ts";
+import { parseTmpfs } from "./tmpfs.ts";
+import { parseVolume } from "./volume.ts";
+
+/** All that `-v`, `--mount` and `--tmpfs` ask for. @throws RtError invalid-argument: two of them at one place */
+export function parseMounts(
+  volumes: readonly string[],
+  mounts: readonly string[],
+  tmpfs: readonly string[],
+): MountRequest[] {
+  const requests = [...volumes.map(parseVolume), ...mounts.map(parseMount), ...tmpfs.map(parseTmpfs)];
+  const taken = new Set<string>();
+  for (const { destination } of requests) {
+    if (taken.has(destination)) throw invalid(`two mounts at ${JSON.stringify(destination)}: leave one out`);
+    taken.add(destination);
+  }
+  return requests;
+}

@@ -1,0 +1,50 @@
+import type { MountRequest } from "../../engine/run-options.ts";
+import { invalid, quote, rejectControl } from "./invalid.ts";
+import { destinationOf } from "./volume.ts";
+
+/** Docker's, each of which a user's option may turn. */
+export const tmpfsDefaults: readonly string[] = ["noexec", "nosuid", "nodev"];
+
+const flags = new Set(
+  (
+    "rw ro exec noexec suid nosuid dev nodev sync async dirsync mand nomand atime noatime diratime nodiratime " +
+    "relatime norelatime strictatime nostrictatime"
+  ).split(" "),
+);
+
+/** `--tmpfs /x[:size=64m,mode=1777,ro]`. @throws RtError invalid-argument */
+export function parseTmpfs(text: string): MountRequest {
+  rejectControl("--tmpfs", text);
+  const colon = text.indexOf(":");
+  const destination = destinationOf(colon < 0 ? text : text.slice(0, colon), `--tmpfs ${quote(text)}`);
+  const asked = colon < 0 || colon === text.length - 1 ? [] : text.slice(colon + 1).split(",");
+  const options = new Map(tmpfsDefaults.map((option) => [topicOf(option), option]));
+  let readonly = false;
+  for (const option of asked) {
+    if (option === "ro" || option === "rw") readonly = option === "ro";
+    else options.set(topicOf(option), checkTmpfsOption(option, `--tmpfs ${quote(text)}`));
+  }
+  const none = { createSource: false, labels: {} };
+  return { type: "tmpfs", source: "", destination, readonly, options: [...options.values()], ...none };
+}
+
+/** What an option decides: a later one of the same topic replaces it ("exec" over "noexec", "mode=1" over "mode=2"). */
+function topicOf(option: string): string {
+  const equals = option.indexOf("=");
+  if (equals >= 0) return option.slice(0, equals);
+  return option === "async" ? "sync" : option.replace(/^no/, "");
+}
+
+/** The option itself. @throws RtError invalid-argument, `what` in front */
+export function checkTmpfsOption(option: string, what: string): string {
+  if (flags.has(option)) return option;
+  const [key, value] = option.split("=", 2) as [string, string | undefined];
+  const good =
+    (key === "size" && /^\d+[kmg%]?$/i.test(value ?? "")) ||
+    (key === "mode" && /^[0-7]{1,5}$/.test(value ?? "")) ||
+    (/^(uid|gid)$/.test(key) && /^\d{1,10}$/.test(value ?? "")) ||
+    (/^nr_(inodes|blocks)$/.test(key) && /^\d+[kmg]?$/i.test(value ?? "")) ||
+    (key === "huge" && /^(never|always|within_size|advise)$/.test(value ?? ""));
+  if (!good) throw invalid(`invalid ${what}: bad tmpfs option ${quote(option)}`);
+  return option;
+}

@@ -1,0 +1,52 @@
+import { asSystemError, RtError } from "../base/errors.ts";
+import type { Context } from "./command.ts";
+import { OutputClosed } from "./output.ts";
+
+/** A command that has already said what went wrong, and now only ends with this status. */
+export class ExitError extends RtError {
+  constructor(exitCode: number) {
+    super("internal", "", { exitCode });
+  }
+}
+
+/** Tells the user, in one line, and answers the exit status. With RT_DEBUG=1 the stacks follow, causes included. */
+export function reportError(error: unknown, context: Context): number {
+  // The reader of our output has gone: as a program killed by SIGPIPE, but quietly.
+  if (error instanceof OutputClosed) return 0;
+  if (error instanceof ExitError) return error.exitCode;
+  try {
+    if (context.env.RT_DEBUG === "1") context.stderr.write(stacks(error));
+    context.stderr.write(`rt: ${messageOf(error)}\n`);
+  } catch (failure) {
+    if (!(failure instanceof OutputClosed)) throw failure;
+  }
+  return error instanceof RtError ? error.exitCode : 125;
+}
+
+export function messageOf(error: unknown): string {
+  if (error instanceof RtError) return oneLine(error.message);
+  // ENOSPC or EACCES that nobody gave a phrase to is still the world's fault, and its message names call and path.
+  const system = asSystemError(error);
+  if (system) return oneLine(system.message);
+  const text = error instanceof Error ? error.message : String(error);
+  return `internal error: ${oneLine(text)} (set RT_DEBUG=1 for the stack)`;
+}
+
+/** Control characters of a hostile name must not reach the terminal. */
+function oneLine(text: string): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return text
+    .replace(/\s*\n\s*/g, " ")
+    .trim()
+    .replace(/\p{Cc}/gu, escaped);
+}
+
+function stacks(error: unknown): string {
+  let text = "";
+  for (let cause = error, depth = 0; cause !== undefined && depth < 10; depth++) {
+    const stack = cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause);
+    text += `${depth > 0 ? "caused by: " : ""}${stack}\n`;
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return text;
+}

@@ -1,0 +1,26 @@
+import { Option, RtCommand, type Usage } from "./command.ts";
+import { forEachName } from "./each.ts";
+
+export default class RmiCommand extends RtCommand {
+  static override paths = [["rmi"], ["image", "rm"], ["image", "remove"]];
+  static override usage: Usage = {
+    category: "Images",
+    description: "Remove images",
+    examples: [["Remove a tag, and the image when it was the last one", "$0 rmi alpine:3.20"]],
+  };
+
+  force = Option.Boolean("-f,--force", false, {
+    description: "Remove all tags, and even if a container uses it",
+  });
+  noPrune = Option.Boolean("--no-prune", false, { description: "Keep layers that nothing needs any more" });
+  images = Option.Rest({ name: "IMAGE", required: 1 });
+
+  override async execute(): Promise<number> {
+    this.requireRoot();
+    const [{ removeImage }, host] = await Promise.all([import("../engine/remove-image.ts"), this.host()]);
+    return await forEachName(this.images, this.context, async (name) => {
+      const events = await removeImage(host, name, { force: this.force, prune: !this.noPrune });
+      return events.map((event) => `${event}\n`).join("");
+    });
+  }
+}

@@ -1,0 +1,32 @@
+import { Option, RtCommand, type Usage } from "./command.ts";
+import { Template } from "./format/template.ts";
+
+const text = new Template(`Client:
+ Version:           {{.Client.Version}}
+ API version:       {{.Client.ApiVersion}}
+ Bun version:       {{.Client.BunVersion}}
+ Zig version:       {{.Client.ZigVersion}}
+ Git commit:        {{.Client.GitCommit}}
+ Built:             {{.Client.BuildTime}}
+ OS/Arch:           {{.Client.Os}}/{{.Client.Arch}}
+ Kernel:            {{.Client.KernelVersion}}`);
+
+export default class VersionCommand extends RtCommand {
+  static override paths = [["version"]];
+  static override usage: Usage = {
+    category: "System",
+    description: "Show the version of rt and what it was built with",
+    examples: [["The version alone", "$0 version --format '{{.Client.Version}}'"]],
+  };
+
+  format = Option.String("-f,--format", { description: "`FORMAT` json, or a Go template" });
+
+  override async execute(): Promise<number> {
+    const template = this.format ? new Template(this.format) : text;
+    const { version } = await import("../engine/version.ts");
+    // The engine is this process: scripts that ask for .Server find it.
+    const facts = { Client: version(), Server: version() };
+    this.context.stdout.write(`${this.format === "json" ? JSON.stringify(facts) : template.render(facts)}\n`);
+    return 0;
+  }
+}

@@ -1,0 +1,49 @@
+import { join } from "node:path";
+import { RtError } from "../base/errors.ts";
+import type { ContainerRecord } from "../container/record.ts";
+import { observe } from "../container/state.ts";
+import { isLocked } from "../runtime/lock.ts";
+import { type AttachOptions, connect, type Program } from "../runtime/native.ts";
+import type { Host } from "./host.ts";
+
+export interface AttachCommandOptions {
+  sigProxy: boolean;
+  noStdin: boolean;
+  detachKeys: Uint8Array;
+}
+
+/** `rt attach`: our stdio to a container that runs already. @returns the program's exit status, 0 after detaching */
+export async function attach(host: Host, name: string, options: AttachCommandOptions): Promise<number> {
+  const { record, exit } = host.containers.get(name);
+  const { state } = observe(host.stateOf(record.id), exit, isLocked);
+  if (state.status !== "running") {
+    throw new RtError("conflict", "You cannot attach to a stopped container, start it first", {
+      exitCode: 1,
+    });
+  }
+  const socket = join(host.stateOf(record.id), "attach.sock");
+  using program = connect(socket, state.pid, (line) => host.warn(`warning: ${line}`));
+  const status = follow(host, record, program, {
+    stdin: record.openStdin && !options.noStdin,
+    tty: record.tty,
+    signals: options.sigProxy,
+    detachKeys: record.tty ? options.detachKeys : new Uint8Array(),
+  });
+  return status ?? 0;
+}
+
+const lostExitCode = 137;
+
+/** Attach until the end; the exit status, or undefined when the user detached. */
+export function follow(
+  host: Host,
+  record: ContainerRecord,
+  program: Program,
+  options: AttachOptions,
+): number | undefined {
+  const outcome = program.attach(options);
+  if (outcome.ended === "detached") return undefined;
+  if (outcome.ended === "exit") return outcome.status;
+  host.warn(`the monitor of container ${record.name} was killed, and the container with it`);
+  return lostExitCode;
+}

@@ -1,0 +1,129 @@
+import { readdirSync, statSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno, while_ } from "../base/errors.ts";
+import { FileLock } from "../content/file-lock.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
+import { acquireLease, type Lease, leasedItems } from "../store/leases.ts";
+import type { Host } from "./host.ts";
+
+/**
+ * Collection: what no image, no container and no running command needs is removed.
+ *
+ *   a command that adds          collection
+ *   ------------------           ----------
+ *   shared lock                  exclusive lock: no lease begins meanwhile, so what was unneeded stays unneeded
+ *   lease on blobs, chainIDs     needed = images + containers + leases of the living
+ *   unlock                       remove the rest
+ *   look what is there, …        unlock
+ *   image row, lease ends
+ *
+ * Complete blobs and snapshots of a pull that broke off are kept for a day, so that the next attempt goes on from there;
+ * what a removed image has just released goes at once.
+ */
+export interface Collected {
+  /** chainIDs of removed snapshots, upper layers first. */
+  snapshots: Digest[];
+  blobs: Digest[];
+  /** Bytes of blobs and of what was left of transfers; snapshots are not measured. */
+  bytes: number;
+}
+
+export interface CollectOptions {
+  /** Blobs and chainIDs to remove however young they are. */
+  released?: Iterable<string>;
+  now?: number;
+}
+
+const graceTime_ms = 24 * 3600 * 1000;
+const draftAge_ms = 3600 * 1000;
+
+/** Keep `items` (digests of blobs, chainIDs) until the lease ends. To be taken before looking whether they are there. */
+export async function protect(host: Host, items: readonly string[], signal?: AbortSignal): Promise<Lease> {
+  const database = host.database;
+  using _ = await FileLock.acquire(lockPath(host), {
+    mode: "shared",
+    ...(signal && { signal }),
+    onWait: () => host.warn("waiting for another rt that removes unused data"),
+  });
+  return acquireLease(database, items);
+}
+
+export async function collect(host: Host, options: CollectOptions = {}): Promise<Collected> {
+  const released = new Set(options.released);
+  const now = options.now ?? Date.now();
+  host.database; // Makes the directory of the lock.
+  using _ = await FileLock.acquire(lockPath(host), {
+    onWait: () => host.warn("waiting for another rt that uses the store"),
+  });
+  const needed = host.database.transaction(() => neededItems(host));
+  const snapshots = await collectSnapshots(host, needed, released, now);
+  const content = await host.content();
+  let bytes = content.collectIngests(now);
+  const blobs = content.list().filter((blob) => {
+    if (needed.has(blob)) return false;
+    return released.has(blob) || now - modified(content.path(blob)) > graceTime_ms;
+  });
+  for (const blob of blobs) bytes += content.remove(blob);
+  host.database.run("DELETE FROM blobs WHERE digest NOT IN (SELECT blob FROM image_blobs)");
+  removeDrafts(host, now);
+  return { snapshots, blobs, bytes };
+}
+
+function lockPath(host: Host): string {
+  return join(host.paths.root, "collect.lock");
+}
+
+/** @throws RtError data-loss when a container's record is damaged: what it needs is unknown, so nothing is collected */
+function neededItems(host: Host): Set<string> {
+  const items = leasedItems(host.database);
+  const sql = "SELECT chain AS item FROM image_layers UNION SELECT blob FROM image_blobs";
+  for (const { item } of host.database.all<{ item: string }>(sql)) items.add(item);
+  for (const { record } of host.containers.list()) for (const chain of record.chain) items.add(chain);
+  return items;
+}
+
+async function collectSnapshots(
+  host: Host,
+  needed: ReadonlySet<string>,
+  released: ReadonlySet<string>,
+  now: number,
+): Promise<Digest[]> {
+  const driver = await host.snapshots();
+  const onDisk = driver.list();
+  const known = new Set(host.containers.ids());
+  for (const key of onDisk.active) if (!known.has(key)) driver.removeActive(key);
+
+  const sql = "SELECT chain, made FROM layers WHERE driver = ?";
+  const rows = host.database.all<{ chain: string; made: number }>(sql, driver.name);
+  const made = new Map(rows.map((row) => [row.chain, row.made]));
+  // A snapshot without a row was committed by somebody who died right then: its size is unknown, so it is of no use.
+  const old = (chain: Digest) => now - (made.get(chain) ?? 0) > graceTime_ms;
+  const unneeded = onDisk.committed.filter(
+    (chain) => !needed.has(chain) && (released.has(chain) || old(chain)),
+  );
+  const order = new Map([...released].map((item, index) => [item, index]));
+  unneeded.sort((a, b) => (order.get(a) ?? order.size) - (order.get(b) ?? order.size));
+  for (const chain of unneeded) {
+    // The row first: a row without its snapshot would be believed.
+    host.database.run("DELETE FROM layers WHERE chain = ? AND driver = ?", chain, driver.name);
+    driver.removeCommitted(chain);
+  }
+  return unneeded.filter(isDigest);
+}
+
+function modified(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+/** Databases that somebody began to make and did not live to publish. */
+function removeDrafts(host: Host, now: number): void {
+  for (const name of readdirSync(host.paths.root)) {
+    const path = join(host.paths.root, name);
+    if (!name.startsWith("db.sqlite.new-") || now - modified(path) < draftAge_ms) continue;
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw while_(`cannot remove ${path}`, error);
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/** What `rt exec` was asked for. See run-options.ts for the fields that it shares. */
+export interface ExecOptions {
+  container: string;
+  command: string[];
+  interactive: boolean;
+  tty: boolean;
+  detach: boolean;
+  detachKeys: Uint8Array;
+  /** "KEY=VALUE" over the container's own; a bare "KEY" removes it. */
+  env: string[];
+  workingDirectory: string | undefined;
+  user: string | undefined;
+  privileged: boolean;
+}

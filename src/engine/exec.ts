@@ -1,0 +1,75 @@
+import { RtError } from "../base/errors.ts";
+import type { ContainerRecord } from "../container/record.ts";
+import { mergeEnv, workingDirectory } from "../container/settings.ts";
+import { observe } from "../container/state.ts";
+import type { SpecProcess } from "../oci/runtime-spec.ts";
+import { isLocked } from "../runtime/lock.ts";
+import { create } from "../runtime/native.ts";
+import { resolveCapabilities } from "../spec/capabilities.ts";
+import { follow } from "./attach.ts";
+import type { ExecOptions } from "./exec-options.ts";
+import type { Host } from "./host.ts";
+import { cgroupPath, consoleSize } from "./start.ts";
+
+/** `rt exec`: another program in a running container. @returns its exit status; 0 when detached */
+export async function exec(host: Host, options: ExecOptions): Promise<number> {
+  const { record, exit } = host.containers.get(options.container);
+  const { state } = observe(host.stateOf(record.id), exit, isLocked);
+  if (state.status !== "running") {
+    throw new RtError("conflict", `container ${record.id} is not running`, { exitCode: 1 });
+  }
+  const interactive = options.interactive && !options.detach;
+  using program = create(
+    {
+      kind: "exec",
+      id: record.id,
+      pid: state.pid,
+      startTime: state.startTime,
+      process: describeProcess(record, options),
+      user: options.user ?? record.user,
+      groupAdd: record.groupAdd,
+      stdin: interactive,
+      cgroup: { path: cgroupPath(record.id) },
+    },
+    undefined,
+    (line) => host.warn(`warning: ${line}`),
+  );
+  program.start();
+  if (options.detach) return 0;
+  const status = follow(host, record, program, {
+    stdin: interactive,
+    tty: options.tty,
+    signals: true,
+    detachKeys: options.tty ? options.detachKeys : new Uint8Array(),
+  });
+  return status ?? 0;
+}
+
+function describeProcess(record: ContainerRecord, options: ExecOptions): SpecProcess {
+  const privileged = record.privileged || options.privileged;
+  const capabilities = resolveCapabilities(record.capAdd, record.capDrop, privileged);
+  const size = options.tty ? consoleSize() : undefined;
+  const terminal =
+    options.tty && !record.env.some((entry) => entry.startsWith("TERM=")) ? ["TERM=xterm"] : [];
+  return {
+    terminal: options.tty,
+    ...(size ? { consoleSize: size } : {}),
+    user: { uid: 0, gid: 0, umask: 0o022 },
+    args: options.command,
+    env: mergeEnv([...record.env, ...terminal], options.env),
+    cwd: workingDirectory(options.workingDirectory, record.workingDirectory),
+    capabilities: {
+      bounding: capabilities,
+      effective: capabilities,
+      permitted: capabilities,
+      inheritable: [],
+      ambient: [],
+    },
+    rlimits: record.ulimits.map(({ name, soft, hard }) => ({
+      type: `RLIMIT_${name.toUpperCase()}`,
+      soft,
+      hard,
+    })),
+    noNewPrivileges: record.noNewPrivileges,
+  };
+}

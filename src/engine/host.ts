@@ -1,0 +1,131 @@
+import { writeSync } from "node:fs";
+import { join } from "node:path";
+import type { Config } from "../base/config.ts";
+import { type Paths, resolvePaths } from "../base/paths.ts";
+import { ContainerStore } from "../container/container-store.ts";
+import type { ContentStore } from "../content/content-store.ts";
+import { ImageStore } from "../image/image-store.ts";
+import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import { Database } from "../store/database.ts";
+
+export interface HostOptions {
+  root?: string | undefined;
+  state?: string | undefined;
+  /** `--config FILE`. */
+  config?: string | undefined;
+  /** `--storage-driver`, above RT_STORAGE_DRIVER and the configuration file. */
+  storageDriver?: string | undefined;
+  env?: NodeJS.ProcessEnv;
+  /** The files of a layout that is embedded in this executable, for "embed:NAME"; undefined if there is none. */
+  embedded?: (name: string) => Promise<ReadonlyMap<string, Uint8Array> | undefined>;
+  /** Instead of the driver that `--storage-driver`, the configuration or a probe would choose. */
+  snapshots?: SnapshotDriver;
+  /** One warning, without "rt:" and line end. Standard error unless given. */
+  warn?: (line: string) => void;
+}
+
+export function openHost(options: HostOptions = {}): Host {
+  return new Host(options);
+}
+
+async function embeddedLayout(name: string): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+  const { embeddedImage } = await import("../image/embedded.ts");
+  return embeddedImage(name);
+}
+
+/**
+ * What a command works on: the directories, and the stores in them. Nothing is opened or read before it is asked for,
+ * and what only some commands need is not even loaded.
+ */
+export class Host implements Disposable {
+  readonly paths: Paths;
+  readonly env: NodeJS.ProcessEnv;
+  readonly embedded: HostOptions["embedded"];
+  readonly #options: HostOptions;
+  #config: Config | undefined;
+  #database: Database | undefined;
+  #images: ImageStore | undefined;
+  #containers: ContainerStore | undefined;
+  #content: ContentStore | undefined;
+  #snapshots: SnapshotDriver | undefined;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.env = options.env ?? process.env;
+    this.embedded = options.embedded ?? embeddedLayout;
+    this.#snapshots = options.snapshots;
+    this.paths = resolvePaths(
+      {
+        ...(options.root !== undefined && { root: options.root }),
+        ...(options.state !== undefined && { state: options.state }),
+      },
+      this.env,
+    );
+  }
+
+  warn(line: string): void {
+    if (this.#options.warn) this.#options.warn(line);
+    else writeSync(2, `rt: ${line}\n`);
+  }
+
+  get database(): Database {
+    this.#database ??= Database.open(this.paths.root);
+    return this.#database;
+  }
+
+  get images(): ImageStore {
+    this.#images ??= new ImageStore(this.database);
+    return this.#images;
+  }
+
+  get containers(): ContainerStore {
+    this.#containers ??= new ContainerStore(this.database);
+    return this.#containers;
+  }
+
+  async content(): Promise<ContentStore> {
+    if (!this.#content) {
+      const { ContentStore } = await import("../content/content-store.ts");
+      this.#content = new ContentStore(this.paths.root);
+    }
+    return this.#content;
+  }
+
+  async config(): Promise<Config> {
+    if (!this.#config) {
+      const { readConfig } = await import("../base/config.ts");
+      this.#config = readConfig({ file: this.#options.config, env: this.env });
+    }
+    return this.#config;
+  }
+
+  /** The driver that was asked for by flag, environment or configuration, in this order; else undefined: probe. */
+  async storageDriver(): Promise<string | undefined> {
+    const asked = this.#options.storageDriver || this.env.RT_STORAGE_DRIVER;
+    return asked || (await this.config()).storageDriver;
+  }
+
+  async snapshots(): Promise<SnapshotDriver> {
+    if (!this.#snapshots) {
+      const { selectDriver } = await import("../snapshot/select.ts");
+      this.#snapshots = selectDriver(this.paths.root, await this.storageDriver());
+    }
+    return this.#snapshots;
+  }
+
+  /** The state directory of a container: its monitor's files. */
+  stateOf(containerId: string): string {
+    return join(this.paths.state, "containers", containerId);
+  }
+
+  close(): void {
+    this.#database?.close();
+    this.#database = undefined;
+    this.#images = undefined;
+    this.#containers = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,166 @@
+import { join } from "node:path";
+import type { ContainerRecord } from "../container/record.ts";
+import { observe } from "../container/state.ts";
+import { familiar } from "../reference/reference.ts";
+import { isLocked } from "../runtime/lock.ts";
+import type { MountRecord } from "../spec/settings.ts";
+import type { Host } from "./host.ts";
+import { reconcile } from "./reconcile.ts";
+
+type Json = Record<string, unknown>;
+
+/** `docker container inspect`'s object, as far as it is true of rt. @throws not-found */
+export async function inspectContainer(host: Host, name: string): Promise<Json> {
+  const snapshots = await host.snapshots();
+  reconcile(host, snapshots);
+  const { record, exit } = host.containers.get(name);
+  const { state } = observe(host.stateOf(record.id), exit, isLocked);
+  const directory = host.stateOf(record.id);
+  const running = state.status === "running";
+  return {
+    Id: record.id,
+    Created: record.created,
+    Path: record.args[0],
+    Args: record.args.slice(1),
+    State: {
+      Status: state.status,
+      Running: running,
+      Paused: false,
+      Restarting: false,
+      OOMKilled: false,
+      Dead: false,
+      Pid: state.pid,
+      ExitCode: state.exitCode,
+      Error: state.error,
+      StartedAt: state.startedAt,
+      FinishedAt: state.finishedAt,
+    },
+    Image: record.image.id,
+    ResolvConfPath: join(directory, "resolv.conf"),
+    HostnamePath: join(directory, "hostname"),
+    HostsPath: join(directory, "hosts"),
+    LogPath: "",
+    Name: `/${record.name}`,
+    RestartCount: 0,
+    Driver: record.driver,
+    Platform: record.platform.split("/")[0],
+    ProcessLabel: "",
+    MountLabel: "",
+    AppArmorProfile: "",
+    ExecIDs: null,
+    HostConfig: hostConfig(record),
+    GraphDriver: { Name: record.driver, Data: snapshots.rootfs(record.id, record.chain, {}) },
+    Mounts: record.mounts.map(mountPoint),
+    Config: configOf(record),
+    NetworkSettings: {
+      SandboxID: "",
+      Ports: {},
+      IPAddress: "",
+      Gateway: "",
+      MacAddress: "",
+      Networks: { [record.networkMode]: { IPAddress: "", Gateway: "", MacAddress: "", NetworkID: "" } },
+    },
+  };
+}
+
+function hostConfig(record: ContainerRecord): Json {
+  return {
+    Binds: record.mounts.filter((mount) => mount.type === "bind").map(bindText),
+    ContainerIDFile: "",
+    LogConfig: { Type: "none", Config: {} },
+    NetworkMode: record.networkMode,
+    PortBindings: {},
+    RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
+    AutoRemove: record.autoRemove,
+    CapAdd: record.capAdd,
+    CapDrop: record.capDrop,
+    CgroupnsMode: "private",
+    Dns: record.dns,
+    ExtraHosts: record.extraHosts,
+    GroupAdd: record.groupAdd,
+    IpcMode: "private",
+    Privileged: record.privileged,
+    PublishAllPorts: false,
+    ReadonlyRootfs: record.readonlyRootfs,
+    SecurityOpt: record.noNewPrivileges ? ["no-new-privileges"] : [],
+    Tmpfs: Object.fromEntries(
+      record.mounts
+        .filter((mount) => mount.type === "tmpfs")
+        .map((mount) => [mount.destination, mount.options.join(",")]),
+    ),
+    UTSMode: "",
+    ShmSize: record.shmSize,
+    Sysctls: record.sysctls,
+    Runtime: "native",
+    Init: record.init,
+    Annotations: record.annotations,
+    Devices: record.devices.map(({ source, destination, permissions }) => ({
+      PathOnHost: source,
+      PathInContainer: destination,
+      CgroupPermissions: permissions,
+    })),
+    Ulimits: record.ulimits.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
+  };
+}
+
+function bindText(mount: MountRecord): string {
+  return `${mount.source}:${mount.destination}${mount.readonly ? ":ro" : ""}`;
+}
+
+function mountPoint(mount: MountRecord): Json {
+  return {
+    Type: mount.type,
+    ...(mount.name !== undefined ? { Name: mount.name } : {}),
+    Source: mount.source,
+    Destination: mount.destination,
+    ...(mount.type === "volume" ? { Driver: "local" } : {}),
+    Mode: mount.type === "tmpfs" ? "" : mount.readonly ? "ro" : "",
+    RW: !mount.readonly,
+    Propagation: mount.options.find((option) => /^r?(private|shared|slave)$/.test(option)) ?? "",
+  };
+}
+
+function configOf(record: ContainerRecord): Json {
+  const entrypoint = record.args.slice(0, record.entrypointLength);
+  return {
+    Hostname: record.hostname,
+    Domainname: "",
+    User: record.user,
+    AttachStdin: record.openStdin,
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: record.tty,
+    OpenStdin: record.openStdin,
+    StdinOnce: record.openStdin,
+    Env: record.env,
+    Cmd: record.args.slice(record.entrypointLength),
+    Image: record.image.reference,
+    Volumes: null,
+    WorkingDir: record.workingDirectory,
+    Entrypoint: entrypoint.length > 0 ? entrypoint : null,
+    Labels: record.labels,
+    StopSignal: record.stopSignal,
+  };
+}
+
+/** `docker image inspect`'s object. @throws not-found */
+export async function inspectImage(host: Host, name: string): Promise<Json> {
+  const { record, tags, digests } = host.images.get(name);
+  return {
+    Id: record.id,
+    RepoTags: tags.map(familiar),
+    RepoDigests: digests.map(familiar),
+    Parent: "",
+    Comment: "",
+    Created: record.created || null,
+    Author: record.author,
+    Config: record.config,
+    Architecture: record.platform.architecture,
+    ...(record.platform.variant ? { Variant: record.platform.variant } : {}),
+    Os: record.platform.os,
+    Size: record.size,
+    GraphDriver: { Name: (await host.snapshots()).name, Data: null },
+    RootFS: { Type: "layers", Layers: record.diffIDs },
+    Metadata: { LastTagTime: "0001-01-01T00:00:00Z" },
+  };
+}

@@ -1,0 +1,298 @@
+import { RtError } from "../base/errors.ts";
+import type { ContentStore } from "../content/content-store.ts";
+import { digestName, type TagRecord } from "../image/image-store.ts";
+import type { BlobRecord, ImageRecord } from "../image/record.ts";
+import { cancelled, type LayerPlan, type LayerProgress, transferLayers } from "../image/transfer.ts";
+import { chainIDs, type Digest } from "../oci/digest.ts";
+import { checkLayerCount, type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
+import { layerType } from "../oci/media-types.ts";
+import { formatPlatform, hostPlatform, matches, parsePlatform } from "../oci/platform.ts";
+import { canonical, familiar, parse } from "../reference/reference.ts";
+import type { NamedSource } from "../registry/named-source.ts";
+import type { ResolvedImage, Source } from "../registry/source.ts";
+import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import { protect } from "./collect.ts";
+import type { Host } from "./host.ts";
+
+export type { LayerProgress } from "../image/transfer.ts";
+
+export interface PullOptions {
+  /** "linux/arm64"; this machine's unless given. */
+  platform?: string | undefined;
+  /** False: this registry may be plain http, or TLS that does not verify. */
+  tlsVerify?: boolean | undefined;
+  onProgress?: ((progress: LayerProgress) => void) | undefined;
+  /** Aborted: everything stops, what has arrived of layers is kept. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface PullResult {
+  image: ImageRecord;
+  /** Canonical: "docker.io/library/alpine:3.20". */
+  name: string;
+  /** As people are shown it: "alpine:3.20". */
+  familiar: string;
+  /** What the name led to at the source: an index, or a manifest. */
+  target: Digest;
+  status: "downloaded" | "up-to-date";
+}
+
+/**
+ * Bring an image here: `text` is a reference, or a file ("oci:DIR", "docker-archive:FILE", …; see registry/sources.ts).
+ * Either the whole image is there afterwards, or nothing of it can be seen.
+ * @throws RtError of any class; one line
+ */
+export async function pull(host: Host, text: string, options: PullOptions = {}): Promise<PullResult> {
+  const { openSource } = await import("../registry/sources.ts");
+  const source = await openSource(text, {
+    config: await host.config(),
+    env: host.env,
+    warn: (line) => host.warn(line),
+    ...(options.tlsVerify !== undefined && { tlsVerify: options.tlsVerify }),
+    ...(host.embedded && { embedded: host.embedded }),
+  });
+  try {
+    return await pullFrom(host, source, options);
+  } finally {
+    await source.close();
+  }
+}
+
+/** `pull` from a source that is open already. */
+export async function pullFrom(
+  host: Host,
+  source: NamedSource,
+  options: PullOptions = {},
+): Promise<PullResult> {
+  const platform = options.platform ? parsePlatform(options.platform, hostPlatform()) : hostPlatform();
+  const found = await abortable(source.resolve(platform), options.signal);
+  const config = parseImageConfig(found.config, `${source.name}: image config`);
+  const { layers } = found.manifest;
+  checkLayerCount(config, layers, source.name);
+  for (const { mediaType } of layers) {
+    if (layerType(mediaType)) continue;
+    throw new RtError(
+      "unsupported",
+      `${source.name}: layers of type ${JSON.stringify(mediaType)} cannot be unpacked`,
+    );
+  }
+  const plan = planLayers(found, config);
+  const documents = [...found.documents, { ...found.manifest.config, bytes: found.config }];
+  const items = [...documents, ...layers].map(({ digest }) => digest as string);
+  using _ = await protect(host, [...items, ...plan.map(({ chain }) => chain)], options.signal);
+
+  const content = await host.content();
+  const driver = await host.snapshots();
+  for (const { digest, bytes } of documents) await content.put(digest, bytes);
+  await bringLayers(host, content, driver, source, plan, options);
+  content.sync();
+
+  const record = recordOf(host, driver, found, config, plan);
+  const name = parse(source.reference);
+  const blobs = documents.map(({ digest, mediaType, bytes }) => ({ digest, mediaType, size: bytes.length }));
+  const changed = host.images.put({
+    record,
+    tags: tagsOf(source, found.target),
+    blobs: [...blobs, ...layerBlobs(host, content, driver, record, plan)],
+  });
+  return {
+    image: record,
+    name: canonical(name),
+    familiar: familiar(name),
+    target: found.target,
+    status: changed ? "downloaded" : "up-to-date",
+  };
+}
+
+export interface EnsureOptions extends PullOptions {
+  policy: "always" | "missing" | "never";
+  /** It is not here and will be pulled: Docker's "Unable to find image 'x' locally". */
+  onMissing?: (() => void) | undefined;
+}
+
+/**
+ * The image for `rt run`. When it is here this costs one read of the database and a look at the top layer's snapshot.
+ * @throws RtError not-found: not here, and not to be pulled; and all that `pull` throws
+ */
+export async function ensureImage(host: Host, text: string, options: EnsureOptions): Promise<ImageRecord> {
+  const isFile = /^(oci|oci-archive|docker-archive):/.test(text);
+  const name = text.replace(/^docker:\/\//, "");
+  if (options.policy !== "always" && !isFile) {
+    const image = host.images.find(name);
+    if (image && isFor(image, options.platform) && (await isUnpacked(host, image))) return image;
+    if (options.policy === "never") throw absent(text, image, options.platform);
+  } else if (options.policy === "never") {
+    throw absent(text, undefined, undefined);
+  }
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) throw absent(text, undefined, undefined);
+  options.onMissing?.();
+  return (await pull(host, text, options)).image;
+}
+
+function absent(text: string, image: ImageRecord | undefined, platform: string | undefined): RtError {
+  if (!image || !platform) return new RtError("not-found", `No such image: ${text}`);
+  const has = formatPlatform(image.platform);
+  return new RtError(
+    "not-found",
+    `image ${text} is here for ${has} only, not for ${platform}: pull it with --platform`,
+  );
+}
+
+function isFor(image: ImageRecord, platform: string | undefined): boolean {
+  return !platform || matches(image.platform, parsePlatform(platform, hostPlatform()));
+}
+
+/** By this storage driver. If by another only: from the blobs that are here, without asking a registry. */
+async function isUnpacked(host: Host, image: ImageRecord): Promise<boolean> {
+  const driver = await host.snapshots();
+  const top = image.chain.at(-1);
+  if (!top || driver.has(top)) return true;
+  const content = await host.content();
+  if (!image.layers.every(({ digest }) => content.has(digest))) return false;
+  using _ = await protect(host, [...image.chain, ...image.layers.map(({ digest }) => digest)]);
+  await bringLayers(host, content, driver, storeSource(image), planOf(image), {});
+  return true;
+}
+
+/** A source for what is here already: it is never asked for bytes. */
+function storeSource(image: ImageRecord): Source {
+  const gone = () =>
+    new RtError("not-found", `a layer of image ${image.id} is no longer here: pull it again`);
+  return {
+    name: image.id,
+    resolve: () => Promise.reject(gone()),
+    // biome-ignore lint/correctness/useYield: it has nothing to give
+    fetch: async function* () {
+      throw gone();
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+async function bringLayers(
+  host: Host,
+  content: ContentStore,
+  driver: SnapshotDriver,
+  source: Source,
+  layers: readonly LayerPlan[],
+  options: PullOptions,
+): Promise<void> {
+  const said = new Set<string>();
+  await transferLayers({
+    content,
+    driver,
+    source,
+    layers,
+    known: ({ chain }) => host.images.layer(chain, driver.name)?.size,
+    onUnpacked: ({ chain, parents, diffID, descriptor }, size) => {
+      const parent = parents.at(-1) ?? null;
+      host.images.putLayer({
+        chain,
+        driver: driver.name,
+        diff: diffID,
+        parent,
+        blob: descriptor.digest,
+        size,
+      });
+    },
+    onProgress: options.onProgress ?? (() => {}),
+    onWait: (what) => {
+      if (said.has(what)) return;
+      said.add(what);
+      host.warn(`waiting for another rt that is at work on ${what}`);
+    },
+    signal: options.signal ?? new AbortController().signal,
+  });
+}
+
+function planLayers(found: ResolvedImage, config: ImageConfig): LayerPlan[] {
+  return plan(found.manifest.layers, config.rootfs.diff_ids, chainIDs(config.rootfs.diff_ids));
+}
+
+function planOf(image: ImageRecord): LayerPlan[] {
+  return plan(image.layers, image.diffIDs, image.chain);
+}
+
+function plan(
+  layers: readonly BlobRecord[],
+  diffIDs: readonly Digest[],
+  chain: readonly Digest[],
+): LayerPlan[] {
+  return layers.map((descriptor, index) => ({
+    descriptor,
+    diffID: diffIDs[index]!,
+    chain: chain[index]!,
+    parents: chain.slice(0, index),
+  }));
+}
+
+function recordOf(
+  host: Host,
+  driver: SnapshotDriver,
+  found: ResolvedImage,
+  config: ImageConfig,
+  layers: readonly LayerPlan[],
+): ImageRecord {
+  const manifest = found.documents.find(({ digest }) => digest === found.manifestDigest);
+  if (!manifest)
+    throw new RtError("internal", `the manifest ${found.manifestDigest} is not among the documents`);
+  const blob = ({ mediaType, digest, size }: BlobRecord) => ({ mediaType, digest, size });
+  const size = layers.reduce((sum, { chain }) => sum + (host.images.layer(chain, driver.name)?.size ?? 0), 0);
+  const { os, architecture, variant } = config;
+  return {
+    id: found.manifest.config.digest,
+    manifest: blob({ ...manifest, size: manifest.bytes.length }),
+    configuration: blob(found.manifest.config),
+    layers: found.manifest.layers.map(blob),
+    diffIDs: config.rootfs.diff_ids,
+    chain: layers.map(({ chain }) => chain),
+    config: config.config,
+    platform: { os, architecture, ...(variant && { variant }) },
+    created: config.created ?? "",
+    author: config.author ?? "",
+    size,
+  };
+}
+
+/**
+ * The one place that decides which layer blobs are kept once they are unpacked: all, as save and push need them. For a
+ * layer that was here before, in another compression, that is the blob it was made from.
+ */
+function layerBlobs(
+  host: Host,
+  content: ContentStore,
+  driver: SnapshotDriver,
+  record: ImageRecord,
+  layers: readonly LayerPlan[],
+): BlobRecord[] {
+  return record.layers.flatMap((layer, index) => {
+    if (content.has(layer.digest)) return [layer];
+    const other = host.images.layer(layers[index]!.chain, driver.name)?.blob;
+    const size = other && content.size(other);
+    return other && size !== undefined ? [{ mediaType: layer.mediaType, digest: other, size }] : [];
+  });
+}
+
+/** A tag, and for what came from a registry also the digest that the name led to. */
+function tagsOf(source: NamedSource, target: Digest): TagRecord[] {
+  const name = parse(source.reference);
+  const tags: TagRecord[] = name.tag && !name.digest ? [{ name: canonical(name), target }] : [];
+  const isRegistry = !/^(embed|oci|oci-archive|docker-archive):/.test(source.name);
+  if (isRegistry) tags.push({ name: digestName(name, name.digest ?? target), target });
+  return tags;
+}
+
+/** The answer, unless `signal` comes first. */
+async function abortable<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return answer;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(cancelled());
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    answer.catch(() => undefined); // When it lost the race, its failure is no longer of interest.
+  }
+}

@@ -1,0 +1,30 @@
+import { observe } from "../container/state.ts";
+import { isLocked } from "../content/file-lock.ts";
+import { collect } from "./collect.ts";
+import type { Host } from "./host.ts";
+
+export interface RemoveImageOptions {
+  force?: boolean;
+  /** Also remove the layers that nothing needs any more. On unless false. */
+  prune?: boolean;
+}
+
+/**
+ * `rt rmi`: the lines that Docker prints, without line ends.
+ * @throws RtError not-found | conflict; then nothing was removed
+ */
+export async function removeImage(
+  host: Host,
+  text: string,
+  options: RemoveImageOptions = {},
+): Promise<string[]> {
+  const removal = host.images.remove(text, {
+    force: options.force ?? false,
+    isRunning: (id) => observe(host.stateOf(id), undefined, isLocked).state.status === "running",
+  });
+  const lines = removal.untagged.map((name) => `Untagged: ${name}`);
+  if (removal.deleted) lines.push(`Deleted: ${removal.deleted}`);
+  if (removal.released.length === 0 || options.prune === false) return lines;
+  const { snapshots } = await collect(host, { released: removal.released });
+  return [...lines, ...snapshots.map((chain) => `Deleted: ${chain}`)];
+}

@@ -1,0 +1,108 @@
+import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
+import { isErrno, RtError, while_ } from "../base/errors.ts";
+import type { ContainerRecord } from "../container/record.ts";
+import type { ImageRecord } from "../image/record.ts";
+import type { Program } from "../runtime/native.ts";
+import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import { follow } from "./attach.ts";
+import { describeContainer } from "./create.ts";
+import type { Host } from "./host.ts";
+import { ensureImage } from "./pull.ts";
+import { reconcile } from "./reconcile.ts";
+import type { RunOptions } from "./run-options.ts";
+import { build, openState } from "./start.ts";
+
+/**
+ * `rt run` in the foreground: the whole way of a container, in a straight line. A failure anywhere before the program runs
+ * leaves nothing of it.
+ *
+ * @returns the program's exit status
+ */
+export async function run(host: Host, options: RunOptions): Promise<number> {
+  checkTerminal(options);
+  using undo = new DisposableStack();
+  const cidFile = openCidFile(options.cidFile, undo);
+  const image = await obtainImage(host, options);
+  const snapshots = await host.snapshots();
+  reconcile(host, snapshots);
+
+  const record = describeContainer(host, image, snapshots.name, options);
+  const state = openState(host, record.id, undo);
+  host.containers.create(record);
+  undo.defer(() => host.containers.remove(record.id));
+  let program: Program;
+  try {
+    program = build(host, record, snapshots, state, undo);
+    undo.use(program);
+    program.start();
+  } catch (error) {
+    throw while_(`cannot start container ${record.name}`, error);
+  }
+  cidFile?.(record.id);
+  undo.move(); // from here on it runs, and what is left of it is for its end to clean up
+  return finish(host, record, snapshots, program, options);
+}
+
+async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord> {
+  const { image, pull: policy, platform, onPull } = options;
+  try {
+    return await ensureImage(host, image, {
+      policy,
+      platform,
+      onMissing: () => onPull?.missing(),
+      onProgress: (progress) => onPull?.progress(progress),
+    });
+  } finally {
+    onPull?.end();
+  }
+}
+
+async function finish(
+  host: Host,
+  record: ContainerRecord,
+  snapshots: SnapshotDriver,
+  program: Program,
+  options: RunOptions,
+): Promise<number> {
+  const status = follow(host, record, program, {
+    stdin: options.interactive,
+    tty: options.tty,
+    signals: options.sigProxy,
+    detachKeys: options.tty ? options.detachKeys : new Uint8Array(),
+  });
+  if (status === undefined) return 0; // detached: it goes on without us
+  const { settle } = await import("./settle.ts");
+  settle(host, record, snapshots);
+  return status;
+}
+
+/** Docker's words, when a terminal is asked for and stdin is none. */
+function checkTerminal(options: RunOptions): void {
+  if (!options.tty || !options.interactive) return;
+  const { isatty } = require("node:tty") as typeof import("node:tty");
+  if (isatty(0)) return;
+  throw new RtError(
+    "invalid-argument",
+    "the input device is not a TTY: leave out -t, or run this in a terminal",
+  );
+}
+
+/** Made first, so that two runs cannot share one; filled when the container runs; gone when it could not. */
+function openCidFile(path: string | undefined, undo: DisposableStack): ((id: string) => void) | undefined {
+  if (path === undefined) return undefined;
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) throw while_(`cannot write the container's id to ${path}`, error);
+    throw new RtError(
+      "conflict",
+      `container ID file found, make sure the other container isn't running or delete ${path}`,
+    );
+  }
+  undo.defer(() => unlinkSync(path));
+  return (id) => {
+    writeSync(fd, id);
+    closeSync(fd);
+  };
+}

@@ -1,0 +1,95 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { hostDevices } from "../container/devices.ts";
+import { writeNameFiles } from "../container/files.ts";
+import type { ContainerRecord } from "../container/record.ts";
+import { closeDescriptor, removeTree, windowSize } from "../runtime/leaf.ts";
+import { takeLock } from "../runtime/lock.ts";
+import { create, type Program } from "../runtime/native.ts";
+import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import { generateSpec } from "../spec/generate.ts";
+import type { Host } from "./host.ts";
+
+/** The cgroup of a container, below each hierarchy's root. */
+export function cgroupPath(id: string): string {
+  return `rt/${id}`;
+}
+
+/** The container's state directory, and its lock: from here on somebody looks after the container. */
+export function openState(
+  host: Host,
+  id: string,
+  undo: DisposableStack,
+): { directory: string; lock: number } {
+  const directory = host.stateOf(id);
+  makeDirectory(directory);
+  undo.defer(() => removeTree(directory));
+  const lock = takeLock(directory);
+  undo.defer(() => closeDescriptor(lock));
+  return { directory, lock };
+}
+
+/** The parents are there but for the first time on a host. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch {
+    // Not there, or something else is wrong: the slow way says what.
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
+}
+
+/**
+ * Build the container: its writable top, its files, its spec, its monitor and init. What is answered waits to be started.
+ * Every step leaves its undo on `undo`.
+ */
+export function build(
+  host: Host,
+  record: ContainerRecord,
+  snapshots: SnapshotDriver,
+  state: { directory: string; lock: number },
+  undo: DisposableStack,
+): Program {
+  snapshots.prepare(record.id, record.chain);
+  undo.defer(() => snapshots.removeActive(record.id));
+  const rootfs = snapshots.rootfs(record.id, record.chain, {
+    volatile: record.autoRemove,
+    readonly: record.readonlyRootfs,
+  });
+  writeNameFiles(record, state.directory);
+  const spec = generateSpec(record, {
+    filesDirectory: state.directory,
+    rootPath: join(state.directory, "rootfs"),
+    hostDevices: record.privileged ? hostDevices() : [],
+    throttledCpus: throttledCpus(),
+    consoleSize: record.tty ? consoleSize() : undefined,
+  });
+  writeFileSync(join(state.directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+  return create(
+    {
+      kind: "create",
+      id: record.id,
+      spec,
+      rootfs,
+      stateDirectory: state.directory,
+      user: record.user,
+      groupAdd: record.groupAdd,
+      reaper: record.init,
+      stdin: record.openStdin,
+      cgroup: { path: cgroupPath(record.id), files: [] },
+    },
+    state.lock,
+    (line) => host.warn(`warning: ${line}`),
+  );
+}
+
+export function consoleSize(): { height: number; width: number } | undefined {
+  const size = windowSize(0) ?? windowSize(1);
+  return size && { height: size.rows, width: size.columns };
+}
+
+/** Reading a CPU's thermal throttling is a side channel; where sysfs has it, it is masked for each CPU. */
+function throttledCpus(): number {
+  if (!existsSync("/sys/devices/system/cpu/cpu0/thermal_throttle")) return 0;
+  return readdirSync("/sys/devices/system/cpu").filter((name) => /^cpu\d+$/.test(name)).length;
+}
