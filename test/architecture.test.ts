@@ -1,0 +1,189 @@
+/**
+ * The rules of the architecture (README, "Architecture"), held by reading the imports of every source file.
+ * A violation is printed as "file -> import: rule".
+ */
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { basename, dirname, join, normalize, resolve } from "node:path";
+
+const project = resolve(import.meta.dir, "..");
+
+/** Each directory of src may import from those after it; those of one row not from each other. */
+const tiers = [
+  ["cli", "daemon"],
+  ["engine"],
+  ["image"],
+  ["container"],
+  ["network"],
+  ["runtime"],
+  ["spec"],
+  ["registry"],
+  ["content"],
+  ["snapshot"],
+  ["layer"],
+  ["store"],
+  ["reference"],
+  ["oci"],
+  ["native"],
+  ["base"],
+];
+
+/** Who may make system calls of our own. */
+const nativeUsers = new Set(["runtime", "snapshot", "layer", "network", "content", "native"]);
+
+/** No I/O: what goes in decides what comes out. */
+const pure = new Set(["reference", "oci", "spec"]);
+const ioModules =
+  /^(node:(fs|net|http|https|http2|child_process|dns|dgram|tls|os|process|worker_threads)(\/|$)|(fs|net|child_process)$|bun:(ffi|sqlite)|bun$)/;
+
+interface Import {
+  file: string;
+  specifier: string;
+  typeOnly: boolean;
+}
+
+const sources = [...new Bun.Glob("src/**/*.ts").scanSync(project)]
+  .filter((file) => !file.endsWith(".d.ts"))
+  .sort();
+const texts = new Map(sources.map((file) => [file, readFileSync(join(project, file), "utf8")]));
+const imports = sources.flatMap(importsOf);
+
+/** Static, re-exported, dynamic and required ones; the type-only too, as they are dependencies for a reader. */
+function importsOf(file: string): Import[] {
+  const code = withoutComments(texts.get(file)!);
+  const found: Import[] = [];
+  const statement = /\b(?:import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\s+from\s+)?["']([^"'\n]+)["']/g;
+  for (const [, type, specifier] of code.matchAll(statement))
+    found.push({ file, specifier: specifier!, typeOnly: !!type });
+  const call = /\b(?:import|require)\s*\(\s*["']([^"'\n]+)["']/g;
+  for (const [, specifier] of code.matchAll(call))
+    found.push({ file, specifier: specifier!, typeOnly: false });
+  return found;
+}
+
+function withoutComments(code: string): string {
+  return code.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+}
+
+/** "cli" of src/cli/run.ts; "main.ts" of src/main.ts, which stands above all. */
+function area(path: string): string {
+  return path.split("/")[1] ?? "";
+}
+
+function tierOf(name: string): number {
+  return tiers.findIndex((row) => row.includes(name));
+}
+
+/** The file under src that a relative import means; undefined for packages and what lies elsewhere. */
+function target(each: Import): string | undefined {
+  if (!each.specifier.startsWith(".")) return undefined;
+  const path = normalize(join(dirname(each.file), each.specifier));
+  return path.startsWith("src/") ? path : undefined;
+}
+
+function violations(rule: string, broken: (each: Import) => boolean): string[] {
+  return imports.filter(broken).map((each) => `${each.file} -> ${each.specifier}: ${rule}`);
+}
+
+test("there is something to look at", () => {
+  expect(sources.length).toBeGreaterThan(0);
+  expect(imports.length).toBeGreaterThan(0);
+});
+
+test("every directory of src has its place", () => {
+  const unknown = new Set(sources.map(area).filter((name) => !name.endsWith(".ts") && tierOf(name) < 0));
+  expect([...unknown]).toEqual([]);
+});
+
+test("imports go only downward, never within a tier", () => {
+  const upward = violations("imports go only downward", (each) => {
+    const to = target(each);
+    if (to === undefined) return false;
+    const [from, into] = [area(each.file), area(to)];
+    if (from === into || from.endsWith(".ts")) return false;
+    return tierOf(from) >= tierOf(into);
+  });
+  expect(upward).toEqual([]);
+});
+
+test("cli and daemon call only engine", () => {
+  // `base` is everybody's; a parser of words (reference, oci) does nothing by itself.
+  const allowed = new Set(["engine", "base", "reference", "oci"]);
+  const direct = violations("cli and daemon call only engine", (each) => {
+    const to = target(each);
+    const from = area(each.file);
+    if (to === undefined || each.typeOnly || tierOf(from) !== 0) return false;
+    return area(to) !== from && !allowed.has(area(to));
+  });
+  expect(direct).toEqual([]);
+});
+
+test("only runtime, snapshot, layer, network and content use native", () => {
+  const users = violations("not a user of native", (each) => {
+    const to = target(each);
+    const isNative = (to !== undefined && area(to) === "native") || each.specifier.startsWith("#native/");
+    // The embedded files are bound to the bundle in base or main; they are bytes, not calls.
+    const bytesOnly = each.specifier.startsWith("#native/") && !each.specifier.endsWith(".ts");
+    return isNative && !bytesOnly && !nativeUsers.has(area(each.file)) && !area(each.file).endsWith(".ts");
+  });
+  expect(users).toEqual([]);
+});
+
+test("reference, oci and spec do no I/O", () => {
+  const io = violations("a pure directory does no I/O", (each) => {
+    return pure.has(area(each.file)) && !each.typeOnly && ioModules.test(each.specifier);
+  });
+  const globals = sources
+    .filter((file) => pure.has(area(file)))
+    .filter((file) =>
+      /\b(Bun\.(file|write|spawn|serve|connect|listen)|fetch\(|process\.(env|cwd|getuid))/.test(
+        withoutComments(texts.get(file)!),
+      ),
+    )
+    .map((file) => `${file}: uses Bun's or the process's I/O`);
+  expect([...io, ...globals]).toEqual([]);
+});
+
+test("src/native/ffi.ts is the only dlopen, zig-native/lib.zig the only exports", () => {
+  const opens = sources.filter(
+    (file) =>
+      file !== "src/native/ffi.ts" && /\bdlopen\s*\(|["']bun:ffi["']/.test(withoutComments(texts.get(file)!)),
+  );
+  expect(opens).toEqual([]);
+  // The prober is a program of its own, and `_start` is its entry.
+  const zig = [...new Bun.Glob("zig-native/**/*.zig").scanSync(project)].filter(
+    (file) => file !== "zig-native/lib.zig",
+  );
+  const exporting = zig.filter((file) => {
+    const code = readFileSync(join(project, file), "utf8").replace(/^\s*\/\/.*$/gm, "");
+    return [...code.matchAll(/\bexport\s+(?:fn|var|const)\s+(\w+)/g)].some(([, name]) => name !== "_start");
+  });
+  expect(exporting).toEqual([]);
+});
+
+test("imports within src name their file, and it exists", () => {
+  const missing = violations("no such file", (each) => {
+    const to = target(each) ?? "";
+    return to.endsWith(".ts") && !texts.has(to) && to !== "src/native/abi.ts" && !to.endsWith(".d.ts");
+  });
+  const bare = violations(
+    "relative imports carry their extension",
+    (each) => /^\.\.?\//.test(each.specifier) && !/\.\w+$/.test(each.specifier),
+  );
+  expect([...missing, ...bare]).toEqual([]);
+});
+
+test("no barrel files, no drawers", () => {
+  const drawer = /^(index|utils?|misc|common)\.(ts|zig)$/i;
+  const files = [...sources, ...new Bun.Glob("{zig-native,test,build}/**/*.{ts,zig}").scanSync(project)];
+  expect(files.filter((file) => drawer.test(basename(file)))).toEqual([]);
+});
+
+test("no any, no unfinished marks", () => {
+  const marks = new RegExp(`\\b(${["TODO", "FIXME", "XXX", "HACK"].join("|")})\\b`);
+  const any = /\bas any\b|: any\b|<any>/;
+  const found = sources.filter(
+    (file) => marks.test(texts.get(file)!) || any.test(withoutComments(texts.get(file)!)),
+  );
+  expect(found).toEqual([]);
+});

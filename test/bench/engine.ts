@@ -1,0 +1,35 @@
+/** What the rows ask of an engine; the command lines are for its own shell. */
+import type { Shell } from "./shell.ts";
+
+/** Unpacked once for all: engines without images run from `rootfs`, the others pull `reference`. */
+export interface Image {
+  reference: string;
+  /** Its tree, as a path of the host. */
+  rootfs: string;
+}
+
+export interface Engine {
+  readonly name: string;
+  readonly version: string;
+  readonly shell: Shell;
+  /** Begins with an empty store in `dir`, a path of the shell; a daemon is up when this returns. */
+  open(dir: string): Promise<void>;
+  /** Stops what `open` started; containers are gone before. */
+  close(): Promise<void>;
+  /** Has the image at hand for `run` and `start`. */
+  prepare(image: Image): Promise<void>;
+  /** A foreground container without network that is removed when its program ends. */
+  run(program: string): string;
+  /** A background container, up when this returns: what of the engine stays with it is its own affair. */
+  start(name: string, program: string): Promise<void>;
+  exec(name: string, program: string): string;
+  remove(name: string): Promise<void>;
+  /** Absent where there are no images. */
+  images?: ImageCommands;
+}
+
+export interface ImageCommands {
+  pull(reference: string): string;
+  /** Prints the ids of all images, "sha256:…" or bare hex, one a line. */
+  ids(): string;
+}

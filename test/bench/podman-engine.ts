@@ -1,0 +1,46 @@
+/** podman, with a store and state of its own. */
+import { join } from "node:path";
+import type { Engine } from "./engine.ts";
+import type { Shell } from "./shell.ts";
+
+export async function podmanEngine(shell: Shell, scratch: string, program: string): Promise<Engine> {
+  const version = (await shell.ok(`${program} --version`)).split(" ").at(-1)!;
+  const state = shell.inside(join(scratch, "podman-state"));
+  let command = program;
+  let reference = "";
+  // A host may lack the pids controller, which its default limit wants.
+  const common = "--pids-limit=0 --network none";
+  return {
+    name: "podman",
+    version,
+    shell,
+    async open(dir) {
+      // Layers are downloaded to TMPDIR: to the store's disk, as by default.
+      await shell.ok(`export TMPDIR=${dir}/podman-tmp; mkdir -p $TMPDIR`);
+      const places = `--root ${dir}/podman --runroot ${state}/run --tmpdir ${state}/tmp`;
+      command = `${program} --cgroup-manager cgroupfs ${places}`;
+    },
+    async close() {
+      // Its overlay directory stays mounted on itself.
+      await shell.ok(
+        `unset TMPDIR; ${command} system prune --all --force; umount ${command.match(/--root (\S+)/)![1]}/overlay; rm -rf ${state}`,
+      );
+    },
+    async prepare(image) {
+      reference = image.reference;
+      await shell.ok(`${command} pull --quiet --tls-verify=false ${reference}`);
+    },
+    run: (line) => `${command} run --rm ${common} ${reference} ${line}`,
+    async start(name, line) {
+      await shell.ok(`${command} run --detach --rm --name ${name} ${common} ${reference} ${line}`);
+    },
+    exec: (name, line) => `${command} exec ${name} ${line}`,
+    async remove(name) {
+      await shell.ok(`${command} rm --force --time 0 ${name}`);
+    },
+    images: {
+      pull: (wanted) => `${command} pull --tls-verify=false ${wanted}`,
+      ids: () => `${command} images --no-trunc --quiet`,
+    },
+  };
+}

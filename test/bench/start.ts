@@ -1,0 +1,61 @@
+/**
+ * What every command pays first: `rt --version` against a compiled Bun program that only prints. And what the harness
+ * itself costs, in each shell: a static program that does nothing.
+ */
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "../support/command.ts";
+import { tool } from "../support/root.ts";
+import { rtBinary } from "../support/rt.ts";
+import { type Contender, interleave, prints, type Rounds, type Row } from "./measure.ts";
+import type { World } from "./world.ts";
+
+export async function startRow(world: World, rounds: Rounds): Promise<Row> {
+  const shell = world.host;
+  const hello = await compileHello(world.scratch);
+  const version = `rt version ${world.rt.version}\n`;
+  const contenders: Contender[] = [
+    { engine: "rt", command: `${rtBinary} --version`, shell, check: prints(version) },
+    { engine: "bun hello", command: hello, shell, check: prints("hello\n") },
+  ];
+  return {
+    name: "start",
+    title: "`rt --version`; a compiled Bun hello world",
+    unit: "ms",
+    samples: await interleave(contenders, rounds),
+    targets: { "bun hello": 2 },
+    notes: [],
+  };
+}
+
+async function compileHello(scratch: string): Promise<string> {
+  const source = join(scratch, "hello.ts");
+  const outfile = join(scratch, "hello");
+  await Bun.write(source, `console.log("hello");\n`);
+  const flags = ["--compile", "--minify", "--bytecode", "--format=esm"];
+  // As rt is built: a program that looks for these two files starts a little later.
+  const plain = ["--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"];
+  await run([process.execPath, "build", ...flags, ...plain, source, `--outfile=${outfile}`]);
+  return outfile;
+}
+
+export async function harnessRow(world: World, rounds: Rounds): Promise<Row> {
+  const busybox = tool("busybox");
+  if (busybox === undefined) throw new Error("no busybox (apt-get install busybox-static)");
+  const copy = join(world.scratch, "busybox");
+  copyFileSync(busybox, copy);
+  const contenders = world.shells.map((shell) => ({
+    engine: `${shell.name} shell`,
+    command: `${shell.inside(copy)} true`,
+    shell,
+    check: prints(""),
+  }));
+  return {
+    name: "true",
+    title: "the harness: fork, exec and wait for a program that does nothing (subtracted nowhere)",
+    unit: "ms",
+    samples: await interleave(contenders, rounds),
+    targets: {},
+    notes: [],
+  };
+}

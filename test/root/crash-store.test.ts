@@ -1,0 +1,63 @@
+/** Pulls and removals, several at once, killed at any moment: what is left is always a whole store. */
+import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { collect } from "../../src/engine/collect.ts";
+import type { Host } from "../../src/engine/host.ts";
+import { pullFrom } from "../../src/engine/pull.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { FakeSource, fakeHost, layerBytes } from "../unit/engine/fakes.ts";
+import { scratch } from "../unit/store/samples.ts";
+
+const script = join(import.meta.dir, "../unit/engine/pull-one.ts");
+const rounds = Number(process.env.RT_CRASH_ROUNDS || 40);
+const layers = [0, 1, 2].map((n) => layerBytes(`shared ${n}`, 400_000));
+
+/** Every record is readable, and all that it speaks of is there and intact. */
+async function checkStore(host: Host & { driver: { has: (chain: never) => boolean } }): Promise<void> {
+  const check = host.database.get<{ integrity_check: string }>("PRAGMA integrity_check");
+  expect(check?.integrity_check).toBe("ok");
+  expect(host.database.all("PRAGMA foreign_key_check")).toEqual([]);
+  const content = await host.content();
+  for (const digest of content.list()) expect(await content.intact(digest)).toBe(true);
+  for (const { record } of host.images.list()) {
+    for (const chain of record.chain) expect(host.driver.has(chain as never)).toBe(true);
+    for (const { digest } of [record.manifest, record.configuration, ...record.layers]) {
+      expect(content.has(digest)).toBe(true);
+    }
+  }
+}
+
+test("kill -9 of pulls and removals at random moments", async () => {
+  using dir = scratch();
+  using host = fakeHost(dir.path);
+  host.images.list();
+  for (let round = 0; round < rounds; round++) {
+    const log = join(dir.path, "log");
+    const children = Array.from({ length: 3 }, () =>
+      Bun.spawn([process.execPath, script, dir.path, log, "1000", "3", "400000"], {
+        stdout: "ignore",
+        stderr: "pipe",
+      }),
+    );
+    await Bun.sleep(20 + Math.random() * 120);
+    for (const child of children) child.kill("SIGKILL");
+    for (const child of children) {
+      await child.exited;
+      expect(await child.stderr.text()).toBe("");
+    }
+    await checkStore(host);
+  }
+  // And nothing stands in the way of the next commands.
+  const source = new FakeSource({ reference: "docker.io/library/shared:latest", layers });
+  await pullFrom(host, source);
+  await checkStore(host);
+  for (const { record } of host.images.list())
+    host.images.remove(record.id, { force: true, isRunning: () => false });
+  await collect(host, { now: Date.now() + 48 * 3600 * 1000 });
+  expect((await host.content()).list()).toEqual([]);
+  expect(readdirSync(join(host.paths.root, "content/ingest"))).toEqual([]);
+  expect(host.driver.list().committed).toEqual([]);
+  expect(host.database.all("SELECT * FROM leases")).toEqual([]);
+  expect(layers.map((layer) => digestOf(layer))).toHaveLength(3);
+}, 120_000);

@@ -1,0 +1,176 @@
+/**
+ * Every test of the project, in one command:  bun run test [FILTER…]
+ *
+ *   build -> format and lint -> types -> zig unit tests -> bun tests (unit and architecture, then those of the executable)
+ *
+ * The last line is exactly "N passed, N failed", with ", N skipped" where something was. Tests that need root or a tool
+ * are skipped without it, and named; RT_TEST_REQUIRE=1 makes each of them a failure. With FILTER only those files run.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: string[];
+  /** What failed, for the summary. */
+  failures: string[];
+}
+
+const project = resolve(import.meta.dir, "..");
+const bin = (name: string) => join(project, "node_modules/.bin", name);
+const required = process.env.RT_TEST_REQUIRE === "1";
+const total: Tally = { passed: 0, failed: 0, skipped: [], failures: [] };
+
+/** Tests that share nothing with each other, and those that load the machine with containers. */
+const suites = [
+  {
+    name: "unit",
+    files: ["architecture.test.ts", "unit/**/*.test.ts", "fuzz/**/*.test.ts"],
+    workers: 4,
+    timeoutMs: 30_000,
+  },
+  { name: "contract", files: ["contract/**/*.test.ts"], workers: 2, timeoutMs: 120_000 },
+  { name: "root and cli", files: ["root/**/*.test.ts", "cli/**/*.test.ts"], workers: 2, timeoutMs: 120_000 },
+];
+
+/** A suite that has not ended by then hangs. */
+const suiteTimeoutMs = 8 * 60_000;
+
+await main(process.argv.slice(2));
+
+async function main(filters: string[]): Promise<never> {
+  if (process.getuid?.() !== 0) {
+    console.log("Not root: tests that need it are skipped. To run them all: sudo npx -y bun@1.4.5 run test");
+  }
+  const built = await check("build", [process.execPath, "build.ts"]);
+  if (filters.length === 0) {
+    await check("format and lint", [
+      bin("biome"),
+      "check",
+      "--error-on-warnings",
+      "src",
+      "test",
+      "build",
+      "build.ts",
+    ]);
+    await check("types", [bin("tsc"), "--noEmit", "-p", "."]);
+    await zigTests();
+  }
+  // What needs no executable says more about a broken build than silence would.
+  for (const suite of built ? suites : suites.slice(0, 1)) await bunTests(suite, filters);
+  report();
+  process.exit(total.failed > 0 ? 1 : 0);
+}
+
+/** A command that counts as one test. */
+async function check(name: string, command: string[]): Promise<boolean> {
+  const { code, output, seconds } = await capture(command, project);
+  console.log(`${code === 0 ? "ok  " : "FAIL"} ${name} (${seconds} s)`);
+  if (code !== 0) console.log(output);
+  count(code === 0 ? { passed: 1 } : { failed: 1, failures: [name] });
+  return code === 0;
+}
+
+async function zigTests(): Promise<void> {
+  const cache = join(project, ".build/zig-cache");
+  const command = [
+    bin("zig"),
+    "build",
+    "test",
+    "--summary",
+    "all",
+    "--cache-dir",
+    cache,
+    "--global-cache-dir",
+    cache,
+  ];
+  const { code, output, seconds } = await capture(command, join(project, "zig-native"));
+  // "Build Summary: 7/7 steps succeeded; 12/12 tests passed" (or "; 11/12 tests passed, 1 skipped").
+  const [, passed = "0", all = "0"] = output.match(/(\d+)\/(\d+) tests passed/) ?? [];
+  const failed = code === 0 ? 0 : Math.max(1, Number(all) - Number(passed));
+  console.log(`${failed === 0 ? "ok  " : "FAIL"} zig: ${passed} tests (${seconds} s)`);
+  if (failed > 0) console.log(output);
+  count({ passed: Number(passed), failed, failures: failed > 0 ? ["zig unit tests"] : [] });
+}
+
+async function bunTests(suite: (typeof suites)[number], filters: string[]): Promise<void> {
+  const files = suite.files.flatMap((glob) => [...new Bun.Glob(glob).scanSync(import.meta.dir)]).sort();
+  const chosen = files.filter(
+    (file) => filters.length === 0 || filters.some((filter) => `test/${file}`.includes(filter)),
+  );
+  if (chosen.length === 0) return;
+  const scratch = mkdtempSync(join(tmpdir(), "rt-run-"));
+  const outfile = join(scratch, "junit.xml");
+  const workers = Math.min(suite.workers, availableParallelism());
+  const options = ["--timeout", `${suite.timeoutMs}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
+  if (workers > 1 && chosen.length > 1) options.push(`--parallel=${workers}`);
+  const paths = chosen.map((file) => `./test/${file}`);
+  console.log(`---- ${suite.name}: ${chosen.length} files`);
+  const child = Bun.spawn([process.execPath, "test", ...options, ...paths], {
+    cwd: project,
+    stdio: ["ignore", "inherit", "inherit"],
+    timeout: suiteTimeoutMs,
+    killSignal: "SIGKILL",
+  });
+  const code = await child.exited;
+  const result = existsSync(outfile) ? readJunit(readFileSync(outfile, "utf8")) : { passed: 0, failed: 0 };
+  rmSync(scratch, { recursive: true, force: true });
+  if (code !== 0 && result.failed === 0) {
+    // A file that does not load, an error outside of any test, or a hang: no test case stands for it.
+    Object.assign(result, { failed: 1, failures: [`${suite.name}: bun test ended with ${code}`] });
+  }
+  count(result);
+}
+
+function readJunit(xml: string): Tally {
+  const tally: Tally = { passed: 0, failed: 0, skipped: [], failures: [] };
+  for (const [, attributes = "", body = ""] of xml.matchAll(
+    /<testcase\s([^>]*?)(?:\/>|>(.*?)<\/testcase>)/gs,
+  )) {
+    const value = (key: string) =>
+      unescapeXml(attributes.match(new RegExp(`\\b${key}="([^"]*)"`))?.[1] ?? "");
+    const name = `${value("file")}: ${[value("classname"), value("name")].filter(Boolean).join(" > ")}`;
+    if (body.includes("<skipped")) tally.skipped.push(name);
+    else if (body.includes("<failure") || body.includes("<error")) {
+      tally.failed++;
+      tally.failures.push(name);
+    } else tally.passed++;
+  }
+  return tally;
+}
+
+function unescapeXml(text: string): string {
+  const entities: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+  return text.replace(/&(lt|gt|quot|apos|amp);/g, (_, name: string) => entities[name] ?? "");
+}
+
+function count(part: Partial<Tally>): void {
+  total.passed += part.passed ?? 0;
+  total.failed += part.failed ?? 0;
+  total.failures.push(...(part.failures ?? []));
+  const skipped = part.skipped ?? [];
+  if (required) {
+    total.failed += skipped.length;
+    total.failures.push(...skipped.map((name) => `skipped, and RT_TEST_REQUIRE=1: ${name}`));
+  } else total.skipped.push(...skipped);
+}
+
+function report(): void {
+  console.log("----");
+  for (const name of total.skipped) console.log(`skipped ${name}`);
+  for (const name of total.failures) console.log(`FAILED  ${name}`);
+  const skipped = total.skipped.length > 0 ? `, ${total.skipped.length} skipped` : "";
+  console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+}
+
+async function capture(
+  command: string[],
+  cwd: string,
+): Promise<{ code: number; output: string; seconds: string }> {
+  const started = performance.now();
+  const child = Bun.spawn(command, { cwd, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { code, output: `${stdout}${stderr}`, seconds: ((performance.now() - started) / 1000).toFixed(1) };
+}

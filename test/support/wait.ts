@@ -1,0 +1,56 @@
+/**
+ * Waiting for a condition, never for a time: `until` asks again every few milliseconds and gives what it was told.
+ * @throws Error after `timeoutMs`, saying what did not happen.
+ */
+export async function until<T>(
+  what: string,
+  condition: () => T | undefined | null | false | Promise<T | undefined | null | false>,
+  timeoutMs = 10_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== null && value !== false) return value;
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await Bun.sleep(5);
+  }
+}
+
+/** Text that grows (output of a process, a terminal's screen), and waiting for something to appear in it. */
+export class Transcript {
+  text = "";
+  readonly #decoder = new TextDecoder();
+  #ended = false;
+
+  add(bytes: Uint8Array): void {
+    this.text += this.#decoder.decode(bytes, { stream: true });
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Reads `stream` to its end. */
+  async drain(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (const chunk of stream) this.add(chunk);
+    this.end();
+  }
+
+  /** Waits for `pattern`, and answers its match. An end of the text without it is an error at once. */
+  async waitFor(pattern: string | RegExp, timeoutMs = 10_000): Promise<RegExpMatchArray> {
+    const expression = typeof pattern === "string" ? new RegExp(RegExp.escape(pattern)) : pattern;
+    try {
+      return await until(
+        String(expression),
+        () => {
+          const match = this.text.match(expression);
+          if (match === null && this.#ended) throw new Error(`${expression} did not come before the end`);
+          return match;
+        },
+        timeoutMs,
+      );
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; got:\n${this.text}`);
+    }
+  }
+}

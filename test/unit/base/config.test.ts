@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseConfig, readConfig } from "../../../src/base/config.ts";
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "rt-config-"));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+describe("the form", () => {
+  test("all keys", () => {
+    const config = parseConfig(
+      `storage-driver = "copy"
+       [registries."docker.io"]
+       mirrors = ["https://mirror.example", "http://127.0.0.1:5000"]
+       [registries."r.lan:5000"]
+       insecure = true
+       token-servers = ["login.example"]`,
+      "f",
+    );
+    expect(config.storageDriver).toBe("copy");
+    expect(config.registries.get("docker.io")).toEqual({
+      mirrors: ["https://mirror.example", "http://127.0.0.1:5000"],
+      insecure: false,
+      tokenServers: [],
+    });
+    expect(config.registries.get("r.lan:5000")).toEqual({
+      mirrors: [],
+      insecure: true,
+      tokenServers: ["login.example"],
+    });
+  });
+
+  const wrong: [text: string, message: string][] = [
+    ['storage-drivr = "x"', 'config file f: unknown key "storage-drivr"; did you mean storage-driver?'],
+    [
+      '[registries."a.b"]\nmirors = []',
+      `unknown key "registries.\\"a.b\\".mirors"; did you mean registries."a.b".mirrors?`,
+    ],
+    ["storage-driver = 3", "config file f: storage-driver must be a string"],
+    ["registries = 3", "registries must be a table"],
+    ['[registries."a.b"]\ninsecure = "yes"', "insecure must be true or false"],
+    ['[registries."a.b"]\nmirrors = "x"', "must be an array of strings"],
+    ['[registries."a.b"]\nmirrors = ["mirror.example"]', "must look like https://host[:port]"],
+    ['[registries."a.b"]\nmirrors = ["ftp://m"]', "must look like https://host[:port]"],
+    ['[registries."a.b"]\nmirrors = ["https://u:p@m"]', "must look like https://host[:port]"],
+    ['[registries."a.b"]\nmirrors = ["https://m/path"]', "must look like https://host[:port]"],
+    ['[registries."https://a.b"]\n', "without scheme and path"],
+    ["a = [", "config file f: "],
+  ];
+  for (const [text, message] of wrong) {
+    test(JSON.stringify(text), () => {
+      expect(() => parseConfig(text, "f")).toThrow(message);
+      expect(() => parseConfig(text, "f")).toThrow(/^[^\n]*$/);
+    });
+  }
+});
+
+describe("the files", () => {
+  const put = (name: string, text: string) => {
+    const file = join(dir, name);
+    mkdirSync(join(file, ".."), { recursive: true });
+    writeFileSync(file, text);
+    return file;
+  };
+
+  test("the user's goes over the system's; both may be missing", () => {
+    const systemFile = put(
+      "etc",
+      'storage-driver = "copy"\n[registries."a.b"]\ninsecure = true\n[registries."c.d"]',
+    );
+    put("xdg/rt/config.toml", '[registries."a.b"]\nmirrors = ["https://m"]');
+    const config = readConfig({ systemFile, env: { XDG_CONFIG_HOME: join(dir, "xdg") } });
+    expect(config.storageDriver).toBe("copy");
+    expect(config.registries.get("a.b")).toEqual({
+      mirrors: ["https://m"],
+      insecure: false,
+      tokenServers: [],
+    });
+    expect([...config.registries.keys()]).toEqual(["a.b", "c.d"]);
+    put("home/.config/rt/config.toml", 'storage-driver = "overlay"');
+    expect(readConfig({ systemFile, env: { HOME: join(dir, "home") } }).storageDriver).toBe("overlay");
+    expect(readConfig({ systemFile: join(dir, "none"), env: {} })).toEqual({ registries: new Map() });
+  });
+
+  test("--config is the only one, and must be there", () => {
+    const systemFile = put("etc2", 'storage-driver = "copy"');
+    const file = put("own", "");
+    expect(readConfig({ file, systemFile, env: {} }).storageDriver).toBeUndefined();
+    const missing = join(dir, "missing");
+    expect(() => readConfig({ file: missing, systemFile, env: {} })).toThrow(
+      `config file ${missing} does not exist`,
+    );
+    expect(() => readConfig({ file: dir, systemFile, env: {} })).toThrow(/not a regular file/);
+  });
+});

@@ -1,0 +1,137 @@
+import { describe, expect, test } from "bun:test";
+import { RtError } from "../../../src/base/errors.ts";
+import { runCli } from "../../../src/cli/cli.ts";
+import { OutputClosed } from "../../../src/cli/output.ts";
+import { reportError } from "../../../src/cli/report.ts";
+import { commands, groups } from "../../../src/cli/table.ts";
+import { capture } from "./capture.ts";
+
+async function rt(...argv: string[]) {
+  const context = capture();
+  const code = await runCli(argv, context);
+  return { out: context.stdout.text, err: context.stderr.text, code };
+}
+
+describe("finding the command", () => {
+  test.each([
+    [["--version"], /^rt version \d+\.\d+\.\d+, build \S+\n$/],
+    [["-v"], /^rt version /],
+    [["--debug", "--version"], /^rt version /],
+    [[], /^Usage: rt \[OPTIONS\] COMMAND\n/],
+    [["--help"], /^Usage: rt \[OPTIONS\] COMMAND\n/],
+    [["help"], /^Usage: rt \[OPTIONS\] COMMAND\n/],
+    [["run", "--help"], /^Usage: rt run \[OPTIONS\] IMAGE/],
+    [["--root", "/r", "run", "--help"], /^Usage: rt run /],
+    [["help", "run"], /^Usage: rt run /],
+    [["help", "container", "ls"], /^Usage: rt container ls /],
+    [["container"], /^Usage: rt container COMMAND/],
+    [["container", "--help"], /^Usage: rt container COMMAND/],
+    [["image", "-h"], /^Usage: rt image COMMAND/],
+    [["ps", "-h"], /^Usage: rt ps /],
+  ])("rt %j", async (argv, expected) => {
+    const { out, err, code } = await rt(...argv);
+    expect(err).toBe("");
+    expect(out).toMatch(expected);
+    expect(code).toBe(0);
+  });
+
+  test.each([
+    [["rnu"], 'rt: unknown command "rnu": did you mean "run"?  (see rt --help)\n'],
+    [
+      ["container", "lss"],
+      'rt: unknown command "container lss": did you mean "container ls"?  (see rt container --help)\n',
+    ],
+    [["xyzzy"], 'rt: unknown command "xyzzy"  (see rt --help)\n'],
+    [["__proto__"], 'rt: unknown command "__proto__"  (see rt --help)\n'],
+    [["bu\u001b[31mild"], 'rt: unknown command "bu\\u001b[31mild"  (see rt --help)\n'],
+    [
+      ["stop", "x"],
+      'rt: "stop" is not there yet: it comes with detached running; use kill  (see rt --help)\n',
+    ],
+    [["--rot", "/x", "ps"], "rt: unknown flag --rot: did you mean --root?  (see rt --help)\n"],
+    [["--root"], "rt: flag needs an argument: --root  (see rt --help)\n"],
+    [["help", "rnu"], 'rt: unknown command "rnu": did you mean "run"?  (see rt --help)\n'],
+    [["run", "--emv", "a"], 'rt: unknown flag --emv for "run": did you mean --env?  (see rt run --help)\n'],
+    [
+      ["--log-level", "x", "version"],
+      "rt: invalid --log-level x: want one of debug, info, warn, error, fatal\n",
+    ],
+    [["run"], 'rt: "run" needs IMAGE  (see rt run --help)\n'],
+    [["exec", "c"], 'rt: "exec" needs COMMAND  (see rt exec --help)\n'],
+    [
+      ["run", "-d", "x"],
+      "rt: run -d is not there yet: detached running comes in a later version; run in the foreground, and exec from another terminal  (see rt run --help)\n",
+    ],
+    [
+      ["run", "--memory=1g", "x"],
+      "rt: run --memory is not there yet: limits on resources come in a later version  (see rt run --help)\n",
+    ],
+    [
+      ["run", "--network", "mynet", "x"],
+      'rt: network "mynet" is not there yet: bridge networks come in a later version; now there are none and host\n',
+    ],
+    [
+      ["kill", "-s", "NOPE", "x"],
+      'rt: invalid signal "NOPE": want a name such as TERM or a number from 1 to 64\n',
+    ],
+  ])("rt %j fails in one line", async (argv, expected) => {
+    const { out, err, code } = await rt(...argv);
+    expect(err).toBe(expected);
+    expect(out).toBe("");
+    expect(code).toBe(125);
+  });
+
+  test("a template that is wrong ends with 1, as Docker's", async () => {
+    const { err, code } = await rt("version", "--format", "{{.Nope}}");
+    expect(err).toBe(
+      'rt: template parsing error: template: :1:2: executing "" at <.Nope>: map has no entry for key "Nope"\n',
+    );
+    expect(code).toBe(1);
+  });
+
+  test("the table names each class's own paths, and nothing else", async () => {
+    const named = new Map<unknown, string[]>();
+    for (const [path, loader] of commands) {
+      const { default: commandClass } = await loader();
+      named.set(commandClass, [...(named.get(commandClass) ?? []), path]);
+      expect(commandClass.usage?.description).toBeString();
+      expect(commandClass.usage?.examples?.length).toBeGreaterThan(0);
+      if (path.includes(" ")) expect(groups.has(path.split(" ")[0]!)).toBe(true);
+    }
+    for (const [commandClass, paths] of named) {
+      const own = (commandClass as { paths: string[][] }).paths.map((words) => words.join(" "));
+      expect(own.toSorted()).toEqual(paths.toSorted());
+    }
+  });
+});
+
+describe("reporting", () => {
+  const told = (error: unknown, env = {}) => {
+    const context = capture(env);
+    return { code: reportError(error, context), err: context.stderr.text, out: context.stdout.text };
+  };
+
+  test("a foreseen error is one line and its exit code", () => {
+    const error = new RtError("not-found", "no such\nthing \u001b[31m", { exitCode: 127 });
+    expect(told(error)).toEqual({ code: 127, err: "rt: no such thing \\u001b[31m\n", out: "" });
+  });
+
+  test("anything else is a bug of ours", () => {
+    const expected = "rt: internal error: boom (set RT_DEBUG=1 for the stack)\n";
+    expect(told(new TypeError("boom"))).toEqual({ code: 125, err: expected, out: "" });
+  });
+
+  test("an error of the system says call and path", () => {
+    const error = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    expect(told(error).err).toBe("rt: ENOSPC: no space left on device, write\n");
+  });
+
+  test("RT_DEBUG=1 adds the stacks of all causes", () => {
+    const { err } = told(new RtError("internal", "outer", { cause: new Error("inner") }), { RT_DEBUG: "1" });
+    expect(err).toMatch(/outer\n\s+at .*\n[\s\S]*caused by: Error: inner\n\s+at [\s\S]*\nrt: outer\n$/);
+  });
+
+  test("a reader that went away is no error", () => {
+    expect(told(new OutputClosed("EPIPE"))).toEqual({ code: 0, err: "", out: "" });
+  });
+});

@@ -1,0 +1,56 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RtError } from "../../../../src/base/errors.ts";
+import { mergeEnv, parseKeyValueFile } from "../../../../src/cli/parse/env.ts";
+
+const read = (text: string, caller: Record<string, string> | undefined = {}) =>
+  parseKeyValueFile(text, "--env-file f", caller);
+
+test("a file as Docker reads it: no quoting, comments, bare keys", () => {
+  const text =
+    '\ufeff# comment\n\n  A=1\nB="quoted"\r\nC= spaced \nD=a=b\n\t# more\nHOME\nMISSING\nE=\nF=x # no comment\n';
+  expect(read(text, { HOME: "/root" })).toEqual([
+    "A=1",
+    'B="quoted"',
+    "C= spaced ",
+    "D=a=b",
+    "HOME=/root",
+    "E=",
+    "F=x # no comment",
+  ]);
+});
+
+test("a file of labels keeps bare keys", () => {
+  expect(parseKeyValueFile("a\nb=1\n", "--label-file f", undefined)).toEqual(["a", "b=1"]);
+});
+
+test.each(["A B=1", "=x", "A\tB", "A=\0"])("refused: %j", (line) => {
+  expect(() => read(`OK=1\n${line}`)).toThrow(RtError);
+  expect(() => read(`OK=1\n${line}`)).toThrow("line 2");
+});
+
+test("flags over files, the last of a name in the place of the first, bare keys from the caller", () => {
+  const directory = mkdtempSync(join(tmpdir(), "rt-env-"));
+  try {
+    const file = join(directory, "env");
+    writeFileSync(file, "A=file\nB=file\n");
+    const merged = mergeEnv([file], ["A=flag", "TERM", "GONE", "C=tab\there \u001b[1m"], { TERM: "xterm" });
+    expect(merged).toEqual(["A=flag", "B=file", "TERM=xterm", "GONE", "C=tab\there \u001b[1m"]);
+    writeFileSync(file, Buffer.from([0x41, 0x3d, 0xff]));
+    expect(() => mergeEnv([file], [], {})).toThrow("not UTF-8");
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("a newline in a name would forge a second variable; in a value it is the user's", () => {
+  expect(() => mergeEnv([], ["A\nB=2"], {})).toThrow("has a newline");
+  expect(mergeEnv([], ["A=1\nB=2"], {})).toEqual(["A=1\nB=2"]);
+  expect(mergeEnv([], ["A"], { A: "1\nB=2" })).toEqual(["A=1\nB=2"]);
+});
+
+test("a file that is not there", () => {
+  expect(() => mergeEnv(["/nonexistent/env"], [], {})).toThrow("cannot read --env-file: ENOENT");
+});

@@ -1,0 +1,107 @@
+import { expect, test } from "bun:test";
+import { RtError } from "../../../src/base/errors.ts";
+import { ContainerStore } from "../../../src/container/container-store.ts";
+import { ImageStore } from "../../../src/image/image-store.ts";
+import { Database } from "../../../src/store/database.ts";
+import { containerRecord, imageRecord, newImage, scratch } from "../store/samples.ts";
+
+const image = imageRecord("alpine");
+const facts = {
+  exitCode: 3,
+  startedAt: "2025-01-01T00:00:00Z",
+  finishedAt: "2025-01-01T00:00:01Z",
+  error: "",
+};
+
+function stores() {
+  const dir = scratch();
+  const database = Database.open(dir.path);
+  new ImageStore(database).put(newImage(image));
+  const close = () => {
+    database.close();
+    dir[Symbol.dispose]();
+  };
+  return { database, containers: new ContainerStore(database), [Symbol.dispose]: close };
+}
+
+const record = (id: string, name: string, created = "2025-01-01T00:00:00Z") =>
+  containerRecord({ id: id.padEnd(64, "0"), name, created, image: { id: image.id, reference: "alpine" } });
+
+test("a container is found by ID, name and the beginning of its ID", () => {
+  using store = stores();
+  const { containers } = store;
+  const a = record("abc1", "first");
+  const b = record("abd2", "abc1"); // A name that looks like the beginning of another's ID.
+  containers.create(a);
+  containers.create(b);
+  for (const text of [a.id, "first", "/first", "abc10", "abc"])
+    expect(containers.get(text).record).toEqual(a);
+  for (const text of [b.id, "abc1", "abd"]) expect(containers.get(text).record).toEqual(b);
+  expect(() => containers.get("ab")).toThrow(
+    new RtError("invalid-argument", "multiple IDs found with provided prefix: ab"),
+  );
+  expect(() => containers.get("nope")).toThrow(new RtError("not-found", "No such container: nope"));
+  expect(containers.find("")).toBeUndefined();
+});
+
+test("a name is used once", () => {
+  using store = stores();
+  const { containers } = store;
+  containers.create(record("a", "x"));
+  const holder = record("a", "x").id;
+  expect(() => containers.create(record("b", "x"))).toThrow(
+    new RtError(
+      "conflict",
+      `Conflict. The container name "/x" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`,
+    ),
+  );
+  expect(() => containers.create(record("a", "y"))).toThrow(`container ${holder} exists already`);
+  expect(containers.remove(holder)).toBe(true);
+  expect(containers.remove(holder)).toBe(false);
+  containers.create(record("b", "x"));
+});
+
+test("a name that nobody chose gives way", () => {
+  using store = stores();
+  const { containers } = store;
+  for (const id of ["a", "b", "c"]) containers.create(record(id, "x"), (attempt) => `x${attempt}`);
+  expect(
+    containers
+      .list()
+      .map((container) => container.record.name)
+      .sort(),
+  ).toEqual(["x", "x1", "x2"]);
+  expect(containers.get("x2").record.id).toBe(record("c", "x").id);
+});
+
+test("a container of an image that was removed meanwhile is not made", () => {
+  using store = stores();
+  const orphan = { ...record("a", "x"), image: { id: imageRecord("gone").id, reference: "gone" } };
+  expect(() => store.containers.create(orphan)).toThrow(new RtError("not-found", "No such image: gone"));
+  expect(store.containers.list()).toEqual([]);
+});
+
+test("the first to see an exit writes it, newest containers come first", () => {
+  using store = stores();
+  const { containers } = store;
+  containers.create(record("a", "old", "2025-01-01T00:00:00Z"));
+  containers.create(record("b", "new", "2025-01-02T00:00:00Z"));
+  expect(containers.list().map((container) => container.record.name)).toEqual(["new", "old"]);
+  const { id } = record("a", "old");
+  expect(containers.get("old").exit).toBeUndefined();
+  expect(containers.recordExit(id, facts)).toBe(true);
+  expect(containers.recordExit(id, { ...facts, exitCode: 137 })).toBe(false);
+  expect(containers.get("old").exit).toEqual(facts);
+  containers.clearExit(id);
+  expect(containers.get("old").exit).toBeUndefined();
+});
+
+test("a damaged record is named, and can be removed", () => {
+  using store = stores();
+  const { containers, database } = store;
+  containers.create(record("a", "x"));
+  database.run("UPDATE containers SET record = ?", new Uint8Array());
+  expect(() => containers.get("x")).toThrow("the stored record of container x is damaged");
+  expect(containers.ids()).toEqual([record("a", "x").id]);
+  expect(containers.remove(containers.idOf("x") ?? "")).toBe(true);
+});

@@ -1,0 +1,195 @@
+/** A source and a snapshot driver of a few lines, to see what pull makes of them. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { RtError } from "../../../src/base/errors.ts";
+import { Host } from "../../../src/engine/host.ts";
+import type { Descriptor, Platform } from "../../../src/oci/descriptor.ts";
+import { type Digest, digestOf, hexOf } from "../../../src/oci/digest.ts";
+import { mediaTypes } from "../../../src/oci/media-types.ts";
+import type { NamedSource } from "../../../src/registry/named-source.ts";
+import type { ResolvedImage } from "../../../src/registry/source.ts";
+import type { SnapshotDriver, UnpackRequest, UnpackResult } from "../../../src/snapshot/snapshot.ts";
+
+const layerType = "application/vnd.oci.image.layer.v1.tar";
+
+export interface FakeImage {
+  reference: string;
+  layers: Uint8Array[];
+  /** Instead of the right ones. */
+  diffIDs?: Digest[];
+  mediaType?: string;
+  config?: Record<string, unknown>;
+}
+
+/** What a source does to the chunks of a layer; throws to break the transfer off. */
+export type Meddler = (
+  chunk: Uint8Array,
+  layer: Descriptor,
+  offset: number,
+) => Uint8Array | Promise<Uint8Array>;
+
+export class FakeSource implements NamedSource {
+  readonly name: string;
+  readonly reference: string;
+  readonly image: ResolvedImage;
+  /** Bytes that were asked for and given, by layer. */
+  readonly fetched = new Map<Digest, number>();
+  closed = false;
+  meddle: Meddler = (chunk) => chunk;
+  chunkSize = 4096;
+  readonly #layers = new Map<Digest, Uint8Array>();
+
+  constructor({ reference, layers, diffIDs, mediaType = layerType, config = {} }: FakeImage) {
+    this.name = reference;
+    this.reference = reference;
+    const describe = (type: string, bytes: Uint8Array): Descriptor => {
+      return { mediaType: type, digest: digestOf(bytes), size: bytes.length };
+    };
+    for (const layer of layers) this.#layers.set(digestOf(layer), layer);
+    const configuration = json({
+      os: "linux",
+      architecture: process.arch === "x64" ? "amd64" : process.arch,
+      created: "2025-01-02T03:04:05Z",
+      config,
+      rootfs: { type: "layers", diff_ids: diffIDs ?? layers.map((layer) => digestOf(layer)) },
+    });
+    const manifest = {
+      config: describe(mediaTypes.ociConfig, configuration),
+      layers: layers.map((layer) => describe(mediaType, layer)),
+    };
+    const bytes = json({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, ...manifest });
+    const document = { mediaType: mediaTypes.ociManifest, digest: digestOf(bytes), bytes };
+    this.image = {
+      target: document.digest,
+      documents: [document],
+      manifestDigest: document.digest,
+      manifest,
+      config: configuration,
+    };
+  }
+
+  async resolve(_: Platform): Promise<ResolvedImage> {
+    return this.image;
+  }
+
+  async *fetch(layer: Descriptor, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    const bytes = this.#layers.get(layer.digest)!;
+    for (let at = offset; at < bytes.length; at += this.chunkSize) {
+      signal?.throwIfAborted();
+      const chunk = await this.meddle(bytes.slice(at, at + this.chunkSize), layer, at);
+      this.fetched.set(layer.digest, (this.fetched.get(layer.digest) ?? 0) + chunk.length);
+      yield chunk;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+function json(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+/** "Unpacks" plain layers by checking them: a snapshot is a directory with the layer's bytes in one file. */
+export class FakeDriver implements SnapshotDriver {
+  readonly name = "copy" as const;
+  readonly parallel: boolean;
+  readonly unpacked: Digest[] = [];
+  readonly #root: string;
+
+  constructor(root: string, parallel = true) {
+    this.#root = join(root, "snapshots");
+    this.parallel = parallel;
+  }
+
+  path(chain: Digest): string {
+    return join(this.#root, hexOf(chain));
+  }
+
+  has(chain: Digest): boolean {
+    return existsSync(this.path(chain));
+  }
+
+  async unpack({
+    chain,
+    diffID,
+    parents,
+    parentReady,
+    source,
+    signal,
+  }: UnpackRequest): Promise<UnpackResult> {
+    if (!this.parallel && parents.length > 0 && !this.has(parents.at(-1)!)) throw new Error("no parent yet");
+    let state = { size: 0, done: false };
+    while (!state.done) state = await source.more(state.size);
+    const bytes = readFileSync(source.path);
+    if (digestOf(bytes) !== diffID) throw new RtError("data-loss", `the archive's digest is not ${diffID}`);
+    await parentReady;
+    signal?.throwIfAborted();
+    if (parents.length > 0 && !this.has(parents.at(-1)!)) throw new Error("the parent is not committed");
+    const draft = `${this.path(chain)}.${crypto.randomUUID()}`;
+    mkdirSync(draft, { recursive: true });
+    writeFileSync(join(draft, "layer"), bytes);
+    if (this.has(chain)) rmSync(draft, { recursive: true });
+    else renameSync(draft, this.path(chain));
+    this.unpacked.push(chain);
+    return { size: bytes.length };
+  }
+
+  prepare(key: string): void {
+    mkdirSync(join(this.#root, `active-${key}`), { recursive: true });
+  }
+
+  rootfs(key: string) {
+    return { type: "bind", source: join(this.#root, `active-${key}`) } as const;
+  }
+
+  removeActive(key: string): void {
+    rmSync(join(this.#root, `active-${key}`), { recursive: true, force: true });
+  }
+
+  removeCommitted(chain: Digest): void {
+    rmSync(this.path(chain), { recursive: true, force: true });
+  }
+
+  list(): { active: string[]; committed: Digest[] } {
+    const names = existsSync(this.#root) ? readdirSync(this.#root) : [];
+    return {
+      active: names.filter((name) => name.startsWith("active-")).map((name) => name.slice("active-".length)),
+      committed: names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((hex) => `sha256:${hex}` as Digest),
+    };
+  }
+
+  usage(): { bytes: number; inodes: number } {
+    return { bytes: 0, inodes: 0 };
+  }
+}
+
+/** `length` bytes that are nobody else's. */
+export function layerBytes(seed: string, length = 50_000): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 32) {
+    bytes.set(
+      Buffer.from(hexOf(digestOf(`${seed} ${at}`)), "hex").subarray(0, Math.min(32, length - at)),
+      at,
+    );
+  }
+  return bytes;
+}
+
+export function fakeHost(
+  directory: string,
+  parallel = true,
+): Host & { driver: FakeDriver; warnings: string[] } {
+  const root = join(directory, "root");
+  const driver = new FakeDriver(root, parallel);
+  const warnings: string[] = [];
+  const host = new Host({
+    root,
+    state: join(directory, "state"),
+    env: {},
+    snapshots: driver,
+    warn: (line) => warnings.push(line),
+  });
+  return Object.assign(host, { driver, warnings });
+}

@@ -1,0 +1,187 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type CredentialOptions, findCredential } from "../../../src/registry/credentials.ts";
+import { failsWith } from "./pull.ts";
+
+let dir: string;
+let warnings: string[];
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "rt-credentials-"));
+  warnings = [];
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+function put(name: string, content: unknown): string {
+  const file = join(dir, name);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content));
+  return file;
+}
+
+/** A helper program that notes what it was asked, and answers. */
+function helper(name: string, script: string): void {
+  chmodSync(
+    put(
+      `bin/docker-credential-${name}`,
+      `#!/bin/sh\n[ "$1" = get ] || exit 9\nread -r server || :\n${script}\n`,
+    ),
+    0o755,
+  );
+}
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+const basic = (username: string, password: string) => ({ kind: "basic", username, password });
+
+const find = (repository: string, more: Partial<CredentialOptions> = {}): Promise<unknown> =>
+  findCredential(repository, {
+    env: {
+      HOME: join(dir, "home"),
+      XDG_RUNTIME_DIR: join(dir, "run"),
+      PATH: `${join(dir, "bin")}:/usr/bin:/bin`,
+    },
+    helperMs: 10_000,
+    warn: (line) => warnings.push(line),
+    ...more,
+  });
+
+describe("files", () => {
+  test("Docker's, then podman's two; DOCKER_CONFIG moves the first; --authfile is the only one", async () => {
+    expect(await find("r.example/a")).toBeUndefined();
+    put("home/.config/containers/auth.json", { auths: { "r.example": { auth: base64("c:3") } } });
+    expect(await find("r.example/a")).toEqual(basic("c", "3"));
+    put("run/containers/auth.json", { auths: { "r.example": { auth: base64("b:2") } } });
+    expect(await find("r.example/a")).toEqual(basic("b", "2"));
+    put("home/.docker/config.json", { auths: { "r.example": { auth: base64("a:1:x") } } });
+    expect(await find("r.example/a")).toEqual(basic("a", "1:x"));
+    put("other/config.json", { auths: {} });
+    const env = { HOME: join(dir, "home"), DOCKER_CONFIG: join(dir, "other") };
+    expect(await find("r.example/a", { env })).toEqual(basic("c", "3"));
+    const authFile = put("own.json", {});
+    expect(await find("r.example/a", { authFile })).toBeUndefined();
+    const missing = join(dir, "missing.json");
+    expect(await failsWith("not-found", find("r.example/a", { authFile: missing }))).toContain(missing);
+    expect(await find("r.example/a", { env: {} })).toBeUndefined();
+  });
+
+  test("Hub's key, old URL keys, and podman's keys with a path", async () => {
+    const auths: Record<string, object> = {
+      "https://index.docker.io/v1/": { auth: base64("hub:1") },
+      "https://old.example/v1/": { auth: base64("old:1") },
+      "old.example:5000": { auth: base64("port:1") },
+      "quay.example/team": { auth: base64("team:1") },
+      "quay.example/team/x": { auth: base64("x:1") },
+      "quay.example": { auth: base64("all:1") },
+    };
+    put("home/.docker/config.json", { auths });
+    expect(await find("docker.io/library/alpine")).toEqual(basic("hub", "1"));
+    expect(await find("old.example/a")).toEqual(basic("old", "1"));
+    expect(await find("old.example:5000/a")).toEqual(basic("port", "1"));
+    expect(await find("quay.example/team/x")).toEqual(basic("x", "1"));
+    expect(await find("quay.example/team/y")).toEqual(basic("team", "1"));
+    expect(await find("quay.example/teams")).toEqual(basic("all", "1"));
+    expect(await find("example/a")).toBeUndefined();
+    expect(await find("evil-old.example/a")).toBeUndefined();
+    put("home/.docker/config.json", { auths: { "docker.io": { auth: base64("podman:1") } } });
+    expect(await find("docker.io/library/alpine")).toEqual(basic("podman", "1"));
+  });
+
+  test("forms of an entry", async () => {
+    const entries: [object, unknown][] = [
+      [
+        { identitytoken: "t", auth: base64("a:b") },
+        { kind: "identity", token: "t" },
+      ],
+      [{ registrytoken: "t" }, { kind: "bearer", token: "t" }],
+      [{ username: "u", password: "p" }, basic("u", "p")],
+      [{ auth: base64("u:p\0\0") }, basic("u", "p")],
+      [{}, undefined],
+      [{ auth: "" }, undefined],
+    ];
+    for (const [entry, credential] of entries) {
+      put("home/.docker/config.json", { auths: { "r.example": entry } });
+      expect(await find("r.example/a")).toEqual(credential);
+    }
+  });
+
+  test("what cannot be understood is named, and never quoted", async () => {
+    for (const content of [
+      '{"auths": hunter2',
+      "[]",
+      { auths: "hunter2" },
+      { auths: { "r.example": { auth: base64("hunter2") } } },
+    ]) {
+      const file = put("home/.docker/config.json", content);
+      const line = await failsWith("data-loss", find("r.example/a"));
+      expect(line).toContain(file);
+      expect(line).not.toContain("hunter2");
+    }
+    rmSync(join(dir, "home/.docker/config.json"));
+    mkdirSync(join(dir, "home/.docker/config.json"));
+    await failsWith("invalid-argument", find("r.example/a"));
+  });
+});
+
+describe("helpers", () => {
+  test("credHelpers beat credsStore beat auths; the next is asked when one knows nothing", async () => {
+    helper("one", `printf '{"ServerURL":"%s","Username":"one","Secret":"%s"}' "$server" "$server"`);
+    helper("two", `printf '{"ServerURL":"x","Username":"two","Secret":"2"}'`);
+    helper("none", "echo credentials not found in native keychain; exit 1");
+    const auths = { "r.example": { auth: base64("file:3") }, "https://index.docker.io/v1/": {} };
+    put("home/.docker/config.json", {
+      auths,
+      credsStore: "two",
+      credHelpers: { "r.example": "one", "docker.io": "one" },
+    });
+    expect(await find("r.example/a")).toEqual(basic("one", "r.example"));
+    expect(await find("other.example/a")).toEqual(basic("two", "2"));
+    expect(await find("docker.io/library/a")).toEqual(basic("one", "https://index.docker.io/v1/"));
+    put("home/.docker/config.json", { auths, credsStore: "none" });
+    expect(await find("r.example/a")).toEqual(basic("file", "3"));
+    expect(warnings).toEqual([]);
+  });
+
+  test("the user name <token> means an identity token", async () => {
+    helper("t", `printf '{"Username":"<token>","Secret":"s"}'`);
+    put("home/.docker/config.json", { credsStore: "t" });
+    expect(await find("r.example/a")).toEqual({ kind: "identity", token: "s" });
+  });
+
+  test("one that does not work is warned of, in one line, without what it said in secret", async () => {
+    helper("fails", "echo 'no way'; exit 3");
+    helper("silent", "exit 3");
+    helper("babbles", "echo hunter2");
+    helper("floods", "cat /dev/zero");
+    const cases: [string, RegExp][] = [
+      ["fails", /^docker-credential-fails failed: no way; going on without credentials for r\.example$/],
+      ["silent", /docker-credential-silent failed: status 3;/],
+      ["babbles", /the answer of docker-credential-babbles is not valid JSON;/],
+      ["floods", /writes more than 1048576 bytes;/],
+      ["missing", /^docker-credential-missing is not in PATH;/],
+    ];
+    for (const [name, line] of cases) {
+      put("home/.docker/config.json", { credsStore: name });
+      expect(await find("r.example/a")).toBeUndefined();
+      expect(warnings.pop()).toMatch(line);
+    }
+  });
+
+  test("one that hangs is given up, even if its own child keeps the pipe open", async () => {
+    const pidFile = join(dir, "pid");
+    helper("hangs", `sleep 1000 & echo $! > ${pidFile}; wait`);
+    put("home/.docker/config.json", { credsStore: "hangs" });
+    // Long enough for the shell to have written the file, also on a busy machine.
+    expect(await find("r.example/a", { helperMs: 500 })).toBeUndefined();
+    expect(warnings).toEqual([expect.stringMatching(/does not answer within 0\.5 s;/)]);
+    process.kill(Number(readFileSync(pidFile, "utf8")));
+  });
+
+  for (const name of ["../evil", "a/b", "-x", "a b", "", "a\n"]) {
+    test(`the name ${JSON.stringify(name)} is refused`, async () => {
+      put("home/.docker/config.json", { credHelpers: { "r.example": name } });
+      if (name === "") expect(await find("r.example/a")).toBeUndefined();
+      else await failsWith("invalid-argument", find("r.example/a"));
+    });
+  }
+});

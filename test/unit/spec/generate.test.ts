@@ -1,0 +1,121 @@
+import { expect, test } from "bun:test";
+import { generateSpec, type SpecContext } from "../../../src/spec/generate.ts";
+import type { ContainerSettings } from "../../../src/spec/settings.ts";
+
+/** Goldens are reviewable; to accept a change on purpose: RT_UPDATE_GOLDEN=1 bun test test/unit/spec */
+async function golden(name: string, value: unknown): Promise<void> {
+  const file = Bun.file(new URL(`golden/${name}.json`, import.meta.url));
+  const text = `${JSON.stringify(value, undefined, 2)}\n`;
+  if (process.env.RT_UPDATE_GOLDEN) await file.write(text);
+  expect(text).toBe(await file.text());
+}
+
+const plain: ContainerSettings = {
+  id: "c".repeat(64),
+  args: ["sh", "-c", "true"],
+  env: ["PATH=/bin", "HOSTNAME=box"],
+  workingDirectory: "/srv",
+  hostname: "box",
+  annotations: {},
+  tty: false,
+  networkMode: "none",
+  privileged: false,
+  readonlyRootfs: false,
+  noNewPrivileges: false,
+  capAdd: [],
+  capDrop: [],
+  mounts: [],
+  devices: [],
+  ulimits: [],
+  sysctls: {},
+  shmSize: 67108864,
+};
+
+const context: SpecContext = {
+  filesDirectory: "/run/rt/containers/c",
+  rootPath: "/run/rt/containers/c/rootfs",
+  hostDevices: [{ path: "/dev/sda", type: "b", major: 8, minor: 0, fileMode: 0o660, uid: 0, gid: 6 }],
+  throttledCpus: 2,
+};
+
+test("a plain container", () => golden("plain", generateSpec(plain, context)));
+
+test("a privileged container with the host's network", () =>
+  golden("privileged", generateSpec({ ...plain, privileged: true, networkMode: "host" }, context)));
+
+test("everything a user can ask for", () =>
+  golden(
+    "everything",
+    generateSpec(
+      {
+        ...plain,
+        tty: true,
+        readonlyRootfs: true,
+        noNewPrivileges: true,
+        capAdd: ["CAP_NET_ADMIN"],
+        capDrop: ["CAP_KILL"],
+        annotations: { "org.example.a": "b" },
+        ulimits: [{ name: "nofile", soft: 1024, hard: 2048 }],
+        sysctls: { "net.core.somaxconn": "100" },
+        shmSize: 1048576,
+        mounts: [
+          { type: "tmpfs", source: "", destination: "/a/b/c", readonly: false, options: ["size=64m"] },
+          {
+            type: "bind",
+            source: "/srv/data",
+            destination: "/data",
+            readonly: true,
+            options: ["rbind", "rslave"],
+          },
+          {
+            type: "volume",
+            name: "v",
+            source: "/var/lib/rt/volumes/v/_data",
+            destination: "/v",
+            readonly: false,
+            options: [],
+          },
+        ],
+        devices: [
+          {
+            source: "/dev/fuse",
+            destination: "/dev/fuse",
+            permissions: "rw",
+            type: "c",
+            major: 10,
+            minor: 229,
+            mode: 0o666,
+            uid: 0,
+            gid: 0,
+          },
+        ],
+      },
+      { ...context, consoleSize: { height: 24, width: 80 } },
+    ),
+  ));
+
+test("a user's mount takes the place of ours on the same path", () => {
+  const shm = {
+    type: "bind",
+    source: "/x",
+    destination: "/dev/shm",
+    readonly: false,
+    options: ["bind"],
+  } as const;
+  const spec = generateSpec({ ...plain, mounts: [{ ...shm, options: [...shm.options] }] }, context);
+  expect(spec.mounts.filter((mount) => mount.destination === "/dev/shm")).toEqual([
+    { destination: "/dev/shm", type: "bind", source: "/x", options: ["bind"] },
+  ]);
+});
+
+test("mounts of a user come in order of depth, so that none hides another", () => {
+  const at = (destination: string) => ({
+    type: "tmpfs" as const,
+    source: "",
+    destination,
+    readonly: false,
+    options: [],
+  });
+  const spec = generateSpec({ ...plain, mounts: ["/a/b/c", "/z", "/a"].map(at) }, context);
+  expect(spec.mounts.slice(-3).map((mount) => mount.destination)).toEqual(["/z", "/a", "/a/b/c"]);
+});

@@ -1,0 +1,132 @@
+import { Database as Sqlite } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { chmodSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { RtError } from "../../../src/base/errors.ts";
+import { Database } from "../../../src/store/database.ts";
+import { schemaVersion } from "../../../src/store/schema.ts";
+import { scratch } from "./samples.ts";
+
+const script = join(import.meta.dir, "write-many.ts");
+
+function codeOf(fn: () => unknown): string {
+  try {
+    fn();
+  } catch (error) {
+    if (error instanceof RtError) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  return "no error";
+}
+
+test("a new store is private, whatever the umask", () => {
+  using dir = scratch();
+  const before = process.umask(0);
+  try {
+    const root = join(dir.path, "var/lib/rt");
+    using database = Database.open(root);
+    database.run("INSERT INTO blobs VALUES ('a', 1, '')");
+    const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
+    expect(readdirSync(root).sort()).toEqual(["db.sqlite", "db.sqlite-shm", "db.sqlite-wal"]);
+    for (const name of readdirSync(root)) expect(mode(join(root, name))).toBe("600");
+    expect(mode(root)).toBe("700");
+    // Directories above are the system's: a private /var would lock everybody out.
+    expect(mode(join(dir.path, "var"))).toBe("755");
+  } finally {
+    process.umask(before);
+  }
+});
+
+test("fifty processes make one fresh store, and lose no write", async () => {
+  using dir = scratch();
+  const root = join(dir.path, "rt");
+  const children = Array.from({ length: 50 }, () =>
+    Bun.spawn([process.execPath, script, root, "20"], { stdout: "pipe", stderr: "pipe" }),
+  );
+  for (const child of children) {
+    expect(await child.stderr.text()).toBe("");
+    expect(await child.exited).toBe(0);
+  }
+  using database = Database.open(root);
+  expect(database.get<{ size: number }>("SELECT size FROM blobs")?.size).toBe(1000);
+  expect(database.get<{ integrity_check: string }>("PRAGMA integrity_check")?.integrity_check).toBe("ok");
+  expect(database.get<{ journal_mode: string }>("PRAGMA journal_mode")?.journal_mode).toBe("wal");
+  expect(readdirSync(root).filter((name) => name.includes(".new-"))).toEqual([]);
+}, 60_000);
+
+test("writers killed at any moment leave a whole store", async () => {
+  using dir = scratch();
+  const root = join(dir.path, "rt");
+  for (let round = 0; round < 25; round++) {
+    const child = Bun.spawn([process.execPath, script, root, "100000"], { stdout: "ignore", stderr: "pipe" });
+    await Bun.sleep(5 + Math.random() * 40);
+    child.kill("SIGKILL");
+    await child.exited;
+    expect(await child.stderr.text()).toBe("");
+  }
+  using database = Database.open(root);
+  expect(database.get<{ integrity_check: string }>("PRAGMA integrity_check")?.integrity_check).toBe("ok");
+  database.run("DELETE FROM blobs");
+}, 60_000);
+
+test("a transaction that throws changes nothing", () => {
+  using dir = scratch();
+  using database = Database.open(dir.path);
+  const attempt = () =>
+    database.transaction(() => {
+      database.run("INSERT INTO blobs VALUES ('a', 1, '')");
+      throw new RtError("conflict", "no");
+    });
+  expect(codeOf(attempt)).toBe("conflict: no");
+  expect(database.all("SELECT * FROM blobs")).toEqual([]);
+  expect(database.transaction(() => database.run("INSERT INTO blobs VALUES ('a', 1, '')"))).toBe(1);
+});
+
+test("a database of a newer rt is refused, and left as it was", () => {
+  using dir = scratch();
+  Database.open(dir.path).close();
+  const path = join(dir.path, "db.sqlite");
+  const sqlite = new Sqlite(path);
+  sqlite.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
+  sqlite.close();
+  expect(codeOf(() => Database.open(dir.path))).toStartWith(`unsupported: ${path} was made by a newer rt`);
+});
+
+test("an empty file in its place becomes a database", () => {
+  using dir = scratch();
+  writeFileSync(join(dir.path, "db.sqlite"), "");
+  using database = Database.open(dir.path);
+  expect(database.all("SELECT * FROM images")).toEqual([]);
+  expect(database.get<{ journal_mode: string }>("PRAGMA journal_mode")?.journal_mode).toBe("wal");
+});
+
+test("damage is data-loss, and says what to do", () => {
+  using dir = scratch();
+  const path = join(dir.path, "db.sqlite");
+  writeFileSync(
+    path,
+    "this is not a database, but it is longer than a header of one hundred bytes".repeat(10),
+  );
+  expect(codeOf(() => Database.open(dir.path))).toStartWith(
+    `data-loss: cannot use ${path}: the file is not a database`,
+  );
+
+  using other = scratch();
+  Database.open(other.path).close();
+  truncateSync(join(other.path, "db.sqlite"), 5000);
+  const use = () => {
+    using database = Database.open(other.path);
+    return database.all("SELECT * FROM containers");
+  };
+  expect(codeOf(use)).toStartWith("data-loss: ");
+});
+
+test("a place where nothing can be made is named", () => {
+  using dir = scratch();
+  const root = join(dir.path, "file/rt");
+  writeFileSync(join(dir.path, "file"), "");
+  expect(codeOf(() => Database.open(root))).toContain(join(dir.path, "file"));
+  mkdirSync(join(dir.path, "d/db.sqlite"), { recursive: true });
+  expect(codeOf(() => Database.open(join(dir.path, "d")))).toStartWith("forbidden: ");
+  chmodSync(dir.path, 0o700);
+});
