@@ -6,6 +6,6 @@ if ((first === "--version" || first === "-v") && second === undefined) {
   console.log(`rt version ${version}, build ${commit}`);
 } else {
   const { runCli, processContext } = await import("./cli/cli.ts");
-  // Not a fall-through: an idle connection or timer must not keep a finished command alive.
-  process.exit(await runCli(process.argv.slice(2), processContext()));
+  const { leave } = await import("./base/leave.ts");
+  leave(await runCli(process.argv.slice(2), processContext()));
 }

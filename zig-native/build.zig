@@ -46,5 +46,7 @@ fn module(b: *std.Build, root: []const u8, target: std.Build.ResolvedTarget, opt
 
 fn executable(b: *std.Build, target: std.Build.ResolvedTarget, name: []const u8, root: []const u8, optimize: std.builtin.OptimizeMode) void {
     const exe = b.addExecutable(.{ .name = name, .linkage = .static, .root_module = module(b, root, target, optimize) });
+    // Otherwise the start code raises RLIMIT_STACK to 16 MiB, and every container inherits that.
+    exe.stack_size = 1 << 20;
     b.getInstallStep().dependOn(&b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .prefix } }).step);
 }

@@ -9,6 +9,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const cgroup = @import("linux/cgroup.zig");
+const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
 const device = @import("linux/device.zig");
 const exec = @import("exec.zig");
 const keyring = @import("linux/keyring.zig");
@@ -69,7 +70,7 @@ fn become(create: *const request.Create, given: stage.Handles, arena: std.mem.Al
     _ = linux.syscall1(.umask, 0);
     program.setOomScore(handles.sync, process);
 
-    const hierarchies = try enterCgroup(create, handles.sync, arena);
+    const hierarchies = try enterCgroup(create, handles, arena);
     try enterNamespaces(&create.spec, arena);
     try keyring.fresh();
     const root = try buildRoot(create, handles, arena, hierarchies);
@@ -84,16 +85,16 @@ fn become(create: *const request.Create, given: stage.Handles, arena: std.mem.Al
 }
 
 /// Into the container's cgroup, then into a cgroup namespace, whose root that is.
-fn enterCgroup(create: *const request.Create, sync: i32, arena: std.mem.Allocator) path.Error![]const cgroup.Hierarchy {
+fn enterCgroup(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator) path.Error![]const cgroup_hierarchy.Hierarchy {
     const shown = for (create.spec.mounts) |each| {
         if (std.mem.startsWith(u8, each.type, "cgroup")) break true;
     } else false;
-    var hierarchies: []const cgroup.Hierarchy = &.{};
-    if (shown or create.cgroup != null) hierarchies = try cgroup.discover(arena);
+    var hierarchies: []const cgroup_hierarchy.Hierarchy = &.{};
+    if (shown or create.cgroup != null) hierarchies = try cgroup_hierarchy.discover(arena);
     if (create.cgroup) |*group| {
-        try cgroup.create(arena, hierarchies, group, create.spec.linux.resources.devices, sync);
-        try cgroup.join(arena, hierarchies, group.path);
-        if (shown) hierarchies = try cgroup.located(arena, hierarchies);
+        try cgroup.create(arena, hierarchies, group, create.spec.linux.resources.devices, handles.sync);
+        try cgroup.join(arena, hierarchies, group.path, handles.in_group);
+        if (shown) hierarchies = try cgroup_hierarchy.located(arena, hierarchies);
     }
     for (create.spec.linux.namespaces) |namespace| {
         if (namespace.type != .cgroup or namespace.path.len > 0) continue;
@@ -130,7 +131,7 @@ fn enterNamespaces(spec: *const request.Spec, arena: std.mem.Allocator) path.Err
 }
 
 /// The whole file tree, up to the moment before pivot_root. A descriptor of its root.
-fn buildRoot(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator, hierarchies: []const cgroup.Hierarchy) path.Error!i32 {
+fn buildRoot(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator, hierarchies: []const cgroup_hierarchy.Hierarchy) path.Error!i32 {
     const spec = &create.spec;
     const prepared = try mounts.prepare(arena, spec.mounts);
     const root = try rootfs.open(arena, &create.rootfs);

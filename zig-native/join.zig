@@ -13,6 +13,8 @@
 const std = @import("std");
 const linux = std.os.linux;
 const cgroup = @import("linux/cgroup.zig");
+const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
+const clone = @import("linux/clone.zig");
 const exec_program = @import("exec.zig");
 const path = @import("linux/path.zig");
 const process = @import("process.zig");
@@ -20,18 +22,6 @@ const program = @import("program.zig");
 const request = @import("request.zig");
 const stage = @import("stage.zig");
 const tty = @import("linux/tty.zig");
-
-const CloneArguments = extern struct {
-    flags: u64,
-    pidfd: u64 = 0,
-    child_tid: u64 = 0,
-    parent_tid: u64 = 0,
-    /// With CLONE_PARENT it is that of the caller.
-    exit_signal: u64 = 0,
-    stack: u64 = 0,
-    stack_size: u64 = 0,
-    tls: u64 = 0,
-};
 
 /// In the cloned process. Ends in the user's program, or with a failure told to the monitor.
 pub fn run(exec: *const request.Exec, handles: stage.Handles, arena: std.mem.Allocator) noreturn {
@@ -54,10 +44,9 @@ fn enter(exec: *const request.Exec, given: stage.Handles, arena: std.mem.Allocat
 
     var word: [2]i32 = undefined;
     _ = try stage.check(linux.pipe2(&word, .{ .CLOEXEC = true }), .namespace, "pipe", .{});
-    try joinContainer(exec, arena);
-    const arguments: CloneArguments = .{ .flags = linux.CLONE.PARENT };
-    const cloned = linux.syscall2(.clone3, @intFromPtr(&arguments), @sizeOf(CloneArguments));
-    const pid = try stage.check(cloned, .namespace, "enter the container's pid namespace", .{});
+    const inside = try joinContainer(exec, arena);
+    const cloned = clone.clone(linux.CLONE.PARENT, inside.group);
+    const pid = try stage.check(cloned.result, .namespace, "enter the container's pid namespace", .{});
     if (pid > 0) {
         // 'P' comes before the other's 'R'.
         var packet = [_]u8{'P'} ++ [_]u8{0} ** 4;
@@ -69,6 +58,7 @@ fn enter(exec: *const request.Exec, given: stage.Handles, arena: std.mem.Allocat
     var byte: [1]u8 = undefined;
     if (linux.read(word[0], &byte, 1) != 1) linux.exit_group(1); // the stage was killed: nobody knows of us
     _ = linux.close(word[0]);
+    try settleIn(inside, cloned.in_group);
     return become(exec, handles, arena);
 }
 
@@ -88,16 +78,56 @@ fn become(exec: *const request.Exec, handles: stage.Handles, arena: std.mem.Allo
     return exec_program.run(ready);
 }
 
-/// Into the cgroups and the namespaces of the container's init, once we hold it and know that it is still that process.
-fn joinContainer(exec: *const request.Exec, arena: std.mem.Allocator) path.Error!void {
+/// What of the container is reached by descriptors once we are inside. -1: there is none.
+const Inside = struct {
+    /// Its group of the v2 hierarchy.
+    group: i32 = -1,
+    /// Its cgroup namespace: entered last, as a host with `nsdelegate` lets nobody move between groups across one.
+    cgroup_namespace: i32 = -1,
+
+    fn close(self: Inside) void {
+        for ([_]i32{ self.group, self.cgroup_namespace }) |fd| {
+            if (fd >= 0) _ = linux.close(fd);
+        }
+    }
+};
+
+/// Into the v1 cgroups and the namespaces of the container's init, once we hold it and know that it is still that process.
+fn joinContainer(exec: *const request.Exec, arena: std.mem.Allocator) path.Error!Inside {
     const start_time = std.fmt.parseInt(u64, exec.startTime, 10) catch return stage.fail(.request, .INVAL, "start time {s}", .{exec.startTime});
     const pidfd = process.open(exec.pid, start_time);
     if (pidfd < 0) return stage.fail(.namespace, @enumFromInt(-pidfd), "find the container's process {d}", .{exec.pid});
     defer _ = linux.close(pidfd);
-    if (exec.cgroup != null) try cgroup.joinProcess(arena, try cgroup.discover(arena), try readProc(arena, exec.pid, "cgroup"));
+    var inside: Inside = .{};
+    if (exec.cgroup != null) {
+        const hierarchies = try cgroup_hierarchy.discover(arena);
+        const groups = try readProc(arena, exec.pid, "cgroup");
+        try cgroup.joinProcess(arena, hierarchies, groups);
+        inside.group = try cgroup.openUnifiedOf(arena, hierarchies, groups);
+    }
     const flags = try differing(arena, exec.pid);
     if (flags == 0) return stage.fail(.namespace, .SRCH, "process {d} is not in a container", .{exec.pid});
-    _ = try stage.check(linux.setns(pidfd, flags), .namespace, "join the container's namespaces", .{});
+    if (flags & linux.CLONE.NEWCGROUP != 0) {
+        const name = try std.fmt.allocPrintSentinel(arena, "/proc/{d}/ns/cgroup", .{exec.pid}, 0);
+        const opened = linux.open(name, .{ .CLOEXEC = true }, 0);
+        inside.cgroup_namespace = @intCast(try stage.check(opened, .namespace, "open the container's cgroup namespace", .{}));
+    }
+    const now = flags & ~@as(u32, linux.CLONE.NEWCGROUP);
+    if (now != 0) _ = try stage.check(linux.setns(pidfd, now), .namespace, "join the container's namespaces", .{});
+    return inside;
+}
+
+/// The program's process: into what is left, unless it was born there.
+fn settleIn(inside: Inside, in_group: bool) stage.Error!void {
+    if (!in_group and inside.group >= 0) switch (cgroup.joinOpen(inside.group)) {
+        .SUCCESS, .NOENT, .ROFS, .ACCES, .PERM => {},
+        else => |errno| return stage.fail(.namespace, errno, "join the container's cgroup", .{}),
+    };
+    if (inside.cgroup_namespace >= 0) {
+        const joined = linux.setns(inside.cgroup_namespace, linux.CLONE.NEWCGROUP);
+        _ = try stage.check(joined, .namespace, "join the container's cgroup namespace", .{});
+    }
+    inside.close();
 }
 
 fn readProc(arena: std.mem.Allocator, pid: i32, comptime file: []const u8) path.Error![]const u8 {

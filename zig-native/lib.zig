@@ -109,6 +109,11 @@ export fn rt_cgroup_remove(path: [*:0]const u8) i32 {
     return 0;
 }
 
+/// exit_group(2): no destructor of the runtime's runs.
+export fn rt_exit(status: i32) noreturn {
+    linux.exit_group(status);
+}
+
 fn answer(result: usize) i32 {
     const errno = linux.errno(result);
     return if (errno == .SUCCESS) @intCast(result) else -@as(i32, @intFromEnum(errno));

@@ -23,6 +23,8 @@ const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("abi.zig");
 const cgroup = @import("linux/cgroup.zig");
+const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
+const clone = @import("linux/clone.zig");
 const frame = @import("frame.zig");
 const init_stage = @import("init.zig");
 const join_stage = @import("join.zig");
@@ -193,12 +195,20 @@ fn launch(session: *Session, arena: std.mem.Allocator) stage.Error!void {
     relay.terminal = session.process_().terminal;
     if (!relay.terminal) try makePipes(session.wantsStdin(), &handles);
 
-    const flags: u64 = switch (session.request) {
-        .create => |*create| init_stage.cloneFlags(&create.spec),
-        .exec => 0,
+    var flags: u64 = 0;
+    var group: i32 = -1;
+    if (session.request == .create) {
+        const create = &session.request.create;
+        flags = init_stage.cloneFlags(&create.spec);
+        if (create.cgroup) |wanted| group = cgroup.openUnified(arena, try hierarchies(arena), wanted.path) catch return outOfMemory();
+    }
+    defer if (group >= 0) {
+        _ = linux.close(group);
     };
-    const pid = try clone(flags);
+    const cloned = clone.clone(flags, group);
+    const pid: i32 = @intCast(try stage.check(cloned.result, .namespace, "create namespaces", .{}));
     if (pid == 0) {
+        handles.in_group = cloned.in_group;
         closeMonitorsDescriptors(session);
         switch (session.request) {
             .create => |*create| init_stage.run(create, handles, arena),
@@ -210,6 +220,14 @@ fn launch(session: *Session, arena: std.mem.Allocator) stage.Error!void {
         _ = linux.close(fd);
     };
     try sendSync(session, "G");
+}
+
+fn hierarchies(arena: std.mem.Allocator) stage.Error![]const cgroup_hierarchy.Hierarchy {
+    return cgroup_hierarchy.discover(arena) catch outOfMemory();
+}
+
+fn outOfMemory() stage.Error {
+    return stage.fail(.request, .NOMEM, "the request is too large", .{});
 }
 
 fn sendSync(session: *const Session, message: []const u8) stage.Error!void {
@@ -243,24 +261,6 @@ fn nonblocking(fd: i32) void {
     const flags = linux.fcntl(fd, linux.F.GETFL, 0);
     _ = linux.fcntl(fd, linux.F.SETFL, flags | 0o4000);
 }
-
-/// clone3(2) without a stack of its own: fork, with `flags`.
-fn clone(flags: u64) stage.Error!i32 {
-    var arguments: CloneArguments = .{ .flags = flags, .exit_signal = @intFromEnum(linux.SIG.CHLD) };
-    const result = linux.syscall2(.clone3, @intFromPtr(&arguments), @sizeOf(CloneArguments));
-    return @intCast(try stage.check(result, .namespace, "create namespaces", .{}));
-}
-
-const CloneArguments = extern struct {
-    flags: u64,
-    pidfd: u64 = 0,
-    child_tid: u64 = 0,
-    parent_tid: u64 = 0,
-    exit_signal: u64,
-    stack: u64 = 0,
-    stack_size: u64 = 0,
-    tls: u64 = 0,
-};
 
 /// In the stage: nothing of the monitor's may live on in it, above all not the lock.
 fn closeMonitorsDescriptors(session: *const Session) void {

@@ -2,7 +2,7 @@
 //! the host is still in sight and still shares its propagation with us; they are attached once the root stands.
 const std = @import("std");
 const linux = std.os.linux;
-const cgroup = @import("linux/cgroup.zig");
+const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
 const mount = @import("linux/mount.zig");
 const mount_options = @import("linux/mount_options.zig");
 const path = @import("linux/path.zig");
@@ -53,7 +53,7 @@ fn setAttributes(entry: *const Prepared, attributes: mount.Attributes, recursive
     _ = try stage.check(result, .mount, "set the options of mount {s}", .{entry.mount.destination});
 }
 
-pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, hierarchies: []const cgroup.Hierarchy) path.Error!Mounted {
+pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, hierarchies: []const cgroup_hierarchy.Hierarchy) path.Error!Mounted {
     var mounted: Mounted = .{};
     for (list) |entry| {
         const kind = entry.mount.type;
@@ -64,7 +64,11 @@ pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, hi
         } else if (std.mem.eql(u8, kind, "cgroup") or std.mem.eql(u8, kind, "cgroup2")) {
             try attachCgroups(arena, root, entry, hierarchies);
         } else {
-            const tree = try mount.create(arena, kind, entry.mount.source, entry.options.data, entry.options.attributes());
+            const tree = mount.create(arena, kind, entry.mount.source, entry.options.data, entry.options.attributes()) catch |err| {
+                // A default that small kernels are built without, and few programs use.
+                if (err == error.Failed and stage.failure.errno == .NODEV and std.mem.eql(u8, kind, "mqueue")) continue;
+                return err;
+            };
             try attachChecked(arena, root, entry, tree);
             if (std.mem.eql(u8, kind, "proc")) {
                 mounted.procfs = tree;
@@ -126,7 +130,7 @@ fn openPlainDirectory(arena: std.mem.Allocator, root: i32, destination: []const 
 
 /// Files of /proc that lxcfs and the like replace.
 const replaceable = [_][]const u8{
-    "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat",    "/proc/swaps",
+    "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",  "/proc/stat",    "/proc/swaps",
     "/proc/uptime",  "/proc/loadavg",   "/proc/slabinfo", "/proc/net/dev",
 };
 
@@ -146,7 +150,7 @@ fn refuseOverKernelFiles(arena: std.mem.Allocator, destination: []const u8, targ
 }
 
 /// The container's own groups, bound from where the host has them mounted. v1 hierarchies lie in a tmpfs as on any host.
-fn attachCgroups(arena: std.mem.Allocator, root: i32, entry: Prepared, hierarchies: []const cgroup.Hierarchy) path.Error!void {
+fn attachCgroups(arena: std.mem.Allocator, root: i32, entry: Prepared, hierarchies: []const cgroup_hierarchy.Hierarchy) path.Error!void {
     if (hierarchies.len == 0) return; // a host without cgroups
     const destination = entry.mount.destination;
     const target = try path.ensureDirectory(arena, root, destination, .mount);
@@ -173,7 +177,7 @@ fn attachCgroups(arena: std.mem.Allocator, root: i32, entry: Prepared, hierarchi
     _ = try stage.check(sealed, .mount, "make {s} read-only", .{destination});
 }
 
-fn attachHierarchy(arena: std.mem.Allocator, hierarchy: cgroup.Hierarchy, entry: Prepared, target: i32) path.Error!void {
+fn attachHierarchy(arena: std.mem.Allocator, hierarchy: cgroup_hierarchy.Hierarchy, entry: Prepared, target: i32) path.Error!void {
     const directory = try hierarchy.directory(arena, hierarchy.own);
     const opened = mount.clone(linux.AT.FDCWD, directory, false);
     if (linux.errno(opened) == .NOENT) return; // ours is outside of what is mounted here

@@ -24,6 +24,8 @@ pub const Handles = struct {
     stdin: i32 = -1,
     stdout: i32 = -1,
     stderr: i32 = -1,
+    /// The stage was born in the container's group of the v2 hierarchy.
+    in_group: bool = false,
 };
 
 /// A failure that names what it was about. Set by `fail`, sent by the stage's outermost function.

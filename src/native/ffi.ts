@@ -2,6 +2,7 @@ import { dlopen, type FFIFunction, ptr } from "bun:ffi";
 import { closeSync, readFileSync } from "node:fs";
 import librt from "#native/librt.so" with { type: "file" };
 import { codeOfErrno, RtError } from "../base/errors.ts";
+import { setLeave } from "../base/leave.ts";
 import { hash } from "./abi.ts";
 
 /**
@@ -27,6 +28,7 @@ const declarations = {
   rt_signal: { args: ["i32", "u64", "i32"], returns: "i32" },
   rt_window_size: { args: ["i32"], returns: "i32" },
   rt_remove_tree: { args: ["ptr"], returns: "i32" },
+  rt_exit: { args: ["i32"], returns: "void" },
   rt_cgroup_remove: { args: ["ptr"], returns: "i32" },
 } as const satisfies Record<string, FFIFunction>;
 
@@ -49,6 +51,7 @@ function load(): Symbols {
   if (symbols.rt_abi_hash() >>> 0 !== hash) {
     throw new RtError("internal", "the native library is not of this build: run `bun build.ts` again");
   }
+  setLeave((status) => symbols.rt_exit(status));
   return process.env.RT_TRACE === "ffi" ? traced(symbols) : symbols;
 }
 

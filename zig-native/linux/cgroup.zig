@@ -2,139 +2,21 @@
 //! a cgroup namespace of its own, so that it sees itself at "/". All that the monitor does is `remove` them at the end
 //! (and `killAll` where there is no pid namespace to do it).
 //!
-//! Where a hierarchy is mounted is read once from /proc/self/mountinfo, where we are in it from /proc/self/cgroup.
 //! A host without (writable) cgroups still runs containers: only a limit that was asked for makes that an error.
 const std = @import("std");
 const linux = std.os.linux;
 const stage = @import("../stage.zig");
 const request = @import("../request.zig");
+const cgroup_hierarchy = @import("cgroup_hierarchy.zig");
 const path = @import("path.zig");
 
-pub const Hierarchy = struct {
-    /// Where it is mounted: "/sys/fs/cgroup/memory".
-    mount_point: []const u8,
-    /// What of the hierarchy is mounted there: "/" unless we are in a container.
-    mount_root: []const u8,
-    /// v1: "memory", "cpu,cpuacct", "name=systemd". v2: "".
-    controllers: []const u8,
-    /// Our own group in it, as /proc/self/cgroup says.
-    own: []const u8,
-
-    pub fn unified(self: Hierarchy) bool {
-        return self.controllers.len == 0;
-    }
-
-    pub fn has(self: Hierarchy, controller: []const u8) bool {
-        var list = std.mem.splitScalar(u8, self.controllers, ',');
-        while (list.next()) |name| if (name.len > 0 and std.mem.eql(u8, name, controller)) return true;
-        return false;
-    }
-
-    /// The directory of a group that /proc/PID/cgroup names.
-    pub fn directory(self: Hierarchy, arena: std.mem.Allocator, group: []const u8) error{OutOfMemory}![:0]const u8 {
-        var below = group;
-        if (self.mount_root.len > 1 and std.mem.startsWith(u8, group, self.mount_root)) below = group[self.mount_root.len..];
-        return std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ self.mount_point, std.mem.trim(u8, below, "/") }, 0);
-    }
-};
-
-/// Every mounted hierarchy. Cheap: two small files of /proc.
-pub fn discover(arena: std.mem.Allocator) error{OutOfMemory}![]const Hierarchy {
-    const mounts = try readProc(arena, "/proc/self/mountinfo") orelse return &.{};
-    const groups = try readProc(arena, "/proc/self/cgroup") orelse return &.{};
-    return parse(arena, mounts, groups);
-}
-
-/// `hierarchies` with our own groups as they are now, after `join`.
-pub fn located(arena: std.mem.Allocator, hierarchies: []const Hierarchy) error{OutOfMemory}![]const Hierarchy {
-    const groups = try readProc(arena, "/proc/self/cgroup") orelse return &.{};
-    const result = try arena.dupe(Hierarchy, hierarchies);
-    for (result) |*hierarchy| hierarchy.own = ownGroup(groups, hierarchy.controllers);
-    return result;
-}
-
-fn readProc(arena: std.mem.Allocator, name: [*:0]const u8) error{OutOfMemory}!?[]const u8 {
-    const opened = linux.open(name, .{ .CLOEXEC = true }, 0);
-    if (linux.errno(opened) != .SUCCESS) return null;
-    defer _ = linux.close(@intCast(opened));
-    return path.readAll(arena, @intCast(opened), 4 << 20) catch |err| switch (err) {
-        error.OutOfMemory => error.OutOfMemory,
-        error.Failed => null,
-    };
-}
-
-/// mountinfo: "36 31 0:34 /root /mount/point rw,relatime shared:5 - cgroup cgroup rw,memory" (proc_pid_mountinfo(5)).
-fn parse(arena: std.mem.Allocator, mounts: []const u8, groups: []const u8) error{OutOfMemory}![]const Hierarchy {
-    var found: std.ArrayList(Hierarchy) = .empty;
-    var lines = std.mem.splitScalar(u8, mounts, '\n');
-    while (lines.next()) |line| {
-        const dash = std.mem.indexOf(u8, line, " - ") orelse continue;
-        var after = std.mem.splitScalar(u8, line[dash + 3 ..], ' ');
-        const kind = after.next() orelse continue;
-        if (!std.mem.startsWith(u8, kind, "cgroup")) continue;
-        _ = after.next();
-        const v2 = std.mem.eql(u8, kind, "cgroup2");
-        if (!v2 and !std.mem.eql(u8, kind, "cgroup")) continue;
-        var before = std.mem.splitScalar(u8, line[0..dash], ' ');
-        for (0..3) |_| _ = before.next();
-        const root = before.next() orelse continue;
-        const point = before.next() orelse continue;
-        const controllers = if (v2) "" else try controllersOf(arena, after.next() orelse "");
-        // A hierarchy that is mounted twice is used where it is mounted first.
-        for (found.items) |known| {
-            if (std.mem.eql(u8, known.controllers, controllers)) break;
-        } else try found.append(arena, .{
-            .mount_point = point,
-            .mount_root = root,
-            .controllers = controllers,
-            .own = ownGroup(groups, controllers),
-        });
-    }
-    return found.items;
-}
-
-/// The controllers among a v1 superblock's options.
-fn controllersOf(arena: std.mem.Allocator, options: []const u8) error{OutOfMemory}![]const u8 {
-    const known = [_][]const u8{
-        "cpu",     "cpuacct", "cpuset",     "memory",   "devices", "freezer", "blkio", "pids",
-        "hugetlb", "net_cls", "perf_event", "net_prio", "rdma",    "misc",    "debug",
-    };
-    var out: std.ArrayList(u8) = .empty;
-    var parts = std.mem.splitScalar(u8, options, ',');
-    while (parts.next()) |part| {
-        const named = std.mem.startsWith(u8, part, "name=");
-        const controller = for (known) |name| {
-            if (std.mem.eql(u8, name, part)) break true;
-        } else false;
-        if (!named and !controller) continue;
-        if (out.items.len > 0) try out.append(arena, ',');
-        try out.appendSlice(arena, part);
-    }
-    return out.items;
-}
-
-/// /proc/PID/cgroup: "4:memory:/group", v2 is "0::/group". "/" when the hierarchy is not listed.
-pub fn ownGroup(groups: []const u8, controllers: []const u8) []const u8 {
-    const first = std.mem.sliceTo(controllers, ',');
-    var lines = std.mem.splitScalar(u8, groups, '\n');
-    while (lines.next()) |line| {
-        var fields = std.mem.splitScalar(u8, line, ':');
-        _ = fields.next();
-        const listed = fields.next() orelse continue;
-        const group = fields.rest();
-        if (controllers.len == 0) {
-            if (listed.len == 0 and group.len > 0) return group;
-            continue;
-        }
-        var names = std.mem.splitScalar(u8, listed, ',');
-        while (names.next()) |name| if (std.mem.eql(u8, name, first)) return group;
-    }
-    return "/";
-}
+const Hierarchy = cgroup_hierarchy.Hierarchy;
+const readProc = cgroup_hierarchy.readProc;
 
 /// Make the container's group in every hierarchy, write its limits and its device rules.
 /// Failures without a `required` file are warnings.
 pub fn create(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: *const request.Cgroup, devices: []const request.DeviceRule, sync: i32) path.Error!void {
+    if (!isGroup(group.path)) return stage.fail(.request, .INVAL, "cgroup path {s}", .{group.path});
     for (hierarchies) |hierarchy| {
         const errno = try makeGroup(arena, hierarchy, group.path);
         // Read-only hierarchies are how a container sees its own: quietly do without.
@@ -142,22 +24,22 @@ pub fn create(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: *
             stage.warn(sync, "cannot make a cgroup in {s}: {s}", .{ hierarchy.mount_point, @tagName(errno) });
     }
     for (group.files) |file| {
-        const hierarchy = find(hierarchies, file.controller);
+        const hierarchy = cgroup_hierarchy.find(hierarchies, file.controller);
         const errno: linux.E = if (hierarchy) |there| try write(arena, there, group.path, file.name, file.value) else .NOENT;
         if (errno == .SUCCESS) continue;
         if (file.required) return stage.fail(.monitor, errno, "set cgroup limit {s}={s}", .{ file.name, file.value });
         stage.warn(sync, "cannot set cgroup limit {s}={s}: {s}", .{ file.name, file.value, @tagName(errno) });
     }
-    if (find(hierarchies, "devices")) |hierarchy| try writeDeviceRules(arena, hierarchy, group.path, devices);
+    if (cgroup_hierarchy.find(hierarchies, "devices")) |hierarchy| try writeDeviceRules(arena, hierarchy, group.path, devices);
 }
 
-fn find(hierarchies: []const Hierarchy, controller: []const u8) ?Hierarchy {
-    for (hierarchies) |hierarchy| {
-        if (controller.len == 0) {
-            if (hierarchy.unified()) return hierarchy;
-        } else if (hierarchy.has(controller)) return hierarchy;
+/// A group below a hierarchy's root: `remove` takes away what it is given, with everything in it.
+fn isGroup(group: []const u8) bool {
+    var parts = std.mem.splitScalar(u8, group, '/');
+    while (parts.next()) |part| {
+        if (part.len == 0 or std.mem.eql(u8, part, ".") or std.mem.eql(u8, part, "..")) return false;
     }
-    return null;
+    return std.mem.indexOfScalar(u8, group, 0) == null;
 }
 
 /// mkdir -p, component by component, because a parent must pass its controllers (v2) or its cpuset (v1) on.
@@ -229,18 +111,47 @@ fn deviceNumber(buffer: *[10]u8, value: ?u32) []const u8 {
     return writer.buffered();
 }
 
-/// Put the calling process, which must have one thread, into `group` of every hierarchy that has it.
-pub fn join(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []const u8) path.Error!void {
+/// A descriptor of `group` in the v2 hierarchy, made if need be, for the process to be born there (linux/clone.zig). -1
+/// where there is no v2, or we may not.
+pub fn openUnified(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []const u8) error{OutOfMemory}!i32 {
+    const hierarchy = cgroup_hierarchy.find(hierarchies, "") orelse return -1;
+    if (!isGroup(group)) return -1;
+    const errno = try makeGroup(arena, hierarchy, group);
+    if (errno != .SUCCESS and errno != .EXIST) return -1; // `create` finds the same, and says so
+    return openGroup(try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ hierarchy.mount_point, group }, 0));
+}
+
+/// The same for the group that another process is in; `groups` is its /proc/PID/cgroup.
+pub fn openUnifiedOf(arena: std.mem.Allocator, hierarchies: []const Hierarchy, groups: []const u8) error{OutOfMemory}!i32 {
+    const hierarchy = cgroup_hierarchy.find(hierarchies, "") orelse return -1;
+    return openGroup(try hierarchy.directory(arena, cgroup_hierarchy.ownGroup(groups, "")));
+}
+
+fn openGroup(directory: [*:0]const u8) i32 {
+    const opened = linux.open(directory, .{ .DIRECTORY = true, .CLOEXEC = true, .NOFOLLOW = true }, 0);
+    return if (linux.errno(opened) == .SUCCESS) @intCast(opened) else -1;
+}
+
+/// Put the calling process into the v2 group of an open directory, wherever our namespaces are by now.
+pub fn joinOpen(group: i32) linux.E {
+    return path.writeFile(group, "cgroup.procs", "0", 0);
+}
+
+/// Put the calling process, which must have one thread, into `group` of every hierarchy that has it; `born`: it is in that
+/// of v2 since its birth.
+pub fn join(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []const u8, born: bool) path.Error!void {
     for (hierarchies) |hierarchy| {
+        if (born and hierarchy.unified()) continue;
         const directory = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ hierarchy.mount_point, group }, 0);
         try enter(arena, hierarchy, directory);
     }
 }
 
-/// Join where another process is; `groups` is its /proc/PID/cgroup.
+/// Join the v1 groups of another process; `groups` is its /proc/PID/cgroup.
 pub fn joinProcess(arena: std.mem.Allocator, hierarchies: []const Hierarchy, groups: []const u8) path.Error!void {
     for (hierarchies) |hierarchy| {
-        const there = ownGroup(groups, hierarchy.controllers);
+        if (hierarchy.unified()) continue;
+        const there = cgroup_hierarchy.ownGroup(groups, hierarchy.controllers);
         if (std.mem.eql(u8, there, hierarchy.own)) continue;
         try enter(arena, hierarchy, try hierarchy.directory(arena, there));
     }
@@ -332,6 +243,7 @@ const scratch_bytes = 8 << 20;
 /// `act` on the group's directory in each hierarchy, with memory that lives just as long: at a container's end the monitor
 /// has none of its own left. What cannot be done stays for the next cleanup.
 fn everywhere(group: []const u8, act: *const fn (std.mem.Allocator, [:0]const u8) error{OutOfMemory}!void) void {
+    if (!isGroup(group)) return;
     const flags: linux.MAP = .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true };
     const address = linux.mmap(null, scratch_bytes, .{ .READ = true, .WRITE = true }, flags, -1, 0);
     if (linux.errno(address) != .SUCCESS) return;
@@ -339,46 +251,11 @@ fn everywhere(group: []const u8, act: *const fn (std.mem.Allocator, [:0]const u8
     defer _ = linux.munmap(memory, scratch_bytes);
     var fixed: std.heap.FixedBufferAllocator = .init(memory[0..scratch_bytes]);
     const arena = fixed.allocator();
-    const hierarchies = discover(arena) catch return; // mountinfo larger than the scratch memory
+    const hierarchies = cgroup_hierarchy.discover(arena) catch return; // mountinfo larger than the scratch memory
     for (hierarchies) |hierarchy| {
         const directory = std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ hierarchy.mount_point, group }, 0) catch return;
         act(arena, directory) catch return;
     }
-}
-
-const hybrid_mounts =
-    \\27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-    \\32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct
-    \\35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
-    \\40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,xattr,name=systemd
-    \\41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate
-    \\50 31 0:38 / /elsewhere rw,relatime - cgroup2 cgroup2 rw
-;
-const hybrid_groups = "9:name=systemd:/\n4:memory:/process/c1:b\n1:cpu,cpuacct:/x\n0::/u\n";
-
-test "hierarchies of a hybrid host" {
-    var memory: [8192]u8 = undefined;
-    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
-    const arena = fixed.allocator();
-    const list = try parse(arena, hybrid_mounts, hybrid_groups);
-    try std.testing.expectEqual(@as(usize, 4), list.len);
-    try std.testing.expectEqualStrings("cpu,cpuacct", list[0].controllers);
-    try std.testing.expect(list[0].has("cpuacct") and !list[0].has("pids") and !list[0].has(""));
-    try std.testing.expectEqualStrings("/x", list[0].own);
-    try std.testing.expectEqualStrings("/process/c1:b", list[1].own);
-    try std.testing.expectEqualStrings("name=systemd", list[2].controllers);
-    try std.testing.expect(list[3].unified());
-    try std.testing.expectEqualStrings("/u", list[3].own);
-    try std.testing.expectEqualStrings("/sys/fs/cgroup/unified", find(list, "").?.mount_point);
-    try std.testing.expectEqualStrings("/sys/fs/cgroup/memory/process/c1:b", try list[1].directory(arena, list[1].own));
-}
-
-test "a group below a mounted subtree" {
-    var memory: [512]u8 = undefined;
-    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
-    const nested: Hierarchy = .{ .mount_point = "/sys/fs/cgroup", .mount_root = "/docker/c1", .controllers = "", .own = "/docker/c1" };
-    try std.testing.expectEqualStrings("/sys/fs/cgroup/rt/x", try nested.directory(fixed.allocator(), "/docker/c1/rt/x"));
-    try std.testing.expectEqualStrings("/sys/fs/cgroup/", try nested.directory(fixed.allocator(), "/docker/c1"));
 }
 
 test "device rules" {
@@ -386,4 +263,9 @@ test "device rules" {
     var fixed: std.heap.FixedBufferAllocator = .init(&memory);
     try std.testing.expectEqualStrings("a *:* rwm", try deviceRule(fixed.allocator(), .{ .allow = false, .access = "rwm" }));
     try std.testing.expectEqualStrings("c 1:3 rw", try deviceRule(fixed.allocator(), .{ .allow = true, .type = .c, .major = 1, .minor = 3, .access = "rw" }));
+}
+
+test "only a group below the root is made or removed" {
+    for ([_][]const u8{ "rt/x", "rt" }) |good| try std.testing.expect(isGroup(good));
+    for ([_][]const u8{ "", "/", "/rt", "rt/", "rt/../..", ".", "a//b", "a\x00b" }) |bad| try std.testing.expect(!isGroup(bad));
 }

@@ -236,3 +236,74 @@ test "tidy keeps .. and drops empty components" {
     try std.testing.expectEqualStrings("/a/../b", try tidy(fixed.allocator(), "//a/.././b/"));
     try std.testing.expectEqualStrings("/", try tidy(fixed.allocator(), "/./"));
 }
+
+/// A fresh directory for a test, and the paths "root" and "canary" in it.
+const TestTree = struct {
+    name: [:0]const u8,
+    root: i32,
+    canary: i32,
+
+    fn make(buffer: *[64]u8) !TestTree {
+        const name = try std.fmt.bufPrintZ(buffer, "/tmp/rt-path-test-{d}", .{linux.getpid()});
+        try std.testing.expectEqual(.SUCCESS, linux.errno(linux.mkdir(name, 0o700)));
+        const top: i32 = @intCast(linux.open(name, directory_path, 0));
+        defer _ = linux.close(top);
+        for ([_][:0]const u8{ "root", "canary", "root/real" }) |sub| _ = linux.mkdirat(top, sub, 0o700);
+        return .{ .name = name, .root = @intCast(linux.openat(top, "root", directory_path, 0)), .canary = @intCast(linux.openat(top, "canary", directory_path, 0)) };
+    }
+
+    fn remove(self: TestTree) void {
+        _ = linux.close(self.root);
+        _ = linux.close(self.canary);
+        removeTree(linux.AT.FDCWD, self.name);
+    }
+
+    fn removeTree(parent: i32, name: [*:0]const u8) void {
+        if (linux.errno(linux.unlinkat(parent, name, 0)) == .SUCCESS) return;
+        const opened = linux.openat(parent, name, .{ .DIRECTORY = true, .NOFOLLOW = true }, 0);
+        if (linux.errno(opened) != .SUCCESS) return;
+        const fd: i32 = @intCast(opened);
+        var buffer: [4096]u8 align(8) = undefined;
+        const count = linux.getdents64(fd, &buffer, buffer.len);
+        var offset: usize = 0;
+        while (offset < count) {
+            const entry: *align(1) const linux.dirent64 = @ptrCast(&buffer[offset]);
+            const child: [*:0]const u8 = @ptrCast(&buffer[offset + @offsetOf(linux.dirent64, "name")]);
+            offset += entry.reclen;
+            if (!isDots(std.mem.span(child))) removeTree(fd, child);
+        }
+        _ = linux.close(fd);
+        _ = linux.unlinkat(parent, name, linux.AT.REMOVEDIR);
+    }
+
+    fn exists(directory: i32, name: [*:0]const u8) bool {
+        return linux.errno(linux.openat(directory, name, .{ .PATH = true, .NOFOLLOW = true }, 0)) == .SUCCESS;
+    }
+};
+
+test "targets are made beneath the root, wherever the image's links point" {
+    var name: [64]u8 = undefined;
+    const tree = try TestTree.make(&name);
+    defer tree.remove();
+    var memory: [64 * 1024]u8 = undefined;
+    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
+    const arena = fixed.allocator();
+    const outside = try std.fmt.allocPrintSentinel(arena, "{s}/canary", .{tree.name}, 0);
+    const links = [_][2][:0]const u8{
+        .{ outside, "absolute" },   .{ "../canary", "relative" }, .{ "../../../../../../..", "up" },
+        .{ "real/later", "later" }, .{ "loop", "loop" },          .{ outside, "real/file-link" },
+    };
+    for (links) |link| _ = linux.symlinkat(link[0], tree.root, link[1]);
+
+    for ([_][]const u8{ "/absolute/a", "/relative/a", "/up/a", "/later/a", "/../../a/b", "real/./../c" }) |wanted| {
+        _ = linux.close(try ensureDirectory(arena, tree.root, wanted, .mount));
+    }
+    _ = linux.close(try ensureFile(arena, tree.root, "/real/file-link", .mount));
+    _ = linux.close(try ensureFile(arena, tree.root, "/deep/er/file", .mount));
+    try std.testing.expectError(error.Failed, ensureDirectory(arena, tree.root, "/loop/x", .mount));
+    try std.testing.expectError(error.Failed, ensureDirectory(arena, tree.root, "/a\x00b", .mount));
+
+    for ([_][:0]const u8{ "a", "a/b", "canary/a", "real/later/a", "c", "deep/er/file" }) |made| try std.testing.expect(TestTree.exists(tree.root, made));
+    try std.testing.expect(TestTree.exists(tree.root, outside[1..]));
+    try std.testing.expect(!TestTree.exists(tree.canary, "a"));
+}
