@@ -74,10 +74,7 @@ export class ContainerStore {
   }
 
   #taken(record: ContainerRecord, cause: unknown): RtError {
-    const holder = this.#database.get<{ id: string }>(
-      "SELECT id FROM containers WHERE name = ?",
-      record.name,
-    );
+    const holder = this.#holderOf(record.name);
     if (!holder) return new RtError("conflict", `container ${record.id} exists already`, { cause });
     return new RtError(
       "conflict",

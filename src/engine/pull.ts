@@ -28,7 +28,7 @@ export interface PullOptions {
 
 export interface PullResult {
   image: ImageRecord;
-  /** Canonical: "docker.io/library/alpine:3.20". */
+  /** Canonical: "docker.io/library/alpine:3.20"; "embed:hello" as it is. */
   name: string;
   /** As people are shown it: "alpine:3.20". */
   familiar: string;
@@ -97,7 +97,7 @@ export async function pullFrom(
   });
   return {
     image: record,
-    name: canonical(name),
+    name: source.reference,
     familiar: familiar(name),
     target: found.target,
     status: changed ? "downloaded" : "up-to-date",

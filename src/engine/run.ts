@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
 import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { generateName } from "../container/names.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import type { ImageRecord } from "../image/record.ts";
 import type { Program } from "../runtime/native.ts";
@@ -26,9 +27,10 @@ export async function run(host: Host, options: RunOptions): Promise<number> {
   const snapshots = await host.snapshots();
   reconcile(host, snapshots);
 
-  const record = describeContainer(host, image, snapshots.name, options);
-  const state = openState(host, record.id, undo);
-  host.containers.create(record);
+  const wanted = describeContainer(host, image, snapshots.name, options);
+  const state = openState(host, wanted.id, undo);
+  // A name that we made up gives way to one that is taken; a name that the user chose is a conflict.
+  const record = host.containers.create(wanted, options.name === undefined ? generateName : undefined);
   undo.defer(() => host.containers.remove(record.id));
   let program: Program;
   try {

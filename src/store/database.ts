@@ -54,7 +54,7 @@ export class Database implements Disposable {
   }
 
   #configure(): void {
-    const { user_version } = this.#sqlite.prepare("PRAGMA user_version").get() as { user_version: number };
+    const user_version = versionOf(this.#sqlite);
     if (user_version === schemaVersion) return;
     if (user_version > schemaVersion) {
       throw new RtError(
@@ -134,6 +134,11 @@ export class Database implements Disposable {
   }
 }
 
+function versionOf(sqlite: Sqlite): number {
+  // `query`, not `prepare`: a statement that nobody finalizes would keep the file open after `close`.
+  return (sqlite.query("PRAGMA user_version").get() as { user_version: number }).user_version;
+}
+
 function connect(path: string): Sqlite {
   const sqlite = new Sqlite(path, { readwrite: true, create: false, strict: true });
   try {
@@ -186,7 +191,6 @@ function fill(path: string): void {
 }
 
 function migrate(sqlite: Sqlite): void {
-  const { user_version } = sqlite.prepare("PRAGMA user_version").get() as { user_version: number };
-  for (const sql of migrations.slice(user_version)) sqlite.exec(sql);
+  for (const sql of migrations.slice(versionOf(sqlite))) sqlite.exec(sql);
   sqlite.exec(`PRAGMA user_version = ${schemaVersion}`);
 }
