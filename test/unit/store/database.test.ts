@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { RtError } from "../../../src/base/errors.ts";
 import { Database } from "../../../src/store/database.ts";
 import { schemaVersion } from "../../../src/store/schema.ts";
+import { run } from "../../support/command.ts";
+import { needs } from "../../support/root.ts";
 import { scratch } from "./samples.ts";
 
 const script = join(import.meta.dir, "write-many.ts");
@@ -129,4 +131,29 @@ test("a place where nothing can be made is named", () => {
   mkdirSync(join(dir.path, "d/db.sqlite"), { recursive: true });
   expect(codeOf(() => Database.open(join(dir.path, "d")))).toStartWith("forbidden: ");
   chmodSync(dir.path, 0o700);
+});
+
+needs({ root: true }).test("a full disk and a read-only one are named, and nothing is lost", async () => {
+  using dir = scratch();
+  await run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", dir.path]);
+  try {
+    using database = Database.open(dir.path);
+    const row = () =>
+      database.run("INSERT INTO images VALUES (?, ?)", crypto.randomUUID(), new Uint8Array(50_000));
+    const fill = () => {
+      for (let n = 0; n < 100; n++) database.transaction(row);
+    };
+    expect(codeOf(fill)).toStartWith(`exhausted: cannot use ${database.path}: no space left on the device`);
+    expect(database.all("SELECT id FROM images").length).toBeGreaterThan(1);
+    expect(codeOf(() => Database.open(join(dir.path, "other")))).toStartWith("exhausted: ");
+    database.close();
+    await run(["mount", "-o", "remount,ro", dir.path]);
+    const write = () => {
+      using again = Database.open(dir.path);
+      again.transaction(() => again.run("DELETE FROM images"));
+    };
+    expect(codeOf(write)).toStartWith("forbidden: ");
+  } finally {
+    await run(["umount", "--lazy", dir.path]);
+  }
 });

@@ -1,0 +1,14 @@
+/** Run and killed by crash-store.test.ts: pulls an image and removes it, for ever. Arguments: root, state, source. */
+import { openHost } from "../../src/engine/host.ts";
+import { pull } from "../../src/engine/pull.ts";
+import { removeImage } from "../../src/engine/remove-image.ts";
+
+const [root, state, source = ""] = process.argv.slice(2);
+const host = openHost({ root, state });
+for (;;) {
+  const { image } = await pull(host, source);
+  // Another process may have been faster; what it printed then is not ours to judge.
+  await removeImage(host, image.id, { force: true }).catch((error) => {
+    if (!String(error).includes("No such image")) throw error;
+  });
+}
