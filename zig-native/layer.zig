@@ -1,16 +1,84 @@
+//! rt-layer: what touches trees and archives that strangers made, in a small static process that can be killed, holds
+//! nothing of the engine's, and works with its new tree as its root directory.
+//!
+//!   rt-layer VERB key=value …      one JSON line on standard output, the last: {"ok":true,…} or
+//!                                  {"ok":false,"kind":"malformed|digest|limit|conflict|os|request","errno":"ENOSPC","message":"…"}
+//!
+//!   copy from=DIR to=DIR           a whole tree into an empty directory
+//!   remove parent=DIR name=NAME    rm -rf
+//!   usage path=DIR                 "bytes" and "inodes" of what is below
+//!   settle committed=DIR           sync, and mark each tree `durable`
+//!   probe-overlay directory=DIR    "works": does overlay, here?
+//!   unpack …                       one layer onto disk:
+//!
+//!     root=DIR                     a driver's directory, with tmp/ and committed/
+//!     name=NAME leaf=LEAF          make tmp/NAME/LEAF, which must not exist
+//!     commit=HEX diffid=HEX        and rename it to committed/HEX if the stream's SHA-256 is `diffid`
+//!     parents=HEX,HEX…             committed below, topmost first
+//!     mode=diff|merged             this layer alone in overlay's form, or on top of its parents,
+//!     via=none|overlay|copy        which are shown there by a mount, or a copy
+//!     input=file|pipe              descriptor 3: a blob that may still grow, or a stream
+//!     format=gzip|tar limit=BYTES  of the uncompressed stream
+//!     threads=N                    for small files; default: half of the processors
+//!
+//!   The two sides of an unpack; the caller speaks on standard input, one byte each:
+//!
+//!     engine                                  rt-layer
+//!       |  '.'   the file has grown  ---------->  |  reads on whenever it had come to the end
+//!       |  '$'   that is all of it   ---------->  |
+//!       |  <------------ {"event":"streamed"}     |  all applied, digest right
+//!       |  'p'   parents are committed --------->  |  (any time) looks at them for directories that the layer implies
+//!       |  <------------ {"ok":true,…}            |  committed: "committed":false if another process was first
+//!
+//!   The end of standard input without '$' means that the engine died, and ends us. On any failure nothing is cleaned up
+//!   here: the engine removes tmp/NAME, as it must when it had to kill us. "conflict" means: again, in merged mode.
 const std = @import("std");
+const linux = std.os.linux;
 const Request = @import("layer/request.zig").Request;
+const Usage = @import("layer/usage.zig").Usage;
+const confine = @import("layer/confine.zig");
+const copy = @import("layer/copy.zig");
+const place = @import("layer/place.zig");
+const probe = @import("layer/probe.zig");
+const remove = @import("layer/remove.zig");
 const report = @import("layer/report.zig");
+const settle = @import("layer/settle.zig");
 const unpack = @import("layer/unpack.zig");
 
-const Verb = enum { unpack };
+const Verb = enum { unpack, copy, remove, usage, settle, @"probe-overlay" };
 
 pub fn main(init: std.process.Init.Minimal) u8 {
     const arguments = init.args.vector;
     if (arguments.len < 2) report.fail(.request, "a verb is missing", .{});
     const request: Request = .{ .arguments = @ptrCast(arguments[2..]) };
     const verb = std.meta.stringToEnum(Verb, std.mem.span(arguments[1])) orelse report.fail(.request, "unknown verb", .{});
+    confine.settle();
     switch (verb) {
         .unpack => unpack.run(request),
+        .copy => {
+            copy.treeInto(place.openPath(request.need("from")), place.openPath(request.need("to")));
+            report.succeed("", .{});
+        },
+        .remove => {
+            remove.tree(place.openPath(request.need("parent")), request.need("name").ptr);
+            report.succeed("", .{});
+        },
+        .usage => {
+            var usage: Usage = .{};
+            usage.add(place.openPath(request.need("path")), 0);
+            report.succeed(",\"bytes\":{d},\"inodes\":{d}", .{ usage.bytes, usage.inodes });
+        },
+        .settle => settle.run(place.openPath(request.need("committed"))),
+        .@"probe-overlay" => probe.run(request.need("directory")),
     }
+}
+
+test {
+    _ = @import("layer/crc32.zig");
+    _ = @import("layer/names.zig");
+    _ = @import("layer/pax.zig");
+    _ = @import("layer/sha256.zig");
+    _ = @import("layer/sparse.zig");
+    _ = @import("layer/tar.zig");
+    _ = @import("layer/whiteout.zig");
 }

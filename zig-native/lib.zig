@@ -25,6 +25,15 @@ export fn rt_spawn(executable: i32, name: [*:0]const u8, role: [*:0]const u8, de
     return spawn.spawn(executable, name, role, descriptors[0..count]);
 }
 
+/// Wait for the end of a helper that we started.
+export fn rt_wait(pid: i32) i32 {
+    var status: u32 = 0;
+    while (true) {
+        const result = linux.waitpid(pid, &status, 0);
+        if (linux.errno(result) != .INTR) return answer(result);
+    }
+}
+
 /// A connected pair of stream sockets, close-on-exec.
 export fn rt_socketpair(pair: *[2]i32) i32 {
     return answer(linux.socketpair(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC, 0, pair));

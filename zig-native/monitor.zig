@@ -69,6 +69,8 @@ pub fn main(arguments: std.process.Init.Minimal) u8 {
     _ = arguments;
     // An exec has no lock; 2 must not become something that a panic would write to.
     if (linux.errno(linux.fcntl(2, linux.F.GETFD, 0)) != .SUCCESS) _ = linux.openat(linux.AT.FDCWD, "/dev/null", .{ .ACCMODE = .RDWR, .CLOEXEC = true }, 0);
+    // Executed from a descriptor, the kernel would call us by its number.
+    _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-monitor"), 0, 0, 0);
     relay.init();
     relay.add(client_socket);
     run() catch {

@@ -4,7 +4,9 @@
 const std = @import("std");
 const linux = std.os.linux;
 
+const mfd_noexec_seal = 0x8;
 const mfd_exec = 0x10;
+const f_add_seals = 1033;
 const f_dupfd_cloexec = 1030;
 const close_range_cloexec = 4;
 /// More than any helper is started with.
@@ -14,14 +16,15 @@ const seals = 0x1 | 0x2 | 0x4 | 0x8; // F_SEAL_SEAL | SHRINK | GROW | WRITE
 /// A sealed, close-on-exec memfd with `bytes`. `executable`: may be executed; where vm.memfd_noexec=2 forbids that, an
 /// unlinked file in `directory` takes its place. Answers the descriptor or -errno.
 pub fn sealedFile(name: [*:0]const u8, bytes: []const u8, executable: bool, directory: [*:0]const u8) i32 {
-    var fd = linux.memfd_create(name, linux.MFD.CLOEXEC | linux.MFD.ALLOW_SEALING | @as(u32, if (executable) mfd_exec else 0));
-    // Before Linux 6.3 MFD_EXEC is not known, and every memfd is executable.
-    if (linux.errno(fd) == .INVAL) fd = linux.memfd_create(name, linux.MFD.CLOEXEC | linux.MFD.ALLOW_SEALING);
+    const common = linux.MFD.CLOEXEC | linux.MFD.ALLOW_SEALING;
+    var fd = linux.memfd_create(name, common | @as(u32, if (executable) mfd_exec else mfd_noexec_seal));
+    // Before Linux 6.3 neither flag is known, and every memfd is executable.
+    if (linux.errno(fd) == .INVAL) fd = linux.memfd_create(name, common);
     if (linux.errno(fd) == .ACCES and executable) return unlinkedFile(bytes, directory);
     if (linux.errno(fd) != .SUCCESS) return negative(fd);
     const result = fill(@intCast(fd), bytes);
     if (result != 0) return result;
-    const sealed = linux.fcntl(@intCast(fd), 1033, seals); // F_ADD_SEALS
+    const sealed = linux.fcntl(@intCast(fd), f_add_seals, seals);
     if (linux.errno(sealed) != .SUCCESS) {
         _ = linux.close(@intCast(fd));
         return negative(sealed);

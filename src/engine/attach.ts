@@ -32,6 +32,17 @@ export async function attach(host: Host, name: string, options: AttachCommandOpt
   return status ?? 0;
 }
 
+/** Docker's words, when a terminal is asked for and stdin is none. */
+export function checkTerminal(options: { interactive: boolean; tty: boolean }): void {
+  if (!options.tty || !options.interactive) return;
+  const { isatty } = require("node:tty") as typeof import("node:tty");
+  if (isatty(0)) return;
+  throw new RtError(
+    "invalid-argument",
+    "the input device is not a TTY: leave out -t, or run this in a terminal",
+  );
+}
+
 const lostExitCode = 137;
 
 /** Attach until the end; the exit status, or undefined when the user detached. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isErrno, while_ } from "../base/errors.ts";
 import { FileLock } from "../content/file-lock.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
+import { isLocked } from "../runtime/lock.ts";
 import { acquireLease, type Lease, leasedItems } from "../store/leases.ts";
 import type { Host } from "./host.ts";
 
@@ -91,7 +92,10 @@ async function collectSnapshots(
   const driver = await host.snapshots();
   const onDisk = driver.list();
   const known = new Set(host.containers.ids());
-  for (const key of onDisk.active) if (!known.has(key)) driver.removeActive(key);
+  // Without a row it may be one that is being made: whoever makes it holds its lock.
+  for (const key of onDisk.active) {
+    if (!known.has(key) && !isLocked(join(host.stateOf(key), "lock"))) driver.removeActive(key);
+  }
 
   const sql = "SELECT chain, made FROM layers WHERE driver = ?";
   const rows = host.database.all<{ chain: string; made: number }>(sql, driver.name);

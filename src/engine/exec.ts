@@ -4,22 +4,23 @@ import { mergeEnv, workingDirectory } from "../container/settings.ts";
 import { observe } from "../container/state.ts";
 import type { SpecProcess } from "../oci/runtime-spec.ts";
 import { isLocked } from "../runtime/lock.ts";
-import { create } from "../runtime/native.ts";
+import { launch } from "../runtime/native.ts";
 import { resolveCapabilities } from "../spec/capabilities.ts";
-import { follow } from "./attach.ts";
+import { checkTerminal, follow } from "./attach.ts";
 import type { ExecOptions } from "./exec-options.ts";
 import type { Host } from "./host.ts";
 import { cgroupPath, consoleSize } from "./start.ts";
 
 /** `rt exec`: another program in a running container. @returns its exit status; 0 when detached */
 export async function exec(host: Host, options: ExecOptions): Promise<number> {
+  if (!options.detach) checkTerminal(options);
   const { record, exit } = host.containers.get(options.container);
   const { state } = observe(host.stateOf(record.id), exit, isLocked);
   if (state.status !== "running") {
     throw new RtError("conflict", `container ${record.id} is not running`, { exitCode: 1 });
   }
   const interactive = options.interactive && !options.detach;
-  using program = create(
+  const launched = launch(
     {
       kind: "exec",
       id: record.id,
@@ -34,6 +35,7 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
     undefined,
     (line) => host.warn(`warning: ${line}`),
   );
+  using program = launched.ready();
   program.start();
   if (options.detach) return 0;
   const status = follow(host, record, program, {

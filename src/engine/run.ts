@@ -5,7 +5,7 @@ import type { ContainerRecord } from "../container/record.ts";
 import type { ImageRecord } from "../image/record.ts";
 import type { Program } from "../runtime/native.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
-import { follow } from "./attach.ts";
+import { checkTerminal, follow } from "./attach.ts";
 import { describeContainer } from "./create.ts";
 import type { Host } from "./host.ts";
 import { ensureImage } from "./pull.ts";
@@ -29,20 +29,23 @@ export async function run(host: Host, options: RunOptions): Promise<number> {
 
   const wanted = describeContainer(host, image, snapshots.name, options);
   const state = openState(host, wanted.id, undo);
-  // A name that we made up gives way to one that is taken; a name that the user chose is a conflict.
+  const launched = starting(wanted, () => build(host, wanted, snapshots, state, undo));
+  // While the monitor builds. A name that we made up gives way to one that is taken; one that the user chose is a conflict.
   const record = host.containers.create(wanted, options.name === undefined ? generateName : undefined);
   undo.defer(() => host.containers.remove(record.id));
-  let program: Program;
-  try {
-    program = build(host, record, snapshots, state, undo);
-    undo.use(program);
-    program.start();
-  } catch (error) {
-    throw while_(`cannot start container ${record.name}`, error);
-  }
+  const program = starting(record, () => launched.ready());
+  starting(record, () => program.start());
   cidFile?.(record.id);
   undo.move(); // from here on it runs, and what is left of it is for its end to clean up
   return finish(host, record, snapshots, program, options);
+}
+
+function starting<T>(record: ContainerRecord, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw while_(`cannot start container ${record.name}`, error);
+  }
 }
 
 async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord> {
@@ -76,17 +79,6 @@ async function finish(
   const { settle } = await import("./settle.ts");
   settle(host, record, snapshots);
   return status;
-}
-
-/** Docker's words, when a terminal is asked for and stdin is none. */
-function checkTerminal(options: RunOptions): void {
-  if (!options.tty || !options.interactive) return;
-  const { isatty } = require("node:tty") as typeof import("node:tty");
-  if (isatty(0)) return;
-  throw new RtError(
-    "invalid-argument",
-    "the input device is not a TTY: leave out -t, or run this in a terminal",
-  );
 }
 
 /** Made first, so that two runs cannot share one; filled when the container runs; gone when it could not. */

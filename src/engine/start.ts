@@ -5,7 +5,7 @@ import { writeNameFiles } from "../container/files.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import { closeDescriptor, removeTree, windowSize } from "../runtime/leaf.ts";
 import { takeLock } from "../runtime/lock.ts";
-import { create, type Program } from "../runtime/native.ts";
+import { type Launched, launch } from "../runtime/native.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import { generateSpec } from "../spec/generate.ts";
 import type { Host } from "./host.ts";
@@ -24,9 +24,7 @@ export function openState(
   const directory = host.stateOf(id);
   makeDirectory(directory);
   undo.defer(() => removeTree(directory));
-  const lock = takeLock(directory);
-  undo.defer(() => closeDescriptor(lock));
-  return { directory, lock };
+  return { directory, lock: takeLock(directory) };
 }
 
 /** The parents are there but for the first time on a host. */
@@ -40,7 +38,7 @@ function makeDirectory(path: string): void {
 }
 
 /**
- * Build the container: its writable top, its files, its spec, its monitor and init. What is answered waits to be started.
+ * Build the container: its writable top, its files, its spec, its monitor, which goes on building while we do other things.
  * Every step leaves its undo on `undo`.
  */
 export function build(
@@ -49,7 +47,7 @@ export function build(
   snapshots: SnapshotDriver,
   state: { directory: string; lock: number },
   undo: DisposableStack,
-): Program {
+): Launched {
   snapshots.prepare(record.id, record.chain);
   undo.defer(() => snapshots.removeActive(record.id));
   const rootfs = snapshots.rootfs(record.id, record.chain, {
@@ -65,7 +63,7 @@ export function build(
     consoleSize: record.tty ? consoleSize() : undefined,
   });
   writeFileSync(join(state.directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });
-  return create(
+  const launched = launch(
     {
       kind: "create",
       id: record.id,
@@ -81,6 +79,10 @@ export function build(
     state.lock,
     (line) => host.warn(`warning: ${line}`),
   );
+  undo.defer(() => launched.abandon());
+  // It is the monitor's now: were it ours too, nobody would see that the monitor has died.
+  closeDescriptor(state.lock);
+  return launched;
 }
 
 export function consoleSize(): { height: number; width: number } | undefined {

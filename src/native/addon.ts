@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import zstd from "#native/zstd.node" with { type: "file" };
+// Not called zstd.node: whatever `with` says, the bundler makes a module of that, not a file.
+import zstd from "#native/zstd.so" with { type: "file" };
 import { loadAddon } from "./ffi.ts";
 
 /**
@@ -9,5 +10,5 @@ import { loadAddon } from "./ffi.ts";
 export function loadZstdAddon(): void {
   const key = Symbol.for("rt.zstd");
   const place = globalThis as unknown as Record<symbol, unknown>;
-  place[key] ??= loadAddon("zstd.node", readFileSync(zstd));
+  place[key] ??= loadAddon("zstd.so", readFileSync(zstd));
 }

@@ -16,6 +16,7 @@ const declarations = {
   rt_abi_hash: { args: [], returns: "u32" },
   rt_sealed_file: { args: ["ptr", "ptr", "usize", "u32", "ptr"], returns: "i32" },
   rt_spawn: { args: ["i32", "ptr", "ptr", "ptr", "u32"], returns: "i32" },
+  rt_wait: { args: ["i32"], returns: "i32" },
   rt_socketpair: { args: ["ptr"], returns: "i32" },
   rt_connect: { args: ["ptr"], returns: "i32" },
   rt_close: { args: ["i32"], returns: "i32" },
@@ -67,18 +68,22 @@ export function loadAddon(name: string, bytes: Uint8Array): unknown {
   return module.exports;
 }
 
-/** A memfd before librt can make one: libc is mapped in this process already. */
+/** A sealed memfd before librt can make one: libc is mapped in this process already. */
 function bootstrapMemfd(bytes: Uint8Array): number {
   const libc = dlopen("libc.so.6", {
     memfd_create: { args: ["ptr", "u32"], returns: "i32" },
     write: { args: ["i32", "ptr", "usize"], returns: "i64" },
+    fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
   }).symbols;
-  const closeOnExec = 1;
-  const fd = libc.memfd_create(cstring("librt"), closeOnExec);
-  if (fd < 0 || Number(libc.write(fd, ptr(bytes), bytes.length)) !== bytes.length) {
-    throw new RtError("unsupported", "cannot load the native library: memfd_create(2) does not work here");
-  }
-  return fd;
+  const [closeOnExec, allowSealing, noExecSeal] = [1, 2, 8];
+  const [addSeals, sealAll] = [1033, 15];
+  const name = cstring("librt");
+  // A library is mapped, not executed; before Linux 6.3 the flag that says so is unknown.
+  let fd = libc.memfd_create(name, closeOnExec | allowSealing | noExecSeal);
+  if (fd < 0) fd = libc.memfd_create(name, closeOnExec | allowSealing);
+  const whole = fd >= 0 && Number(libc.write(fd, ptr(bytes), bytes.length)) === bytes.length;
+  if (whole && libc.fcntl(fd, addSeals, sealAll) === 0) return fd;
+  throw new RtError("unsupported", "cannot load the native library: memfd_create(2) does not work here");
 }
 
 function traced(symbols: Symbols): Symbols {

@@ -9,19 +9,19 @@ export type Helper = "rt-monitor" | "rt-layer";
 const files: Record<Helper, string> = { "rt-monitor": rtMonitor, "rt-layer": rtLayer };
 const sealed = new Map<Helper, number>();
 
-/** A directory on a file system that allows execution, for hosts where memfds may not be executed (vm.memfd_noexec=2). */
-let fallbackDirectory = "/var/lib";
-
-export function setHelperDirectory(directory: string): void {
-  fallbackDirectory = directory;
-}
+/** Where an unlinked file stands in for a memfd on hosts that forbid to execute those (vm.memfd_noexec=2). */
+const fallbackDirectories = ["/var/lib", "/run", "/dev/shm", "/tmp"];
 
 /** A sealed memfd with the helper's program; made once per process, stays open. */
 export function helperDescriptor(helper: Helper): number {
   const known = sealed.get(helper);
   if (known !== undefined) return known;
   const bytes = readFileSync(files[helper]);
-  const result = native().rt_sealed_file(cstring(helper), bytes, bytes.length, 1, cstring(fallbackDirectory));
+  let result = -1;
+  for (const directory of fallbackDirectories) {
+    result = native().rt_sealed_file(cstring(helper), bytes, bytes.length, 1, cstring(directory));
+    if (result >= 0) break;
+  }
   const fd = check(result, `cannot prepare ${helper}`);
   sealed.set(helper, fd);
   return fd;

@@ -8,10 +8,18 @@ import type { MonitorRequest } from "./request.ts";
 /**
  * The native exec driver: talks to rt-monitor (zig-native/monitor.zig draws the protocol).
  *
- *   using built = create(request, warn)   // the monitor runs, init is built and waits
- *   built.start()                         // the program is executed
- *   built.attach({ … })                   // our stdio until it ends
+ *   using built = launch(request, lock, warn)   // the monitor runs and builds the container; there is time for other work
+ *   const program = built.ready()               // init is built and waits
+ *   program.start()                             // the program is executed
+ *   program.attach({ … })                       // our stdio until it ends
  */
+export interface Launched {
+  /** @throws RtError when it cannot be built. */
+  ready(): Program;
+  /** Before `start`: nothing of it runs any more when this returns. */
+  abandon(): void;
+}
+
 export interface Program extends Disposable {
   /** In our pid namespace. */
   readonly pid: number;
@@ -35,30 +43,33 @@ export type Outcome = { ended: "exit"; status: number } | { ended: "lost" } | { 
 
 const messageBytes = 1024;
 
-/**
- * @param lock the locked descriptor of the container's state directory, for the monitor to hold; an exec has none
- * @throws RtError when it cannot be built; nothing of it is left running then.
- */
-export function create(
+/** @param lock the locked descriptor of the container's state directory, for the monitor to hold; an exec has none */
+export function launch(
   request: MonitorRequest,
   lock: number | undefined,
   warn: (line: string) => void,
-): Program {
+): Launched {
   const [ours, theirs] = socketPair();
+  const memory = sealedFile("request", Buffer.from(JSON.stringify(request)));
+  let monitor: number;
   try {
-    const memory = sealedFile("request", Buffer.from(JSON.stringify(request)));
-    try {
-      spawnHelper("rt-monitor", "monitor", lock === undefined ? [memory, theirs] : [memory, theirs, lock]);
-    } finally {
-      closeDescriptor(memory);
-      closeDescriptor(theirs);
-    }
-    const pid = awaitFrame(ours, abi.Frame.created, warn).readUInt32BE(0);
-    return program(ours, pid, warn);
+    const handed = lock === undefined ? [memory, theirs] : [memory, theirs, lock];
+    monitor = spawnHelper("rt-monitor", "monitor", handed);
   } catch (error) {
     closeDescriptor(ours);
     throw error;
+  } finally {
+    closeDescriptor(memory);
+    closeDescriptor(theirs);
   }
+  return {
+    ready: () => program(ours, awaitFrame(ours, abi.Frame.created, warn).readUInt32BE(0), warn),
+    abandon() {
+      // The monitor sees its client go, ends what it has built, and itself.
+      closeDescriptor(ours);
+      check(native().rt_wait(monitor), "cannot wait for the monitor");
+    },
+  };
 }
 
 /** A program that runs already, through its monitor's socket. */
@@ -113,8 +124,9 @@ function failure(stage: number, errno: number, message: string): RtError {
       exitCode: errno === ENOENT ? 127 : 126,
     });
   }
-  if (stage === abi.Stage.identity || stage === abi.Stage.cwd)
-    return new RtError("invalid-argument", text, { exitCode: 126 });
+  // Docker's rule: what the program itself may not do is 126; that the container cannot be made as asked is 125.
+  if (stage === abi.Stage.cwd && name === "EACCES") return new RtError("forbidden", text, { exitCode: 126 });
+  if (stage === abi.Stage.identity || stage === abi.Stage.cwd) return new RtError("invalid-argument", text);
   return new RtError(name === "EPERM" || name === "EACCES" ? "forbidden" : "unavailable", text);
 }
 

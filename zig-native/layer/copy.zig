@@ -1,5 +1,225 @@
-//! Whole trees, copied.
+//! Whole trees, copied: owners, modes, times, xattrs, hard links, holes, devices. Blocks are shared where the file
+//! system can do that.
+const std = @import("std");
+const linux = std.os.linux;
+const Listing = @import("remove.zig").Listing;
+const files = @import("files.zig");
+const names = @import("names.zig");
+const report = @import("report.zig");
+const sys = @import("sys.zig");
+const xattrs = @import("xattrs.zig");
+
+const shown = report.shown;
+
+/// Each level is a stack frame and two descriptors.
+const depth_max = 2000;
+/// Files of at most this, without holes, are not worth more than a read and a write.
+const small_bytes_max = 64 * 1024;
+
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+
+/// Everything below the directory `from` into the directory `to`, which is empty, and its own metadata too.
 pub fn treeInto(from: i32, to: i32) void {
-    _ = from;
-    _ = to;
+    var copier: Copier = .{ .to_root = to };
+    copier.children(from, to, 0);
+    finishDirectory(from, to, "");
+}
+
+const FileId = struct { device: u64, inode: u64 };
+
+const Copier = struct {
+    to_root: i32,
+    /// The path below `to_root` of the directory at work, for messages and for the first names of hard links.
+    path: [64 * 1024]u8 = undefined,
+    path_bytes: usize = 0,
+    links: std.AutoHashMapUnmanaged(FileId, [:0]const u8) = .empty,
+    arena: std.heap.ArenaAllocator = .init(std.heap.page_allocator),
+    buffer: [small_bytes_max]u8 = undefined,
+    can_clone: bool = true,
+    can_copy_range: bool = true,
+
+    fn children(self: *Copier, from: i32, to: i32, depth: usize) void {
+        if (depth == depth_max) report.fail(.limit, "directories are too deep at {f}", .{shown(self.here())});
+        var listing: Listing = undefined;
+        listing.open(from);
+        while (listing.next()) |name| {
+            const name_z = names.NameZ.init(name);
+            const before = self.path_bytes;
+            self.push(name);
+            self.entry(from, to, name_z.ptr(), depth);
+            self.path_bytes = before;
+        }
+    }
+
+    fn push(self: *Copier, name: []const u8) void {
+        if (self.path_bytes + name.len + 2 > self.path.len) report.fail(.limit, "a path is too long: {f}", .{shown(name)});
+        if (self.path_bytes > 0) {
+            self.path[self.path_bytes] = '/';
+            self.path_bytes += 1;
+        }
+        @memcpy(self.path[self.path_bytes..][0..name.len], name);
+        self.path_bytes += name.len;
+    }
+
+    fn here(self: *const Copier) []const u8 {
+        return self.path[0..self.path_bytes];
+    }
+
+    fn entry(self: *Copier, from: i32, to: i32, name: [*:0]const u8, depth: usize) void {
+        const s = sys.stat(from, name) orelse return; // gone since it was listed
+        switch (s.mode & linux.S.IFMT) {
+            linux.S.IFDIR => self.directory(from, to, name, depth),
+            linux.S.IFSOCK => {}, // nobody listens on a copy
+            else => {
+                if (s.nlink > 1 and self.linked(s, to, name)) return;
+                switch (s.mode & linux.S.IFMT) {
+                    linux.S.IFREG => self.regular(from, to, name, s),
+                    linux.S.IFLNK => self.symbolicLink(from, to, name, s),
+                    else => self.special(from, to, name, s),
+                }
+            },
+        }
+    }
+
+    fn directory(self: *Copier, from: i32, to: i32, name: [*:0]const u8, depth: usize) void {
+        const source = sys.openDirectory(from, name);
+        files.check(source, "open", self.here());
+        files.check(linux.mkdirat(to, name, 0o700), "create", self.here());
+        const target = sys.openDirectory(to, name);
+        files.check(target, "open", self.here());
+        self.children(@intCast(source), @intCast(target), depth + 1);
+        finishDirectory(@intCast(source), @intCast(target), self.here());
+        _ = linux.close(@intCast(source));
+        _ = linux.close(@intCast(target));
+    }
+
+    /// True: this is another name of a file that was copied before. Its first name is remembered, if a path can be so long.
+    fn linked(self: *Copier, s: linux.Statx, to: i32, name: [*:0]const u8) bool {
+        const allocator = self.arena.allocator();
+        const id: FileId = .{ .device = @as(u64, s.dev_major) << 32 | s.dev_minor, .inode = s.ino };
+        const slot = self.links.getOrPut(allocator, id) catch outOfMemory();
+        if (slot.found_existing) {
+            files.check(linux.linkat(self.to_root, slot.value_ptr.ptr, to, name, 0), "link", self.here());
+            return true;
+        }
+        if (self.path_bytes < names.path_bytes_max) {
+            slot.value_ptr.* = allocator.dupeZ(u8, self.here()) catch outOfMemory();
+        } else _ = self.links.remove(id);
+        return false;
+    }
+
+    fn regular(self: *Copier, from: i32, to: i32, name: [*:0]const u8, s: linux.Statx) void {
+        const source = linux.openat(from, name, .{ .NOFOLLOW = true, .CLOEXEC = true, .NONBLOCK = true }, 0);
+        files.check(source, "open", self.here());
+        const target = linux.openat(to, name, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .NOFOLLOW = true, .CLOEXEC = true }, 0o600);
+        files.check(target, "create", self.here());
+        self.contents(@intCast(source), @intCast(target), s);
+        finish(@intCast(source), @intCast(target), s, self.here());
+        _ = linux.close(@intCast(source));
+        _ = linux.close(@intCast(target));
+    }
+
+    fn contents(self: *Copier, source: i32, target: i32, s: linux.Statx) void {
+        if (s.size == 0) return;
+        const has_holes = s.blocks * 512 < s.size;
+        if (self.can_clone and self.cloned(source, target)) return;
+        if (s.size <= small_bytes_max and !has_holes) return self.readAndWrite(source, target, 0, s.size);
+        var position: u64 = 0;
+        while (position < s.size) {
+            const start = seek(source, position, SEEK_DATA) orelse break;
+            const end = seek(source, start, SEEK_HOLE) orelse s.size;
+            self.range(source, target, start, end);
+            position = end;
+        }
+        files.check(linux.ftruncate(target, @intCast(s.size)), "set the size of", self.here());
+    }
+
+    fn cloned(self: *Copier, source: i32, target: i32) bool {
+        const FICLONE = 0x40049409;
+        switch (linux.errno(linux.ioctl(target, FICLONE, @intCast(source)))) {
+            .SUCCESS => return true,
+            else => {
+                self.can_clone = false; // this file system cannot, or not between these two
+                return false;
+            },
+        }
+    }
+
+    fn range(self: *Copier, source: i32, target: i32, start: u64, end: u64) void {
+        var from: i64 = @intCast(start);
+        var to: i64 = @intCast(start);
+        while (self.can_copy_range and from < end) {
+            const rc = linux.copy_file_range(source, &from, target, &to, @intCast(end - @as(u64, @intCast(from))), 0);
+            switch (linux.errno(rc)) {
+                .SUCCESS => if (rc == 0) return, // it became shorter
+                .INTR => {},
+                .NOSPC, .DQUOT, .FBIG, .IO => |e| report.failErrno(e, "cannot write {f}", .{shown(self.here())}),
+                else => self.can_copy_range = false,
+            }
+        }
+        if (from < end) self.readAndWrite(source, target, @intCast(from), end);
+    }
+
+    fn readAndWrite(self: *Copier, source: i32, target: i32, start: u64, end: u64) void {
+        var position = start;
+        files.check(linux.lseek(target, @intCast(start), linux.SEEK.SET), "write", self.here());
+        while (position < end) {
+            const got = linux.pread(source, &self.buffer, @intCast(@min(self.buffer.len, end - position)), @intCast(position));
+            if (linux.errno(got) == .INTR) continue;
+            files.check(got, "read", self.here());
+            if (got == 0) return; // it became shorter
+            files.writeAll(target, self.buffer[0..got], self.here());
+            position += got;
+        }
+    }
+
+    fn symbolicLink(self: *Copier, from: i32, to: i32, name: [*:0]const u8, s: linux.Statx) void {
+        var target: [names.path_bytes_max + 1]u8 = undefined;
+        const length = linux.readlinkat(from, name, &target, names.path_bytes_max);
+        files.check(length, "read the link", self.here());
+        target[length] = 0;
+        files.check(linux.symlinkat(@ptrCast(&target), to, name), "create", self.here());
+        self.finishNoFollow(from, to, name, s, false);
+    }
+
+    fn special(self: *Copier, from: i32, to: i32, name: [*:0]const u8, s: linux.Statx) void {
+        files.check(linux.mknodat(to, name, s.mode & ~@as(u32, 0o7000), sys.deviceNumber(s.rdev_major, s.rdev_minor)), "create", self.here());
+        self.finishNoFollow(from, to, name, s, true);
+    }
+
+    fn finishNoFollow(self: *Copier, from: i32, to: i32, name: [*:0]const u8, s: linux.Statx, has_mode: bool) void {
+        files.check(linux.fchownat(to, name, s.uid, s.gid, linux.AT.SYMLINK_NOFOLLOW), "change the owner of", self.here());
+        // Not a link: we have just made it.
+        if (has_mode) files.check(linux.fchmodat(to, name, s.mode & 0o7777), "change the mode of", self.here());
+        xattrs.copyNoFollow(from, to, name, self.here());
+        const times = timesOf(s);
+        files.check(linux.utimensat(to, name, &times, linux.AT.SYMLINK_NOFOLLOW), "set the time of", self.here());
+    }
+};
+
+fn finishDirectory(from: i32, to: i32, path: []const u8) void {
+    finish(from, to, sys.statFd(from), path);
+}
+
+fn finish(from: i32, to: i32, s: linux.Statx, path: []const u8) void {
+    files.check(linux.fchown(to, s.uid, s.gid), "change the owner of", path);
+    files.check(linux.fchmod(to, s.mode & 0o7777), "change the mode of", path);
+    xattrs.copy(from, to, path);
+    const times = timesOf(s);
+    files.check(linux.futimens(to, &times), "set the time of", path);
+}
+
+fn timesOf(s: linux.Statx) [2]linux.timespec {
+    return .{ .{ .sec = s.atime.sec, .nsec = s.atime.nsec }, .{ .sec = s.mtime.sec, .nsec = s.mtime.nsec } };
+}
+
+/// Null: no more data (or no hole, or the file system does not tell).
+fn seek(fd: i32, position: u64, whence: usize) ?u64 {
+    const rc = linux.lseek(fd, @intCast(position), whence);
+    return if (linux.errno(rc) == .SUCCESS) rc else null;
+}
+
+fn outOfMemory() noreturn {
+    report.fail(.limit, "out of memory", .{});
 }

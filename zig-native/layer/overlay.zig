@@ -2,30 +2,57 @@
 const std = @import("std");
 const linux = std.os.linux;
 const Place = @import("place.zig").Place;
-const report = @import("report.zig");
 const remove = @import("remove.zig");
+const report = @import("report.zig");
 const sys = @import("sys.zig");
 
-/// Mount the committed `parents` (topmost first) under tmp/<name>/<leaf> as the upper directory; answers the root of the
-/// mount. The work directory is tmp/<name>/work.
-pub fn mountMerged(place: Place, name: []const u8, leaf: []const u8, parents: []const []const u8) i32 {
-    privateNamespace();
-    const fs = open();
-    var buffer: [256]u8 = undefined;
-    check(linux.fchdir(place.committed), "enter the snapshots");
-    for (parents) |hex| set(fs, "lowerdir+", std.fmt.bufPrintZ(&buffer, "{s}/{s}", .{ hex, leaf }) catch tooLong());
-    check(linux.fchdir(place.tmp), "enter the snapshots");
-    set(fs, "upperdir", std.fmt.bufPrintZ(&buffer, "{s}/{s}", .{ name, leaf }) catch tooLong());
-    const work = std.fmt.bufPrintZ(&buffer, "{s}/work", .{name}) catch tooLong();
-    check(linux.mkdirat(place.tmp, work.ptr, 0o700), "create the work directory");
-    set(fs, "workdir", work);
-    return finish(fs);
-}
+/// What we make must be readable as plain layers by any later mount.
+const plain_options = [_][*:0]const u8{ "redirect_dir", "index", "metacopy", "xino" };
 
-pub fn removeWork(place: Place, name: [*:0]const u8) void {
+/// Mount the committed `parents` (topmost first) under tmp/<name>/<leaf> as the upper directory; answers the root of the
+/// mount. What it needs besides is in tmp/<name>/mount.
+pub fn mountMerged(place: Place, name: [*:0]const u8, leaf: []const u8, parents: []const []const u8) i32 {
+    privateNamespace();
     const outer = sys.openDirectory(place.tmp, name);
     check(outer, "open a temporary directory");
-    remove.tree(@intCast(outer), "work");
+    check(linux.mkdirat(@intCast(outer), "mount", 0o700), "create a mount's directory");
+    const mount = sys.openDirectory(@intCast(outer), "mount");
+    check(mount, "open a mount's directory");
+    check(linux.fchdir(@intCast(mount)), "enter a mount's directory");
+    check(linux.mkdirat(@intCast(mount), "work", 0o700), "create the work directory");
+    check(linux.mkdirat(@intCast(mount), "root", 0o700), "create a mount point");
+    // Short names: the old way has 4096 bytes for all of them, the new way 256 for each.
+    var buffer: [256]u8 = undefined;
+    var link: [16]u8 = undefined;
+    for (parents, 0..) |hex, index| {
+        const target = std.fmt.bufPrintZ(&buffer, "../../../committed/{s}/{s}", .{ hex, leaf }) catch tooLong();
+        check(linux.symlinkat(target.ptr, @intCast(mount), numberZ(&link, index).ptr), "name a lower layer");
+    }
+    const upper = std.fmt.bufPrintZ(&buffer, "../{s}", .{leaf}) catch tooLong();
+    const root = mountHere(parents.len, upper);
+    _ = linux.close(@intCast(mount));
+    _ = linux.close(@intCast(outer));
+    return switch (root) {
+        .fd => |fd| fd,
+        .errno => |e| report.failErrno(e, "cannot mount overlay", .{}),
+    };
+}
+
+/// The mount ends with the last descriptor on it; what it needed must not come along into the committed layer.
+pub fn removeMounted(place: Place, name: [*:0]const u8) void {
+    const outer = sys.openDirectory(place.tmp, name);
+    check(outer, "open a temporary directory");
+    const mount = sys.openDirectory(@intCast(outer), "mount");
+    check(mount, "open a mount's directory");
+    const MNT_DETACH = 2;
+    check(linux.fchdir(@intCast(mount)), "enter a mount's directory");
+    switch (linux.errno(linux.umount2("root", MNT_DETACH))) {
+        .SUCCESS, .INVAL => {}, // INVAL: it was mounted without a place
+        else => |e| report.failErrno(e, "cannot unmount overlay", .{}),
+    }
+    check(linux.fchdir(place.tmp), "enter the temporary directory");
+    _ = linux.close(@intCast(mount));
+    remove.tree(@intCast(outer), "mount");
     _ = linux.close(@intCast(outer));
 }
 
@@ -34,27 +61,74 @@ pub fn privateNamespace() void {
     check(linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0), "make mounts private");
 }
 
-pub fn open() i32 {
-    const fd = linux.fsopen("overlay", .{ .CLOEXEC = true });
-    check(fd, "open overlay");
-    const fs: i32 = @intCast(fd);
-    // What we make must be readable as plain layers by any later mount.
-    for ([_][*:0]const u8{ "redirect_dir", "index", "metacopy", "xino" }) |option| set(fs, option, "off");
-    return fs;
+pub const Mounted = union(enum) { fd: i32, errno: linux.E };
+
+/// In the working directory: layers `0` … `count - 1` (topmost first), `work`, and `root` as a mount point.
+pub fn mountHere(count: usize, upper: [*:0]const u8) Mounted {
+    const detached = mountDetached(count, upper);
+    return switch (detached) {
+        .fd => detached,
+        // Kernels before 6.8 have no lowerdir+, and those before 5.2 no fsopen.
+        .errno => |e| switch (e) {
+            .INVAL, .NOSYS => mountClassic(count, upper),
+            else => detached,
+        },
+    };
 }
 
-pub fn set(fs: i32, key: [*:0]const u8, value: [*:0]const u8) void {
-    check(linux.fsconfig(fs, .SET_STRING, key, value, 0), "set up overlay");
-}
-
-pub fn finish(fs: i32) i32 {
-    check(linux.fsconfig(fs, .CREATE, null, null, 0), "mount overlay");
+fn mountDetached(count: usize, upper: [*:0]const u8) Mounted {
+    const opened = linux.fsopen("overlay", .{ .CLOEXEC = true });
+    if (linux.errno(opened) != .SUCCESS) return .{ .errno = linux.errno(opened) };
+    const fs: i32 = @intCast(opened);
+    defer _ = linux.close(fs);
+    var rc: usize = 0;
+    for (plain_options) |option| {
+        rc = linux.fsconfig(fs, .SET_STRING, option, "off", 0);
+        if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
+    }
+    var buffer: [16]u8 = undefined;
+    for (0..count) |index| {
+        rc = linux.fsconfig(fs, .SET_STRING, "lowerdir+", numberZ(&buffer, index).ptr, 0);
+        if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
+    }
+    rc = linux.fsconfig(fs, .SET_STRING, "upperdir", upper, 0);
+    if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
+    rc = linux.fsconfig(fs, .SET_STRING, "workdir", "work", 0);
+    if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
+    rc = linux.fsconfig(fs, .CREATE, null, null, 0);
+    if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
     const mount = linux.fsmount(fs, .{ .CLOEXEC = true }, @bitCast(@as(u32, 0)));
-    check(mount, "mount overlay");
-    // A detached mount: reachable through this descriptor only.
-    const root = sys.openDirectory(@intCast(mount), ".");
-    check(root, "open the mount");
-    return @intCast(root);
+    if (linux.errno(mount) != .SUCCESS) return .{ .errno = linux.errno(mount) };
+    defer _ = linux.close(@intCast(mount));
+    return rootOf(@intCast(mount), ".");
+}
+
+fn mountClassic(count: usize, upper: [*:0]const u8) Mounted {
+    var data: [4096]u8 = undefined;
+    var writer = std.Io.Writer.fixed(&data);
+    writeOptions(&writer, count, std.mem.span(upper)) catch return .{ .errno = .@"2BIG" };
+    const rc = linux.mount("overlay", "root", "overlay", 0, @intFromPtr(&data));
+    if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
+    return rootOf(linux.AT.FDCWD, "root");
+}
+
+fn writeOptions(writer: *std.Io.Writer, count: usize, upper: []const u8) std.Io.Writer.Error!void {
+    for (plain_options) |option| try writer.print("{s}=off,", .{option});
+    try writer.print("upperdir={s},workdir=work,lowerdir=", .{upper});
+    for (0..count) |index| try writer.print("{s}{d}", .{ if (index == 0) "" else ":", index });
+    try writer.writeByte(0);
+}
+
+fn rootOf(directory: i32, path: [*:0]const u8) Mounted {
+    const root = sys.openDirectory(directory, path);
+    return switch (linux.errno(root)) {
+        .SUCCESS => .{ .fd = @intCast(root) },
+        else => |e| .{ .errno = e },
+    };
+}
+
+fn numberZ(buffer: *[16]u8, number: usize) [:0]const u8 {
+    return std.fmt.bufPrintZ(buffer, "{d}", .{number}) catch unreachable; // at most 500 layers
 }
 
 fn check(rc: usize, comptime what: []const u8) void {

@@ -49,7 +49,6 @@ pub fn run(request: Request) noreturn {
     const leaf = request.need("leaf");
     const hex = request.need("commit");
     const parents = parentsOf(request);
-    confine.settle();
     source = openSource(request);
     const place = Place.open(request.need("root"));
     var root = place.create(name, leaf);
@@ -156,12 +155,11 @@ fn fillFrom(place: Place, parents: Parents, leaf: []const u8) void {
     lower.fill(&apply, lowers[0..parents.count]);
 }
 
-/// The mount ends with the last descriptor on it, and takes no work directory along into the committed layer.
 fn leaveMount(place: Place, name: [*:0]const u8) void {
     apply.directories.forget();
     confine.enter(place.tmp);
     _ = linux.close(apply.directories.root);
-    overlay.removeWork(place, name);
+    overlay.removeMounted(place, name);
 }
 
 const Parents = struct {
