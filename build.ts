@@ -2,7 +2,7 @@
  * The whole build: `bun build.ts [--target linux-x64|linux-arm64]` makes dist/rt.
  *
  *   zig-native/  --zig build-->  .build/<target>/{librt.so,rt-monitor,rt-layer,rt-probe,abi.ts}
- *   zstd-napi    --zig c++--->   .build/<target>/zstd.node
+ *   zstd-napi    --zig c++--->   .build/<target>/zstd.so
  *   rt-probe     --hello.ts-->   .build/<target>/hello.layout   (the embedded image)
  *   src/main.ts + all of the above  --Bun.build, bytecode-->  dist/rt (dist/rt-linux-arm64)
  *
@@ -121,7 +121,7 @@ async function buildZstd(target: Target, output: string): Promise<void> {
     objects,
   );
   await run(
-    [zig, "c++", ...common, "-shared", "-s", "-Wl,--gc-sections", "-o", join(output, "zstd.node")].concat(
+    [zig, "c++", ...common, "-shared", "-s", "-Wl,--gc-sections", "-o", join(output, "zstd.so")].concat(
       sources(objects, /\.o$/),
     ),
     objects,
