@@ -32,7 +32,9 @@ const process = @import("process.zig");
 const records = @import("records.zig");
 const relays = @import("relay.zig");
 const request = @import("request.zig");
+const request_memory = @import("request_memory.zig");
 const stage = @import("stage.zig");
+const stdio = @import("stdio.zig");
 
 const client_socket = 1;
 const lock_file = 2;
@@ -91,7 +93,7 @@ fn report() void {
 }
 
 fn run() stage.Error!void {
-    const memory = try Memory.map();
+    const memory = try request_memory.Memory.map();
     var session: Session = .{ .request = try memory.readRequest() };
     try open(&session);
     var cgroup_path_buffer: [256]u8 = undefined;
@@ -107,43 +109,6 @@ fn run() stage.Error!void {
     const status = try serve(&session);
     finish(&session, status);
 }
-
-/// The request and everything made from it, in one mapping that is given back before the program runs: a monitor must not
-/// cost more than a few pages for as long as its container lives.
-const Memory = struct {
-    const bytes_max = 16 * 1024 * 1024;
-    var fixed: std.heap.FixedBufferAllocator = undefined;
-
-    region: []align(std.heap.page_size_min) u8,
-
-    fn map() stage.Error!Memory {
-        const address = try stage.check(
-            linux.mmap(null, bytes_max, .{ .READ = true, .WRITE = true }, .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true }, -1, 0),
-            .monitor,
-            "mmap",
-            .{},
-        );
-        const pointer: [*]align(std.heap.page_size_min) u8 = @ptrFromInt(address);
-        fixed = .init(pointer[0..bytes_max]);
-        return .{ .region = pointer[0..bytes_max] };
-    }
-
-    fn allocator(_: Memory) std.mem.Allocator {
-        return fixed.allocator();
-    }
-
-    fn unmap(self: Memory) void {
-        _ = linux.munmap(self.region.ptr, self.region.len);
-    }
-
-    fn readRequest(self: Memory) stage.Error!request.Request {
-        const size = try stage.check(linux.lseek(0, 0, linux.SEEK.END), .request, "request", .{});
-        const text = self.allocator().alloc(u8, size) catch return stage.fail(.request, .NOMEM, "request of {d} bytes", .{size});
-        const count = try stage.check(linux.pread(0, text.ptr, text.len, 0), .request, "request", .{});
-        if (count != size) return stage.fail(.request, .IO, "request", .{});
-        return request.parse(self.allocator(), text) catch |err| stage.fail(.request, .INVAL, "request: {s}", .{@errorName(err)});
-    }
-};
 
 /// The state directory, the attach socket in it, the signals we look at.
 fn open(session: *Session) stage.Error!void {
@@ -195,7 +160,7 @@ fn launch(session: *Session, arena: std.mem.Allocator) stage.Error!void {
     session.sync = pair[0];
     var handles: stage.Handles = .{ .sync = pair[1] };
     relay.terminal = session.process_().terminal;
-    if (!relay.terminal) try makePipes(session.wantsStdin(), &handles);
+    if (!relay.terminal) try stdio.makePipes(&relay, session.wantsStdin(), &handles);
 
     var flags: u64 = 0;
     var group: i32 = -1;
@@ -234,34 +199,6 @@ fn outOfMemory() stage.Error {
 
 fn sendSync(session: *const Session, message: []const u8) stage.Error!void {
     _ = try stage.check(linux.sendto(session.sync, message.ptr, message.len, linux.MSG.NOSIGNAL, null, 0), .monitor, "init ended early", .{});
-}
-
-fn makePipes(stdin: bool, handles: *stage.Handles) stage.Error!void {
-    if (stdin) {
-        const pipe = try makePipe();
-        handles.stdin = pipe[0];
-        relay.stdin = pipe[1];
-        nonblocking(pipe[1]);
-    } else {
-        handles.stdin = @intCast(try stage.check(linux.openat(linux.AT.FDCWD, "/dev/null", .{ .CLOEXEC = true }, 0), .monitor, "open /dev/null", .{}));
-    }
-    inline for (.{ .{ &handles.stdout, &relay.stdout }, .{ &handles.stderr, &relay.stderr } }) |ends| {
-        const pipe = try makePipe();
-        ends[0].* = pipe[1];
-        ends[1].* = pipe[0];
-        nonblocking(pipe[0]);
-    }
-}
-
-fn makePipe() stage.Error![2]i32 {
-    var pipe: [2]i32 = undefined;
-    _ = try stage.check(linux.pipe2(&pipe, .{ .CLOEXEC = true }), .monitor, "pipe", .{});
-    return pipe;
-}
-
-fn nonblocking(fd: i32) void {
-    const flags = linux.fcntl(fd, linux.F.GETFL, 0);
-    _ = linux.fcntl(fd, linux.F.SETFL, flags | 0o4000);
 }
 
 /// In the stage: nothing of the monitor's may live on in it, above all not the lock.
@@ -317,7 +254,7 @@ fn receiveSync(session: *Session, buffer: []u8) stage.Error![]u8 {
         // struct cmsghdr: length, level, type, then the descriptor.
         if (message.controllen >= 20) {
             const master = std.mem.readInt(i32, control[16..20], .little);
-            nonblocking(master);
+            stdio.nonblocking(master);
             relay.stdin = master;
             relay.stdout = master;
         }

@@ -1,0 +1,33 @@
+//! The pipes between the monitor and the program. Ours do not block; the program's are as every program expects them.
+const linux = @import("std").os.linux;
+const relays = @import("relay.zig");
+const stage = @import("stage.zig");
+
+/// The program's ends go to `handles`, ours to `relay`. Without `stdin` the program reads /dev/null.
+pub fn makePipes(relay: *relays.Relay, stdin: bool, handles: *stage.Handles) stage.Error!void {
+    if (stdin) {
+        const pipe = try makePipe();
+        handles.stdin = pipe[0];
+        relay.stdin = pipe[1];
+        nonblocking(pipe[1]);
+    } else {
+        handles.stdin = @intCast(try stage.check(linux.openat(linux.AT.FDCWD, "/dev/null", .{ .CLOEXEC = true }, 0), .monitor, "open /dev/null", .{}));
+    }
+    inline for (.{ .{ &handles.stdout, &relay.stdout }, .{ &handles.stderr, &relay.stderr } }) |ends| {
+        const pipe = try makePipe();
+        ends[0].* = pipe[1];
+        ends[1].* = pipe[0];
+        nonblocking(pipe[0]);
+    }
+}
+
+fn makePipe() stage.Error![2]i32 {
+    var pipe: [2]i32 = undefined;
+    _ = try stage.check(linux.pipe2(&pipe, .{ .CLOEXEC = true }), .monitor, "pipe", .{});
+    return pipe;
+}
+
+pub fn nonblocking(fd: i32) void {
+    const flags = linux.fcntl(fd, linux.F.GETFL, 0);
+    _ = linux.fcntl(fd, linux.F.SETFL, flags | 0o4000);
+}
