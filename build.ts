@@ -106,7 +106,8 @@ async function buildZstd(target: Target, output: string): Promise<void> {
   const objects = join(output, "zstd-objects");
   rmSync(objects, { recursive: true, force: true });
   mkdirSync(objects, { recursive: true });
-  const common = ["-target", `${target.zig}-gnu.2.28`, "-O2", "-fPIC", "-DNDEBUG"];
+  // -w: the warnings of another project are not ours to read.
+  const common = ["-target", `${target.zig}-gnu.2.28`, "-O2", "-fPIC", "-DNDEBUG", "-w"];
   const c = ["common", "compress", "decompress"].flatMap((part) => sources(join(library, part), /\.(c|S)$/));
   const cpp = sources(join(root, "src"), /\.cc$/);
   const include = ["node-addon-api", "node-api-headers/include"].map((part) => `-I${join(modules, part)}`);

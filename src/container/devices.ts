@@ -3,7 +3,8 @@ import { isErrno, RtError, while_ } from "../base/errors.ts";
 import type { SpecDevice } from "../oci/runtime-spec.ts";
 import type { DeviceRecord } from "../spec/settings.ts";
 
-interface DeviceRequest {
+/** Host path, container path, and some of "rwm". */
+export interface DeviceRequest {
   source: string;
   destination: string;
   permissions: string;

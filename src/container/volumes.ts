@@ -3,14 +3,22 @@ import { join, posix } from "node:path";
 import { RtError } from "../base/errors.ts";
 import type { MountRecord } from "../spec/settings.ts";
 
-/** A mount as it was asked for. Destinations are absolute and clean. */
+/** `-v`, `--mount` or `--tmpfs`. Destinations are absolute, clean, never "/", and all different. */
 export interface MountRequest {
   type: "bind" | "volume" | "tmpfs";
+  /** bind: absolute path on the host; volume: its name, "" for a new anonymous one; tmpfs: "". */
   source: string;
   destination: string;
   readonly: boolean;
+  /**
+   * bind: "rbind" or "bind", then the propagation ("rprivate" unless asked otherwise); volume: "nocopy" or nothing;
+   * tmpfs: "noexec", "nosuid", "nodev" unless asked otherwise, then "size=…", "mode=…" and so on.
+   */
   options: string[];
+  /** `-v` makes a missing source directory on the host, `--mount` is an error then. */
   createSource: boolean;
+  /** Volume labels. */
+  labels: Record<string, string>;
 }
 
 /** Where a volume's files are. `name` was checked, or made by us. */
@@ -35,7 +43,15 @@ export function resolveMounts(
 }
 
 function anonymous(destination: string): MountRequest {
-  return { type: "volume", source: "", destination, readonly: false, options: [], createSource: true };
+  return {
+    type: "volume",
+    source: "",
+    destination,
+    readonly: false,
+    options: [],
+    createSource: true,
+    labels: {},
+  };
 }
 
 /** Beneath "/" whatever it says, and never where the kernel's own file systems go. */

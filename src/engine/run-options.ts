@@ -1,3 +1,5 @@
+import type { DeviceRequest } from "../container/devices.ts";
+import type { MountRequest } from "../container/volumes.ts";
 import type { LayerProgress } from "../image/transfer.ts";
 
 /**
@@ -74,30 +76,7 @@ export interface PullListener {
   end(): void;
 }
 
-/** `-v`, `--mount` or `--tmpfs`. Destinations are absolute, clean, never "/", and all different. */
-export interface MountRequest {
-  type: "bind" | "volume" | "tmpfs";
-  /** bind: absolute path on the host; volume: its name, "" for a new anonymous one; tmpfs: "". */
-  source: string;
-  destination: string;
-  readonly: boolean;
-  /**
-   * bind: "rbind" or "bind", then the propagation ("rprivate" unless asked otherwise); volume: "nocopy" or nothing;
-   * tmpfs: "noexec", "nosuid", "nodev" unless asked otherwise, then "size=…", "mode=…" and so on.
-   */
-  options: string[];
-  /** `-v` makes a missing source directory on the host, `--mount` is an error then. */
-  createSource: boolean;
-  /** Volume labels. */
-  labels: Record<string, string>;
-}
-
-/** Host path, container path, and some of "rwm". */
-export interface DeviceRequest {
-  source: string;
-  destination: string;
-  permissions: string;
-}
+export type { DeviceRequest, MountRequest };
 
 /** `name` as in "nofile"; -1 is unlimited. */
 export interface UlimitRequest {
