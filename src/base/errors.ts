@@ -37,8 +37,16 @@ export class RtError extends Error {
   }
 }
 
+/** What went wrong first, where clearing up after it failed too (`using` then throws a SuppressedError of both). */
+export function firstFailure(error: unknown): unknown {
+  let first = error;
+  while (first instanceof SuppressedError) first = first.suppressed;
+  return first;
+}
+
 /** `error` with one phrase in front: `while_("cannot start container", e)` -> "cannot start container: <e>". */
-export function while_(phrase: string, error: unknown): RtError {
+export function while_(phrase: string, failure: unknown): RtError {
+  const error = firstFailure(failure);
   if (error instanceof RtError) {
     return new RtError(error.code, `${phrase}: ${error.message}`, { cause: error, exitCode: error.exitCode });
   }

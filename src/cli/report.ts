@@ -1,4 +1,4 @@
-import { asSystemError, RtError } from "../base/errors.ts";
+import { asSystemError, firstFailure, RtError } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 import { OutputClosed } from "./output.ts";
 
@@ -10,12 +10,13 @@ export class ExitError extends RtError {
 }
 
 /** Tells the user, in one line, and answers the exit status. With RT_DEBUG=1 the stacks follow, causes included. */
-export function reportError(error: unknown, context: Context): number {
+export function reportError(failure: unknown, context: Context): number {
+  const error = firstFailure(failure);
   // The reader of our output has gone: as a program killed by SIGPIPE, but quietly.
   if (error instanceof OutputClosed) return 0;
   if (error instanceof ExitError) return error.exitCode;
   try {
-    if (context.env.RT_DEBUG === "1") context.stderr.write(stacks(error));
+    if (context.env.RT_DEBUG === "1") context.stderr.write(stacks(failure));
     context.stderr.write(`rt: ${messageOf(error)}\n`);
   } catch (failure) {
     if (!(failure instanceof OutputClosed)) throw failure;
@@ -46,7 +47,8 @@ function stacks(error: unknown): string {
   for (let cause = error, depth = 0; cause !== undefined && depth < 10; depth++) {
     const stack = cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause);
     text += `${depth > 0 ? "caused by: " : ""}${stack}\n`;
-    cause = cause instanceof Error ? cause.cause : undefined;
+    cause =
+      cause instanceof SuppressedError ? cause.suppressed : cause instanceof Error ? cause.cause : undefined;
   }
   return text;
 }

@@ -1,17 +1,15 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../base/errors.ts";
-import { type Observation, observe } from "../container/state.ts";
-import { removeCgroup, removeTree, signalProcess } from "../runtime/leaf.ts";
+import { observe } from "../container/state.ts";
+import { removeTree } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import type { Host } from "./host.ts";
-import { erase } from "./settle.ts";
-import { cgroupPath } from "./start.ts";
+import { bury, erase } from "./settle.ts";
 
 /** A state directory without a row is being made, or was left by a client that died; after this long it is the latter. */
 const orphanAgeMs = 10_000;
-const SIGKILL = 9;
 
 /**
  * Put right what a killed client or monitor has left: containers whose end nobody wrote down, `--rm` containers that nobody
@@ -32,13 +30,6 @@ export function reconcile(host: Host, snapshots: SnapshotDriver): void {
     else if (over && !exit) host.containers.recordExit(record.id, observation.state);
   }
   removeOrphans(host, known, snapshots);
-}
-
-/** The monitor was killed: its container's processes and cgroup are ours to end. */
-function bury(id: string, observation: Observation): void {
-  const { init } = observation;
-  if (init.pid > 0) signalProcess(init.pid, init.startTime, SIGKILL);
-  removeCgroup(cgroupPath(id));
 }
 
 function removeOrphans(host: Host, known: ReadonlySet<string>, snapshots: SnapshotDriver): void {

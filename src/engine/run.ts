@@ -11,6 +11,7 @@ import type { Host } from "./host.ts";
 import { ensureImage } from "./pull.ts";
 import { reconcile } from "./reconcile.ts";
 import type { RunOptions } from "./run-options.ts";
+import { removeAnonymousVolumes, settle } from "./settle.ts";
 import { build, openState } from "./start.ts";
 
 /**
@@ -28,6 +29,7 @@ export async function run(host: Host, options: RunOptions): Promise<number> {
   reconcile(host, snapshots);
 
   const wanted = describeContainer(host, image, snapshots.name, options);
+  undo.defer(() => removeAnonymousVolumes(host, wanted));
   const state = openState(host, wanted.id, undo);
   const launched = starting(wanted, () => build(host, wanted, snapshots, state, undo));
   // While the monitor builds. A name that we made up gives way to one that is taken; one that the user chose is a conflict.
@@ -62,13 +64,13 @@ async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord
   }
 }
 
-async function finish(
+function finish(
   host: Host,
   record: ContainerRecord,
   snapshots: SnapshotDriver,
   program: Program,
   options: RunOptions,
-): Promise<number> {
+): number {
   const status = follow(host, record, program, {
     stdin: options.interactive,
     tty: options.tty,
@@ -76,7 +78,6 @@ async function finish(
     detachKeys: options.tty ? options.detachKeys : new Uint8Array(),
   });
   if (status === undefined) return 0; // detached: it goes on without us
-  const { settle } = await import("./settle.ts");
   settle(host, record, snapshots);
   return status;
 }
