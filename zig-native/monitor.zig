@@ -297,7 +297,7 @@ fn serve(session: *Session) stage.Error!u32 {
             if (entry.revents & linux.POLL.OUT != 0) relay.send(client);
             if (client.socket >= 0 and entry.revents & (linux.POLL.IN | linux.POLL.HUP | linux.POLL.ERR) != 0) _ = relay.receive(client);
         }
-        if (set[5].revents != 0) feedBlocked();
+        if (set[5].revents != 0) relay.feedBlocked();
         if (relay.idle() and set[3].revents != 0) _ = relay.pump(&relay.stdout, .stdout);
         if (relay.idle() and set[4].revents != 0) _ = relay.pump(&relay.stderr, .stderr);
         if (set[0].revents != 0 and status == null) {
@@ -337,13 +337,6 @@ fn fillPoll(set: *[6 + relays.clients_max]linux.pollfd, session: *const Session,
         };
     }
     return set;
-}
-
-fn feedBlocked() void {
-    for (&relay.clients) |*client| {
-        if (client.socket >= 0 and client.input_have > abi.frame_header_bytes and client.input[0] == @intFromEnum(abi.Frame.stdin)) return relay.feed(client);
-    }
-    relay.stdin_blocked = false;
 }
 
 fn terminate(session: *const Session) void {

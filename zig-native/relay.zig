@@ -38,7 +38,7 @@ pub const Relay = struct {
     clients: [clients_max]Client,
     output: [header_bytes + abi.frame_payload_max]u8,
     output_end: usize,
-    /// A client's stdin frame waits for room in the program's pipe.
+    /// Stdin frames of one or more clients wait for room in the program's pipe. Nothing is received meanwhile.
     stdin_blocked: bool,
 
     /// In place, field by field: an initial value would put the buffers into the executable, and touch their pages.
@@ -66,8 +66,8 @@ pub const Relay = struct {
     pub fn drop(self: *Relay, client: *Client) void {
         _ = linux.close(client.socket);
         client.socket = -1;
-        // A half-taken input must not hold up the next client's.
-        if (client.input_taken > 0) self.stdin_blocked = false;
+        // What it did not get rid of must not hold up the others'.
+        self.stdin_blocked = self.anyStdin();
         // `-i` means one client's stdin: when it goes, the program sees the end. A terminal stays for the next client.
         if (!self.terminal and self.count() == 0) self.closeStdin();
     }
@@ -83,6 +83,7 @@ pub const Relay = struct {
         _ = linux.close(self.stdin);
         self.stdin = -1;
         self.stdin_blocked = false;
+        for (&self.clients) |*client| if (hasStdin(client)) forget(client);
     }
 
     /// True when every client has the whole output frame, so that the next may be made.
@@ -173,6 +174,28 @@ pub const Relay = struct {
         return header_bytes + frame.decode(client.input[0..header_bytes]).length;
     }
 
+    /// A whole frame of stdin is here and not, or not all of it, with the program yet. (Another client may be in the middle
+    /// of sending one.)
+    fn hasStdin(client: *const Client) bool {
+        return client.socket >= 0 and client.input_have > header_bytes and client.input_have == wanted(client) and client.input[0] == @intFromEnum(abi.Frame.stdin);
+    }
+
+    fn anyStdin(self: *const Relay) bool {
+        for (&self.clients) |*client| if (hasStdin(client)) return true;
+        return false;
+    }
+
+    fn forget(client: *Client) void {
+        client.input_taken = 0;
+        client.input_have = 0;
+    }
+
+    /// There is room for stdin again: every client that waited has its turn.
+    pub fn feedBlocked(self: *Relay) void {
+        for (&self.clients) |*client| if (hasStdin(client)) self.feed(client);
+        self.stdin_blocked = self.anyStdin();
+    }
+
     fn consume(self: *Relay, client: *Client) Request {
         const payload = client.input[header_bytes..client.input_have];
         const kind: abi.Frame = @enumFromInt(client.input[0]);
@@ -192,7 +215,7 @@ pub const Relay = struct {
     }
 
     /// Hand a stdin frame to the program, as far as its pipe takes it; `stdin_blocked` says that some is left.
-    pub fn feed(self: *Relay, client: *Client) void {
+    fn feed(self: *Relay, client: *Client) void {
         const payload = client.input[header_bytes..client.input_have];
         while (client.input_taken < payload.len and self.stdin >= 0) {
             const rest = payload[client.input_taken..];
@@ -208,9 +231,8 @@ pub const Relay = struct {
             }
             if (self.terminal and linux.errno(result) != .SUCCESS and linux.errno(result) != .INTR) break;
         }
-        self.stdin_blocked = false;
-        client.input_taken = 0;
-        client.input_have = 0;
+        forget(client);
+        self.stdin_blocked = self.anyStdin();
     }
 
     fn resize(self: *Relay, payload: []const u8) void {

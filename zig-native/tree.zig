@@ -35,6 +35,8 @@ fn removeAt(removal: *Removal, parent: i32, name: [*:0]const u8, depth: u32) lin
     }
     if (depth == depth_max) return moveUp(removal, parent, name);
     const opened = linux.openat(parent, name, .{ .DIRECTORY = true, .NOFOLLOW = true, .CLOEXEC = true }, 0);
+    // Two may remove the same tree: what the other has taken is done.
+    if (linux.errno(opened) == .NOENT) return .SUCCESS;
     if (linux.errno(opened) != .SUCCESS) return linux.errno(opened);
     const directory: i32 = @intCast(opened);
     defer _ = linux.close(directory);
@@ -46,6 +48,7 @@ fn removeAt(removal: *Removal, parent: i32, name: [*:0]const u8, depth: u32) lin
         const errno = removeEntries(removal, directory, depth, &removed);
         if (errno != .SUCCESS) return errno;
         const result = linux.errno(linux.unlinkat(parent, name, at_removedir));
+        if (result == .NOENT) return .SUCCESS;
         if (result != .NOTEMPTY and result != .EXIST or removed == 0) return result;
         _ = linux.lseek(directory, 0, linux.SEEK.SET);
     }
@@ -65,6 +68,7 @@ fn removeEntries(removal: *Removal, directory: i32, depth: u32, removed: *usize)
     var buffer: [8192]u8 align(@alignOf(linux.dirent64)) = undefined;
     while (true) {
         const length = linux.getdents64(directory, &buffer, buffer.len);
+        if (linux.errno(length) == .NOENT) return .SUCCESS; // the directory itself was removed meanwhile
         if (linux.errno(length) != .SUCCESS) return linux.errno(length);
         if (length == 0) return .SUCCESS;
         var offset: usize = 0;
