@@ -56,6 +56,13 @@ export class FakeRegistry implements AsyncDisposable {
     return `${this.host}/${repository}:${tag}`;
   }
 
+  /** A blob that was pushed. */
+  blob(digest: string): Uint8Array {
+    const bytes = this.#blobs.get(digest);
+    if (!bytes) throw new Error(`no blob ${digest} was pushed`);
+    return bytes;
+  }
+
   /** The next `times` requests whose "METHOD /path?query" matches go to `action`. Later scripts are asked first. */
   once(pattern: RegExp, action: Action, times = 1): void {
     this.#scripts.unshift({ pattern, action, left: times });

@@ -17,6 +17,8 @@ export interface HostSnapshot {
   cgroups: Set<string>;
   processes: Map<string, string>;
   files: Set<string>;
+  /** Where `files` were looked for, and will be again. */
+  temporary: readonly string[];
 }
 
 export function snapshotHost(temporary: readonly string[] = ["/tmp", "/dev/shm", "/var/tmp"]): HostSnapshot {
@@ -30,12 +32,13 @@ export function snapshotHost(temporary: readonly string[] = ["/tmp", "/dev/shm",
     cgroups: new Set(cgroupDirectories()),
     processes,
     files: new Set(temporary.flatMap((dir) => entries(dir).map((name) => join(dir, name)))),
+    temporary,
   };
 }
 
 /** One line for each thing that is there now and was not; `ours` picks (everything, by default). */
 export function leaksSince(before: HostSnapshot, ours: (what: string) => boolean = () => true): string[] {
-  const after = snapshotHost();
+  const after = snapshotHost(before.temporary);
   const leaks: string[] = [];
   for (const kind of ["mounts", "netns", "veths", "cgroups", "files"] as const) {
     for (const each of after[kind]) if (!before[kind].has(each)) leaks.push(`${kind}: ${each}`);

@@ -10,7 +10,7 @@ describe("command", () => {
     { entrypoint: ["/other"], command: ["a"], args: ["/other", "a"], length: 1 },
     { entrypoint: [], command: ["a"], args: ["a"], length: 0 },
   ])("--entrypoint $entrypoint with $command", ({ entrypoint, command, args, length }) => {
-    expect(combineCommand(image, entrypoint, command)).toEqual({ args, entrypointLength: length });
+    expect(combineCommand(image, entrypoint, command)).toEqual({ args: [...args], entrypointLength: length });
   });
 
   test("nothing to run is an error", () => {
