@@ -82,6 +82,8 @@ pub const attach_stdin: u32 = 1;
 pub const attach_tty: u32 = 2;
 /// Hand the signals that we get on to the program.
 pub const attach_signals: u32 = 4;
+/// Send `start` once signals are looked after, so that none can end us and leave the program alone.
+pub const attach_start: u32 = 8;
 
 /// A change in anything above changes this number.
 pub const hash: u32 = blk: {

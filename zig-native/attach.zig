@@ -69,6 +69,7 @@ pub fn attach(socket: i32, flags: u32, pidfd: i32, keys: []const u8, message: []
     defer if (raw) {
         _ = linux.tcsetattr(0, .DRAIN, &before);
     };
+    if (flags & abi.attach_start != 0) _ = frame.send(socket, .start, ""); // a monitor that is gone shows in the loop
     while (!step(&client, wakeup)) {}
     return 0;
 }

@@ -24,6 +24,7 @@ export async function attach(host: Host, name: string, options: AttachCommandOpt
   const socket = join(host.stateOf(record.id), "attach.sock");
   using program = connect(socket, state.pid, (line) => host.warn(`warning: ${line}`));
   const status = follow(host, record, program, {
+    start: false,
     stdin: record.openStdin && !options.noStdin,
     tty: record.tty,
     signals: options.sigProxy,
@@ -40,6 +41,7 @@ export function checkTerminal(options: { interactive: boolean; tty: boolean }): 
   throw new RtError(
     "invalid-argument",
     "the input device is not a TTY: leave out -t, or run this in a terminal",
+    { exitCode: 1 },
   );
 }
 

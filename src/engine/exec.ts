@@ -36,9 +36,12 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
     (line) => host.warn(`warning: ${line}`),
   );
   using program = launched.ready();
-  program.start();
-  if (options.detach) return 0;
+  if (options.detach) {
+    program.start();
+    return 0;
+  }
   const status = follow(host, record, program, {
+    start: true,
     stdin: interactive,
     tty: options.tty,
     signals: true,

@@ -3,8 +3,7 @@ import { isErrno, RtError, while_ } from "../base/errors.ts";
 import { generateName } from "../container/names.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import type { ImageRecord } from "../image/record.ts";
-import type { Program } from "../runtime/native.ts";
-import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import type { AttachOptions } from "../runtime/native.ts";
 import { checkTerminal, follow } from "./attach.ts";
 import { describeContainer } from "./create.ts";
 import type { Host } from "./host.ts";
@@ -36,10 +35,22 @@ export async function run(host: Host, options: RunOptions): Promise<number> {
   const record = host.containers.create(wanted, options.name === undefined ? generateName : undefined);
   undo.defer(() => host.containers.remove(record.id));
   const program = starting(record, () => launched.ready());
-  starting(record, () => program.start());
   cidFile?.(record.id);
-  undo.move(); // from here on it runs, and what is left of it is for its end to clean up
-  return finish(host, record, snapshots, program, options);
+  const status = starting(record, () => follow(host, record, program, attachOptions(options)));
+  undo.move(); // it has run: what is left of it is not to be undone, but settled
+  // Detached, it goes on without us.
+  if (status !== undefined) settle(host, record, snapshots);
+  return status ?? 0;
+}
+
+function attachOptions(options: RunOptions): AttachOptions {
+  return {
+    start: true,
+    stdin: options.interactive,
+    tty: options.tty,
+    signals: options.sigProxy,
+    detachKeys: options.tty ? options.detachKeys : new Uint8Array(),
+  };
 }
 
 function starting<T>(record: ContainerRecord, step: () => T): T {
@@ -62,24 +73,6 @@ async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord
   } finally {
     onPull?.end();
   }
-}
-
-function finish(
-  host: Host,
-  record: ContainerRecord,
-  snapshots: SnapshotDriver,
-  program: Program,
-  options: RunOptions,
-): number {
-  const status = follow(host, record, program, {
-    stdin: options.interactive,
-    tty: options.tty,
-    signals: options.sigProxy,
-    detachKeys: options.tty ? options.detachKeys : new Uint8Array(),
-  });
-  if (status === undefined) return 0; // detached: it goes on without us
-  settle(host, record, snapshots);
-  return status;
 }
 
 /** Made first, so that two runs cannot share one; filled when the container runs; gone when it could not. */

@@ -46,4 +46,5 @@ export const Ended = {
 export const attach_stdin = 1;
 export const attach_tty = 2;
 export const attach_signals = 4;
-export const hash = 413835238;
+export const attach_start = 8;
+export const hash = 3594846401;

@@ -10,8 +10,7 @@ import type { MonitorRequest } from "./request.ts";
  *
  *   using built = launch(request, lock, warn)   // the monitor runs and builds the container; there is time for other work
  *   const program = built.ready()               // init is built and waits
- *   program.start()                             // the program is executed
- *   program.attach({ … })                       // our stdio until it ends
+ *   program.attach({ start: true, … })          // the program is executed; our stdio until it ends
  */
 export interface Launched {
   /** @throws RtError when it cannot be built. */
@@ -24,11 +23,14 @@ export interface Program extends Disposable {
   /** In our pid namespace. */
   readonly pid: number;
   readonly startTime: bigint;
+  /** Execute the program, and leave it to itself. */
   start(): void;
   attach(options: AttachOptions): Outcome;
 }
 
 export interface AttachOptions {
+  /** Execute the program, once our signals are looked after. */
+  start: boolean;
   /** Send our stdin. */
   stdin: boolean;
   /** Our terminal is raw meanwhile, and its size is handed on. */
@@ -136,7 +138,8 @@ function attach(socket: number, pid: number, startTime: bigint, options: AttachO
   const flags =
     (options.stdin ? abi.attach_stdin : 0) |
     (options.tty ? abi.attach_tty : 0) |
-    (options.signals ? abi.attach_signals : 0);
+    (options.signals ? abi.attach_signals : 0) |
+    (options.start ? abi.attach_start : 0);
   const keys = Buffer.from([...options.detachKeys, 0]);
   const attached = native().rt_attach(
     socket,
