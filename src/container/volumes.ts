@@ -81,7 +81,7 @@ function resolveMount(root: string, mount: MountRequest, newId: () => string): M
   const name = mount.source || newId();
   const source = volumeDirectory(root, name);
   if (!existsSync(source)) {
-    mkdirSync(source, { recursive: true });
+    mkdirSync(source, { recursive: true, mode: 0o700 });
     chmodSync(source, 0o755); // whatever our umask: the container's users look into it
   }
   return { type, name, source, destination, readonly, options };

@@ -37,6 +37,14 @@ function makeDirectory(path: string): void {
   }
 }
 
+/** What the image has where an empty volume goes is copied into it, as Docker does; `nocopy` declines. */
+function seedVolumes(record: ContainerRecord, snapshots: SnapshotDriver): void {
+  for (const { type, source, destination, options } of record.mounts) {
+    if (type !== "volume" || options.includes("nocopy") || readdirSync(source).length > 0) continue;
+    snapshots.seed(record.chain, destination, source);
+  }
+}
+
 /**
  * Build the container: its writable top, its files, its spec, its monitor, which goes on building while we do other things.
  * Every step leaves its undo on `undo`.
@@ -48,6 +56,7 @@ export function build(
   state: { directory: string; lock: number },
   undo: DisposableStack,
 ): Launched {
+  seedVolumes(record, snapshots);
   snapshots.prepare(record.id, record.chain);
   undo.defer(() => snapshots.removeActive(record.id));
   const rootfs = snapshots.rootfs(record.id, record.chain, {

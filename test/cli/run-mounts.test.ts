@@ -4,6 +4,7 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
@@ -100,6 +101,21 @@ test("a named volume is shared by two containers and outlives both", async () =>
   expect(await out(["-v", "shared-volume:/data:ro"], "touch /data/x 2>/dev/null || cat /data/file")).toBe(
     "first\n",
   );
+});
+
+test("an empty volume takes what the image has there, unless it is asked not to", async () => {
+  const passwd = await out([], "cat /etc/passwd");
+  expect(await out(["-v", "seeded:/etc"], "cat /etc/passwd; echo mine > /etc/added")).toBe(passwd);
+  // The second time it is not empty: it stays as it is.
+  expect(await out(["-v", "seeded:/etc"], "cat /etc/added")).toBe("mine\n");
+  expect(await out(["-v", "bare:/etc:nocopy"], "ls /etc | grep passwd || echo none")).toBe("none\n");
+});
+
+test("a failed run leaves no anonymous volume", async () => {
+  await host().rt(["run", "--rm", "-v", "/x", "--entrypoint", "/nosuch", image]);
+  const volumes = join(host().root, "volumes");
+  const left = existsSync(volumes) ? readdirSync(volumes).filter((name) => name.length === 64) : [];
+  expect(left).toEqual([]);
 });
 
 test("anonymous volumes differ, and go with --rm", async () => {
