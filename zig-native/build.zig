@@ -25,6 +25,11 @@ pub fn build(b: *std.Build) void {
     const generate = b.addRunArtifact(generator);
     b.getInstallStep().dependOn(&b.addInstallFile(generate.captureStdOut(.{}), "abi.ts").step);
 
+    // For test/fuzz: with every safety check.
+    const fuzz = b.addExecutable(.{ .name = "rt-fuzz", .root_module = module(b, "layer/fuzz.zig", target, .ReleaseSafe) });
+    const install_fuzz = b.addInstallArtifact(fuzz, .{ .dest_dir = .{ .override = .prefix } });
+    b.step("fuzz", "Build the fuzzing target").dependOn(&install_fuzz.step);
+
     const tests = b.step("test", "Run the Zig unit tests");
     for ([_][]const u8{ "lib.zig", "monitor.zig", "layer.zig" }) |root| {
         // LLVM also for Debug: Zig's own backend does not know the SHA and CRC instructions.

@@ -8,6 +8,8 @@
 //!   remove parent=DIR name=NAME    rm -rf
 //!   usage path=DIR                 "bytes" and "inodes" of what is below
 //!   settle committed=DIR           sync, and mark each tree `durable`
+//!   seed to=DIR path=PATH          what PATH of an image has, into an empty directory; "seeded": was there anything to do?
+//!     root=DIR leaf=LEAF layers=HEX,HEX…    the image: a driver's directory, committed layers of it, topmost first
 //!   probe-overlay directory=DIR    "works": does overlay, here?
 //!   unpack …                       one layer onto disk:
 //!
@@ -42,10 +44,11 @@ const place = @import("layer/place.zig");
 const probe = @import("layer/probe.zig");
 const remove = @import("layer/remove.zig");
 const report = @import("layer/report.zig");
+const seed = @import("layer/seed.zig");
 const settle = @import("layer/settle.zig");
 const unpack = @import("layer/unpack.zig");
 
-const Verb = enum { unpack, copy, remove, usage, settle, @"probe-overlay" };
+const Verb = enum { unpack, copy, remove, usage, seed, settle, @"probe-overlay" };
 
 pub fn main(init: std.process.Init.Minimal) u8 {
     const arguments = init.args.vector;
@@ -68,6 +71,7 @@ pub fn main(init: std.process.Init.Minimal) u8 {
             usage.add(place.openPath(request.need("path")), 0);
             report.succeed(",\"bytes\":{d},\"inodes\":{d}", .{ usage.bytes, usage.inodes });
         },
+        .seed => seed.run(request),
         .settle => settle.run(place.openPath(request.need("committed"))),
         .@"probe-overlay" => probe.run(request.need("directory")),
     }

@@ -26,21 +26,28 @@ interface HelperProblem {
 export class LayerConflict extends Error {}
 
 export function helperCommand(verb: string, args: HelperArguments): string[] {
-  const pairs = Object.entries(args).flatMap(([key, value]) => (value === undefined ? [] : `${key}=${value}`));
+  const pairs = Object.entries(args).flatMap(([key, value]) =>
+    value === undefined ? [] : `${key}=${value}`,
+  );
   return [helperPath("rt-layer"), verb, ...pairs];
 }
 
 /** Run a verb to its end, with this thread waiting: for what `SnapshotDriver` wants synchronous. */
 export function runHelperSync(verb: string, args: HelperArguments): HelperAnswer {
   const child = Bun.spawnSync(helperCommand(verb, args), { env: {}, stdin: "ignore" });
-  return readAnswer(child.stdout.toString(), child.signalCode ?? `exit status ${child.exitCode}`);
+  return readAnswer(child.stdout.toString(), endingOf(child));
 }
 
 export async function runHelper(verb: string, args: HelperArguments): Promise<HelperAnswer> {
   const child = Bun.spawn(helperCommand(verb, args), { env: {}, stdin: "ignore", stderr: "ignore" });
   const output = await child.stdout.text();
   await child.exited;
-  return readAnswer(output, child.signalCode ?? `exit status ${child.exitCode}`);
+  return readAnswer(output, endingOf(child));
+}
+
+/** How a process ended, for people. */
+export function endingOf(child: { signalCode?: unknown; exitCode: number | null }): string {
+  return child.signalCode ? `signal ${child.signalCode}` : `exit status ${child.exitCode}`;
 }
 
 /** @throws RtError, or LayerConflict */

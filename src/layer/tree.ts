@@ -1,3 +1,4 @@
+import { type Digest, hexOf } from "../oci/digest.ts";
 import { runHelper, runHelperSync } from "./helper.ts";
 
 /**
@@ -19,6 +20,23 @@ export interface TreeUsage {
 export function treeUsageSync(path: string): TreeUsage {
   const { bytes, inodes } = runHelperSync("usage", { path });
   return { bytes: Number(bytes), inodes: Number(inodes) };
+}
+
+/** An image's root: committed layers of a driver's directory, topmost first; one, or overlay's. */
+export interface LayeredRoot {
+  /** The driver's directory, an absolute path. */
+  root: string;
+  leaf: string;
+  layers: readonly Digest[];
+}
+
+/**
+ * Copy what the image has at `path` (links are followed inside its root) into the directory `to`, with the directory's own
+ * owner, mode, xattrs and times. False: there is no directory at `path`, or `to` is not empty; nothing was done.
+ */
+export function seedVolumeSync({ root, leaf, layers }: LayeredRoot, path: string, to: string): boolean {
+  const answer = runHelperSync("seed", { root, leaf, layers: layers.map(hexOf).join(","), path, to });
+  return answer.seeded === true;
 }
 
 /** Remove `name` in the directory `parent`. Absent is fine. */

@@ -1,7 +1,8 @@
 import { readSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
-import { type HelperAnswer, helperCommand, readAnswer } from "./helper.ts";
+import { endingOf, type HelperAnswer, helperCommand, readAnswer } from "./helper.ts";
+import { HelperPipe } from "./pipe.ts";
 import { type Compression, compressionOf, type LayerStream } from "./stream.ts";
 import { inflateZstd } from "./zstd.ts";
 
@@ -70,7 +71,7 @@ export async function unpackLayer(source: UnpackSource, target: UnpackTarget): P
     await child.exited;
     over = true;
     if (failure) throw failure.error;
-    return toUnpacked(readAnswer(output, child.signalCode ?? `exit status ${child.exitCode}`));
+    return toUnpacked(readAnswer(output, endingOf(child)));
   } finally {
     over = true;
     source.signal?.removeEventListener("abort", onAbort);
@@ -106,7 +107,11 @@ function spawn(compression: Compression, source: UnpackSource, target: UnpackTar
 }
 
 /** The doorbell: the helper reads the file by itself, and only wants to know when to look again. */
-async function ring(stream: LayerStream, say: (word: string) => Promise<void>, over: () => boolean): Promise<void> {
+async function ring(
+  stream: LayerStream,
+  say: (word: string) => Promise<void>,
+  over: () => boolean,
+): Promise<void> {
   let have = 0;
   while (!over()) {
     const { size, done } = await stream.more(have);
@@ -118,13 +123,14 @@ async function ring(stream: LayerStream, say: (word: string) => Promise<void>, o
 
 /** zstd is inflated here and goes through a pipe. */
 async function pump(child: Child, source: UnpackSource, say: (word: string) => Promise<void>): Promise<void> {
-  const sink = Bun.file(child.stdio[3] as number).writer({ highWaterMark: 1024 * 1024 });
-  for await (const chunk of inflateZstd(source.stream, source.fd)) {
-    sink.write(chunk);
-    // Also makes room for reuse of the chunk's memory.
-    await sink.flush();
+  const pipe = await HelperPipe.open(child.stdio[3] as number);
+  try {
+    for await (const chunk of inflateZstd(source.stream, source.fd)) {
+      if (!(await pipe.write(chunk))) return;
+    }
+  } finally {
+    pipe.end();
   }
-  await sink.end();
   await say("$");
 }
 

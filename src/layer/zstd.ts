@@ -27,7 +27,8 @@ export async function* inflateZstd(stream: LayerStream, fd: number): AsyncGenera
     const { size, done } = await stream.more(have);
     while (have < size) {
       const bytesRead = readSync(fd, input, 0, Math.min(inputBytes, size - have), have);
-      if (bytesRead === 0) throw new RtError("data-loss", "the layer's blob became shorter while it was read");
+      if (bytesRead === 0)
+        throw new RtError("data-loss", "the layer's blob became shorter while it was read");
       have += bytesRead;
       let rest = input.subarray(0, bytesRead);
       // A full output buffer may leave more inside the context, even when all input is taken.
@@ -48,13 +49,17 @@ function step<T>(decompress: () => T): T {
   try {
     return decompress();
   } catch (error) {
-    throw new RtError("data-loss", `the zstd stream is damaged: ${(error as Error).message}`, { cause: error });
+    throw new RtError("data-loss", `the zstd stream is damaged: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
-/** The addon is loaded for the first zstd layer only. */
+/** zstd-napi's addon, loaded for the first zstd layer only; its JavaScript part (node streams) is not needed. */
 async function loadZstd(): Promise<typeof import("zstd-napi/binding")> {
   const { loadZstdAddon } = await import("../native/addon.ts");
   loadZstdAddon();
-  return import("zstd-napi/binding");
+  return (globalThis as unknown as Record<symbol, typeof import("zstd-napi/binding")>)[
+    Symbol.for("rt.zstd")
+  ]!;
 }

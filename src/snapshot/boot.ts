@@ -1,5 +1,12 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { existsSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../base/errors.ts";
 import { runHelper } from "../layer/helper.ts";
@@ -46,7 +53,8 @@ function drop(directory: SnapshotDirectory): void {
     throw error;
   }
   for (const hex of committed) {
-    if (!existsSync(join(directory.committed, hex, "durable"))) directory.removeCommitted(parseDigest(`sha256:${hex}`));
+    if (!existsSync(join(directory.committed, hex, "durable")))
+      directory.removeCommitted(parseDigest(`sha256:${hex}`));
   }
   directory.sweep();
 }

@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
-import { copyTreeSync, treeUsageSync } from "../layer/tree.ts";
+import { copyTreeSync, seedVolumeSync, treeUsageSync } from "../layer/tree.ts";
 import { unpackLayer } from "../layer/unpack.ts";
 import { removeTree } from "../native/system.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
@@ -65,12 +65,19 @@ export class CopyDriver implements SnapshotDriver {
       throw new RtError("not-found", `the layers up to ${top} are not unpacked: pull the image again`);
     const rootfs = join(this.#directory.makeActive(key), "rootfs");
     mkdirSync(rootfs, { mode: 0o755 });
-    if (top === undefined) chmodSync(rootfs, 0o755); // whatever our umask
+    if (top === undefined)
+      chmodSync(rootfs, 0o755); // whatever our umask
     else copyTreeSync(join(this.#directory.committed, hexOf(top), "rootfs"), rootfs);
   }
 
   rootfs(key: string, _chain: readonly Digest[], _options: RootfsOptions): Rootfs {
     return { type: "bind", source: join(this.#directory.active, key, "rootfs") };
+  }
+
+  seed(chain: readonly Digest[], path: string, destination: string): boolean {
+    const top = chain.at(-1);
+    if (top === undefined) return false;
+    return seedVolumeSync({ root: this.#directory.root, leaf: "rootfs", layers: [top] }, path, destination);
   }
 
   removeActive(key: string): void {

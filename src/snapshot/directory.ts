@@ -28,7 +28,8 @@ export class SnapshotDirectory {
   }
 
   ensure(): void {
-    for (const path of [this.committed, this.active, this.tmp]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    for (const path of [this.committed, this.active, this.tmp])
+      mkdirSync(path, { recursive: true, mode: 0o700 });
   }
 
   /** A new active/<key>, empty. @throws conflict */
@@ -61,26 +62,44 @@ export class SnapshotDirectory {
   }
 
   list(): { active: string[]; committed: Digest[] } {
-    return { active: names(this.active), committed: names(this.committed).map((hex) => parseDigest(`sha256:${hex}`)) };
+    return {
+      active: names(this.active),
+      committed: names(this.committed).map((hex) => parseDigest(`sha256:${hex}`)),
+    };
   }
 
-  /** Remove what dead processes left in tmp/: the kernel released their locks. */
+  /**
+   * Remove what dead processes left in tmp/: the kernel released their locks. Who makes a directory there holds tmp/ itself
+   * shared until its own lock is taken (zig-native/layer/place.zig), so nothing is taken for dead that is being born.
+   */
   sweep(): void {
-    for (const name of names(this.tmp)) {
-      const path = join(this.tmp, name);
-      let fd: number;
-      try {
-        fd = openSync(path, "r");
-      } catch (error) {
-        if (isErrno(error, "ENOENT")) continue; // another sweep was faster
-        throw error;
-      }
-      try {
-        if (flock(fd, "exclusive", false)) removeTree(path);
-      } finally {
-        closeSync(fd);
-      }
+    if (names(this.tmp).length === 0) return;
+    const tmp = openSync(this.tmp, "r");
+    const dead = new Map<string, number>();
+    try {
+      // Somebody is making one, or sweeps: the next command will do.
+      if (!flock(tmp, "exclusive", false)) return;
+      for (const name of names(this.tmp)) this.#lockDead(join(this.tmp, name), dead);
+    } finally {
+      closeSync(tmp);
     }
+    try {
+      for (const path of dead.keys()) removeTree(path);
+    } finally {
+      for (const fd of dead.values()) closeSync(fd);
+    }
+  }
+
+  #lockDead(path: string, dead: Map<string, number>): void {
+    let fd: number;
+    try {
+      fd = openSync(path, "r");
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return; // another sweep was faster
+      throw error;
+    }
+    if (flock(fd, "exclusive", false)) dead.set(path, fd);
+    else closeSync(fd);
   }
 }
 

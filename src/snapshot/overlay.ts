@@ -2,7 +2,7 @@ import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, statS
 import { join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
 import { LayerConflict } from "../layer/helper.ts";
-import { treeUsageSync } from "../layer/tree.ts";
+import { seedVolumeSync, treeUsageSync } from "../layer/tree.ts";
 import { type Unpacked, unpackLayer } from "../layer/unpack.ts";
 import { removeTree } from "../native/system.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
@@ -57,6 +57,15 @@ export class OverlayDriver implements SnapshotDriver {
     if (chain.length === 0) return { type: "bind", source: upper };
     const lower = chain.map((digest) => join(this.#committed(digest), "diff")).reverse();
     return { type: "overlay", lower, upper, work: join(path, "work"), volatile: options.volatile ?? false };
+  }
+
+  seed(chain: readonly Digest[], path: string, destination: string): boolean {
+    if (chain.length === 0) return false;
+    return seedVolumeSync(
+      { root: this.#directory.root, leaf: "diff", layers: chain.toReversed() },
+      path,
+      destination,
+    );
   }
 
   removeActive(key: string): void {

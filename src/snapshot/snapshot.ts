@@ -11,11 +11,12 @@ export type { LayerStream };
  *
  * An image of two layers, and a container on it:
  *
- *   await driver.unpack({ chain: c0, parent: [],   source, diffID: d0 })
- *   await driver.unpack({ chain: c1, parent: [c0], source, diffID: d1 })
+ *   await driver.unpack({ chain: c0, parents: [],   source, diffID: d0, parentReady })
+ *   await driver.unpack({ chain: c1, parents: [c0], source, diffID: d1, parentReady })
+ *   driver.seed([c0, c1], "/var/lib/data", volume)
  *   driver.prepare(id, [c0, c1])
- *   driver.rootfs(id)          -> { type: "overlay", lower: ["…/c1", "…/c0"], upper, work } | { type: "bind", source }
- *   driver.remove(id)
+ *   driver.rootfs(id, [c0, c1], {})  -> { type: "overlay", lower: ["…/c1", "…/c0"], upper, work } | { type: "bind", source }
+ *   driver.removeActive(id)
  *
  * The rootfs is a description, not a mount: the container's init mounts it inside its own mount namespace, so that the
  * kernel takes it away with the container, and a crash leaves nothing mounted on the host.
@@ -39,10 +40,21 @@ export interface SnapshotDriver {
   prepare(key: string, chain: readonly Digest[]): void;
   /** How the container's init mounts the active snapshot `key`. */
   rootfs(key: string, chain: readonly Digest[], options: RootfsOptions): Rootfs;
+  /**
+   * Fill a new volume ("copy up"): what the image `chain` (bottom first) has at `path`, with the owner and mode of that
+   * directory, into the empty directory `destination`. Links in `path` are followed inside the image. False, and nothing
+   * done, where the image has no directory there or `destination` is not empty. Synchronous: it is on the path of run.
+   */
+  seed(chain: readonly Digest[], path: string, destination: string): boolean;
   /** Remove an active snapshot. Not-found is not an error. */
   removeActive(key: string): void;
   /** Remove a committed snapshot that no image and no active snapshot needs: the caller holds the store's lock. */
   removeCommitted(chain: Digest): void;
+  /**
+   * Put what is committed on the disk for good. Until then it is trusted only up to the next boot (boot.ts), and a pull need
+   * not wait for the disk.
+   */
+  settle(): Promise<void>;
   /** Every key and chainID on disk, for garbage collection. */
   list(): { active: string[]; committed: Digest[] };
   /** Bytes and inodes that the writable top takes. */

@@ -25,6 +25,9 @@ const shown = report.shown;
 /// Larger files are written by the archive reader while they arrive.
 const small_bytes_max = 1024 * 1024;
 
+/// Some 700,000 directories of usual names.
+const kept_bytes_max = 64 * 1024 * 1024;
+
 pub const Mode = enum {
     /// The tree holds this layer alone, in overlay's form.
     diff,
@@ -46,6 +49,8 @@ pub const Apply = struct {
     arena: std.heap.ArenaAllocator,
     timed: std.ArrayList(Timed) = .empty,
     implied: std.ArrayList([]const u8) = .empty,
+    whiteouts: std.ArrayList([]const u8) = .empty,
+    kept_bytes: usize = 0,
     root_listed: bool = false,
     entries: u64 = 0,
     file_bytes: u64 = 0,
@@ -287,7 +292,16 @@ pub const Apply = struct {
         self.timed.append(self.arena.allocator(), .{ .path = self.keep(made.canonical), .mtime = entry.mtime }) catch outOfMemory();
     }
 
+    /// A diff deletes `name` of what is below the directory.
+    pub fn noteWhiteout(self: *Apply, directory_: []const u8, name: []const u8) void {
+        var buffer: [names.path_bytes_max + 1 + names.name_bytes_max]u8 = undefined;
+        self.whiteouts.append(self.arena.allocator(), self.keep(names.join(directory_, name, &buffer))) catch outOfMemory();
+    }
+
+    /// Paths of directories are kept until the end: a hostile archive must not take the memory with them.
     pub fn keep(self: *Apply, text: []const u8) []const u8 {
+        self.kept_bytes += text.len + @sizeOf(Timed);
+        if (self.kept_bytes > kept_bytes_max) report.fail(.limit, "the layer has too many directories", .{});
         return self.arena.allocator().dupe(u8, text) catch outOfMemory();
     }
 

@@ -21,7 +21,7 @@ const SEEK_HOLE = 4;
 
 /// Everything below the directory `from` into the directory `to`, which is empty, and its own metadata too.
 pub fn treeInto(from: i32, to: i32) void {
-    var copier: Copier = .{ .to_root = to };
+    var copier: Copier = .{ .to_root = to, .inherits = sys.inherits(to, true) };
     copier.children(from, to, 0);
     finishDirectory(from, to, "");
 }
@@ -36,6 +36,9 @@ const Copier = struct {
     links: std.AutoHashMapUnmanaged(FileId, [:0]const u8) = .empty,
     arena: std.heap.ArenaAllocator = .init(std.heap.page_allocator),
     buffer: [small_bytes_max]u8 = undefined,
+    /// The target's root has a default ACL or the set-group-id bit. Below it directories are made 0700 and dressed last, so
+    /// nothing is inherited from them.
+    inherits: bool,
     can_clone: bool = true,
     can_copy_range: bool = true,
 
@@ -72,6 +75,7 @@ const Copier = struct {
             linux.S.IFDIR => self.directory(from, to, name, depth),
             linux.S.IFSOCK => {}, // nobody listens on a copy
             else => {
+                if (sys.isWhiteout(s)) return; // of an overlay layer that is read without a mount: nothing is there
                 if (s.nlink > 1 and self.linked(s, to, name)) return;
                 switch (s.mode & linux.S.IFMT) {
                     linux.S.IFREG => self.regular(from, to, name, s),
@@ -112,10 +116,13 @@ const Copier = struct {
     fn regular(self: *Copier, from: i32, to: i32, name: [*:0]const u8, s: linux.Statx) void {
         const source = linux.openat(from, name, .{ .NOFOLLOW = true, .CLOEXEC = true, .NONBLOCK = true }, 0);
         files.check(source, "open", self.here());
-        const target = linux.openat(to, name, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .NOFOLLOW = true, .CLOEXEC = true }, 0o600);
+        const target = linux.openat(to, name, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .NOFOLLOW = true, .CLOEXEC = true }, s.mode & 0o777);
         files.check(target, "create", self.here());
         self.contents(@intCast(source), @intCast(target), s);
-        finish(@intCast(source), @intCast(target), s, self.here());
+        // New files are ours and have the mode that they were made with (the umask is 0): usually that is right already.
+        if (s.uid != 0 or s.gid != 0 or s.mode & 0o7000 != 0 or self.inherits) {
+            finish(@intCast(source), @intCast(target), s, self.here());
+        } else finishOwned(@intCast(source), @intCast(target), s, self.here());
         _ = linux.close(@intCast(source));
         _ = linux.close(@intCast(target));
     }
@@ -205,6 +212,10 @@ fn finishDirectory(from: i32, to: i32, path: []const u8) void {
 fn finish(from: i32, to: i32, s: linux.Statx, path: []const u8) void {
     files.check(linux.fchown(to, s.uid, s.gid), "change the owner of", path);
     files.check(linux.fchmod(to, s.mode & 0o7777), "change the mode of", path);
+    finishOwned(from, to, s, path);
+}
+
+fn finishOwned(from: i32, to: i32, s: linux.Statx, path: []const u8) void {
     xattrs.copy(from, to, path);
     const times = timesOf(s);
     files.check(linux.futimens(to, &times), "set the time of", path);

@@ -4,7 +4,7 @@
 //!
 //! Source: `read(into: []u8) usize`, 0 = the end.
 //! Sink:   `reserve() []u8`: the next span to fill. The 32 KiB written before it can be read just below it, and
-//!         `slack` bytes behind it may be scribbled on; `commit(bytes: []const u8) void`: this much of it is final.
+//!         `slack` bytes behind it may be written or scribbled on; `commit(bytes: []const u8) void`: these are final.
 const std = @import("std");
 const huffman = @import("huffman.zig");
 
@@ -96,11 +96,14 @@ pub fn Inflate(comptime Source: type, comptime Sink: type) type {
 
         fn fillInput(self: *Self) void {
             if (self.ended) return;
-            const left = self.end - self.next;
-            std.mem.copyForwards(u8, self.input[0..left], self.input[self.next..self.end]);
-            self.next = 0;
+            // Whole bytes that wait in `bits` may be given back yet (alignToByte): they move along.
+            const behind = self.count >> 3;
+            const start = self.next - behind;
+            const left = self.end - start;
+            std.mem.copyForwards(u8, self.input[0..left], self.input[start..self.end]);
+            self.next = behind;
             self.end = left;
-            while (self.end < reach + 8) {
+            while (self.end < self.next + reach + 8) {
                 const got = self.source.read(self.input[self.end .. self.input.len - padding]);
                 if (got == 0) {
                     self.ended = true;
@@ -243,7 +246,8 @@ pub fn Inflate(comptime Source: type, comptime Sink: type) type {
                 var written: usize = 0;
                 const done = try self.symbols(span, input_limit, &written);
                 if (self.pastEnd()) return error.Truncated;
-                self.emit(span[0..written]);
+                // The last match may have gone on into the slack.
+                self.emit(span.ptr[0..written]);
                 if (done) return;
                 if (self.ended and self.next > self.end + padding - reach) return error.Truncated;
             }
@@ -268,9 +272,11 @@ pub fn Inflate(comptime Source: type, comptime Sink: type) type {
                 self.count = @intCast(count);
                 self.next = @intFromPtr(in) - @intFromPtr(&self.input);
             }
+            if (@intFromPtr(in) > @intFromPtr(in_limit)) return false;
+            refillLocal(&bits, &count, &in);
+            // Loaded for the next turn as early as its bits are known: the load is what everything waits for.
+            var entry = literals[bits & ((1 << literal_bits) - 1)];
             while (@intFromPtr(out) < @intFromPtr(limit) and @intFromPtr(in) <= @intFromPtr(in_limit)) {
-                refillLocal(&bits, &count, &in);
-                var entry = literals[bits & ((1 << literal_bits) - 1)];
                 // At most three literals on one refill: 33 bits of 56, and 23 remain for a length (15 + 5).
                 inline for (0..3) |_| {
                     if (entry & huffman.literal == 0) break;
@@ -280,7 +286,11 @@ pub fn Inflate(comptime Source: type, comptime Sink: type) type {
                     out += 1;
                     entry = literals[bits & ((1 << literal_bits) - 1)];
                 }
-                if (entry & huffman.literal != 0) continue;
+                if (entry & huffman.literal != 0) {
+                    // Its entry stays right: a refill only adds bits above.
+                    refillLocal(&bits, &count, &in);
+                    continue;
+                }
                 if (entry & huffman.special != 0) {
                     if (entry & huffman.subtable != 0) {
                         bits >>= literal_bits;
@@ -291,6 +301,8 @@ pub fn Inflate(comptime Source: type, comptime Sink: type) type {
                             count -= entry & 0xff;
                             out[0] = @truncate(entry >> 16);
                             out += 1;
+                            refillLocal(&bits, &count, &in);
+                            entry = literals[bits & ((1 << literal_bits) - 1)];
                             continue;
                         }
                     }
@@ -318,6 +330,8 @@ pub fn Inflate(comptime Source: type, comptime Sink: type) type {
                 bits >>= @intCast(entry & 0x3f);
                 count -= entry & 0xff;
                 if (distance > history + (@intFromPtr(out) - @intFromPtr(first))) return error.BadDistance;
+                refillLocal(&bits, &count, &in);
+                entry = literals[bits & ((1 << literal_bits) - 1)];
                 copyMatch(out, distance, length);
                 out += length;
             }

@@ -2,6 +2,8 @@
 //! those are there, so this comes last: each implied directory takes owner, mode, attributes and times of the nearest
 //! lower one, and so does the root.
 //!
+//! Whiteouts that hide nothing go.
+//!
 //! What it finds may also show that the diff is wrong: where a lower layer has a link, the entries belong elsewhere.
 //! Then the answer is "conflict", and the layer is applied anew in merged mode.
 const std = @import("std");
@@ -22,6 +24,28 @@ pub fn fill(apply: *Apply, lowers: []const i32) void {
         const at = names.split(path);
         if (apply.seen.get(at.parent, at.base) == .implied_directory) one(apply, path, lowers);
     }
+    for (apply.whiteouts.items) |path| removeUseless(apply, path, lowers);
+}
+
+/// Where no lower layer has the directory, overlay shows ours as it is, and a whiteout in it would be listed, as a name
+/// that cannot be opened.
+fn removeUseless(apply: *Apply, path: []const u8, lowers: []const i32) void {
+    const at = names.split(path);
+    if (at.parent.len == 0) return;
+    const name = names.NameZ.init(at.base);
+    const own = apply.directories.openDirect(at.parent) orelse return;
+    defer _ = linux.close(own);
+    const found = sys.stat(own, name.ptr()) orelse return;
+    if (!sys.isWhiteout(found)) return;
+    if (!hiddenByThisLayer(apply, path)) for (lowers) |lower| switch (find(lower, at.parent)) {
+        .directory => |fd| {
+            _ = linux.close(fd);
+            return;
+        },
+        .missing => {},
+        .hidden, .other => break,
+    };
+    files.check(linux.unlinkat(own, name.ptr(), 0), "remove the whiteout", path);
 }
 
 fn one(apply: *Apply, path: []const u8, lowers: []const i32) void {

@@ -12,7 +12,6 @@ const plain_options = [_][*:0]const u8{ "redirect_dir", "index", "metacopy", "xi
 /// Mount the committed `parents` (topmost first) under tmp/<name>/<leaf> as the upper directory; answers the root of the
 /// mount. What it needs besides is in tmp/<name>/mount.
 pub fn mountMerged(place: Place, name: [*:0]const u8, leaf: []const u8, parents: []const []const u8) i32 {
-    privateNamespace();
     const outer = sys.openDirectory(place.tmp, name);
     check(outer, "open a temporary directory");
     check(linux.mkdirat(@intCast(outer), "mount", 0o700), "create a mount's directory");
@@ -38,6 +37,27 @@ pub fn mountMerged(place: Place, name: [*:0]const u8, leaf: []const u8, parents:
     };
 }
 
+/// Mount layers (topmost first, two at least) read-only; answers the root of the mount. `root` is the driver's directory, an
+/// absolute path. Links to the layers and the mount point are in a tmpfs on top of "/", in our namespace alone.
+pub fn mountLowers(root: []const u8, leaf: []const u8, layers: []const []const u8) i32 {
+    check(linux.mount("tmpfs", "/", "tmpfs", 0, @intFromPtr("mode=700")), "mount a tmpfs");
+    // "/" is still the host's root; its parent is what lies on top of it.
+    const bench = sys.openDirectory(linux.AT.FDCWD, "/..");
+    check(bench, "open a tmpfs");
+    check(linux.fchdir(@intCast(bench)), "enter a tmpfs");
+    check(linux.mkdirat(@intCast(bench), "root", 0o700), "create a mount point");
+    var buffer: [std.posix.PATH_MAX]u8 = undefined;
+    var link: [16]u8 = undefined;
+    for (layers, 0..) |hex, index| {
+        const target = std.fmt.bufPrintZ(&buffer, "{s}/committed/{s}/{s}", .{ root, hex, leaf }) catch tooLong();
+        check(linux.symlinkat(target.ptr, @intCast(bench), numberZ(&link, index).ptr), "name a lower layer");
+    }
+    return switch (mountHere(layers.len, null)) {
+        .fd => |fd| fd,
+        .errno => |e| report.failErrno(e, "cannot mount overlay", .{}),
+    };
+}
+
 /// The mount ends with the last descriptor on it; what it needed must not come along into the committed layer.
 pub fn removeMounted(place: Place, name: [*:0]const u8) void {
     const outer = sys.openDirectory(place.tmp, name);
@@ -45,6 +65,7 @@ pub fn removeMounted(place: Place, name: [*:0]const u8) void {
     const mount = sys.openDirectory(@intCast(outer), "mount");
     check(mount, "open a mount's directory");
     const MNT_DETACH = 2;
+    if (held >= 0) _ = linux.close(held);
     check(linux.fchdir(@intCast(mount)), "enter a mount's directory");
     switch (linux.errno(linux.umount2("root", MNT_DETACH))) {
         .SUCCESS, .INVAL => {}, // INVAL: it was mounted without a place
@@ -56,6 +77,7 @@ pub fn removeMounted(place: Place, name: [*:0]const u8) void {
     _ = linux.close(@intCast(outer));
 }
 
+/// Before anything is opened: overlay takes no directories of another namespace's mounts.
 pub fn privateNamespace() void {
     check(linux.unshare(linux.CLONE.NEWNS), "make a mount namespace");
     check(linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0), "make mounts private");
@@ -63,8 +85,9 @@ pub fn privateNamespace() void {
 
 pub const Mounted = union(enum) { fd: i32, errno: linux.E };
 
-/// In the working directory: layers `0` … `count - 1` (topmost first), `work`, and `root` as a mount point.
-pub fn mountHere(count: usize, upper: [*:0]const u8) Mounted {
+/// In the working directory: layers `0` … `count - 1` (topmost first), `work`, and `root` as a mount point. Without
+/// `upper` the mount is read-only.
+pub fn mountHere(count: usize, upper: ?[*:0]const u8) Mounted {
     const detached = mountDetached(count, upper);
     return switch (detached) {
         .fd => detached,
@@ -76,7 +99,11 @@ pub fn mountHere(count: usize, upper: [*:0]const u8) Mounted {
     };
 }
 
-fn mountDetached(count: usize, upper: [*:0]const u8) Mounted {
+/// A detached mount is one as long as this descriptor is open. Without it our root would still work, but each reference
+/// that is given back then counts as a change of the mounts, and openat2(2) with ".." answers EAGAIN for ever.
+var held: i32 = -1;
+
+fn mountDetached(count: usize, upper: ?[*:0]const u8) Mounted {
     const opened = linux.fsopen("overlay", .{ .CLOEXEC = true });
     if (linux.errno(opened) != .SUCCESS) return .{ .errno = linux.errno(opened) };
     const fs: i32 = @intCast(opened);
@@ -91,30 +118,33 @@ fn mountDetached(count: usize, upper: [*:0]const u8) Mounted {
         rc = linux.fsconfig(fs, .SET_STRING, "lowerdir+", numberZ(&buffer, index).ptr, 0);
         if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
     }
-    rc = linux.fsconfig(fs, .SET_STRING, "upperdir", upper, 0);
-    if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
-    rc = linux.fsconfig(fs, .SET_STRING, "workdir", "work", 0);
-    if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
+    if (upper) |name| {
+        rc = linux.fsconfig(fs, .SET_STRING, "upperdir", name, 0);
+        if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
+        rc = linux.fsconfig(fs, .SET_STRING, "workdir", "work", 0);
+        if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
+    }
     rc = linux.fsconfig(fs, .CREATE, null, null, 0);
     if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
     const mount = linux.fsmount(fs, .{ .CLOEXEC = true }, @bitCast(@as(u32, 0)));
     if (linux.errno(mount) != .SUCCESS) return .{ .errno = linux.errno(mount) };
-    defer _ = linux.close(@intCast(mount));
-    return rootOf(@intCast(mount), ".");
+    held = @intCast(mount);
+    return rootOf(held, ".");
 }
 
-fn mountClassic(count: usize, upper: [*:0]const u8) Mounted {
+fn mountClassic(count: usize, upper: ?[*:0]const u8) Mounted {
     var data: [4096]u8 = undefined;
     var writer = std.Io.Writer.fixed(&data);
-    writeOptions(&writer, count, std.mem.span(upper)) catch return .{ .errno = .@"2BIG" };
+    writeOptions(&writer, count, upper) catch return .{ .errno = .@"2BIG" };
     const rc = linux.mount("overlay", "root", "overlay", 0, @intFromPtr(&data));
     if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
     return rootOf(linux.AT.FDCWD, "root");
 }
 
-fn writeOptions(writer: *std.Io.Writer, count: usize, upper: []const u8) std.Io.Writer.Error!void {
+fn writeOptions(writer: *std.Io.Writer, count: usize, upper: ?[*:0]const u8) std.Io.Writer.Error!void {
     for (plain_options) |option| try writer.print("{s}=off,", .{option});
-    try writer.print("upperdir={s},workdir=work,lowerdir=", .{upper});
+    if (upper) |name| try writer.print("upperdir={s},workdir=work,", .{name});
+    try writer.writeAll("lowerdir=");
     for (0..count) |index| try writer.print("{s}{d}", .{ if (index == 0) "" else ":", index });
     try writer.writeByte(0);
 }

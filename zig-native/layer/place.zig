@@ -23,13 +23,15 @@ pub const Place = struct {
     }
 
     /// A new tmp/<name>/<leaf>, open. The leaf is the tree's root: 0755 until the layer says otherwise.
-    /// tmp/<name> stays locked as long as we live, which tells it from what a dead process left.
+    /// tmp/<name> stays locked as long as we live, which tells it from what a dead process left. A shared lock of tmp/ itself
+    /// keeps sweepers away (src/snapshot/directory.ts) until that lock is taken.
     pub fn create(self: Place, name: [*:0]const u8, leaf: [*:0]const u8) i32 {
+        lock(self.tmp, lock_shared);
         check(linux.mkdirat(self.tmp, name, 0o700), "create a temporary directory");
         const outer = sys.openDirectory(self.tmp, name);
         check(outer, "open a temporary directory");
-        const LOCK_EX = 2;
-        check(linux.flock(@intCast(outer), LOCK_EX), "lock a temporary directory");
+        lock(@intCast(outer), lock_exclusive);
+        lock(self.tmp, unlock);
         check(linux.mkdirat(@intCast(outer), leaf, 0o755), "create a temporary directory");
         const inner = sys.openDirectory(@intCast(outer), leaf);
         check(inner, "open a temporary directory");
@@ -55,6 +57,17 @@ pub const Place = struct {
         };
     }
 };
+
+const lock_shared = 1;
+const lock_exclusive = 2;
+const unlock = 8;
+
+fn lock(fd: i32, operation: i32) void {
+    while (true) {
+        const rc = linux.flock(fd, operation);
+        if (linux.errno(rc) != .INTR) return check(rc, "lock a temporary directory");
+    }
+}
 
 pub fn openPath(path: [:0]const u8) i32 {
     const fd = linux.open(path, .{ .DIRECTORY = true, .CLOEXEC = true }, 0);

@@ -9,11 +9,13 @@ const report = @import("report.zig");
 const sys = @import("sys.zig");
 
 pub fn run(directory: [:0]const u8) noreturn {
+    // Before anything is opened: overlay takes no directories of another namespace's mounts.
+    const separate = failed(linux.unshare(linux.CLONE.NEWNS)) orelse failed(linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0));
     const parent = place.openPath(directory);
     var buffer: [64]u8 = undefined;
     const name = std.fmt.bufPrintZ(&buffer, ".probe-{d}", .{linux.getpid()}) catch unreachable; // fits
     remove.tree(parent, name.ptr);
-    const problem = attempt(parent, name.ptr);
+    const problem = separate orelse attempt(parent, name.ptr);
     remove.tree(parent, name.ptr);
     if (problem) |e| report.succeed(",\"works\":false,\"errno\":\"{s}\"", .{std.enums.tagName(linux.E, e) orelse "unknown"});
     report.succeed(",\"works\":true", .{});
@@ -21,8 +23,6 @@ pub fn run(directory: [:0]const u8) noreturn {
 
 /// Null: it works.
 fn attempt(parent: i32, name: [*:0]const u8) ?linux.E {
-    if (failed(linux.unshare(linux.CLONE.NEWNS))) |e| return e;
-    if (failed(linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0))) |e| return e;
     if (failed(linux.mkdirat(parent, name, 0o700))) |e| return e;
     const fd = sys.openDirectory(parent, name);
     if (failed(fd)) |e| return e;

@@ -8,6 +8,7 @@ pub const RESOLVE = struct {
     pub const NO_MAGICLINKS: u64 = 0x02;
     pub const NO_SYMLINKS: u64 = 0x04;
     pub const BENEATH: u64 = 0x08;
+    pub const IN_ROOT: u64 = 0x10;
 };
 
 const OpenHow = extern struct { flags: u64, mode: u64 = 0, resolve: u64 };
@@ -21,6 +22,23 @@ pub fn openBeneath(root: i32, path: [*:0]const u8) usize {
         .resolve = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV,
     };
     return linux.syscall4(.openat2, @bitCast(@as(isize, root)), @intFromPtr(path), @intFromPtr(&how), @sizeOf(OpenHow));
+}
+
+const tries_max = 1000;
+
+/// An existing directory, by a path whose links are followed as if `root` were the root.
+pub fn openInRoot(root: i32, path: [*:0]const u8) usize {
+    const flags: linux.O = .{ .DIRECTORY = true, .CLOEXEC = true };
+    const how: OpenHow = .{
+        .flags = @as(u32, @bitCast(flags)),
+        .resolve = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV,
+    };
+    var tries: usize = 0;
+    while (true) : (tries += 1) {
+        const rc = linux.syscall4(.openat2, @bitCast(@as(isize, root)), @intFromPtr(path), @intFromPtr(&how), @sizeOf(OpenHow));
+        // Somebody renamed or mounted something, anywhere, while a ".." was taken.
+        if (linux.errno(rc) != .AGAIN or tries == tries_max) return rc;
+    }
 }
 
 /// One component, not followed.

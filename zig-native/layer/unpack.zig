@@ -9,6 +9,7 @@ const Mode = @import("apply.zig").Mode;
 const Archive = @import("archive.zig").Archive;
 const Control = @import("control.zig").Control;
 const Gunzip = @import("gzip.zig").Gunzip;
+const Layers = @import("layers.zig").Layers;
 const Place = @import("place.zig").Place;
 const Pool = @import("pool.zig").Pool;
 const Request = @import("request.zig").Request;
@@ -18,6 +19,7 @@ const Source = @import("source.zig").Source;
 const confine = @import("confine.zig");
 const copy = @import("copy.zig");
 const gzip = @import("gzip.zig");
+const layers = @import("layers.zig");
 const lower = @import("lower.zig");
 const overlay = @import("overlay.zig");
 const report = @import("report.zig");
@@ -27,9 +29,6 @@ const Format = enum { gzip, tar };
 const Input = enum { file, pipe };
 /// How a merged tree comes to show its parents.
 const Via = enum { none, overlay, copy };
-
-/// As many as overlay takes.
-const parents_max = 500;
 
 // Large, and one of each: not on a stack.
 var ring: Ring = undefined;
@@ -48,8 +47,9 @@ pub fn run(request: Request) noreturn {
     const name = request.need("name");
     const leaf = request.need("leaf");
     const hex = request.need("commit");
-    const parents = parentsOf(request);
+    const parents = layers.of(request, "parents");
     source = openSource(request);
+    if (via == .overlay) overlay.privateNamespace();
     const place = Place.open(request.need("root"));
     var root = place.create(name, leaf);
     if (mode == .merged and parents.count > 0) {
@@ -148,9 +148,9 @@ fn verify(expected: []const u8) void {
         report.fail(.digest, "its uncompressed digest is sha256:{s}, and sha256:{s} was promised", .{ &found, expected });
 }
 
-fn fillFrom(place: Place, parents: Parents, leaf: []const u8) void {
-    if (apply.root_listed and apply.implied.items.len == 0) return;
-    var lowers: [parents_max]i32 = undefined;
+fn fillFrom(place: Place, parents: Layers, leaf: []const u8) void {
+    if (apply.root_listed and apply.implied.items.len == 0 and apply.whiteouts.items.len == 0) return;
+    var lowers: [layers.count_max]i32 = undefined;
     for (parents.slice(), 0..) |hex, index| lowers[index] = place.layer(hex, leaf);
     lower.fill(&apply, lowers[0..parents.count]);
 }
@@ -160,25 +160,4 @@ fn leaveMount(place: Place, name: [*:0]const u8) void {
     confine.enter(place.tmp);
     _ = linux.close(apply.directories.root);
     overlay.removeMounted(place, name);
-}
-
-const Parents = struct {
-    hexes: [parents_max][]const u8,
-    count: usize,
-
-    fn slice(self: *const Parents) []const []const u8 {
-        return self.hexes[0..self.count];
-    }
-};
-
-/// Topmost first.
-fn parentsOf(request: Request) Parents {
-    var parents: Parents = .{ .hexes = undefined, .count = 0 };
-    var hexes = std.mem.tokenizeScalar(u8, request.get("parents") orelse "", ',');
-    while (hexes.next()) |hex| {
-        if (parents.count == parents_max) report.fail(.limit, "an image of more than {d} layers", .{parents_max});
-        parents.hexes[parents.count] = hex;
-        parents.count += 1;
-    }
-    return parents;
 }

@@ -52,6 +52,7 @@ pub fn delete(apply: *Apply, parent_path: []const u8, name: []const u8) void {
         apply.directories.forget();
         return;
     }
+    if (!apply.has_parents) return;
     const parent = apply.parentOf(parent_path);
     const name_z = names.NameZ.init(name);
     if (apply.seen.get(parent.canonical, name)) |kind| switch (kind) {
@@ -66,17 +67,16 @@ pub fn delete(apply: *Apply, parent_path: []const u8, name: []const u8) void {
     };
     files.check(linux.mknodat(parent.fd, name_z.ptr(), linux.S.IFCHR, 0), "create the whiteout of", name);
     apply.seen.put(parent.canonical, name, .whiteout);
+    apply.noteWhiteout(parent.canonical, name);
 }
 
 /// `.wh..wh..opq` in the directory `parent`.
 pub fn hideLower(apply: *Apply, parent_path: []const u8) void {
     if (apply.mode == .diff) {
+        if (!apply.has_parents) return;
         const parent = apply.parentOf(parent_path);
         // The kernel does not look for the mark on a layer's root.
-        if (parent.canonical.len == 0) {
-            if (apply.has_parents) report.fail(.conflict, "the layer's root is opaque", .{});
-            return;
-        }
+        if (parent.canonical.len == 0) report.fail(.conflict, "the layer's root is opaque", .{});
         return setOpaque(parent.fd, parent_path);
     }
     const parent = apply.directories.get(parent_path, .existing) orelse return;

@@ -293,7 +293,8 @@ fn take(proc: i32, pid: []const u8, own: *const linux.Statx) bool {
     var meta: linux.Statx = undefined;
     const same = !input.failed(files.status(proc, exe, 0, &meta)) and meta.ino == own.ino and meta.dev_minor == own.dev_minor;
     const target = input.link(proc, exe);
-    if (!same and !input.failed(attached)) {
+    // A zombie's file is nowhere: nothing of it can be taken any more.
+    if (!same and target.len > 0 and !input.failed(attached)) {
         output.line(&.{ "traced ", pid, " ", target });
         found = true;
     }
@@ -304,7 +305,15 @@ fn take(proc: i32, pid: []const u8, own: *const linux.Statx) bool {
         output.line(&.{ if (writes) "breach " else "seen ", pid, " ", target });
         found = true;
     }
-    if (!input.failed(attached)) _ = linux.ptrace(linux.PTRACE.DETACH, @intCast(input.parse(pid, 0)), 0, 0, 0);
+    if (!input.failed(attached)) letGo(@intCast(input.parse(pid, 0)));
     output.flush();
     return found;
+}
+
+/// Detaching needs a stopped tracee; one that ends meanwhile is ours to wait for, or its parent would wait for ever.
+fn letGo(pid: i32) void {
+    _ = linux.ptrace(linux.PTRACE.INTERRUPT, pid, 0, 0, 0);
+    const any_child = 0x4000_0000; // __WALL
+    var state: u32 = 0;
+    if (!input.failed(linux.waitpid(pid, &state, any_child))) _ = linux.ptrace(linux.PTRACE.DETACH, pid, 0, 0, 0);
 }

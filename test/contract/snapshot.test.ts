@@ -1,0 +1,4 @@
+import { driverNames } from "./bench.ts";
+import { snapshotContract } from "./snapshot.ts";
+
+for (const name of driverNames) snapshotContract(name);

@@ -1,0 +1,76 @@
+import { afterEach, expect } from "bun:test";
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { copyTreeSync, removeTree, treeUsageSync } from "../../../src/layer/tree.ts";
+import { run } from "../../support/command.ts";
+import { needs } from "../../support/root.ts";
+import { scratchDirectory } from "../../support/scratch.ts";
+import { describeTree } from "../../support/tree.ts";
+
+const gated = needs({ root: true, tools: ["setfattr"] });
+const dirs: string[] = [];
+
+function directory(): string {
+  const dir = mkdtempSync(join(scratchDirectory(), "rt-tree-"));
+  dirs.push(dir);
+  return dir;
+}
+
+afterEach(() => {
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
+});
+
+gated.test("a copy is the same, entry by entry, holes included", async () => {
+  const [from, to] = [directory(), directory()];
+  const script = `
+    mkdir -p d/e; echo one > d/one; ln d/one two; ln d/one d/e/three; ln -s /nowhere d/link; chown -h 5:6 d/link
+    mknod d/null c 1 3; mkfifo d/fifo; chmod 0 d/fifo; cp /bin/true setuid; chown 7:8 setuid; chmod 6711 setuid
+    truncate -s 64M sparse; printf x | dd of=sparse bs=1M seek=40 conv=notrunc status=none
+    head -c 300000 /dev/urandom > large; setfattr -n user.k -v v large; setfattr -n user.k -v d d
+    touch -d '1999-01-01 00:00:00.123456789Z' large d/e d; chmod 1770 .; chown 9:10 .`;
+  await run(["sh", "-euc", script], { cwd: from });
+  copyTreeSync(from, to);
+  expect(await describeTree(to)).toEqual(await describeTree(from));
+  expect(statSync(join(to, "sparse")).blocks).toBe(statSync(join(from, "sparse")).blocks);
+});
+
+gated.test("usage counts a file with two names once, and follows no links", () => {
+  const tree = directory();
+  mkdirSync(join(tree, "d"));
+  writeFileSync(join(tree, "a"), Buffer.alloc(100_000, 1));
+  linkSync(join(tree, "a"), join(tree, "d/b"));
+  symlinkSync("/", join(tree, "root"));
+  const { bytes, inodes } = treeUsageSync(tree);
+  expect(inodes).toBe(3);
+  expect(bytes).toBeGreaterThanOrEqual(100_000);
+  expect(bytes).toBeLessThan(200_000);
+});
+
+gated.test("removal copes with depth, and with links to elsewhere", async () => {
+  const parent = directory();
+  const outside = directory();
+  writeFileSync(join(outside, "stays"), "");
+  // Four times 1,000 levels, one below the other: more than any path can say.
+  const levels = "d/".repeat(1000);
+  symlinkSync(outside, join(parent, "doomed"));
+  for (let part = 0; part < 4; part++) {
+    const below = join(parent, "doomed");
+    mkdirSync(join(parent, `part${part}`, levels), { recursive: true });
+    renameSync(below, join(parent, `part${part}`, levels, "below"));
+    renameSync(join(parent, `part${part}`), below);
+  }
+  await removeTree(parent, "doomed");
+  await removeTree(parent, "doomed");
+  expect(readdirSync(parent)).toEqual([]);
+  expect(readdirSync(outside)).toEqual(["stays"]);
+});
