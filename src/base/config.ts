@@ -7,6 +7,8 @@ import { isErrno, RtError, while_ } from "./errors.ts";
  * $XDG_CONFIG_HOME/rt/config.toml (~/.config/rt/config.toml) over /etc/rt/config.toml.
  *
  *   storage-driver = "overlay"                  # or "copy"
+ *   max-layer-size = "64g"                      # a layer that unpacks to more is refused; bytes, or with k, m, g, t
+ *   registry-timeout = 30                       # seconds that a registry may be silent before a try counts as failed
  *
  *   [registries."docker.io"]                    # by the domain of a reference
  *   mirrors = ["https://mirror.example", "http://127.0.0.1:5000"]   # asked in this order, then the registry itself
@@ -19,6 +21,9 @@ import { isErrno, RtError, while_ } from "./errors.ts";
  */
 export interface Config {
   storageDriver?: string;
+  /** Bytes of an uncompressed layer. */
+  maxLayerSize?: number;
+  registryTimeout_ms?: number;
   registries: ReadonlyMap<string, RegistryConfig>;
 }
 
@@ -78,7 +83,7 @@ export function parseConfig(text: string, file: string): Config {
   } catch (error) {
     throw bad(file, error instanceof Error ? firstLine(error.message) : String(error));
   }
-  checkKeys(toml, ["storage-driver", "registries"], "", file);
+  checkKeys(toml, ["storage-driver", "max-layer-size", "registry-timeout", "registries"], "", file);
   const storageDriver = toml["storage-driver"];
   if (storageDriver !== undefined && typeof storageDriver !== "string") {
     throw bad(file, "storage-driver must be a string");
@@ -87,7 +92,30 @@ export function parseConfig(text: string, file: string): Config {
   for (const [domain, value] of Object.entries(tableIn(toml.registries ?? {}, "registries", file))) {
     registries.set(domain, registryIn(value, domain, file));
   }
-  return { ...(storageDriver !== undefined && { storageDriver }), registries };
+  const maxLayerSize = optional(toml["max-layer-size"], (value) => sizeIn(value, "max-layer-size", file));
+  const registryTimeout_ms = optional(toml["registry-timeout"], (value) => {
+    if (typeof value === "number" && value > 0 && value <= 3600) return Math.ceil(value * 1000);
+    throw bad(file, "registry-timeout must be a number of seconds, at most 3600");
+  });
+  return {
+    ...(storageDriver !== undefined && { storageDriver }),
+    ...(maxLayerSize !== undefined && { maxLayerSize }),
+    ...(registryTimeout_ms !== undefined && { registryTimeout_ms }),
+    registries,
+  };
+}
+
+function optional<T>(value: unknown, read: (value: unknown) => T): T | undefined {
+  return value === undefined ? undefined : read(value);
+}
+
+function sizeIn(value: unknown, where: string, file: string): number {
+  const found = /^([0-9]{1,15})([kmgt])?$/.exec(
+    typeof value === "number" ? String(value) : String(value).toLowerCase(),
+  );
+  const bytes = found ? Number(found[1]) * 1024 ** ("kmgt".indexOf(found[2] ?? "?") + 1) : 0;
+  if (bytes > 0 && Number.isSafeInteger(bytes)) return bytes;
+  throw bad(file, `${where} must be a number of bytes, or one with k, m, g or t such as "64g"`);
 }
 
 function registryIn(value: unknown, domain: string, file: string): RegistryConfig {

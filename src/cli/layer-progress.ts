@@ -43,6 +43,7 @@ export class Bars implements LayerReporter {
   #drawnLines = 0;
   #drawnAt = Number.NEGATIVE_INFINITY;
   #pending = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(output: Output, now: () => number = () => performance.now()) {
     this.#output = output;
@@ -53,6 +54,8 @@ export class Bars implements LayerReporter {
     this.#layers.set(progress.layer, progress);
     this.#pending = true;
     if (this.#now() - this.#drawnAt >= redrawEvery_ms) this.#draw();
+    // No more may come for long: then what came last is drawn all the same.
+    else this.#timer ??= setTimeout(() => this.end(), redrawEvery_ms);
   }
 
   end(): void {
@@ -60,6 +63,8 @@ export class Bars implements LayerReporter {
   }
 
   #draw(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const { columns, rows } = this.#output;
     const drawn: string[] = [];
     for (const [name, progress] of this.#layers) {

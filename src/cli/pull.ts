@@ -1,4 +1,3 @@
-import { RtError } from "../base/errors.ts";
 import type { LayerProgress } from "../engine/pull.ts";
 import { parse } from "../reference/reference.ts";
 import { Option, RtCommand, type Usage } from "./command.ts";
@@ -37,7 +36,7 @@ export default class PullCommand extends RtCommand {
 
   override async execute(): Promise<number> {
     this.requireRoot();
-    const [{ pull }, host] = await Promise.all([import("../engine/pull.ts"), this.host()]);
+    const [{ pull, pullInterrupted }, host] = await Promise.all([import("../engine/pull.ts"), this.host()]);
     const { stdout } = this.context;
     const reporter = this.quiet ? undefined : layerReporter(stdout);
     let begun = false;
@@ -47,16 +46,18 @@ export default class PullCommand extends RtCommand {
       reporter?.layer(progress);
     };
     const interrupt = new AbortController();
+    // A second one ends us at once.
     process.once("SIGINT", () => interrupt.abort());
     const result = await pull(host, this.reference, {
       platform: this.platform,
       tlsVerify: this.tlsVerify,
       signal: interrupt.signal,
       onProgress,
-    }).catch((error: unknown) => {
-      throw interrupt.signal.aborted ? interrupted(error) : error;
-    });
-    reporter?.end();
+    })
+      .catch((error: unknown) => {
+        throw interrupt.signal.aborted ? pullInterrupted(error) : error;
+      })
+      .finally(() => reporter?.end());
     if (reporter) {
       stdout.write(`Digest: ${result.target}\n`);
       const what = result.status === "downloaded" ? "Downloaded newer image for" : "Image is up to date for";
@@ -72,12 +73,4 @@ function heading(text: string): string {
   if (/^(oci|oci-archive|docker-archive|embed):/.test(text)) return `Pulling from ${text}`;
   const { path, tag, digest } = parse(text.replace(/^docker:\/\//, ""));
   return `${digest ?? tag}: Pulling from ${path}`;
-}
-
-/** Control-C: what has arrived is kept, and the status is that of a program that the signal ended. */
-function interrupted(cause: unknown): RtError {
-  return new RtError("cancelled", "pull interrupted; the next one goes on from here", {
-    cause,
-    exitCode: 130,
-  });
 }

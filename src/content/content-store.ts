@@ -149,14 +149,15 @@ export class ContentStore {
     return size;
   }
 
-  /** Remove what broken transfers left and nobody went on with for a day. Answers bytes freed. */
-  collectIngests(now = Date.now()): number {
+  /** Remove what broken transfers left and nobody went on with for a day; of `released` at once. Answers bytes freed. */
+  collectIngests(now = Date.now(), released: ReadonlySet<string> = new Set()): number {
     let freed = 0;
     for (const name of entries(this.#ingests)) {
       using lock = FileLock.try(join(this.#ingests, name));
       if (!lock) continue;
       const { size, mtimeMs } = fstatSync(lock.fd);
-      if (size > 0 && now - mtimeMs < ingestAgeMax_ms) continue;
+      const young = now - mtimeMs < ingestAgeMax_ms && !released.has(`sha256:${name}`);
+      if (size > 0 && young) continue;
       lock.unlink();
       freed += size;
     }

@@ -35,6 +35,8 @@ export class Ingest implements Disposable {
   #size = 0;
   #verified = false;
   #discarded = false;
+  #committed = false;
+  #closed = false;
 
   /** Only for ContentStore. Without a lock: the blob is at `target`. */
   constructor(blob: BlobName, target: string, lock: FileLock | undefined) {
@@ -118,6 +120,7 @@ export class Ingest implements Disposable {
     } catch (error) {
       throw this.#failed(error);
     }
+    this.#committed = true;
     this.#lock?.unlock();
   }
 
@@ -126,12 +129,15 @@ export class Ingest implements Disposable {
    * open `path`, which must not lead to another file by then.
    */
   discard(): void {
+    if (this.#committed) return;
     this.#lock?.unlink();
     this.#discarded = true;
   }
 
   /** What was written so far stays for a later command. */
   close(): void {
+    if (this.#size === 0 && !this.present && !this.#closed) this.discard();
+    this.#closed = true;
     this.#lock?.close();
   }
 

@@ -1,9 +1,10 @@
-import { readdirSync, statSync, unlinkSync } from "node:fs";
+import { readdirSync, statSync, unlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, while_ } from "../base/errors.ts";
 import { FileLock } from "../content/file-lock.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { isLocked } from "../runtime/lock.ts";
+import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import { acquireLease, type Lease, leasedItems } from "../store/leases.ts";
 import type { Host } from "./host.ts";
 
@@ -49,6 +50,20 @@ export async function protect(host: Host, items: readonly string[], signal?: Abo
   return acquireLease(database, items);
 }
 
+/**
+ * `collect` once a day, for what broke off and nobody went on with. By the lock file's mtime, so it costs a stat(2) where
+ * there is nothing to do; and never waits for others, who can do it next time.
+ */
+export async function collectRarely(host: Host, now = Date.now()): Promise<void> {
+  const path = lockPath(host);
+  if (now - modified(path, now) < graceTime_ms) return;
+  using lock = FileLock.try(path);
+  if (!lock) return;
+  utimesSync(path, now / 1000, now / 1000);
+  await collectLocked(host, new Set(), now);
+  for (const driver of await driversHere(host)) await driver.settle();
+}
+
 export async function collect(host: Host, options: CollectOptions = {}): Promise<Collected> {
   const released = new Set(options.released);
   const now = options.now ?? Date.now();
@@ -56,10 +71,17 @@ export async function collect(host: Host, options: CollectOptions = {}): Promise
   using _ = await FileLock.acquire(lockPath(host), {
     onWait: () => host.warn("waiting for another rt that uses the store"),
   });
+  return await collectLocked(host, released, now);
+}
+
+async function collectLocked(host: Host, released: ReadonlySet<string>, now: number): Promise<Collected> {
   const needed = host.database.transaction(() => neededItems(host));
-  const snapshots = await collectSnapshots(host, needed, released, now);
+  const snapshots = new Set<Digest>();
+  for (const driver of await driversHere(host)) {
+    for (const chain of collectSnapshots(host, driver, needed, released, now)) snapshots.add(chain);
+  }
   const content = await host.content();
-  let bytes = content.collectIngests(now);
+  let bytes = content.collectIngests(now, released);
   const blobs = content.list().filter((blob) => {
     if (needed.has(blob)) return false;
     return released.has(blob) || now - modified(content.path(blob)) > graceTime_ms;
@@ -67,7 +89,7 @@ export async function collect(host: Host, options: CollectOptions = {}): Promise
   for (const blob of blobs) bytes += content.remove(blob);
   host.database.run("DELETE FROM blobs WHERE digest NOT IN (SELECT blob FROM image_blobs)");
   removeDrafts(host, now);
-  return { snapshots, blobs, bytes };
+  return { snapshots: [...snapshots], blobs, bytes };
 }
 
 function lockPath(host: Host): string {
@@ -83,13 +105,21 @@ function neededItems(host: Host): Set<string> {
   return items;
 }
 
-async function collectSnapshots(
+/** The driver in use, and those that were used before: their snapshots are garbage by the same rule. */
+async function driversHere(host: Host): Promise<SnapshotDriver[]> {
+  const own = await host.snapshots();
+  const rows = host.database.all<{ driver: string }>("SELECT DISTINCT driver FROM layers");
+  const others = rows.filter(({ driver }) => driver !== own.name);
+  return [own, ...(await Promise.all(others.map(({ driver }) => host.snapshotsOf(driver))))];
+}
+
+function collectSnapshots(
   host: Host,
+  driver: SnapshotDriver,
   needed: ReadonlySet<string>,
   released: ReadonlySet<string>,
   now: number,
-): Promise<Digest[]> {
-  const driver = await host.snapshots();
+): Digest[] {
   const onDisk = driver.list();
   const known = new Set(host.containers.ids());
   // Without a row it may be one that is being made: whoever makes it holds its lock.
@@ -115,8 +145,8 @@ async function collectSnapshots(
   return unneeded.filter(isDigest);
 }
 
-function modified(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+function modified(path: string, otherwise = 0): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? otherwise;
 }
 
 /** Databases that somebody began to make and did not live to publish. */

@@ -113,6 +113,14 @@ export class Host implements Disposable {
     return this.#snapshots;
   }
 
+  /** The driver of this name, whichever is in use: for what was made when another was. */
+  async snapshotsOf(name: string): Promise<SnapshotDriver> {
+    const own = await this.snapshots();
+    if (own.name === name) return own;
+    const { selectDriver } = await import("../snapshot/select.ts");
+    return selectDriver(this.paths.root, name);
+  }
+
   /** The state directory of a container: its monitor's files. */
   stateOf(containerId: string): string {
     return join(this.paths.state, "containers", containerId);

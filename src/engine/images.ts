@@ -1,7 +1,7 @@
 import { RtError } from "../base/errors.ts";
 import type { Image } from "../image/image-store.ts";
 import type { Digest } from "../oci/digest.ts";
-import { familiarName, type Reference } from "../reference/reference.ts";
+import { canonical, familiarName, type Reference } from "../reference/reference.ts";
 import type { Host } from "./host.ts";
 
 /** A line of `rt images`. Docker's "<none>" where there is no such thing. */
@@ -41,13 +41,16 @@ export function listImages(host: Host, options: ImagesOptions = {}): ImageListIt
 }
 
 /** One line for each tag; an image without any is one line for its repository, or "<none>" and "<none>". */
-function itemsOf({ record, tags, digests }: Image): ImageListItem[] {
+function itemsOf({ record, tags, digests, targets }: Image): ImageListItem[] {
   const { id, created, size } = record;
   const rest = { id, created, size, labels: record.config.Labels ?? {} };
-  const digestIn = (name: Reference) => digests.find((other) => sameRepository(other, name))?.digest ?? none;
+  const digestOf = (name: Reference) => {
+    const known = digests.filter((other) => sameRepository(other, name)).map(({ digest }) => digest);
+    return known.find((digest) => digest === targets.get(canonical(name))) ?? known[0] ?? none;
+  };
   if (tags.length > 0) {
     return tags.map((name) => {
-      return { repository: familiarName(name), tag: name.tag ?? none, digest: digestIn(name), ...rest };
+      return { repository: familiarName(name), tag: name.tag ?? none, digest: digestOf(name), ...rest };
     });
   }
   if (digests.length === 0) return [{ repository: none, tag: none, digest: none, ...rest }];

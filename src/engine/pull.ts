@@ -11,7 +11,7 @@ import { canonical, familiar, parse } from "../reference/reference.ts";
 import type { NamedSource } from "../registry/named-source.ts";
 import type { ResolvedImage, Source } from "../registry/source.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
-import { protect } from "./collect.ts";
+import { collect, collectRarely, protect } from "./collect.ts";
 import type { Host } from "./host.ts";
 
 export type { LayerProgress } from "../image/transfer.ts";
@@ -25,6 +25,9 @@ export interface PullOptions {
   /** Aborted: everything stops, what has arrived of layers is kept. */
   signal?: AbortSignal | undefined;
 }
+
+/** No honest layer is larger, and a bomb of this size still fits few disks: then it ends with that. */
+const defaultLayerSizeMax = 64 * 1024 ** 3;
 
 export interface PullResult {
   image: ImageRecord;
@@ -52,7 +55,9 @@ export async function pull(host: Host, text: string, options: PullOptions = {}):
     ...(host.embedded && { embedded: host.embedded }),
   });
   try {
-    return await pullFrom(host, source, options);
+    const result = await pullFrom(host, source, options);
+    await collectRarely(host);
+    return result;
   } finally {
     await source.close();
   }
@@ -64,6 +69,28 @@ export async function pullFrom(
   source: NamedSource,
   options: PullOptions = {},
 ): Promise<PullResult> {
+  const wanted = await resolve(source, options);
+  try {
+    return await bringImage(host, source, wanted, options);
+  } catch (error) {
+    // What contradicts itself is of no use to a later pull, so nothing of it is kept as a broken transfer would be.
+    if (error instanceof RtError && error.code === "data-loss")
+      await collect(host, { released: wanted.items });
+    throw error;
+  }
+}
+
+/** What a name led to, before any layer was asked for. */
+interface WantedImage {
+  found: ResolvedImage;
+  config: ImageConfig;
+  plan: LayerPlan[];
+  documents: { digest: Digest; mediaType: string; bytes: Uint8Array }[];
+  /** Digests of all blobs, and chainIDs: top layers first. */
+  items: string[];
+}
+
+async function resolve(source: NamedSource, options: PullOptions): Promise<WantedImage> {
   const platform = options.platform ? parsePlatform(options.platform, hostPlatform()) : hostPlatform();
   const found = await abortable(source.resolve(platform), options.signal);
   const config = parseImageConfig(found.config, `${source.name}: image config`);
@@ -78,9 +105,17 @@ export async function pullFrom(
   }
   const plan = planLayers(found, config);
   const documents = [...found.documents, { ...found.manifest.config, bytes: found.config }];
-  const items = [...documents, ...layers].map(({ digest }) => digest as string);
-  using _ = await protect(host, [...items, ...plan.map(({ chain }) => chain)], options.signal);
+  const blobs = [...documents, ...layers].map(({ digest }) => digest as string);
+  return { found, config, plan, documents, items: [...plan.map(({ chain }) => chain).reverse(), ...blobs] };
+}
 
+async function bringImage(
+  host: Host,
+  source: NamedSource,
+  { found, config, plan, documents, items }: WantedImage,
+  options: PullOptions,
+): Promise<PullResult> {
+  using _ = await protect(host, items, options.signal);
   const content = await host.content();
   const driver = await host.snapshots();
   for (const { digest, bytes } of documents) await content.put(digest, bytes);
@@ -88,7 +123,6 @@ export async function pullFrom(
   content.sync();
 
   const record = recordOf(host, driver, found, config, plan);
-  const name = parse(source.reference);
   const blobs = documents.map(({ digest, mediaType, bytes }) => ({ digest, mediaType, size: bytes.length }));
   const changed = host.images.put({
     record,
@@ -98,7 +132,7 @@ export async function pullFrom(
   return {
     image: record,
     name: source.reference,
-    familiar: familiar(name),
+    familiar: familiar(parse(source.reference)),
     target: found.target,
     status: changed ? "downloaded" : "up-to-date",
   };
@@ -196,6 +230,7 @@ async function bringLayers(
       });
     },
     onProgress: options.onProgress ?? (() => {}),
+    layerSizeMax: (await host.config()).maxLayerSize ?? defaultLayerSizeMax,
     onWait: (what) => {
       if (said.has(what)) return;
       said.add(what);
@@ -280,6 +315,12 @@ function tagsOf(source: NamedSource, target: Digest): TagRecord[] {
   const isRegistry = !/^(embed|oci|oci-archive|docker-archive):/.test(source.name);
   if (isRegistry) tags.push({ name: digestName(name, name.digest ?? target), target });
   return tags;
+}
+
+/** Control-C: what has arrived is kept, and the status is that of a program that the signal ended. */
+export function pullInterrupted(cause: unknown): RtError {
+  const text = "pull interrupted; the next one goes on from here";
+  return new RtError("cancelled", text, { cause, exitCode: 130 });
 }
 
 /** The answer, unless `signal` comes first. */

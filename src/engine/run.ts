@@ -7,7 +7,7 @@ import type { AttachOptions } from "../runtime/native.ts";
 import { checkTerminal, follow } from "./attach.ts";
 import { describeContainer } from "./create.ts";
 import type { Host } from "./host.ts";
-import { ensureImage } from "./pull.ts";
+import { ensureImage, pullInterrupted } from "./pull.ts";
 import { reconcile } from "./reconcile.ts";
 import type { RunOptions } from "./run-options.ts";
 import { removeAnonymousVolumes, settle } from "./settle.ts";
@@ -63,13 +63,21 @@ function starting<T>(record: ContainerRecord, step: () => T): T {
 
 async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord> {
   const { image, pull: policy, platform, onPull } = options;
+  const interrupt = new AbortController();
   try {
     return await ensureImage(host, image, {
       policy,
       platform,
-      onMissing: () => onPull?.missing(),
+      signal: interrupt.signal,
+      onMissing() {
+        process.once("SIGINT", () => interrupt.abort());
+        // A file is read anew each time, and what is embedded is never far: neither is missed.
+        if (!/^(oci|oci-archive|docker-archive|embed):/.test(image)) onPull?.missing();
+      },
       onProgress: (progress) => onPull?.progress(progress),
     });
+  } catch (error) {
+    throw interrupt.signal.aborted ? pullInterrupted(error) : error;
   } finally {
     onPull?.end();
   }

@@ -4,6 +4,7 @@ import { type Observation, observe } from "../container/state.ts";
 import { volumeDirectory } from "../container/volumes.ts";
 import { removeCgroup, removeTree, signalProcess } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
+import { selectDriver } from "../snapshot/select.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import type { Host } from "./host.ts";
 import { cgroupPath } from "./start.ts";
@@ -32,7 +33,8 @@ export function erase(
   snapshots: SnapshotDriver,
   options: { volumes: boolean },
 ): void {
-  snapshots.removeActive(record.id);
+  const made = record.driver === snapshots.name ? snapshots : selectDriver(host.paths.root, record.driver);
+  made.removeActive(record.id);
   if (options.volumes) removeAnonymousVolumes(host, record);
   removeTree(host.stateOf(record.id));
   host.containers.remove(record.id);

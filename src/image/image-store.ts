@@ -13,6 +13,8 @@ export interface Image {
   tags: Reference[];
   /** With a digest each: Docker's RepoDigests. */
   digests: Reference[];
+  /** By canonical name: what the name led to when it was pulled. */
+  targets: ReadonlyMap<string, Digest>;
 }
 
 /** A name for an image: canonical text, and the digest that the name led to at its source. */
@@ -61,6 +63,7 @@ interface Row {
 interface NameRow {
   name: string;
   image: string;
+  target: Digest;
 }
 
 /** Images and their names. Everything is one short transaction on the database; blobs and snapshots are others' work. */
@@ -179,12 +182,8 @@ export class ImageStore {
   }
 
   list(): Image[] {
-    const names = new Map<string, string[]>();
-    for (const { image, name } of this.#database.all<NameRow>("SELECT name, image FROM tags ORDER BY name")) {
-      const known = names.get(image);
-      if (known) known.push(name);
-      else names.set(image, [name]);
-    }
+    const sql = "SELECT name, image, target FROM tags ORDER BY name";
+    const names = Map.groupBy(this.#database.all<NameRow>(sql), ({ image }) => image);
     const rows = this.#database.all<Row>("SELECT id, record FROM images ORDER BY id");
     return rows.map((row) => withNames(decode(row), names.get(row.id) ?? []));
   }
@@ -193,12 +192,9 @@ export class ImageStore {
     return withNames(record, this.#namesOf(record.id));
   }
 
-  #namesOf(id: Digest): string[] {
-    const rows = this.#database.all<NameRow>(
-      "SELECT name, image FROM tags WHERE image = ? ORDER BY name",
-      id,
-    );
-    return rows.map((row) => row.name);
+  #namesOf(id: Digest): NameRow[] {
+    const sql = "SELECT name, image, target FROM tags WHERE image = ? ORDER BY name";
+    return this.#database.all<NameRow>(sql, id);
   }
 
   /** Another name for an image that is here. */
@@ -224,7 +220,7 @@ export class ImageStore {
         text,
         ...(found.named && { named: found.named }),
         id: found.id,
-        names: this.#namesOf(found.id).map(parse),
+        names: this.#namesOf(found.id).map(({ name }) => parse(name)),
         users: users.map(({ id }) => ({ id, running: isRunning(id) })),
         force,
       });
@@ -268,10 +264,11 @@ function nameIn(text: string): Reference | undefined {
   return digest ? { domain, path, digest } : reference;
 }
 
-function withNames(record: ImageRecord, names: readonly string[]): Image {
-  const references = names.map(parse);
+function withNames(record: ImageRecord, rows: readonly NameRow[]): Image {
+  const references = rows.map(({ name }) => parse(name));
   return {
     record,
+    targets: new Map(rows.map(({ name, target }) => [name, target])),
     tags: references.filter((name) => name.tag !== undefined),
     digests: references.filter((name) => name.digest !== undefined),
   };

@@ -37,6 +37,8 @@ export interface TransferRequest {
   onProgress: (progress: LayerProgress) => void;
   /** Waiting for another rt, and for what. */
   onWait: (what: string) => void;
+  /** Bytes that a layer may unpack to. */
+  layerSizeMax: number;
   signal: AbortSignal;
 }
 
@@ -103,13 +105,16 @@ async function bring(run: TransferRequest, plan: LayerPlan, parentReady: Promise
   report(run, plan, "done", plan.descriptor.size);
 }
 
-/** Once more if what was on disk already turns out to be the fault. Answers the size of the layer's files. */
+/**
+ * Again if what was on disk already turns out to be the fault, or a mirror that can be left out. Answers the size of the
+ * layer's files.
+ */
 async function fetchAndUnpack(
   run: TransferRequest,
   plan: LayerPlan,
   parentReady: Promise<void>,
 ): Promise<number> {
-  for (let attempt = 0; ; attempt++) {
+  for (let repaired = false; ; ) {
     using ingest = await run.content.ingest(plan.descriptor, {
       signal: run.signal,
       onWait: () => run.onWait(`blob ${plan.descriptor.digest}`),
@@ -119,8 +124,12 @@ async function fetchAndUnpack(
       return await attemptLayer(run, plan, ingest, parentReady);
     } catch (error) {
       const isLoss = error instanceof RtError && error.code === "data-loss";
-      if (!isLoss || attempt > 0 || run.signal.aborted) throw error;
-      if (!(await wasAtFault(run.content, plan, found))) throw error;
+      if (!isLoss || run.signal.aborted) throw error;
+      // A part that unpacks to nonsense would spoil the next attempt too.
+      if (!ingest.present) ingest.discard();
+      if (!found.present && run.source.distrust?.(plan.descriptor)) continue;
+      if (repaired || !(await wasAtFault(run.content, plan, found))) throw error;
+      repaired = true;
     }
   }
 }
@@ -202,6 +211,7 @@ async function unpackBlob(
       parents,
       diffID,
       parentReady,
+      sizeMax: run.layerSizeMax,
       signal: run.signal,
       source: { mediaType: descriptor.mediaType, path: ingest.path, more: (have) => file.more(have) },
     });

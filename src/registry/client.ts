@@ -35,12 +35,14 @@ export class RegistrySource implements NamedSource {
   readonly #wanted: Reference;
   readonly #clients: readonly EndpointClient[];
   readonly #failed = new Set<EndpointClient>();
+  /** Who gave bytes of a blob, by its digest. */
+  readonly #givers = new Map<Digest, Set<EndpointClient>>();
   readonly #limits: Limits;
   readonly #warn: (line: string) => void;
   readonly #closing = new AbortController();
 
   constructor(reference: Reference, options: RegistryOptions) {
-    const limits = { ...defaultLimits, ...options.limits };
+    const limits = { ...defaultLimits, ...limitsOf(options.config), ...options.limits };
     this.name = canonical(reference);
     this.reference = this.name;
     this.#wanted = reference;
@@ -70,6 +72,7 @@ export class RegistrySource implements NamedSource {
     for (const [i, client] of clients.entries()) {
       try {
         for await (const chunk of fetchBlob(client, blob, position, this.#limits, either)) {
+          if (client.endpoint.mirror) this.#remember(blob.digest, client);
           position += chunk.length;
           yield chunk;
         }
@@ -80,6 +83,21 @@ export class RegistrySource implements NamedSource {
         this.#passOver(client, error);
       }
     }
+  }
+
+  distrust(blob: Descriptor): boolean {
+    const mirrors = this.#givers.get(blob.digest);
+    this.#givers.delete(blob.digest);
+    for (const client of mirrors ?? []) {
+      this.#passOver(client, new RtError("data-loss", `what it sent for ${blob.digest} is something else`));
+    }
+    return mirrors !== undefined;
+  }
+
+  #remember(digest: Digest, client: EndpointClient): void {
+    const givers = this.#givers.get(digest);
+    if (givers) givers.add(client);
+    else this.#givers.set(digest, new Set([client]));
   }
 
   async close(): Promise<void> {
@@ -137,6 +155,10 @@ export class RegistrySource implements NamedSource {
   #until(signal: AbortSignal | undefined): AbortSignal {
     return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
   }
+}
+
+function limitsOf({ registryTimeout_ms: ms }: Config): Partial<Limits> {
+  return ms === undefined ? {} : { headersMs: ms, idleMs: ms, documentMs: 2 * ms };
 }
 
 /** A foreign layer that the registry does not hold lies at some URL in the manifest, where rt does not go. */

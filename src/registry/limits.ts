@@ -1,5 +1,6 @@
 /**
- * What a registry may cost us. A test passes smaller ones; people cannot set them yet. Times in milliseconds.
+ * What a registry may cost us. A test passes smaller ones; people set `registry-timeout` (base/config.ts), which decides how
+ * long a registry may be silent. Times in milliseconds.
  */
 export interface Limits {
   /** From the request to the answer's headers: name lookup, connection, TLS and the registry's thinking. */

@@ -20,6 +20,8 @@ export interface Source {
    * itself; ends early only by an error. Does not check the digest of the whole.
    */
   fetch(blob: Descriptor, offset: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** What `fetch` gave for this blob was wrong. True if asking again may give something else: another endpoint's bytes. */
+  distrust?(blob: Descriptor): boolean;
   close(): Promise<void>;
 }
 

@@ -57,6 +57,8 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
       headers,
       redirect: "manual",
       decompress: false,
+      // Or BUN_CONFIG_VERBOSE_FETCH in the caller's environment would print every request.
+      verbose: false,
       signal: AbortSignal.any(signals),
       tls: { rejectUnauthorized: !request.insecure },
       ...(request.body !== undefined && { body: request.body }),

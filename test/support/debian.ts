@@ -61,7 +61,9 @@ async function mirror(): Promise<string> {
     const found = text.match(/^(?:URIs:|deb(?:\s+\[.*\])?)\s+(https?:\S+)/m)?.[1];
     if (found) return found;
   }
-  throw new Error("no Debian archive in /etc/apt: the test image is made by debootstrap from the one that is named there");
+  throw new Error(
+    "no Debian archive in /etc/apt: the test image is made by debootstrap from the one that is named there",
+  );
 }
 
 async function base(tree: string, suite: string): Promise<Uint8Array> {

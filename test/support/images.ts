@@ -26,7 +26,7 @@ const recipe = Bun.file(import.meta.path).text();
 export async function busyboxLayout(): Promise<string> {
   const busybox = tool("busybox");
   if (busybox === undefined) throw new Error("no busybox (apt-get install busybox-static)");
-  const key = `${await recipe}${await run(["sha256sum", busybox])}`;
+  const key = `${await recipe}${await run(["sha256sum", busybox, await probeBinary()])}`;
   return fixture("busybox", key, async (dir) => {
     const tree = join(dir, "tree");
     mkdirSync(join(tree, "bin"), { recursive: true });

@@ -14,6 +14,8 @@ describe("the form", () => {
   test("all keys", () => {
     const config = parseConfig(
       `storage-driver = "copy"
+       max-layer-size = "2g"
+       registry-timeout = 2.5
        [registries."docker.io"]
        mirrors = ["https://mirror.example", "http://127.0.0.1:5000"]
        [registries."r.lan:5000"]
@@ -22,6 +24,9 @@ describe("the form", () => {
       "f",
     );
     expect(config.storageDriver).toBe("copy");
+    expect(config.maxLayerSize).toBe(2 * 1024 ** 3);
+    expect(config.registryTimeout_ms).toBe(2500);
+    expect(parseConfig("max-layer-size = 4096", "f").maxLayerSize).toBe(4096);
     expect(config.registries.get("docker.io")).toEqual({
       mirrors: ["https://mirror.example", "http://127.0.0.1:5000"],
       insecure: false,
@@ -49,6 +54,13 @@ describe("the form", () => {
     ['[registries."a.b"]\nmirrors = ["https://u:p@m"]', "must look like https://host[:port]"],
     ['[registries."a.b"]\nmirrors = ["https://m/path"]', "must look like https://host[:port]"],
     ['[registries."https://a.b"]\n', "without scheme and path"],
+    [
+      'max-layer-size = "0"',
+      "config file f: max-layer-size must be a number of bytes, or one with k, m, g or t",
+    ],
+    ["max-layer-size = -1", "config file f: max-layer-size must be"],
+    ["max-layer-size = true", "config file f: max-layer-size must be"],
+    ['registry-timeout = "30"', "config file f: registry-timeout must be a number of seconds, at most 3600"],
     ["a = [", "config file f: "],
   ];
   for (const [text, message] of wrong) {

@@ -144,6 +144,12 @@ export class FakeDriver implements SnapshotDriver {
     return { type: "bind", source: join(this.#root, `active-${key}`) } as const;
   }
 
+  seed(): boolean {
+    return false;
+  }
+
+  async settle(): Promise<void> {}
+
   removeActive(key: string): void {
     rmSync(join(this.#root, `active-${key}`), { recursive: true, force: true });
   }
