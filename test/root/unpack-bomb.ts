@@ -34,15 +34,20 @@ const error = await bench.driver
   );
 clearInterval(timer);
 const code = error instanceof RtError ? error.code : "none";
-const engineBytes = process.resourceUsage().maxRSS * 1024;
+// Not ru_maxrss: that begins at what the process that started us had.
+const engineBytes = peak("self");
 const left = bench.leftovers();
 console.log(JSON.stringify({ code, message: error.message, engineBytes, helperBytes, left }));
 
 function childrenPeaks(): number[] {
   return readdirSync("/proc/self/task").flatMap((task) => {
     const pids = read(`/proc/self/task/${task}/children`).split(" ").filter(Boolean);
-    return pids.map((pid) => Number(read(`/proc/${pid}/status`).match(/VmHWM:\s+(\d+)/)?.[1] ?? 0) * 1024);
+    return pids.map(peak);
   });
+}
+
+function peak(pid: string): number {
+  return Number(read(`/proc/${pid}/status`).match(/VmHWM:\s+(\d+)/)?.[1] ?? 0) * 1024;
 }
 
 /** "" where a process or a thread has ended meanwhile. */
