@@ -29,6 +29,10 @@ pub const Frame = enum(u8) {
     output_closed = 11,
     /// Monitor: something asked for could not be had, and it goes on without; payload is text for a person.
     warning = 12,
+    /// Monitor: your stdin frame has been taken; send the next. A client has one on its way at a time, so that what it says
+    /// besides never waits behind stdin that the program does not read.
+    stdin_taken = 13,
+    _,
 };
 
 /// Payload of `failed`: this, big-endian, then the message ("mount /proc").
@@ -53,6 +57,7 @@ pub const Stage = enum(u32) {
     cwd = 9,
     /// The program could not be executed: the exit status is 127 (ENOENT) or 126.
     exec = 10,
+    _,
 };
 
 /// What `rt_attach` answers.
@@ -61,6 +66,7 @@ pub const AttachResult = extern struct {
     status: u32,
     ended: Ended,
     stage: u32,
+    /// For `failed`; for `exit` it is why our stdout or stderr took no more, 0 when it did or its reader just went.
     errno: u32,
     /// Bytes of message written to the caller's buffer, for `failed`.
     message_bytes: u32,

@@ -27,6 +27,8 @@ const Client = struct {
     outgoing_sent: usize = 0,
     outgoing_end: usize = 0,
     stdin_open: bool,
+    /// The monitor has taken our last stdin frame: the next may go.
+    credit: bool = true,
     eof_pending: bool = false,
     resize_pending: bool = false,
     closed_pending: [2]bool = .{ false, false },
@@ -102,7 +104,7 @@ fn step(client: *Client, wakeup: i32) bool {
     const output_waits = client.incoming_start < client.incoming_end;
     var set = [_]linux.pollfd{
         .{ .fd = client.socket, .events = (if (output_waits) @as(i16, 0) else linux.POLL.IN) | (if (sending) linux.POLL.OUT else @as(i16, 0)), .revents = 0 },
-        .{ .fd = if (client.stdin_open and !sending) 0 else -1, .events = linux.POLL.IN, .revents = 0 },
+        .{ .fd = if (client.stdin_open and client.credit and !sending) 0 else -1, .events = linux.POLL.IN, .revents = 0 },
         .{ .fd = if (client.blocked) |index| @intCast(index + 1) else -1, .events = linux.POLL.OUT, .revents = 0 },
         .{ .fd = wakeup, .events = linux.POLL.IN, .revents = 0 },
     };
@@ -129,7 +131,7 @@ fn step(client: *Client, wakeup: i32) bool {
 }
 
 fn controlPending(client: *const Client) bool {
-    return client.resize_pending or client.eof_pending or client.closed_pending[0] or client.closed_pending[1];
+    return client.resize_pending or (client.eof_pending and client.credit) or client.closed_pending[0] or client.closed_pending[1];
 }
 
 fn forwardSignals(client: *Client) void {
@@ -174,7 +176,7 @@ fn nextControl(client: *Client) bool {
         const index: usize = if (client.closed_pending[0]) 0 else 1;
         client.closed_pending[index] = false;
         put(client, .output_closed, &.{@intCast(index + 1)});
-    } else if (client.eof_pending) {
+    } else if (client.eof_pending and client.credit) {
         client.eof_pending = false;
         put(client, .stdin_eof, "");
     } else return false;
@@ -210,6 +212,7 @@ fn readStdin(client: *Client) void {
     }
     const length = if (direct) count else withoutDetachKeys(client, typed[0..count], space);
     if (length == 0) return;
+    client.credit = false;
     frame.encode(client.outgoing[0..header_bytes], .stdin, @intCast(length));
     client.outgoing_sent = 0;
     client.outgoing_end = header_bytes + length;
@@ -283,6 +286,10 @@ fn collect(client: *Client, part: []const u8) usize {
 fn finished(client: *Client, kind: abi.Frame) bool {
     const payload = client.small[0..client.small_have];
     switch (kind) {
+        .stdin_taken => {
+            client.credit = true;
+            return false;
+        },
         .exit => {
             if (payload.len < 4) return true;
             client.result.ended = .exit;
@@ -329,7 +336,9 @@ fn write(client: *Client, index: usize, bytes: []const u8, ready: bool) usize {
             return 0;
         },
         .INTR => return 0,
-        else => {
+        else => |errno| {
+            // A reader that went is no failure; a disk that is full is one that the user must hear of.
+            if (errno != .PIPE and errno != .CONNRESET) client.result.errno = @intFromEnum(errno);
             client.output_open[index] = false;
             client.closed_pending[index] = true;
             return bytes.len;

@@ -94,6 +94,8 @@ fn enterCgroup(create: *const request.Create, handles: stage.Handles, arena: std
     if (create.cgroup) |*group| {
         try cgroup.create(arena, hierarchies, group, create.spec.linux.resources.devices, handles.sync);
         try cgroup.join(arena, hierarchies, group.path, handles.in_group);
+        if (cgroup_hierarchy.find(hierarchies, "devices") == null and mayMakeNodes(&create.spec))
+            stage.warn(handles.sync, "this host has no device rules that hold (cgroup v2): with CAP_MKNOD the container can open any device", .{});
         if (shown) hierarchies = try cgroup_hierarchy.located(arena, hierarchies);
     }
     for (create.spec.linux.namespaces) |namespace| {
@@ -103,6 +105,13 @@ fn enterCgroup(create: *const request.Create, handles: stage.Handles, arena: std
         _ = try stage.check(result, .namespace, "create a cgroup namespace", .{});
     }
     return hierarchies;
+}
+
+/// Though it is not privileged.
+fn mayMakeNodes(spec: *const request.Spec) bool {
+    for (spec.linux.resources.devices) |rule| if (rule.allow and rule.type == .a) return false;
+    for (spec.process.capabilities.bounding) |name| if (std.mem.eql(u8, name, "CAP_MKNOD")) return true;
+    return false;
 }
 
 /// Existing namespaces are joined by path; new ones are set up.
@@ -146,11 +155,23 @@ fn buildRoot(create: *const request.Create, handles: stage.Handles, arena: std.m
     _ = linux.close(try path.ensureDirectory(arena, root, spec.process.cwd, .cwd));
     try mask.protect(arena, root, spec.linux.readonlyPaths);
     try mask.hide(arena, root, spec.linux.maskedPaths);
+    if (!mayUseAnyDevice(spec)) {
+        // Where no device rules hold (cgroup v2 has them as programs only), a node that a layer brings must not open.
+        const set = mount.setAttributes(root, .{ .set = mount.attribute_nodev }, false);
+        _ = try stage.check(set, .rootfs, "make the root nodev", .{});
+    }
     if (spec.root.readonly) {
         const set = mount.setAttributes(root, .{ .set = mount.attribute_readonly }, false);
         _ = try stage.check(set, .rootfs, "make the root read-only", .{});
     }
     return root;
+}
+
+/// A privileged container, or one that was given a device outside of /dev.
+fn mayUseAnyDevice(spec: *const request.Spec) bool {
+    for (spec.linux.resources.devices) |rule| if (rule.allow and rule.type == .a) return true;
+    for (spec.linux.devices) |each| if (!std.mem.startsWith(u8, each.path, "/dev/")) return true;
+    return false;
 }
 
 /// A pty of the container's devpts as 0-2 and as /dev/console.

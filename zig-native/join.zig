@@ -16,6 +16,7 @@ const cgroup = @import("linux/cgroup.zig");
 const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
 const clone = @import("linux/clone.zig");
 const exec_program = @import("exec.zig");
+const keyring = @import("linux/keyring.zig");
 const path = @import("linux/path.zig");
 const process = @import("process.zig");
 const program = @import("program.zig");
@@ -64,6 +65,7 @@ fn enter(exec: *const request.Exec, given: stage.Handles, arena: std.mem.Allocat
 
 fn become(exec: *const request.Exec, handles: stage.Handles, arena: std.mem.Allocator) path.Error!void {
     _ = linux.setsid();
+    try keyring.fresh(); // not the caller's
     try program.dieWithMonitor();
     const opened = linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
     const root: i32 = @intCast(try stage.check(opened, .rootfs, "open /", .{}));

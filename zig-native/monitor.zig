@@ -37,6 +37,8 @@ const stage = @import("stage.zig");
 const stdio = @import("stdio.zig");
 
 const client_socket = 1;
+const tiocgptpeer = 0x5441;
+const open_noctty = 0o2 | 0o400 | 0o2000000; // O_RDWR | O_NOCTTY | O_CLOEXEC
 const lock_file = 2;
 
 var relay: relays.Relay = undefined;
@@ -225,7 +227,8 @@ fn awaitReady(session: *Session) stage.Error!void {
             'T' => {}, // the descriptor is taken where it is received
             'P' => {
                 // The stage of an exec has made the program's process as our child, and ends.
-                _ = linux.waitpid(session.pid, @constCast(&@as(u32, 0)), 0);
+                var status: u32 = 0;
+                while (linux.errno(linux.waitpid(session.pid, &status, 0)) == .INTR) {}
                 session.pid = std.mem.readInt(i32, packet[1..5], .big);
             },
             else => return stage.fail(.monitor, .PROTO, "init said {d}", .{packet[0]}),
@@ -257,6 +260,8 @@ fn receiveSync(session: *Session, buffer: []u8) stage.Error![]u8 {
             stdio.nonblocking(master);
             relay.stdin = master;
             relay.stdout = master;
+            const peer = linux.ioctl(master, tiocgptpeer, open_noctty);
+            if (linux.errno(peer) == .SUCCESS) relay.peer = @intCast(peer); // Linux 4.13
         }
         return buffer[0..length];
     }
@@ -295,14 +300,19 @@ fn serve(session: *Session) stage.Error!u32 {
         for (relay.clients[0..], set[6..]) |*client, *entry| {
             if (client.socket < 0 or client.socket != entry.fd) continue;
             if (entry.revents & linux.POLL.OUT != 0) relay.send(client);
-            if (client.socket >= 0 and entry.revents & (linux.POLL.IN | linux.POLL.HUP | linux.POLL.ERR) != 0) _ = relay.receive(client);
+            if (client.socket >= 0 and entry.revents & (linux.POLL.IN | linux.POLL.HUP | linux.POLL.ERR) != 0) relay.receive(client);
         }
         if (set[5].revents != 0) relay.feedBlocked();
         if (relay.idle() and set[3].revents != 0) _ = relay.pump(&relay.stdout, .stdout);
         if (relay.idle() and set[4].revents != 0) _ = relay.pump(&relay.stderr, .stderr);
         if (set[0].revents != 0 and status == null) {
             status = reap(session);
-            if (session.state >= 0) try records.writeExit(session.state, status.?, "");
+            // A full disk must not cost the client the exit status: that goes out in any case.
+            if (session.state >= 0) records.writeExit(session.state, status.?) catch {
+                _ = frame.send(client_socket, .warning, stage.failure.message());
+            };
+            if (relay.peer >= 0) _ = linux.close(relay.peer);
+            relay.peer = -1;
         }
     }
 }
@@ -327,12 +337,10 @@ fn fillPoll(set: *[6 + relays.clients_max]linux.pollfd, session: *const Session,
     };
     for (fds, 0..) |fd, slot| set[slot] = .{ .fd = fd, .events = if (slot == 5) linux.POLL.OUT else linux.POLL.IN, .revents = 0 };
     for (&relay.clients, set[6..]) |*client, *entry| {
-        const sending = client.sent < relay.output_end;
-        // A client whose stdin does not fit is left alone until it does; it would only be told that more is there.
-        const receiving = !relay.stdin_blocked;
+        const sending = client.sent < relay.output_end or client.owed > 0;
         entry.* = .{
-            .fd = if (sending or receiving) client.socket else -1,
-            .events = (if (sending) linux.POLL.OUT else @as(i16, 0)) | (if (receiving) linux.POLL.IN else @as(i16, 0)),
+            .fd = client.socket,
+            .events = linux.POLL.IN | (if (sending) linux.POLL.OUT else @as(i16, 0)),
             .revents = 0,
         };
     }
@@ -351,9 +359,10 @@ fn accept(session: *const Session) void {
 }
 
 /// Exit status as a shell has it: 128+n for signal n.
-fn reap(session: *const Session) u32 {
+fn reap(session: *Session) u32 {
     var status: u32 = 0;
     while (linux.errno(linux.waitpid(session.pid, &status, 0)) == .INTR) {}
+    session.pid = -1; // the number may be another's by now
     return if (linux.W.IFSIGNALED(status)) 128 + @as(u32, @intFromEnum(linux.W.TERMSIG(status))) else linux.W.EXITSTATUS(status);
 }
 

@@ -20,13 +20,14 @@ pub const Client = struct {
     input_have: usize,
     /// Part of a stdin frame that the program has taken already.
     input_taken: usize,
+    /// What comes while a stdin frame waits in `input`: anything but stdin.
+    control: [header_bytes + control_max]u8,
+    control_have: usize,
+    /// Bytes of a `stdin_taken` frame that are still to be sent.
+    owed: usize,
 };
 
-/// What a client asked of the monitor itself.
-pub const Request = enum {
-    none,
-    start,
-};
+const control_max = 64;
 
 pub const Relay = struct {
     /// The program's ends, ours nonblocking. With a terminal all three are the pty's master.
@@ -34,11 +35,14 @@ pub const Relay = struct {
     stdout: i32,
     stderr: i32,
     terminal: bool,
+    /// A terminal's other side, held open while the program runs: without it a program that closes its own and opens it
+    /// again later would find that we had taken the first EIO for the end.
+    peer: i32,
 
     clients: [clients_max]Client,
     output: [header_bytes + abi.frame_payload_max]u8,
     output_end: usize,
-    /// Stdin frames of one or more clients wait for room in the program's pipe. Nothing is received meanwhile.
+    /// Stdin frames of one or more clients wait for room in the program's pipe.
     stdin_blocked: bool,
 
     /// In place, field by field: an initial value would put the buffers into the executable, and touch their pages.
@@ -47,6 +51,7 @@ pub const Relay = struct {
         self.stdout = -1;
         self.stderr = -1;
         self.terminal = false;
+        self.peer = -1;
         self.output_end = 0;
         self.stdin_blocked = false;
         for (&self.clients) |*client| client.socket = -1;
@@ -58,10 +63,19 @@ pub const Relay = struct {
             client.sent = self.output_end;
             client.input_have = 0;
             client.input_taken = 0;
+            client.control_have = 0;
+            client.owed = 0;
             return;
         };
+        var payload: [abi.failure_header_bytes + full.len]u8 = undefined;
+        std.mem.writeInt(u32, payload[0..4], @intFromEnum(abi.Stage.monitor), .big);
+        std.mem.writeInt(u32, payload[4..8], @intFromEnum(linux.E.MFILE), .big);
+        @memcpy(payload[abi.failure_header_bytes..], full);
+        _ = frame.send(socket, .failed, &payload);
         _ = linux.close(socket);
     }
+
+    const full = "attach: eight clients are attached already";
 
     pub fn drop(self: *Relay, client: *Client) void {
         _ = linux.close(client.socket);
@@ -83,7 +97,7 @@ pub const Relay = struct {
         _ = linux.close(self.stdin);
         self.stdin = -1;
         self.stdin_blocked = false;
-        for (&self.clients) |*client| if (hasStdin(client)) forget(client);
+        for (&self.clients) |*client| if (hasStdin(client)) self.forget(client);
     }
 
     /// True when every client has the whole output frame, so that the next may be made.
@@ -107,13 +121,22 @@ pub const Relay = struct {
         }
     }
 
-    /// Give `client` what it has not got, as far as its socket takes it.
+    /// Give `client` what it has not got, as far as its socket takes it: between two frames of output what we owe it.
     pub fn send(self: *Relay, client: *Client) void {
-        while (client.sent < self.output_end) {
-            const rest = self.output[client.sent..self.output_end];
+        while (true) {
+            var taken: [header_bytes]u8 = undefined;
+            frame.encode(&taken, .stdin_taken, 0);
+            const between = client.sent == 0 or client.sent == self.output_end;
+            const owing = client.owed > 0 and between;
+            const rest: []const u8 = if (owing) taken[header_bytes - client.owed ..] else self.output[client.sent..self.output_end];
+            if (rest.len == 0) return;
             const result = linux.sendto(client.socket, rest.ptr, rest.len, linux.MSG.DONTWAIT | linux.MSG.NOSIGNAL, null, 0);
             switch (linux.errno(result)) {
-                .SUCCESS => client.sent += result,
+                .SUCCESS => if (owing) {
+                    client.owed -= result;
+                } else {
+                    client.sent += result;
+                },
                 .INTR => {},
                 .AGAIN => return,
                 else => return self.drop(client),
@@ -140,15 +163,27 @@ pub const Relay = struct {
         return false;
     }
 
-    /// Take what a client sent. Answers what is for the monitor.
-    pub fn receive(self: *Relay, client: *Client) Request {
-        if (!self.fillInput(client)) return .none;
-        return self.consume(client);
+    /// Take what a client sent.
+    pub fn receive(self: *Relay, client: *Client) void {
+        if (hasStdin(client)) return self.receiveControl(client);
+        if (!self.fill(client, &client.input, &client.input_have)) return;
+        if (client.input[0] == @intFromEnum(abi.Frame.stdin) and client.input_have > header_bytes) return self.feed(client);
+        self.consume(client.input[0..client.input_have]);
+        client.input_have = 0;
     }
 
-    fn fillInput(self: *Relay, client: *Client) bool {
-        const want = wanted(client);
-        const result = linux.recvfrom(client.socket, client.input[client.input_have..].ptr, want - client.input_have, linux.MSG.DONTWAIT, null, null);
+    fn receiveControl(self: *Relay, client: *Client) void {
+        if (!self.fill(client, &client.control, &client.control_have)) return;
+        // A second stdin frame before the first was taken is not of ours.
+        if (client.control[0] == @intFromEnum(abi.Frame.stdin)) return self.drop(client);
+        self.consume(client.control[0..client.control_have]);
+        client.control_have = 0;
+    }
+
+    /// Receive into `buffer` until it holds one whole frame; true when it does.
+    fn fill(self: *Relay, client: *Client, buffer: []u8, have: *usize) bool {
+        const want = frameBytes(buffer, have.*);
+        const result = linux.recvfrom(client.socket, buffer[have.*..].ptr, want - have.*, linux.MSG.DONTWAIT, null, null);
         switch (linux.errno(result)) {
             .SUCCESS => if (result == 0) {
                 self.drop(client);
@@ -160,24 +195,25 @@ pub const Relay = struct {
                 return false;
             },
         }
-        client.input_have += result;
-        if (client.input_have < header_bytes) return false;
-        if (frame.decode(client.input[0..header_bytes]).length > abi.frame_payload_max) {
+        have.* += result;
+        if (have.* < header_bytes) return false;
+        if (frameBytes(buffer, have.*) > buffer.len) {
             self.drop(client); // not one of ours
             return false;
         }
-        return client.input_have == wanted(client);
+        return have.* == frameBytes(buffer, have.*);
     }
 
-    fn wanted(client: *const Client) usize {
-        if (client.input_have < header_bytes) return header_bytes;
-        return header_bytes + frame.decode(client.input[0..header_bytes]).length;
+    /// How long the frame at the start of `buffer` is, as far as `have` bytes of it tell.
+    fn frameBytes(buffer: []const u8, have: usize) usize {
+        if (have < header_bytes) return header_bytes;
+        return header_bytes + frame.decode(buffer[0..header_bytes]).length;
     }
 
     /// A whole frame of stdin is here and not, or not all of it, with the program yet. (Another client may be in the middle
     /// of sending one.)
     fn hasStdin(client: *const Client) bool {
-        return client.socket >= 0 and client.input_have > header_bytes and client.input_have == wanted(client) and client.input[0] == @intFromEnum(abi.Frame.stdin);
+        return client.socket >= 0 and client.input_have > header_bytes and client.input_have == frameBytes(&client.input, client.input_have) and client.input[0] == @intFromEnum(abi.Frame.stdin);
     }
 
     fn anyStdin(self: *const Relay) bool {
@@ -185,9 +221,12 @@ pub const Relay = struct {
         return false;
     }
 
-    fn forget(client: *Client) void {
+    /// It has been taken, and the client may send the next.
+    fn forget(self: *Relay, client: *Client) void {
         client.input_taken = 0;
         client.input_have = 0;
+        client.owed = header_bytes;
+        self.send(client);
     }
 
     /// There is room for stdin again: every client that waited has its turn.
@@ -196,22 +235,15 @@ pub const Relay = struct {
         self.stdin_blocked = self.anyStdin();
     }
 
-    fn consume(self: *Relay, client: *Client) Request {
-        const payload = client.input[header_bytes..client.input_have];
-        const kind: abi.Frame = @enumFromInt(client.input[0]);
-        if (kind == .stdin and payload.len > 0) {
-            self.feed(client);
-            return .none;
-        }
-        client.input_have = 0;
-        switch (kind) {
+    /// A frame that is not stdin.
+    fn consume(self: *Relay, bytes: []const u8) void {
+        const payload = bytes[header_bytes..];
+        switch (@as(abi.Frame, @enumFromInt(bytes[0]))) {
             .stdin_eof => self.closeStdin(),
             .resize => if (payload.len == 4) self.resize(payload),
-            .start => return .start,
             .output_closed => if (payload.len == 1 and self.count() == 1) self.closeOutput(payload[0]),
             else => {},
         }
-        return .none;
     }
 
     /// Hand a stdin frame to the program, as far as its pipe takes it; `stdin_blocked` says that some is left.
@@ -231,7 +263,7 @@ pub const Relay = struct {
             }
             if (self.terminal and linux.errno(result) != .SUCCESS and linux.errno(result) != .INTR) break;
         }
-        forget(client);
+        self.forget(client);
         self.stdin_blocked = self.anyStdin();
     }
 

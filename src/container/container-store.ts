@@ -112,9 +112,21 @@ export class ContainerStore {
     throw new RtError("invalid-argument", `multiple IDs found with provided prefix: ${text}`);
   }
 
-  /** Newest first. */
-  list(): Container[] {
-    return this.#database.all<Row>(`SELECT ${columns} FROM containers ORDER BY created DESC, id`).map(decode);
+  /**
+   * Newest first. One whose record is damaged is left out where somebody is told of it, so that it does not stand in the
+   * way of all others. @throws RtError data-loss where nobody is
+   */
+  list(damaged?: (error: RtError) => void): Container[] {
+    const rows = this.#database.all<Row>(`SELECT ${columns} FROM containers ORDER BY created DESC, id`);
+    return rows.flatMap((row) => {
+      try {
+        return [decode(row)];
+      } catch (error) {
+        if (!damaged || !(error instanceof RtError)) throw error;
+        damaged(error);
+        return [];
+      }
+    });
   }
 
   /** Every ID, newest first, whether or not its record can be read. */

@@ -74,7 +74,8 @@ function resolveMount(root: string, mount: MountRequest, newId: () => string): M
           `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
         );
       }
-      mkdirSync(mount.source, { recursive: true, mode: 0o755 });
+      mkdirSync(mount.source, { recursive: true });
+      chmodSync(mount.source, 0o755); // whatever our umask
     }
     return { type, source: mount.source, destination, readonly, options };
   }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import { observe } from "../container/state.ts";
-import { isLocked } from "../runtime/lock.ts";
+import { awaitUnlocked, isLocked } from "../runtime/lock.ts";
 import { type AttachOptions, connect, type Program } from "../runtime/native.ts";
 import type { Host } from "./host.ts";
 
@@ -22,7 +22,7 @@ export async function attach(host: Host, name: string, options: AttachCommandOpt
     });
   }
   const socket = join(host.stateOf(record.id), "attach.sock");
-  using program = connect(socket, state.pid, (line) => host.warn(`warning: ${line}`));
+  using program = connect(socket, state, (line) => host.warn(`warning: ${line}`));
   const status = follow(host, record, program, {
     start: false,
     stdin: record.openStdin && !options.noStdin,
@@ -46,6 +46,7 @@ export function checkTerminal(options: { interactive: boolean; tty: boolean }): 
 }
 
 const lostExitCode = 137;
+const engineFailed = 125;
 
 /** Attach until the end; the exit status, or undefined when the user detached. */
 export function follow(
@@ -56,7 +57,16 @@ export function follow(
 ): number | undefined {
   const outcome = program.attach(options);
   if (outcome.ended === "detached") return undefined;
-  if (outcome.ended === "exit") return outcome.status;
+  if (outcome.ended === "exit") {
+    if (outcome.writeError === undefined) return outcome.status;
+    host.warn(`cannot write the program's output: ${outcome.writeError}`);
+    return outcome.status || engineFailed;
+  }
+  // Whoever closed the connection may have written the exit before; the lock tells when all is said.
+  const directory = host.stateOf(record.id);
+  awaitUnlocked(join(directory, "lock"));
+  const { state, needsCleanup } = observe(directory, undefined, isLocked);
+  if (state.status === "exited" && !needsCleanup) return state.exitCode;
   host.warn(`the monitor of container ${record.name} was killed, and the container with it`);
   return lostExitCode;
 }

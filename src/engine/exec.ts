@@ -6,10 +6,11 @@ import type { SpecProcess } from "../oci/runtime-spec.ts";
 import { isLocked } from "../runtime/lock.ts";
 import { launch } from "../runtime/native.ts";
 import { resolveCapabilities } from "../spec/capabilities.ts";
+import { rlimits } from "../spec/generate.ts";
 import { checkTerminal, follow } from "./attach.ts";
 import type { ExecOptions } from "./exec-options.ts";
 import type { Host } from "./host.ts";
-import { cgroupPath, consoleSize } from "./start.ts";
+import { cgroupPath, consoleSize, descriptorsMax } from "./start.ts";
 
 /** `rt exec`: another program in a running container. @returns its exit status; 0 when detached */
 export async function exec(host: Host, options: ExecOptions): Promise<number> {
@@ -70,11 +71,7 @@ function describeProcess(record: ContainerRecord, options: ExecOptions): SpecPro
       inheritable: [],
       ambient: [],
     },
-    rlimits: record.ulimits.map(({ name, soft, hard }) => ({
-      type: `RLIMIT_${name.toUpperCase()}`,
-      soft,
-      hard,
-    })),
+    rlimits: rlimits(record, descriptorsMax()),
     noNewPrivileges: record.noNewPrivileges,
   };
 }

@@ -24,12 +24,14 @@ export interface ListOptions {
 export async function list(host: Host, options: ListOptions): Promise<ContainerSummary[]> {
   const snapshots = await host.snapshots();
   reconcile(host, snapshots);
-  const found = host.containers.list().map(
-    ({ record, exit }): ContainerSummary => ({
-      record,
-      state: observe(host.stateOf(record.id), exit, isLocked).state,
-    }),
-  );
+  const found = host.containers
+    .list(() => undefined)
+    .map(
+      ({ record, exit }): ContainerSummary => ({
+        record,
+        state: observe(host.stateOf(record.id), exit, isLocked).state,
+      }),
+    );
   const matching = found
     .filter(({ state }) => options.all || state.status === "running")
     .filter(matcher(host, options.filters));

@@ -2,11 +2,12 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../base/errors.ts";
 import { observe } from "../container/state.ts";
-import { removeTree } from "../runtime/leaf.ts";
+import { removeCgroup, removeTree } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import type { Host } from "./host.ts";
 import { bury, erase } from "./settle.ts";
+import { cgroupPath } from "./start.ts";
 
 /** A state directory without a row is being made, or was left by a client that died; after this long it is the latter. */
 const orphanAgeMs = 10_000;
@@ -17,9 +18,8 @@ const orphanAgeMs = 10_000;
  * lists or makes containers begins with it.
  */
 export function reconcile(host: Host, snapshots: SnapshotDriver): void {
-  const known = new Set<string>();
-  for (const { record, exit } of host.containers.list()) {
-    known.add(record.id);
+  const known = new Set(host.containers.ids());
+  for (const { record, exit } of host.containers.list((error) => host.warn(error.message))) {
     if (exit && !record.autoRemove) continue;
     const observation = observe(host.stateOf(record.id), exit, isLocked);
     if (observation.needsCleanup) bury(record.id, observation);
@@ -39,6 +39,7 @@ function removeOrphans(host: Host, known: ReadonlySet<string>, snapshots: Snapsh
     const directory = join(parent, id);
     const age = Date.now() - (statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
     if (age < orphanAgeMs || isLocked(join(directory, "lock"))) continue;
+    removeCgroup(cgroupPath(id));
     snapshots.removeActive(id);
     removeTree(directory);
   }

@@ -1,10 +1,12 @@
+import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
+import type { Container } from "../container/container-store.ts";
 import { observe } from "../container/state.ts";
-import { signalProcess } from "../runtime/leaf.ts";
+import { removeTree, signalProcess } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
 import type { Host } from "./host.ts";
 import { reconcile } from "./reconcile.ts";
-import { erase } from "./settle.ts";
+import { bury, erase } from "./settle.ts";
 
 const SIGKILL = 9;
 /** How long a killed container may take to end: its processes may be writing their last pages. */
@@ -18,26 +20,48 @@ export async function removeContainer(
 ): Promise<void> {
   const snapshots = await host.snapshots();
   reconcile(host, snapshots);
-  const { record, exit } = host.containers.get(name);
-  const { state } = observe(host.stateOf(record.id), exit, isLocked);
-  if (state.status === "running") {
+  const { record, exit } = readable(host, name, options.force);
+  if (!record) return;
+  const look = () => observe(host.stateOf(record.id), exit, isLocked).state;
+  if (look().status === "created" && isLocked(join(host.stateOf(record.id), "lock"))) {
+    throw conflict(`cannot remove container "${record.name}": it is just being started: try again`);
+  }
+  if (look().status === "running") {
     if (!options.force) {
-      throw new RtError(
-        "conflict",
+      throw conflict(
         `cannot remove container "${record.name}": container is running: stop the container before removing or force remove`,
-        { exitCode: 1 },
       );
     }
-    signalProcess(state.pid, state.startTime, SIGKILL);
-    await unlocked(`${host.stateOf(record.id)}/lock`, record.name);
+    const { pid, startTime } = look();
+    signalProcess(pid, startTime, SIGKILL);
+    await ended(() => look().status !== "running", record.name);
   }
   erase(host, record, snapshots, { volumes: options.volumes || record.autoRemove });
 }
 
-/** Wait until the monitor has let go. */
-async function unlocked(lock: string, name: string): Promise<void> {
+function conflict(message: string): RtError {
+  return new RtError("conflict", message, { exitCode: 1 });
+}
+
+/** The container, or with `force` nothing once what is left of one whose record is damaged has been removed. */
+function readable(host: Host, name: string, force: boolean): Partial<Container> {
+  try {
+    return host.containers.get(name);
+  } catch (error) {
+    const id = force && error instanceof RtError && error.code === "data-loss" && host.containers.idOf(name);
+    if (!id) throw error;
+    const observation = observe(host.stateOf(id), undefined, isLocked);
+    bury(id, observation);
+    removeTree(host.stateOf(id));
+    host.containers.remove(id); // its writable top is collected with the next image that goes
+    return {};
+  }
+}
+
+/** Its end is what counts: the monitor may still be giving a slow client the last of the output. */
+async function ended(over: () => boolean, name: string): Promise<void> {
   const deadline = Date.now() + killedWithinMs;
-  while (isLocked(lock)) {
+  while (!over()) {
     if (Date.now() > deadline)
       throw new RtError("unavailable", `container ${name} does not end after SIGKILL: try again`);
     await Bun.sleep(2);

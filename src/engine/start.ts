@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hostDevices } from "../container/devices.ts";
 import { writeNameFiles } from "../container/files.ts";
 import type { ContainerRecord } from "../container/record.ts";
-import { closeDescriptor, removeTree, windowSize } from "../runtime/leaf.ts";
+import { closeDescriptor, removeCgroup, removeTree, windowSize } from "../runtime/leaf.ts";
 import { takeLock } from "../runtime/lock.ts";
 import { type Launched, launch } from "../runtime/native.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
@@ -69,9 +69,12 @@ export function build(
     rootPath: join(state.directory, "rootfs"),
     hostDevices: record.privileged ? hostDevices() : [],
     throttledCpus: throttledCpus(),
+    descriptorsMax: descriptorsMax(),
     consoleSize: record.tty ? consoleSize() : undefined,
   });
   writeFileSync(join(state.directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+  // Should the monitor be killed while it builds.
+  undo.defer(() => removeCgroup(cgroupPath(record.id)));
   const launched = launch(
     {
       kind: "create",
@@ -97,6 +100,12 @@ export function build(
 export function consoleSize(): { height: number; width: number } | undefined {
   const size = windowSize(0) ?? windowSize(1);
   return size && { height: size.rows, width: size.columns };
+}
+
+/** Our own hard limit of open descriptors. */
+export function descriptorsMax(): number {
+  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
+  return hard === undefined || hard === "unlimited" ? 1048576 : Number(hard);
 }
 
 /** Reading a CPU's thermal throttling is a side channel; where sysfs has it, it is masked for each CPU. */

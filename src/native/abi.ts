@@ -14,6 +14,7 @@ export const Frame = {
   exit: 10,
   output_closed: 11,
   warning: 12,
+  stdin_taken: 13,
 } as const;
 export const failure_header_bytes = 8;
 export const Stage = {
@@ -47,4 +48,4 @@ export const attach_stdin = 1;
 export const attach_tty = 2;
 export const attach_signals = 4;
 export const attach_start = 8;
-export const hash = 3594846401;
+export const hash = 3290746820;

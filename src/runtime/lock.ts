@@ -8,7 +8,7 @@ import { flock } from "../native/system.ts";
  */
 export function takeLock(directory: string): number {
   const fd = openSync(`${directory}/lock`, constants.O_RDWR | constants.O_CREAT, 0o600);
-  flock(fd, "exclusive", false);
+  flock(fd, "exclusive", true); // nobody holds it but, for a moment, one who looks whether it is held
   return fd;
 }
 
@@ -23,6 +23,22 @@ export function isLocked(path: string): boolean {
   }
   try {
     return !flock(fd, "shared", false);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Wait until whoever holds the lock in this file has let go; at once where there is no such file. */
+export function awaitUnlocked(path: string): void {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY);
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return;
+    throw error;
+  }
+  try {
+    flock(fd, "shared", true);
   } finally {
     closeSync(fd);
   }

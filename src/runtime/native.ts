@@ -41,7 +41,11 @@ export interface AttachOptions {
   detachKeys: Uint8Array;
 }
 
-export type Outcome = { ended: "exit"; status: number } | { ended: "lost" } | { ended: "detached" };
+export type Outcome =
+  /** `writeError`: why our stdout or stderr took no more, unless its reader just went. */
+  | { ended: "exit"; status: number; writeError: string | undefined }
+  | { ended: "lost" }
+  | { ended: "detached" };
 
 const messageBytes = 1024;
 
@@ -65,7 +69,10 @@ export function launch(
     closeDescriptor(theirs);
   }
   return {
-    ready: () => program(ours, awaitFrame(ours, abi.Frame.created, warn).readUInt32BE(0), warn),
+    ready() {
+      const pid = awaitFrame(ours, abi.Frame.created, warn).readUInt32BE(0);
+      return program(ours, pid, BigInt(native().rt_start_time(pid)), warn);
+    },
     abandon() {
       // The monitor sees its client go, ends what it has built, and itself.
       closeDescriptor(ours);
@@ -75,12 +82,15 @@ export function launch(
 }
 
 /** A program that runs already, through its monitor's socket. */
-export function connect(socketPath: string, pid: number, warn: (line: string) => void): Program {
-  return program(connectUnix(socketPath), pid, warn);
+export function connect(
+  socketPath: string,
+  init: { pid: number; startTime: string },
+  warn: (line: string) => void,
+): Program {
+  return program(connectUnix(socketPath), init.pid, BigInt(init.startTime), warn);
 }
 
-function program(socket: number, pid: number, warn: (line: string) => void): Program {
-  const startTime = BigInt(native().rt_start_time(pid));
+function program(socket: number, pid: number, startTime: bigint, warn: (line: string) => void): Program {
   return {
     pid,
     startTime,
@@ -132,6 +142,10 @@ function failure(stage: number, errno: number, message: string): RtError {
   return new RtError(name === "EPERM" || name === "EACCES" ? "forbidden" : "unavailable", text);
 }
 
+function reason(errno: number): string | undefined {
+  return errno === 0 ? undefined : describeErrno(errnoName(errno));
+}
+
 function attach(socket: number, pid: number, startTime: bigint, options: AttachOptions): Outcome {
   const result = new Uint32Array(abi.AttachResult.bytes / 4);
   const message = Buffer.alloc(messageBytes);
@@ -156,7 +170,11 @@ function attach(socket: number, pid: number, startTime: bigint, options: AttachO
   const field = (offset: number) => result[offset / 4]!;
   switch (field(abi.AttachResult.ended)) {
     case abi.Ended.exit:
-      return { ended: "exit", status: field(abi.AttachResult.status) };
+      return {
+        ended: "exit",
+        status: field(abi.AttachResult.status),
+        writeError: reason(field(abi.AttachResult.errno)),
+      };
     case abi.Ended.failed:
       throw failure(
         field(abi.AttachResult.stage),

@@ -21,6 +21,8 @@ export interface SpecContext {
   hostDevices: readonly SpecDevice[];
   /** Host CPUs whose thermal_throttle is to be masked; 0 where sysfs has none. */
   throttledCpus: number;
+  /** Our own hard limit of open descriptors. */
+  descriptorsMax: number;
   consoleSize?: { height: number; width: number } | undefined;
 }
 
@@ -50,7 +52,7 @@ export function generateSpec(settings: ContainerSettings, context: SpecContext):
         inheritable: [],
         ambient: [],
       },
-      rlimits: settings.ulimits.map(rlimit),
+      rlimits: rlimits(settings, context.descriptorsMax),
       noNewPrivileges: settings.noNewPrivileges,
     },
     mounts: mounts(settings, context),
@@ -69,11 +71,22 @@ export function generateSpec(settings: ContainerSettings, context: SpecContext):
   };
 }
 
+/**
+ * The runtime that we are made of raises its own soft limit of descriptors to the hard one. A container is not to inherit
+ * that: programs that close every descriptor they could have would spend minutes on it.
+ */
+export function rlimits(settings: ContainerSettings, descriptorsMax: number): SpecRlimit[] {
+  const asked = settings.ulimits.map(rlimit);
+  if (asked.some((limit) => limit.type === "RLIMIT_NOFILE")) return asked;
+  const hard = Math.min(descriptorsMax, 1048576);
+  return [{ type: "RLIMIT_NOFILE", soft: Math.min(1024, hard), hard }, ...asked];
+}
+
 function rlimit(limit: { name: string; soft: number; hard: number }): SpecRlimit {
   return { type: `RLIMIT_${limit.name.toUpperCase()}`, soft: limit.soft, hard: limit.hard };
 }
 
-/** Defaults, then our three files, then the user's by depth; a user's mount takes the place of ours on the same path. */
+/** Defaults, our three files, and the user's; a user's mount takes the place of ours on the same path. */
 function mounts(settings: ContainerSettings, context: SpecContext): SpecMount[] {
   const ours = [...defaultMounts, shmMount(settings.shmSize)].map((mount) =>
     settings.privileged ? writable(mount) : mount,
@@ -86,9 +99,11 @@ function mounts(settings: ContainerSettings, context: SpecContext): SpecMount[] 
       options: ["bind", "rprivate"],
     });
   }
-  const asked = settings.mounts.map(userMount).sort((a, b) => depth(a.destination) - depth(b.destination));
+  const asked = settings.mounts.map(userMount);
   const taken = new Set(asked.map((mount) => mount.destination));
-  return [...ours.filter((mount) => !taken.has(mount.destination)), ...asked];
+  const all = [...ours.filter((mount) => !taken.has(mount.destination)), ...asked];
+  // By depth, and ours first where that is the same: a user's mount on /etc goes under our /etc/hosts, not over it.
+  return all.sort((a, b) => depth(a.destination) - depth(b.destination));
 }
 
 function depth(path: string): number {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { spewPattern } from "../support/probe.ts";
 import { rtBinary } from "../support/rt.ts";
 import { until } from "../support/wait.ts";
-import { containerTests, image, running } from "./world.ts";
+import { containerTests, image, oneLine, running } from "./world.ts";
 
 const { test, host } = containerTests();
 const large = 64 << 20;
@@ -261,4 +261,24 @@ test("two clients that send more than the program takes: every byte of both arri
   second.write(new Uint8Array(half).fill(0x62));
   expect(await container.client.exited).toBe(0);
   expect(container.client.stdout.text).toBe(`${half}\n${half}\n`);
+});
+
+test("a reader that goes while stdin is backed up ends the run too", async () => {
+  const script = 'yes | "$1" run -i --rm "$2" yes | head -1';
+  const child = Bun.spawn(["sh", "-c", script, "sh", rtBinary, image], {
+    env: host().env,
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  expect(await child.stdout.text()).toBe("y\n");
+  expect(await child.exited).toBe(0);
+});
+
+test("output that cannot be written is an error, not a success", async () => {
+  const child = Bun.spawn(["sh", "-c", '"$1" run --rm "$2" echo hi > /dev/full', "sh", rtBinary, image], {
+    env: host().env,
+    stderr: "pipe",
+  });
+  expect(oneLine(await child.stderr.text())).toContain("No space left on device");
+  expect(await child.exited).toBe(125);
 });

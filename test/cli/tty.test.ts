@@ -317,3 +317,10 @@ if (tool("tmux")) {
     }
   });
 }
+
+test("a program that closes its terminal and opens the console later is still heard", async () => {
+  const script = "echo one; exec </dev/null >/dev/null 2>&1; sleep 0.2; echo two > /dev/console; exit 7";
+  const terminal = host().pty(["run", "--rm", "-t", image, "sh", "-c", script]);
+  expect(await terminal.exited).toBe(7);
+  expect(terminal.screen.text).toContain("two");
+});

@@ -69,6 +69,9 @@ pub const Stat = struct {
     }
 };
 
+/// STATX_ATTR_MOUNT_ROOT; the standard library has it at another bit.
+const attribute_mount_root = 0x2000;
+
 pub fn stat(fd: i32) ?Stat {
     var buffer: linux.Statx = undefined;
     const result = linux.statx(fd, "", linux.AT.EMPTY_PATH, .{ .TYPE = true, .MODE = true, .SIZE = true }, &buffer);
@@ -82,7 +85,8 @@ pub fn stat(fd: i32) ?Stat {
         linux.S.IFSOCK => .socket,
         else => .regular,
     };
-    return .{ .kind = kind, .major = buffer.rdev_major, .minor = buffer.rdev_minor, .size = buffer.size, .mount_root = buffer.attributes.MOUNT_ROOT };
+    const attributes: u64 = @bitCast(buffer.attributes);
+    return .{ .kind = kind, .major = buffer.rdev_major, .minor = buffer.rdev_minor, .size = buffer.size, .mount_root = attributes & attribute_mount_root != 0 };
 }
 
 /// The file system's magic number, 0 when it cannot be told.
@@ -227,6 +231,15 @@ test "the last component" {
         const split = splitLast(case[0]);
         try std.testing.expectEqualStrings(case[1], split.parent);
         try std.testing.expectEqualStrings(case[2], split.name);
+    }
+}
+
+test "the root of a mount is known as one" {
+    const cases = [_]struct { [*:0]const u8, bool }{ .{ "/proc", true }, .{ "/proc/self", false }, .{ "/proc/sys/kernel", false } };
+    for (cases) |case| {
+        const fd: i32 = @intCast(linux.open(case[0], .{ .PATH = true, .CLOEXEC = true }, 0));
+        defer _ = linux.close(fd);
+        try std.testing.expectEqual(case[1], stat(fd).?.mount_root);
     }
 }
 

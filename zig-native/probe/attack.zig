@@ -20,6 +20,7 @@ const attempts = [_]Attempt{
     .{ .name = "unshare-user", .run = unshareUser },
     .{ .name = "unshare-mount", .run = unshareMount },
     .{ .name = "unshare-cgroup", .run = unshareCgroup },
+    .{ .name = "release-agent", .run = releaseAgent },
     .{ .name = "setns", .run = setns },
     .{ .name = "chroot", .run = chroot },
     .{ .name = "mknod", .run = mknod },
@@ -92,6 +93,14 @@ fn unshareMount(_: Args) usize {
 fn unshareCgroup(args: Args) usize {
     const result = linux.unshare(linux.CLONE.NEWUSER | linux.CLONE.NEWNS | linux.CLONE.NEWCGROUP);
     return if (input.failed(result)) result else mountCgroup(args);
+}
+/// The file that a cgroup of its own would run a program of the host's with; mounted at a directory that must be there.
+fn releaseAgent(args: Args) usize {
+    const mounted = unshareCgroup(args);
+    if (input.failed(mounted)) return mounted;
+    var buffer: [1024]u8 = undefined;
+    const name = signals.join(&buffer, &.{ std.mem.span(path(args, 0, "/")), "/release_agent" });
+    return linux.open(name, .{ .ACCMODE = .WRONLY, .CREAT = true, .CLOEXEC = true }, 0o644);
 }
 fn setns(args: Args) usize {
     const fd = input.openRead(path(args, 0, "/proc/1/ns/mnt"));

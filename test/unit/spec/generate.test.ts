@@ -36,6 +36,7 @@ const context: SpecContext = {
   rootPath: "/run/rt/containers/c/rootfs",
   hostDevices: [{ path: "/dev/sda", type: "b", major: 8, minor: 0, fileMode: 0o660, uid: 0, gid: 6 }],
   throttledCpus: 2,
+  descriptorsMax: 524288,
 };
 
 test("a plain container", () => golden("plain", generateSpec(plain, context)));
@@ -117,5 +118,12 @@ test("mounts of a user come in order of depth, so that none hides another", () =
     options: [],
   });
   const spec = generateSpec({ ...plain, mounts: ["/a/b/c", "/z", "/a"].map(at) }, context);
-  expect(spec.mounts.slice(-3).map((mount) => mount.destination)).toEqual(["/z", "/a", "/a/b/c"]);
+  const theirs = spec.mounts.map((mount) => mount.destination).filter((path) => /^\/[az]/.test(path));
+  expect(theirs).toEqual(["/z", "/a", "/a/b/c"]);
+});
+
+test("a user's mount on /etc goes under our files in it", () => {
+  const etc = { type: "bind" as const, source: "/x", destination: "/etc", readonly: false, options: [] };
+  const order = generateSpec({ ...plain, mounts: [etc] }, context).mounts.map((mount) => mount.destination);
+  expect(order.indexOf("/etc")).toBeLessThan(order.indexOf("/etc/hosts"));
 });
