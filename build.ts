@@ -201,9 +201,13 @@ function sources(directory: string, pattern: RegExp): string[] {
 }
 
 async function run(command: string[], cwd: string): Promise<void> {
-  const child = Bun.spawn(command, { cwd, stdout: "inherit", stderr: "inherit" });
+  // Compilers talk much where nothing is wrong; where something is, all of it is wanted.
+  const child = Bun.spawn(command, { cwd, stdout: "inherit", stderr: "pipe" });
+  const said = await child.stderr.text();
   const code = await child.exited;
-  if (code !== 0) throw new Error(`${relative(project, command[0]!)} ${command[1]} failed with ${code}`);
+  if (code === 0) return;
+  console.error(said);
+  throw new Error(`${relative(project, command[0]!)} ${command[1]} failed with ${code}`);
 }
 
 function zigVersion(): string {
