@@ -82,34 +82,39 @@ export async function execRow(opened: Opened, rounds: Rounds): Promise<Row> {
 
 const memoryRounds = 3;
 
-/** Resident memory of what an engine keeps for one running container; of rt after its client was killed. */
-export async function memoryRow(opened: Opened): Promise<Row> {
-  const samples = [...opened.failed];
+/** What an engine keeps for one running container; of rt after its client was killed. */
+export async function memoryRows(opened: Opened): Promise<Row[]> {
+  const resident = [...opened.failed];
+  const shares = [...opened.failed];
   const notes = [];
   for (const engine of opened.engines) {
-    const resident: Sample = { engine: engine.name, values: [], failures: [] };
-    const proportional: Sample = { engine: `${engine.name} (PSS)`, values: [], failures: [] };
+    const rss: Sample = { engine: engine.name, values: [], failures: [] };
+    const pss: Sample = { engine: engine.name, values: [], failures: [] };
     try {
       for (let round = 0; round < memoryRounds; round++) {
         const kept = await keptFor(engine);
-        resident.values.push(kept.rssKiB);
-        proportional.values.push(kept.pssKiB);
+        rss.values.push(kept.rssKiB);
+        pss.values.push(kept.pssKiB);
         if (round === 0) notes.push(`${engine.name}: ${kept.what}`);
       }
     } catch (error) {
-      resident.failures.push((error as Error).message);
+      rss.failures.push((error as Error).message);
     }
-    samples.push(resident, proportional);
+    resident.push(rss);
+    shares.push(pss);
   }
-  return {
-    name: "memory",
-    title: "resident memory that a running container costs beside its own program, clients killed",
-    unit: "KiB",
-    samples,
-    targets: {},
-    limit: 512,
-    notes,
-  };
+  const of = "that a running container costs beside its own program, clients killed";
+  const common = { unit: "KiB", targets: {}, limit: 512 } as const;
+  return [
+    { name: "memory", title: `resident memory ${of}`, samples: resident, notes, ...common },
+    {
+      name: "memory, shared pages by share",
+      title: `proportional set size ${of}`,
+      samples: shares,
+      notes: [],
+      ...common,
+    },
+  ];
 }
 
 interface Kept {

@@ -32,7 +32,8 @@ export async function dockerEngine(
           30_000,
         );
       } catch (error) {
-        throw new Error(`${(error as Error).message}: ${await shell.ok(`tail -n 3 ${state}/log`)}`);
+        const said = await shell.ok(`tail -n 3 ${state}/log; kill -9 ${daemon}; wait ${daemon}; true`);
+        throw new Error(`${(error as Error).message}: ${said}`);
       }
     },
     async close() {

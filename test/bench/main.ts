@@ -4,10 +4,11 @@
  * Figures of rt beside those of the engines that are installed (world.ts says where they are looked for), in rounds in
  * which each has its turn. Names: true start run exec memory pull. A missed target is shown and is no failure;
  * the exit status is 1 when one of rt's own commands failed. Needs root, mkfs.ext4, loop devices and docker-registry.
+ * Stores lie on fresh file systems in files on a tmpfs; RT_TEST_SCRATCH=/var/tmp puts those files on a disk.
  */
 import { parseArgs } from "node:util";
 import { missing } from "../support/root.ts";
-import { execRow, memoryRow, openEngines, runRow } from "./containers.ts";
+import { execRow, memoryRows, openEngines, runRow } from "./containers.ts";
 import { load, machine } from "./machine.ts";
 import type { Rounds, Row } from "./measure.ts";
 import { pullRow } from "./pull.ts";
@@ -24,7 +25,12 @@ interface Options extends Rounds {
   json: string | undefined;
 }
 
-process.exit(await main(process.argv.slice(2)));
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  console.error(process.env.RT_DEBUG ? error : `bench: ${(error as Error).message}`);
+  process.exit(1);
+}
 
 async function main(argv: string[]): Promise<number> {
   const options = parse(argv);
@@ -82,10 +88,10 @@ function count(text: string): number {
 
 async function measure(world: World, options: Options): Promise<Row[]> {
   const rows: Row[] = [];
-  const row = async (name: Name, make: () => Promise<Row>) => {
+  const row = async (name: Name, make: () => Promise<Row | Row[]>) => {
     if (!options.only.has(name)) return;
     console.error(`measuring ${name} …`);
-    rows.push(await make());
+    rows.push(...[await make()].flat());
   };
   await row("true", () => harnessRow(world, options));
   await row("start", () => startRow(world, options));
@@ -93,7 +99,7 @@ async function measure(world: World, options: Options): Promise<Row[]> {
     await using opened = await openEngines(world);
     await row("run", () => runRow(opened, options));
     await row("exec", () => execRow(opened, options));
-    await row("memory", () => memoryRow(opened));
+    await row("memory", () => memoryRows(opened));
   }
   await row("pull", () => pullRow(world, options.pullRounds));
   return rows;

@@ -7,6 +7,7 @@ export async function podmanEngine(shell: Shell, scratch: string, program: strin
   const version = (await shell.ok(`${program} --version`)).split(" ").at(-1)!;
   const state = shell.inside(join(scratch, "podman-state"));
   let command = program;
+  let store = "";
   let reference = "";
   // A host may lack the pids controller, which its default limit wants.
   const common = "--pids-limit=0 --network none";
@@ -17,14 +18,13 @@ export async function podmanEngine(shell: Shell, scratch: string, program: strin
     async open(dir) {
       // Layers are downloaded to TMPDIR: to the store's disk, as by default.
       await shell.ok(`export TMPDIR=${dir}/podman-tmp; mkdir -p $TMPDIR`);
-      const places = `--root ${dir}/podman --runroot ${state}/run --tmpdir ${state}/tmp`;
+      store = `${dir}/podman`;
+      const places = `--root ${store} --runroot ${state}/run --tmpdir ${state}/tmp`;
       command = `${program} --cgroup-manager cgroupfs ${places}`;
     },
     async close() {
-      // Its overlay directory stays mounted on itself.
-      await shell.ok(
-        `unset TMPDIR; ${command} system prune --all --force; umount ${command.match(/--root (\S+)/)![1]}/overlay; rm -rf ${state}`,
-      );
+      // It leaves its overlay directory mounted on itself.
+      await shell.ok(`unset TMPDIR; umount ${store}/overlay; rm -rf ${state}`);
     },
     async prepare(image) {
       reference = image.reference;

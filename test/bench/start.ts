@@ -6,16 +6,15 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../support/command.ts";
 import { tool } from "../support/root.ts";
-import { rtBinary } from "../support/rt.ts";
 import { type Contender, interleave, prints, type Rounds, type Row } from "./measure.ts";
 import type { World } from "./world.ts";
 
 export async function startRow(world: World, rounds: Rounds): Promise<Row> {
   const shell = world.host;
-  const hello = await compileHello(world.scratch);
+  const hello = await compileHello(world.programs);
   const version = `rt version ${world.rt.version}\n`;
   const contenders: Contender[] = [
-    { engine: "rt", command: `${rtBinary} --version`, shell, check: prints(version) },
+    { engine: "rt", command: `${world.binary} --version`, shell, check: prints(version) },
     { engine: "bun hello", command: hello, shell, check: prints("hello\n") },
   ];
   return {
@@ -28,9 +27,9 @@ export async function startRow(world: World, rounds: Rounds): Promise<Row> {
   };
 }
 
-async function compileHello(scratch: string): Promise<string> {
-  const source = join(scratch, "hello.ts");
-  const outfile = join(scratch, "hello");
+async function compileHello(dir: string): Promise<string> {
+  const source = join(dir, "hello.ts");
+  const outfile = join(dir, "hello");
   await Bun.write(source, `console.log("hello");\n`);
   const flags = ["--compile", "--minify", "--bytecode", "--format=esm"];
   // As rt is built: a program that looks for these two files starts a little later.
