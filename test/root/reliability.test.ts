@@ -1,0 +1,173 @@
+/** Many runs, many at once, and clients and monitors killed at any moment: nothing is lost, and nothing is left. */
+import { expect } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { containerId, containerTests, nothingLeft, remains } from "../cli/world.ts";
+import { leaksSince, openDescriptors, snapshotHost } from "../support/leaks.ts";
+import { until } from "../support/wait.ts";
+
+const { test, host } = containerTests([], { keeps: true });
+const image = "embed:hello";
+const longMs = 60_000;
+
+const times = <T>(count: number, each: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, index) => each(index));
+
+/** `each` for 0..count-1, `width` of them at a time. */
+async function inParallel(count: number, width: number, each: (index: number) => Promise<void>) {
+  let next = 0;
+  await Promise.all(
+    times(width, async () => {
+      while (next < count) await each(next++);
+    }),
+  );
+}
+
+test(
+  "300 runs, one after another in four rows, leave no mount, namespace, cgroup, process or file",
+  async () => {
+    const places = [host().state, join(host().root, "snapshots"), host().env.TMPDIR!, "/run"];
+    const before = snapshotHost(places);
+    const ids = new Set<string>();
+    await inParallel(300, 4, async () => {
+      const { stdout, stderr, code } = await host().rt(["run", "--rm", image, "hostname"], {
+        timeoutMs: longMs,
+      });
+      expect([stderr, code]).toEqual(["", 0]);
+      ids.add(/^hostname (\w{12})$/m.exec(stdout)![1]!);
+    });
+    expect(ids.size).toBe(300);
+    await nothingLeft(host());
+    const short = [...ids];
+    const ours = (what: string) => what.includes(host().dir) || short.some((id) => what.includes(id));
+    await until("nothing of them is left", () => leaksSince(before, ours).length === 0).catch(() => {
+      expect(leaksSince(before, ours)).toEqual([]);
+    });
+  },
+  longMs,
+);
+
+test(
+  "200 runs at once all end with 0",
+  async () => {
+    const results = await Promise.all(
+      times(200, () => host().rt(["run", "--rm", image, "exit", "0"], { timeoutMs: longMs })),
+    );
+    const failed = results.filter(({ code, stdout, stderr }) => code !== 0 || stdout + stderr !== "");
+    expect(failed).toEqual([]);
+    await nothingLeft(host());
+  },
+  longMs,
+);
+
+test("twenty different commands at once each give their own output and status", async () => {
+  const results = await Promise.all(
+    times(20, (index) =>
+      index % 2 === 0
+        ? host().rt(["run", "--rm", "-e", `WHO=${index}`, image, "env"], { timeoutMs: longMs })
+        : host().rt(["run", "--rm", image, "exit", `${index}`], { timeoutMs: longMs }),
+    ),
+  );
+  for (const [index, { stdout, stderr, code }] of results.entries()) {
+    const who = /^env WHO=(.*)$/m.exec(stdout)?.[1];
+    expect([who, stderr, code]).toEqual(index % 2 === 0 ? [`${index}`, "", 0] : [undefined, "", index]);
+  }
+});
+
+/** What killed clients left running is ended by its name, and then there is neither row nor directory. */
+async function settles(): Promise<void> {
+  await until("no container is between beginnings", async () => {
+    const states = (await host().ok(["ps", "-a", "--format", "{{.State}}"])).trim();
+    return states.split("\n").every((state) => ["running", "exited", ""].includes(state));
+  });
+  const rows = (await host().ok(["ps", "-aq"])).trim();
+  if (rows !== "") await host().ok(["rm", "-f", ...rows.split("\n")]);
+  // A directory without a row is removed only after ten seconds: it may be of a run that is just beginning.
+  await until(
+    "no row and nothing of any container is left",
+    async () => (await host().ok(["ps", "-aq"])).trim() === "" && remains(host()).length === 0,
+    15_000,
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}: ${remains(host()).join(", ")}`);
+  });
+}
+
+test(
+  "kill -9 of the client or its monitor at any moment of a run: the next commands clean up",
+  async () => {
+    await inParallel(25, 2, async (round) => {
+      const client = host().spawn(["run", "--rm", image, "sleep", round % 2 === 0 ? "0" : "1000"]);
+      await Bun.sleep(Math.random() * 40);
+      client.kill("SIGKILL");
+      expect([0, 137]).toContain(await client.exited);
+    });
+    await inParallel(25, 2, async (round) => {
+      const client = host().spawn(["run", "--rm", "--name", `orphan-${round}`, image, "sleep", "1000"]);
+      await killMonitorOf(client.pid, Math.random() * 20);
+      expect(await client.exited).not.toBe(0);
+      expect(client.stderr.text).toMatch(/^rt: [^\n]*\n$/);
+    });
+    await settles();
+  },
+  longMs,
+);
+
+/** Kills the monitor that the client has begun, `afterMs` after it is there. */
+async function killMonitorOf(client: number, afterMs: number): Promise<void> {
+  const monitor = await until("the client has a monitor", () => monitorBegunBy(client));
+  await Bun.sleep(afterMs);
+  process.kill(monitor, "SIGKILL");
+}
+
+function monitorBegunBy(client: number): number | undefined {
+  for (const thread of readdirSync(`/proc/${client}/task`)) {
+    const children = readFileSync(`/proc/${client}/task/${thread}/children`, "utf8").trim();
+    if (children !== "") return Number(children.split(" ")[0]);
+  }
+  return undefined;
+}
+
+test(
+  "twenty rm -f of running containers at once",
+  async () => {
+    const names = times(20, (index) => `condemned-${index}`);
+    const clients = names.map((name) => host().spawn(["run", "--name", name, image, "sleep", "1000"]));
+    await Promise.all(names.map((name, index) => containerId(host(), name, clients[index])));
+    const removed = await Promise.all(
+      names.map((name) => host().rt(["rm", "-f", name], { timeoutMs: longMs })),
+    );
+    expect(removed.map(({ stdout, stderr, code }) => [stdout, stderr, code])).toEqual(
+      names.map((name) => [`${name}\n`, "", 0]),
+    );
+    expect(await Promise.all(clients.map((client) => client.exited))).toEqual(names.map(() => 137));
+    await nothingLeft(host());
+  },
+  longMs,
+);
+
+test(
+  "fifty execs at once in one container each have their own output, and its monitor keeps no descriptor of them",
+  async () => {
+    const client = host().spawn(["run", "--name", "busy", image, "sleep", "1000"]);
+    const id = await containerId(host(), "busy", client);
+    const pids = readFileSync(join(host().state, "containers", id, "pid"), "utf8");
+    const monitor = Number(/^monitor (\d+)/m.exec(pids)![1]);
+    const before = openDescriptors(monitor).length;
+    const results = await Promise.all(
+      times(50, (index) =>
+        host().rt(["exec", "-e", `WHO=${index}`, "busy", "/probe", "env"], { timeoutMs: longMs }),
+      ),
+    );
+    const told = results.map(({ stdout, stderr, code }) => [
+      /^env WHO=(.*)$/m.exec(stdout)?.[1],
+      stderr,
+      code,
+    ]);
+    expect(told).toEqual(times(50, (index) => [`${index}`, "", 0]));
+    await until("the monitor has closed what was theirs", () => openDescriptors(monitor).length <= before);
+    await host().ok(["rm", "-f", "busy"]);
+    expect(await client.exited).toBe(137);
+    await nothingLeft(host(), [id]);
+  },
+  longMs,
+);
