@@ -112,6 +112,8 @@ pub fn become(arena: std.mem.Allocator, sync: i32, root: i32, process: *const re
     giveStdio(identity.uid);
     const entered = try enterDirectory(arena, root, process.cwd, false);
     try setIdentity(arena, process, identity);
+    // The change of credentials made us what fs.suid_dumpable says, which is to be traced where an administrator set it to 1.
+    try set(.SET_DUMPABLE, 0, "prctl");
     if (!entered) _ = try enterDirectory(arena, root, process.cwd, true);
     try verifyDirectory(process.cwd);
     _ = linux.syscall1(.umask, process.user.umask orelse 0o022);
