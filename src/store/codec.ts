@@ -1,7 +1,6 @@
-// `/encode` is the entry without Node streams and without the search for the native cbor-extract, which would look for
-// node_modules at the path of the machine that built us.
-import { Encoder } from "cbor-x/encode";
+import type { Encoder } from "cbor-x/encode";
 import { RtError } from "../base/errors.ts";
+import { decodeCbor } from "./cbor-decode.ts";
 import { type Shape, ShapeError } from "./shape.ts";
 
 /**
@@ -25,12 +24,21 @@ export interface RecordType<T> {
 
 const crcLength = 5;
 
-const coder = new Encoder({
-  useRecords: false,
-  mapsAsObjects: true,
-  variableMapSize: true,
-  tagUint8Array: false,
-});
+let encoder: Encoder | undefined;
+
+/** At the first record that is written, not before: see cbor-decode.ts. */
+function loadEncoder(): Encoder {
+  // `/encode` is the entry without Node streams and without the search for the native cbor-extract, which would look for
+  // node_modules at the path of the machine that built us.
+  const cbor = require("cbor-x/encode") as typeof import("cbor-x/encode");
+  encoder ??= new cbor.Encoder({
+    useRecords: false,
+    mapsAsObjects: true,
+    variableMapSize: true,
+    tagUint8Array: false,
+  });
+  return encoder;
+}
 
 function header(type: { kind: string; version: number }): Uint8Array {
   const name = new TextEncoder().encode(`${type.kind}/${type.version}`);
@@ -38,7 +46,7 @@ function header(type: { kind: string; version: number }): Uint8Array {
 }
 
 export function encodeRecord<T>(type: RecordType<T>, record: T): Uint8Array {
-  const body = coder.encode(record);
+  const body = (encoder ?? loadEncoder()).encode(record);
   const head = header(type);
   const bytes = new Uint8Array(head.length + crcLength + body.length);
   bytes.set(head);
@@ -71,7 +79,7 @@ export function decodeRecord<T>(type: RecordType<T>, bytes: Uint8Array, name: st
 
 function decodeBody<T>(type: RecordType<T>, body: Uint8Array, name: string): unknown {
   try {
-    return coder.decode(body);
+    return decodeCbor(body);
   } catch (error) {
     throw damaged(type, name, error instanceof Error ? error.message : String(error), error);
   }
