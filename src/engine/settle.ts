@@ -1,4 +1,5 @@
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { ContainerRecord } from "../container/record.ts";
 import { type Observation, observe } from "../container/state.ts";
 import { volumeDirectory } from "../container/volumes.ts";
@@ -14,7 +15,8 @@ const SIGKILL = 9;
 /** The program has ended: write down how, or with `--rm` remove what is left. */
 export function settle(host: Host, record: ContainerRecord, snapshots: SnapshotDriver): void {
   const observation = observe(host.stateOf(record.id), undefined, isLocked);
-  if (observation.needsCleanup) bury(record.id, observation);
+  // Without an orderly end the monitor was killed, be it before it had written down that the program runs.
+  if (observation.needsCleanup || observation.state.status !== "exited") bury(record.id, observation);
   if (record.autoRemove) erase(host, record, snapshots, { volumes: true });
   else if (observation.state.status === "exited") host.containers.recordExit(record.id, observation.state);
 }
@@ -33,6 +35,7 @@ export function erase(
   snapshots: SnapshotDriver,
   options: { volumes: boolean },
 ): void {
+  if (!existsSync(join(host.stateOf(record.id), "exit"))) removeCgroup(cgroupPath(record.id));
   const made = record.driver === snapshots.name ? snapshots : selectDriver(host.paths.root, record.driver);
   made.removeActive(record.id);
   if (options.volumes) removeAnonymousVolumes(host, record);

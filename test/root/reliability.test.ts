@@ -1,9 +1,9 @@
 /** Many runs, many at once, and clients and monitors killed at any moment: nothing is lost, and nothing is left. */
 import { expect } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { containerId, containerTests, nothingLeft, remains } from "../cli/world.ts";
-import { leaksSince, openDescriptors, snapshotHost } from "../support/leaks.ts";
+import { cgroupDirectories, leaksSince, openDescriptors, snapshotHost } from "../support/leaks.ts";
 import { until } from "../support/wait.ts";
 
 const { test, host } = containerTests([], { keeps: true });
@@ -95,6 +95,7 @@ async function settles(): Promise<void> {
 test(
   "kill -9 of the client or its monitor at any moment of a run: the next commands clean up",
   async () => {
+    const before = new Set(emptyGroups());
     await inParallel(25, 2, async (round) => {
       const client = host().spawn(["run", "--rm", image, "sleep", round % 2 === 0 ? "0" : "1000"]);
       await Bun.sleep(Math.random() * 40);
@@ -108,9 +109,21 @@ test(
       expect(client.stderr.text).toMatch(/^rt: [^\n]*\n$/);
     });
     await settles();
+    // Other tests run beside this one: what they have goes away by itself.
+    const left = emptyGroups().filter((path) => !before.has(path));
+    await until("no cgroup of a container is left", () => left.every((path) => !existsSync(path)));
   },
   longMs,
 );
+
+/** Cgroups of containers that nobody is in. */
+function emptyGroups(): string[] {
+  return cgroupDirectories().filter((path) => /\/rt\/[0-9a-f]{64}$/.test(path) && members(path) === "");
+}
+
+function members(group: string): string {
+  return existsSync(`${group}/cgroup.procs`) ? readFileSync(`${group}/cgroup.procs`, "utf8") : "";
+}
 
 /** Kills the monitor that the client has begun, `afterMs` after it is there. */
 async function killMonitorOf(client: number, afterMs: number): Promise<void> {

@@ -21,8 +21,6 @@ pub const contained = in_root | no_magic_links;
 pub const magic_proc = 0x9fa0;
 pub const magic_sysfs = 0x62656572;
 pub const magic_devpts = 0x1cd1;
-pub const magic_ramfs = 0x858458f6;
-pub const magic_tmpfs = 0x01021994;
 
 pub const file_path: linux.O = .{ .PATH = true, .CLOEXEC = true };
 pub const directory_path: linux.O = .{ .PATH = true, .CLOEXEC = true, .DIRECTORY = true };
