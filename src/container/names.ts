@@ -1,18 +1,3 @@
-import { RtError } from "../base/errors.ts";
-
-/** Docker's rule for what people may call a container. */
-const pattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
-
-/** @throws RtError invalid-argument, in Docker's words */
-export function checkName(name: string): string {
-  const plain = name.startsWith("/") ? name.slice(1) : name;
-  if (pattern.test(plain)) return plain;
-  throw new RtError(
-    "invalid-argument",
-    `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
-  );
-}
-
 const adjectives = `
 amber ample apt balmy bold brave breezy bright brisk calm candid cheery civil clear clever cosy crisp curious deft
 eager early easy fair fleet fond frank fresh gentle glad golden grand happy hardy honest humble jolly keen kind lively

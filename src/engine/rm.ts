@@ -4,6 +4,7 @@ import type { Container } from "../container/container-store.ts";
 import { observe } from "../container/state.ts";
 import { removeTree, signalProcess } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
+import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import type { Host } from "./host.ts";
 import { reconcile } from "./reconcile.ts";
 import { bury, erase } from "./settle.ts";
@@ -20,7 +21,7 @@ export async function removeContainer(
 ): Promise<void> {
   const snapshots = await host.snapshots();
   reconcile(host, snapshots);
-  const { record, exit } = readable(host, name, options.force);
+  const { record, exit } = readable(host, snapshots, name, options.force);
   if (!record) return;
   const look = () => observe(host.stateOf(record.id), exit, isLocked).state;
   if (look().status === "created" && isLocked(join(host.stateOf(record.id), "lock"))) {
@@ -44,7 +45,7 @@ function conflict(message: string): RtError {
 }
 
 /** The container, or with `force` nothing once what is left of one whose record is damaged has been removed. */
-function readable(host: Host, name: string, force: boolean): Partial<Container> {
+function readable(host: Host, snapshots: SnapshotDriver, name: string, force: boolean): Partial<Container> {
   try {
     return host.containers.get(name);
   } catch (error) {
@@ -52,8 +53,9 @@ function readable(host: Host, name: string, force: boolean): Partial<Container> 
     if (!id) throw error;
     const observation = observe(host.stateOf(id), undefined, isLocked);
     bury(id, observation);
+    snapshots.removeActive(id); // of another driver: that is collected with the next image that goes
     removeTree(host.stateOf(id));
-    host.containers.remove(id); // its writable top is collected with the next image that goes
+    host.containers.remove(id);
     return {};
   }
 }

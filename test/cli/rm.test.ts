@@ -1,6 +1,9 @@
 /** `rt rm`: what goes, what is refused. */
+
+import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { containerTests, image, nothingLeft, oneLine, running, statusOf } from "./world.ts";
 
 const { test, host } = containerTests();
@@ -96,4 +99,15 @@ test("a deep and hostile tree in its writable layer goes too", async () => {
   await host().ok(["rm", "deep"]);
   expect(existsSync("/bin")).toBe(true);
   await nothingLeft(host());
+});
+
+test("a damaged record stands in nobody's way, and rm -f removes it", async () => {
+  await host().ok(["run", "--name", "damaged", image, "true"]);
+  using database = new Database(join(host().root, "db.sqlite"));
+  database.run("UPDATE containers SET record = x'00' WHERE name = 'damaged'");
+  const listed = await host().rt(["ps", "-a"]);
+  expect([listed.code, oneLine(listed.stderr)]).toEqual([0, expect.stringContaining("is damaged")]);
+  expect(await host().ok(["run", "--rm", image, "echo", "on"])).toBe("on\n");
+  expect(await host().ok(["rm", "-f", "damaged"])).toBe("damaged\n");
+  expect((await host().rt(["ps", "-a"])).stderr).toBe("");
 });
