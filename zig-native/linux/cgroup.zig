@@ -1,6 +1,5 @@
 //! Control groups, v1, v2 and the mix of both. The stage makes a container's groups and puts itself in, before it leaves for
-//! a cgroup namespace of its own, so that it sees itself at "/". All that the monitor does is `remove` them at the end
-//! (and `killAll` where there is no pid namespace to do it).
+//! a cgroup namespace of its own, so that it sees itself at "/". All that the monitor does is `remove` them at the end.
 //!
 //! A host without (writable) cgroups still runs containers: only a limit that was asked for makes that an error.
 const std = @import("std");
@@ -212,28 +211,6 @@ fn removeChildren(arena: std.mem.Allocator, directory: [:0]const u8, depth: u32)
             if (entry.type != linux.DT.DIR or std.mem.eql(u8, name, ".") or std.mem.eql(u8, name, "..")) continue;
             const child = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ directory, name }, 0);
             try removeTreeDepth(arena, child, depth + 1);
-        }
-    }
-}
-
-/// SIGKILL to everything in the group: for a container that shares the host's pid namespace, where killing its first
-/// process does not end the others.
-pub fn killAll(group: []const u8) void {
-    everywhere(group, killGroup);
-}
-
-fn killGroup(arena: std.mem.Allocator, directory: [:0]const u8) error{OutOfMemory}!void {
-    const kill = try std.fmt.allocPrintSentinel(arena, "{s}/cgroup.kill", .{directory}, 0);
-    if (path.writeFile(linux.AT.FDCWD, kill, "1", 0) == .SUCCESS) return; // v2 since 5.14
-    const procs = try std.fmt.allocPrintSentinel(arena, "{s}/cgroup.procs", .{directory}, 0);
-    // A process that forks meanwhile is met in the next round.
-    for (0..10) |_| {
-        const text = try readProc(arena, procs) orelse return;
-        if (text.len == 0) return;
-        var pids = std.mem.tokenizeScalar(u8, text, '\n');
-        while (pids.next()) |pid| {
-            const number = std.fmt.parseInt(i32, pid, 10) catch continue; // not a pid of our namespace
-            if (number > 1) _ = linux.kill(number, .KILL);
         }
     }
 }
