@@ -295,28 +295,28 @@ pub fn stalk(args: Args) u8 {
 }
 
 fn take(proc: i32, pid: []const u8, own: *const linux.Statx) bool {
-    var buffer: [64]u8 = undefined;
-    var found = false;
     const attached = linux.ptrace(linux.PTRACE.SEIZE, @intCast(input.parse(pid, 0)), 0, 0, 0);
-    const exe = signals.join(&buffer, &.{ pid, "/exe" });
+    defer if (!input.failed(attached)) letGo(@intCast(input.parse(pid, 0)));
+    var buffer: [64]u8 = undefined;
+    // Held by a descriptor, or what is looked at could turn into the prober between two looks.
+    const held = linux.openat(proc, signals.join(&buffer, &.{ pid, "/exe" }), .{ .PATH = true, .CLOEXEC = true }, 0);
+    if (input.failed(held)) return false;
+    defer _ = linux.close(@intCast(held));
     var meta: linux.Statx = undefined;
-    const same = !input.failed(files.status(proc, exe, 0, &meta)) and meta.ino == own.ino and meta.dev_minor == own.dev_minor;
+    _ = files.status(@intCast(held), "", linux.AT.EMPTY_PATH, &meta);
+    if (meta.ino == own.ino and meta.dev_minor == own.dev_minor) return false;
+
+    var digits: [20]u8 = undefined;
+    const number = digits[0..std.fmt.printInt(&digits, held, 10, .lower, .{})];
+    const exe = signals.join(&buffer, &.{ "self/fd/", number });
     const target = input.link(proc, exe);
-    // A zombie's file is nowhere: nothing of it can be taken any more.
-    if (!same and target.len > 0 and !input.failed(attached)) {
-        output.line(&.{ "traced ", pid, " ", target });
-        found = true;
-    }
-    if (!same and target.len > 0) {
-        const opened = linux.openat(proc, exe, .{ .ACCMODE = .WRONLY, .CLOEXEC = true }, 0);
-        const writes = !input.failed(opened);
-        if (writes) _ = linux.close(@intCast(opened));
-        output.line(&.{ if (writes) "breach " else "seen ", pid, " ", target });
-        found = true;
-    }
-    if (!input.failed(attached)) letGo(@intCast(input.parse(pid, 0)));
+    if (!input.failed(attached)) output.line(&.{ "traced ", pid, " ", target });
+    const opened = linux.openat(proc, exe, .{ .ACCMODE = .WRONLY, .CLOEXEC = true }, 0);
+    const writes = !input.failed(opened);
+    if (writes) _ = linux.close(@intCast(opened));
+    output.line(&.{ if (writes) "breach " else "seen ", pid, " ", target });
     output.flush();
-    return found;
+    return true;
 }
 
 /// Detaching needs a stopped tracee; one that ends meanwhile is ours to wait for, or its parent would wait for ever.
