@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../base/config.ts";
+import { type CallerEnvironment, environmentOf } from "../base/environment.ts";
 import { type Paths, resolvePaths } from "../base/paths.ts";
 import { ContainerStore } from "../container/container-store.ts";
 import type { ContentStore } from "../content/content-store.ts";
@@ -16,6 +17,8 @@ export interface HostOptions {
   /** `--storage-driver`, above RT_STORAGE_DRIVER and the configuration file. */
   storageDriver?: string | undefined;
   env?: NodeJS.ProcessEnv;
+  /** Given to credential helpers; `env` unless it is given. */
+  caller?: CallerEnvironment;
   /** The files of a layout that is embedded in this executable, for "embed:NAME"; undefined if there is none. */
   embedded?: (name: string) => Promise<ReadonlyMap<string, Uint8Array> | undefined>;
   /** Instead of the driver that `--storage-driver`, the configuration or a probe would choose. */
@@ -40,6 +43,7 @@ async function embeddedLayout(name: string): Promise<ReadonlyMap<string, Uint8Ar
 export class Host implements Disposable {
   readonly paths: Paths;
   readonly env: NodeJS.ProcessEnv;
+  readonly caller: CallerEnvironment;
   readonly embedded: HostOptions["embedded"];
   readonly #options: HostOptions;
   #config: Config | undefined;
@@ -52,6 +56,7 @@ export class Host implements Disposable {
   constructor(options: HostOptions) {
     this.#options = options;
     this.env = options.env ?? process.env;
+    this.caller = options.caller ?? environmentOf(this.env);
     this.embedded = options.embedded ?? embeddedLayout;
     this.#snapshots = options.snapshots;
     this.paths = resolvePaths(
