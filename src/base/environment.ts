@@ -3,7 +3,7 @@ import { RtError } from "./errors.ts";
 
 /**
  * The environment that our caller gave us. It is not process.env: dist/rt starts the runtime with a short list of names, so
- * that no BUN_, NODE_ or LD_ variable steers it (zig-native/stub.zig). What a user means for a container (`-e BUN_X`) or for
+ * that no BUN_, NODE_ or LD_ variable steers it (zig-native/start/environment.zig). What a user means for a container (`-e BUN_X`) or for
  * a credential helper is all of it, exactly as it came.
  */
 export interface CallerEnvironment {
