@@ -22,9 +22,9 @@ import {
 } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type Architecture, glibc } from "./build/glibc.ts";
+import { type Architecture, glibc, versionOf } from "./build/glibc.ts";
 import { helloLayout } from "./build/hello.ts";
-import { makeStatic } from "./build/static.ts";
+import { makeStatic, type Runtime } from "./build/static.ts";
 import { packLayout } from "./src/registry/layout-pack.ts";
 
 const project = import.meta.dir;
@@ -79,15 +79,18 @@ async function main(argv: string[]): Promise<void> {
     writeFileSync(join(output, "hello.layout"), packLayout(files));
   });
   if (isHost) publishAbi(output);
-  const program = await bundle(target, output);
   const given = values.glibc === undefined ? undefined : resolve(values.glibc);
   const runtime = glibc({ debian: target.oci, interpreter: target.interpreter, isHost }, output, given);
-  makeStatic(program, readFileSync(join(output, "rt-start")), runtime, target.pageSize);
-  // By a rename: the executable of before may be running.
-  mkdirSync(join(project, "dist"), { recursive: true });
+  writeFileSync(join(output, "licenses.txt"), licenses(runtime));
+  const program = await bundle(target, output);
   const name = isHost ? "rt" : `rt-${target.name}`;
-  renameSync(program, join(project, "dist", name));
-  console.error(`dist/${name}: ${(statSync(join(project, "dist", name)).size / 1e6).toFixed(1)} MB`);
+  const finished = join(project, "dist", name);
+  mkdirSync(join(project, "dist"), { recursive: true });
+  rmSync(`${finished}.new`, { force: true });
+  makeStatic(program, readFileSync(join(output, "rt-start")), runtime, target.pageSize, `${finished}.new`);
+  // By a rename: the executable of before may be running.
+  renameSync(`${finished}.new`, finished);
+  console.error(`dist/${name}: ${(statSync(finished).size / 1e6).toFixed(1)} MB`);
 }
 
 /** Run `make` unless the inputs' digest is the recorded one. */
@@ -216,6 +219,14 @@ function nativeFiles(output: string): Bun.BunPlugin {
       }));
     },
   };
+}
+
+/** LICENSES/, and the packages' own texts. */
+function licenses(runtime: Runtime): string {
+  const files = ["LICENSES/README.md", "LICENSE", "LICENSES/LGPL-2.1.txt"]
+    .concat(["cbor-x", "zstd-napi"].map((name) => `node_modules/${name}/LICENSE`))
+    .map((name) => `---- ${name}\n\n${readFileSync(join(project, name), "utf8")}`);
+  return `${[...files, `---- The C library inside\n\n${versionOf(runtime)}`].join("\n")}\n`;
 }
 
 async function commit(): Promise<string> {
