@@ -1,5 +1,5 @@
 /**
- * The whole build: `bun build.ts [--target linux-x64|linux-arm64] [--glibc DIRECTORY]` makes dist/rt.
+ * The whole build: `bun build.ts [--target linux-x64|linux-arm64] [--glibc DIRECTORY] [--compressed]` makes dist/rt.
  *
  *   zig-native/  --zig build-->  .build/<target>/{librt.so,rt-monitor,rt-layer,rt-start,rt-probe,abi.ts}
  *   zstd-napi    --zig c++--->   .build/<target>/zstd.so
@@ -65,7 +65,11 @@ if (import.meta.main) await main(process.argv.slice(2));
 async function main(argv: string[]): Promise<void> {
   const { values } = parseArgs({
     args: argv,
-    options: { target: { type: "string", default: `linux-${process.arch}` }, glibc: { type: "string" } },
+    options: {
+      target: { type: "string", default: `linux-${process.arch}` },
+      glibc: { type: "string" },
+      compressed: { type: "boolean" },
+    },
   });
   const target = targets.find((candidate) => candidate.name === values.target);
   if (!target) throw new Error(`--target is one of ${targets.map((each) => each.name).join(", ")}`);
@@ -91,6 +95,7 @@ async function main(argv: string[]): Promise<void> {
   // By a rename: the executable of before may be running.
   renameSync(`${finished}.new`, finished);
   console.error(`dist/${name}: ${(statSync(finished).size / 1e6).toFixed(1)} MB`);
+  if (values.compressed) await compress(finished);
 }
 
 /** Run `make` unless the inputs' digest is the recorded one. */
@@ -219,6 +224,12 @@ function nativeFiles(output: string): Bun.BunPlugin {
       }));
     },
   };
+}
+
+/** For shipping: unpacked at each start, it would cost a quarter of a second each time. */
+async function compress(path: string): Promise<void> {
+  await Bun.write(`${path}.zst`, await Bun.zstdCompress(readFileSync(path), { level: 19 }));
+  console.error(`${relative(project, path)}.zst: ${(statSync(`${path}.zst`).size / 1e6).toFixed(1)} MB`);
 }
 
 /** LICENSES/, and the packages' own texts. */
