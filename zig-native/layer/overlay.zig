@@ -79,8 +79,32 @@ pub fn removeMounted(place: Place, name: [*:0]const u8) void {
 
 /// Before anything is opened: overlay takes no directories of another namespace's mounts.
 pub fn privateNamespace() void {
-    check(linux.unshare(linux.CLONE.NEWNS), "make a mount namespace");
-    check(linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0), "make mounts private");
+    if (ownNamespace()) |e| report.failErrno(e, "cannot make a mount namespace", .{});
+}
+
+/// A mount namespace from which nothing gets to the host's. Null: it is made.
+pub fn ownNamespace() ?linux.E {
+    if (failed(linux.unshare(linux.CLONE.NEWNS))) |e| return e;
+    const alone = failed(makePrivate()) orelse return null;
+    if (alone != .INVAL) return alone;
+    // In a chroot "/" is no mount. Joining the namespace that we are in leads to its true root; and then back again.
+    const slash = linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
+    if (failed(slash)) |e| return e;
+    defer _ = linux.close(@intCast(slash));
+    const own = linux.open("/proc/self/ns/mnt", .{ .CLOEXEC = true }, 0);
+    if (failed(own)) |e| return e;
+    defer _ = linux.close(@intCast(own));
+    if (failed(linux.setns(@intCast(own), linux.CLONE.NEWNS))) |e| return e;
+    return failed(makePrivate()) orelse failed(linux.fchdir(@intCast(slash))) orelse failed(linux.chroot("."));
+}
+
+fn makePrivate() usize {
+    return linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0);
+}
+
+fn failed(rc: usize) ?linux.E {
+    const e = linux.errno(rc);
+    return if (e == .SUCCESS) null else e;
 }
 
 pub const Mounted = union(enum) { fd: i32, errno: linux.E };

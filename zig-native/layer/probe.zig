@@ -10,7 +10,7 @@ const sys = @import("sys.zig");
 
 pub fn run(directory: [:0]const u8) noreturn {
     // Before anything is opened: overlay takes no directories of another namespace's mounts.
-    const separate = failed(linux.unshare(linux.CLONE.NEWNS)) orelse failed(linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0));
+    const separate = overlay.ownNamespace();
     const parent = place.openPath(directory);
     var buffer: [64]u8 = undefined;
     const name = std.fmt.bufPrintZ(&buffer, ".probe-{d}", .{linux.getpid()}) catch unreachable; // fits
