@@ -40,10 +40,14 @@ fn unlinkedFile(bytes: []const u8, directory: [*:0]const u8) i32 {
     // Executing needs that nobody has it open for writing.
     var path: [32]u8 = undefined;
     const self = std.fmt.bufPrintZ(&path, "/proc/self/fd/{d}", .{writer}) catch return -@as(i32, @intFromEnum(linux.E.NAMETOOLONG));
+    // Says no for a directory of a mount with `noexec`, which execve(2) would only say later.
+    const executable = linux.access(self, linux.X_OK);
     const reader = linux.openat(linux.AT.FDCWD, self, .{ .CLOEXEC = true }, 0);
     _ = linux.close(@intCast(writer));
     if (linux.errno(reader) != .SUCCESS) return negative(reader);
-    return @intCast(reader);
+    if (linux.errno(executable) == .SUCCESS) return @intCast(reader);
+    _ = linux.close(@intCast(reader));
+    return negative(executable);
 }
 
 /// Write all of `bytes`; closes `fd` on failure. Answers 0 or -errno.

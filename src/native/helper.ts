@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import rtLayer from "#native/rt-layer" with { type: "file" };
 import rtMonitor from "#native/rt-monitor" with { type: "file" };
-import { check, cstring, native } from "./ffi.ts";
+import { check, cstring, errnoName, native } from "./ffi.ts";
 
 /** The static helper programs that travel inside this executable. */
 export type Helper = "rt-monitor" | "rt-layer";
@@ -10,7 +10,7 @@ const files: Record<Helper, string> = { "rt-monitor": rtMonitor, "rt-layer": rtL
 const sealed = new Map<Helper, number>();
 
 /** Where an unlinked file stands in for a memfd on hosts that forbid to execute those (vm.memfd_noexec=2). */
-const fallbackDirectories = ["/var/lib", "/run", "/dev/shm", "/tmp"];
+const fallbackDirectories = ["/var/lib", "/run", "/dev/shm", "/tmp", "/"];
 
 /** A sealed memfd with the helper's program; made once per process, stays open. */
 export function helperDescriptor(helper: Helper): number {
@@ -22,9 +22,15 @@ export function helperDescriptor(helper: Helper): number {
     result = native().rt_sealed_file(cstring(helper), bytes, bytes.length, 1, cstring(directory));
     if (result >= 0) break;
   }
-  const fd = check(result, `cannot prepare ${helper}`);
+  const fd = check(result, `cannot prepare ${helper}${hintFor(result)}`);
   sealed.set(helper, fd);
   return fd;
+}
+
+/** What the kernel says of the last directory helps nobody. */
+function hintFor(result: number): string {
+  if (result >= 0 || !["ENOENT", "EACCES", "EROFS", "EOPNOTSUPP"].includes(errnoName(-result))) return "";
+  return `: vm.memfd_noexec is 2, and none of ${fallbackDirectories.join(", ")} takes a file that may be executed`;
 }
 
 /** A path that executes the helper, for Bun.spawn: valid in this process and, until it executes, in its children. */
