@@ -44,8 +44,10 @@ async function ask(
     env,
     stdin: new Blob([server]),
     stdout: "pipe",
-    stderr: "ignore",
+    // Not "ignore": that is /dev/null, which a bare root directory does not have.
+    stderr: "pipe",
   });
+  void drop(child.stderr);
   const output = await outputOf(child, program, options.helperMs);
   const status = await child.exited;
   if (status !== 0) {
@@ -73,9 +75,15 @@ function absoluteOnly(path: string): string {
     .join(":");
 }
 
+/** Read to its end, whenever that is, so that nobody waits for us to take what is of no interest. */
+async function drop(stream: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = stream.getReader();
+  while (!(await reader.read()).done);
+}
+
 /** All of stdout, bounded. The clock ends the reading too: a killed helper's own child may hold the pipe open. */
 async function outputOf(
-  child: Bun.Subprocess<Blob, "pipe", "ignore">,
+  child: Bun.Subprocess<Blob, "pipe", "pipe">,
   program: string,
   helperMs: number,
 ): Promise<Uint8Array> {
