@@ -1,0 +1,41 @@
+import { fstatSync } from "node:fs";
+import { RtError } from "../base/errors.ts";
+import { packedReference } from "../base/packed.ts";
+import { runCli } from "./cli.ts";
+import type { Context } from "./command.ts";
+import { reportError } from "./report.ts";
+
+/**
+ * `./app ARG...`: the packed app that this executable is. It is `rt run` of the image inside with the flags that were given
+ * to `rt pack`; those that every app has come first, so that `--tty=false` or `--rm=false` there have the last word.
+ * Answers the process's exit status. Never throws.
+ */
+export async function runApp(args: readonly string[], context: Context): Promise<number> {
+  try {
+    if (process.geteuid?.() !== 0) {
+      throw new RtError(
+        "forbidden",
+        "this app runs its image in a container and needs root: start it with sudo",
+      );
+    }
+    const { appSettings } = await import("../engine/packed.ts");
+    const { flags, command } = appSettings();
+    const terminal = isTerminal(0) && isTerminal(1) ? ["--tty"] : [];
+    const quiet = isTerminal(2) ? [] : ["--quiet"];
+    const words = args.length > 0 ? args : command;
+    const always = ["--rm", "--interactive", ...terminal, ...quiet];
+    return await runCli(["run", ...always, ...flags, "--", packedReference, ...words], context);
+  } catch (error) {
+    return reportError(error, context);
+  }
+}
+
+/** node:tty takes milliseconds to load, and a pipe or a file is none anyway. */
+function isTerminal(fd: number): boolean {
+  try {
+    if (!fstatSync(fd).isCharacterDevice()) return false;
+  } catch {
+    return false; // closed: what happens then is for the run to say
+  }
+  return process.getBuiltinModule("node:tty").isatty(fd);
+}
