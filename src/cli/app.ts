@@ -1,4 +1,3 @@
-import { fstatSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
 import { packedReference } from "../base/packed.ts";
 import { runCli } from "./cli.ts";
@@ -18,24 +17,18 @@ export async function runApp(args: readonly string[], context: Context): Promise
         "this app runs its image in a container and needs root: start it with sudo",
       );
     }
-    const { appSettings } = await import("../engine/packed.ts");
-    const { flags, command } = appSettings();
-    const terminal = isTerminal(0) && isTerminal(1) ? ["--tty"] : [];
-    const quiet = isTerminal(2) ? [] : ["--quiet"];
+    const { appStart } = await import("../engine/packed.ts");
+    const { flags, command, isTerminal } = appStart();
+    const [stdin, stdout, stderr] = isTerminal;
+    const always = [
+      "--rm",
+      "--interactive",
+      ...(stdin && stdout ? ["--tty"] : []),
+      ...(stderr ? [] : ["--quiet"]),
+    ];
     const words = args.length > 0 ? args : command;
-    const always = ["--rm", "--interactive", ...terminal, ...quiet];
     return await runCli(["run", ...always, ...flags, "--", packedReference, ...words], context);
   } catch (error) {
     return reportError(error, context);
   }
-}
-
-/** node:tty takes milliseconds to load, and a pipe or a file is none anyway. */
-function isTerminal(fd: number): boolean {
-  try {
-    if (!fstatSync(fd).isCharacterDevice()) return false;
-  } catch {
-    return false; // closed: what happens then is for the run to say
-  }
-  return process.getBuiltinModule("node:tty").isatty(fd);
 }

@@ -8,7 +8,7 @@ import { formatPlatform, hostPlatform, matches } from "../oci/platform.ts";
 import { ownExecutable, packedPart, pageBytes, trailer } from "../registry/packed-app.ts";
 import { protect } from "./collect.ts";
 import type { Host } from "./host.ts";
-import { ensureImage } from "./pull.ts";
+import { ensureImage, isNear } from "./pull.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export interface PackOptions extends Pick<RunOptions, "image" | "platform" | "pull" | "command" | "onPull"> {
@@ -73,7 +73,9 @@ function obtainImage(
     policy: pull,
     platform,
     signal,
-    onMissing: () => onPull?.missing(),
+    onMissing: () => {
+      if (!isNear(image)) onPull?.missing();
+    },
     onProgress: (progress) => onPull?.progress(progress),
   }).finally(() => onPull?.end());
 }

@@ -139,6 +139,11 @@ async function bringImage(
   };
 }
 
+/** A file is read anew each time, and what is embedded is never far: neither is missed. */
+export function isNear(text: string): boolean {
+  return /^(oci|oci-archive|docker-archive|embed):/.test(text);
+}
+
 export interface EnsureOptions extends PullOptions {
   policy: "always" | "missing" | "never";
   /** It is not here and will be pulled: Docker's "Unable to find image 'x' locally". */
@@ -334,8 +339,7 @@ function layerBlobs(
 function tagsOf(source: NamedSource, target: Digest): TagRecord[] {
   const name = parse(source.reference);
   const tags: TagRecord[] = name.tag && !name.digest ? [{ name: canonical(name), target }] : [];
-  const isRegistry = !/^(embed|oci|oci-archive|docker-archive):/.test(source.name);
-  if (isRegistry) tags.push({ name: digestName(name, name.digest ?? target), target });
+  if (!isNear(source.name)) tags.push({ name: digestName(name, name.digest ?? target), target });
   return tags;
 }
 

@@ -8,14 +8,14 @@ import {
   readSync,
   realpathSync,
   renameSync,
+  type Stats,
   statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { asSystemError, isErrno, RtError, while_ } from "../base/errors.ts";
+import { asSystemError, codeOfErrno, isErrno, RtError, while_ } from "../base/errors.ts";
 import type { BlobName } from "../content/ingest.ts";
-import { shown } from "../oci/json.ts";
 import type { FilePart } from "../registry/packed-layout.ts";
 
 const chunkBytes = 4 << 20;
@@ -24,29 +24,41 @@ const O_CLOEXEC = 0o2000000;
 /**
  * Where an app may be written: the path with its links resolved. What is there already must be a regular file, and not the
  * executable that runs, by whatever name.
- * @throws RtError invalid-argument | conflict | not-found | forbidden
+ * @throws RtError invalid-argument | forbidden
  */
 export function checkTarget(output: string, executable: string): string {
+  const refused = (why: string) =>
+    new RtError("invalid-argument", `cannot write the app to ${JSON.stringify(output)}: ${why}`);
   const target = resolve(output);
-  try {
-    const found = statSync(target);
-    if (found.isDirectory())
-      throw new RtError("invalid-argument", `${shown(output)} is a directory: name a file in it`);
-    if (!found.isFile())
-      throw new RtError("invalid-argument", `${shown(output)} is not a regular file: refused`);
-    const own = statSync(executable);
-    if (found.dev === own.dev && found.ino === own.ino)
-      throw new RtError("conflict", `${shown(output)} is the running rt itself: choose another name`);
-    return realpathSync(target);
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw while_("cannot write the app", error);
+  const found = output === "" ? undefined : statOf(target);
+  if (found === undefined) {
+    if (output === "" || output.endsWith("/")) throw refused("that is no file's name");
+    return target;
   }
-  if (output === "" || output.endsWith("/"))
-    throw new RtError(
-      "invalid-argument",
-      `cannot write the app: ${JSON.stringify(output)} is no file's name`,
-    );
-  return target;
+  if (found.isDirectory()) throw refused("it is a directory, name a file in it");
+  if (!found.isFile()) throw refused("it is not a regular file");
+  const own = statSync(executable);
+  if (found.dev === own.dev && found.ino === own.ino) throw refused("it is the running rt itself");
+  return realpathSync(target);
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw cannotWrite(path, error);
+  }
+}
+
+/** Without the system call and the file that it was about, which is a temporary one's name. */
+function cannotWrite(path: string, error: unknown): RtError {
+  const { code, message } = asSystemError(error) ?? {};
+  if (code === undefined || message === undefined) return while_(`cannot write ${path}`, error);
+  if (code === "ENOENT")
+    return new RtError("not-found", `cannot write ${path}: there is no such directory`, { cause: error });
+  const text = `cannot write ${path}: ${message.replace(/, \w+ '.*$/s, "")}`;
+  return new RtError(codeOfErrno(code), text, { cause: error });
 }
 
 /**
@@ -72,7 +84,7 @@ export class AppFile implements Disposable {
     try {
       this.#fd = openSync(this.#path, flags, 0o755);
     } catch (error) {
-      throw while_(`cannot write ${target}`, error);
+      throw cannotWrite(target, error);
     }
   }
 
@@ -154,7 +166,7 @@ export class AppFile implements Disposable {
 
   #failed(error: unknown): RtError {
     const errno = asSystemError(error)?.code;
-    if (errno !== "ENOSPC" && errno !== "EDQUOT") return while_(`cannot write ${this.#target}`, error);
+    if (errno !== "ENOSPC" && errno !== "EDQUOT") return cannotWrite(this.#target, error);
     const text = `no space left to write ${this.#target}: free some, then try again`;
     return new RtError("exhausted", text, { cause: error });
   }

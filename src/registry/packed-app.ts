@@ -64,6 +64,18 @@ export function packedPart(path: string): FilePart | undefined {
   throw new RtError("data-loss", "this app is damaged: its end does not fit its length. Get it anew");
 }
 
+let own: PackedApp | undefined;
+
+/**
+ * The app that is running, or undefined when it is none. Read once: nobody can write to a file while it is executed.
+ * @throws data-loss
+ */
+export function ownApp(): PackedApp | undefined {
+  const word = process.env.RT_PACKED;
+  if (word !== undefined) own ??= openPackedApp(word);
+  return own;
+}
+
 /** The app that `word`, the value of RT_PACKED, speaks of. @throws data-loss */
 export function openPackedApp(word: string, path: string = ownExecutable): PackedApp {
   const part = packedPart(path);

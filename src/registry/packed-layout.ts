@@ -2,7 +2,6 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { RtError, while_ } from "../base/errors.ts";
 import { digestOf } from "../oci/digest.ts";
 import { arrayIn, documentBytesMax, integerIn, parseJson, shown, stringIn } from "../oci/json.ts";
-import { openRegular, readRange } from "./file-range.ts";
 import type { LayoutFiles } from "./layout.ts";
 
 /** Where in a file something lies, in bytes. */
@@ -17,7 +16,7 @@ interface Entry extends FilePart {
 
 const fileNames = /^(oci-layout|index\.json|blobs\/sha256\/[0-9a-f]{64})$/;
 /** The table and the index of an honest layout fit in it, so one read gets both. */
-const firstReadBytes = 64 << 10;
+const firstReadBytes = 16 << 10;
 
 /**
  * A packed layout (layout-pack.ts) within a file, read at its offsets: a layer of gigabytes is streamed from where it lies.
@@ -65,6 +64,8 @@ export class PackedLayout implements LayoutFiles {
 
   async *stream(name: string, offset: number): AsyncGenerator<Uint8Array> {
     const entry = this.#find(name);
+    // The start of an app reads documents only, and node:fs/promises takes its time to load.
+    const { openRegular, readRange } = await import("./file-range.ts");
     await using file = await openRegular(this.#path, this.#what, true);
     yield* readRange(file, entry.offset + offset, entry.length - offset, `${this.#what}: ${name}`);
   }
