@@ -47,7 +47,7 @@ export class PackedLayout implements LayoutFiles {
     this.#entries = entriesIn(table, part.offset + 4 + tableBytes, end, `${what}: the table of files`);
   }
 
-  /** A document, whole; compared with the table's digest where that has one. @throws not-found | exhausted | data-loss */
+  /** A document, whole; compared with the table's digest where that has one. @throws data-loss | exhausted */
   document(name: string): Uint8Array {
     const entry = this.#find(name);
     if (entry.length > documentBytesMax) {
@@ -64,6 +64,10 @@ export class PackedLayout implements LayoutFiles {
 
   async *stream(name: string, offset: number): AsyncGenerator<Uint8Array> {
     const entry = this.#find(name);
+    if (entry.sha256 !== undefined) {
+      yield this.document(name).subarray(offset);
+      return;
+    }
     // The start of an app reads documents only, and node:fs/promises takes its time to load.
     const { openRegular, readRange } = await import("./file-range.ts");
     await using file = await openRegular(this.#path, this.#what, true);
@@ -75,7 +79,8 @@ export class PackedLayout implements LayoutFiles {
   #find(name: string): Entry {
     const entry = this.#entries.get(name);
     if (entry) return entry;
-    throw new RtError("not-found", `${this.#what}: ${name} does not exist`);
+    // Whatever is asked for was named by the layout itself.
+    throw new RtError("data-loss", `${this.#what}: ${name} does not exist`);
   }
 
   #read(part: FilePart): Uint8Array {

@@ -79,7 +79,7 @@ test("a table larger than the first read", async () => {
 
 test("a file that is not there", async () => {
   const layout = opened(packLayout(files));
-  expect(refusal(() => layout.document("nosuch"))).toBe("not-found: it: nosuch does not exist");
+  expect(refusal(() => layout.document("nosuch"))).toBe("data-loss: it: nosuch does not exist");
   await expect(layout.sizeOf("/etc/passwd")).rejects.toThrow("does not exist");
 });
 
