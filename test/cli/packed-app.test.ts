@@ -1,17 +1,19 @@
 /** What a file that `rt pack` made does when it is started: here, elsewhere, damaged, many at once. */
 import { afterAll, expect } from "bun:test";
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { asApp, contentsOf, flip, partOf } from "../support/app.ts";
-import { run as tool } from "../support/command.ts";
+import { run } from "../support/command.ts";
 import { type TestHost, testHost } from "../support/host.ts";
 import { busyboxLayout } from "../support/images.ts";
 import { LayoutWriter } from "../support/layout.ts";
+import { mountPoints } from "../support/leaks.ts";
 import { peakOf } from "../support/memory.ts";
 import { openPty } from "../support/pty.ts";
 import { pushWithSkopeo } from "../support/push.ts";
 import { startRegistry } from "../support/registry.ts";
+import { tool } from "../support/root.ts";
 import { type RtOptions, type RtProcess, spawnRt } from "../support/rt.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { archive } from "../support/tar.ts";
@@ -35,6 +37,9 @@ beforeAll(async () => {
 afterAll(() => {
   if (dir) rmSync(dir, { recursive: true });
 });
+
+/** How the line begins, by whoever sees it first. */
+const damaged = /^(this app is damaged: |cannot start: this (app|file) is (cut short|damaged))/;
 
 let count = 0;
 /** An app of the shared host's busybox. */
@@ -93,7 +98,7 @@ test("flags that were packed: environment, mounts, user, directory, network, cap
   const place = join(dir, "place");
   mkdirSync(place);
   writeFileSync(join(place, "file"), "of the host");
-  const flags = ["-e", "FIXED=1", "-e", "CALLERS", "-v", "./place:/place:ro", "-w", "/place", "-u", "app"];
+  const flags = ["-e", "FIXED=1", "-e", "TZ", "-v", "./place:/place:ro", "-w", "/place", "-u", "app"];
   const app = await packed(
     ...flags,
     "--network",
@@ -104,9 +109,9 @@ test("flags that were packed: environment, mounts, user, directory, network, cap
     "--init",
     image,
   );
-  const script = "cat file; pwd; id -un; echo $FIXED $CALLERS; ls /sys/class/net | wc -l; touch /x 2>&1";
+  const script = "cat file; pwd; id -un; echo $FIXED $TZ; ls /sys/class/net | wc -l; touch /x 2>&1";
   const { stdout } = await host().rt(["sh", "-c", script], {
-    ...asApp(app, { CALLERS: "of the caller" }),
+    ...asApp(app, { TZ: "of the caller" }),
     cwd: dir,
   });
   const interfaces = readdirSync("/sys/class/net").length;
@@ -199,7 +204,7 @@ test("an app packed from an app is the one that rt makes: they do not nest", asy
   const [byRt, byApp] = [await packed("-e", "A=1", image, "env"), join(dir, "by-app")];
   const { code, stderr } = await engine(busybox, ["pack", "-q", "-e", "A=1", "-o", byApp, image, "env"]);
   expect([stderr, code]).toEqual(["", 0]);
-  await tool(["cmp", byRt, byApp]);
+  await run(["cmp", byRt, byApp]);
   const itself = await engine(busybox, ["pack", "-o", busybox, "embed:packed"]);
   expect(oneLine(itself.stderr)).toMatch(/it is the running rt itself$/);
   // What is in it goes into another, with other flags.
@@ -239,6 +244,7 @@ test("a flipped bit anywhere in the image: one line, 125, nothing in the store",
     ["the offset in the trailer", size - 15],
     ["the length in the trailer", size - 8],
     ["the last byte", size - 1],
+    ["the trailer's magic", size - 24],
   ];
   expect([head.length, length > 500_000]).toEqual([5, true]);
   for (const [what, place] of places) {
@@ -247,15 +253,66 @@ test("a flipped bit anywhere in the image: one line, 125, nothing in the store",
     flip(app, place);
     const { stdout, stderr, code } = await other.rt(["echo", "ran"], options);
     flip(app, place);
-    expect([what, oneLine(stderr).startsWith("this app is damaged"), stdout, code]).toEqual([
-      what,
-      true,
-      "",
-      125,
-    ]);
+    expect([what, oneLine(stderr).match(damaged)?.index, stdout, code]).toEqual([what, 0, "", 125]);
     expect([what, await storeIsEmpty(other)]).toEqual([what, []]);
   }
   expect(await start(app, ["echo", "whole"])).toBe("whole\n");
+});
+
+test("a file that is cut short: one line, 125, and never rt with the app's arguments", async () => {
+  const app = await packed(image);
+  for (const part of [
+    1,
+    24,
+    1000,
+    partOf(app).length,
+    partOf(app).length + 24 + 1,
+    partOf(app).length + 500_000,
+  ]) {
+    await using other = await testHost();
+    const cut = join(other.dir, "cut");
+    copyFileSync(app, cut);
+    truncateSync(cut, statSync(app).size - part);
+    // Words that would be rt's.
+    for (const args of [[], ["images"], ["--version"]]) {
+      const { stdout, stderr, code } = await other.rt(args, asApp(cut));
+      expect([part, oneLine(stderr).match(damaged)?.index, stdout, code]).toEqual([part, 0, "", 125]);
+    }
+  }
+});
+
+test("what the caller says of RT_PACKED does not count", async () => {
+  const { offset, length } = partOf(busybox);
+  for (const RT_PACKED of ["", "1,2", `${offset},${length}`, "nonsense"]) {
+    expect(await host().ok(["images", "-q", "nosuch"], { env: { RT_PACKED } })).toBe("");
+    expect(await start(busybox, ["echo", "app"], { env: { RT_PACKED } })).toBe("app\n");
+  }
+});
+
+test("in an empty root, without environment, the app alone", async () => {
+  const root = join(dir, "empty-root");
+  mkdirSync(root);
+  copyFileSync(busybox, join(root, "app"));
+  const script = "cat; id -u; pwd; exit 9";
+  const child = Bun.spawn([tool("chroot")!, root, "/app", "sh", "-c", script], {
+    env: {},
+    stdin: Buffer.from("from outside\n"),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  try {
+    const [stdout, stderr, code] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ]);
+    expect([stdout, stderr, code]).toEqual(["from outside\n0\n/\n", "", 9]);
+    expect(readdirSync(root).sort()).toEqual(["app", "proc", "run", "var"]);
+  } finally {
+    // rt has mounted it, since there was none.
+    Bun.spawnSync([tool("umount")!, join(root, "proc")]);
+  }
+  expect(mountPoints().filter((path) => path.startsWith(root))).toEqual([]);
 });
 
 test("another bit of the layout does not stop an app whose image is in the store", async () => {
@@ -303,7 +360,7 @@ async function memoryOf(client: RtProcess) {
 }
 
 test("not root: one line", async () => {
-  await tool(["chmod", "755", dir]);
+  await run(["chmod", "755", dir]);
   const command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", busybox, "true"];
   const env = { ...asApp(busybox).env, PATH: host().env.PATH!, HOME: "/" };
   const child = Bun.spawn(command, { env, stdin: "ignore", stderr: "pipe", cwd: "/" });

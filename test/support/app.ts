@@ -16,9 +16,8 @@ export function partOf(path: string): FilePart {
 }
 
 /** For `host.rt`: run this app rather than rt. */
-export function asApp(path: string, env: Record<string, string> = {}): RtOptions {
-  const { offset, length } = partOf(path);
-  return { binary: path, env: { RT_PACKED: `${offset},${length}`, ...env } };
+export function asApp(path: string, env: Record<string, string> = {}): RtOptions & { env: typeof env } {
+  return { binary: path, env };
 }
 
 /** Names of the files in an app's layout, and what its index says. */
