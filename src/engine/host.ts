@@ -1,10 +1,12 @@
 import { writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../base/config.ts";
+import { packedReference } from "../base/packed.ts";
 import { type Paths, resolvePaths } from "../base/paths.ts";
 import { ContainerStore } from "../container/container-store.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { ImageStore } from "../image/image-store.ts";
+import type { EmbeddedLayout } from "../registry/embedded.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import { Database } from "../store/database.ts";
 
@@ -16,8 +18,8 @@ export interface HostOptions {
   /** `--storage-driver`, above RT_STORAGE_DRIVER and the configuration file. */
   storageDriver?: string | undefined;
   env?: NodeJS.ProcessEnv;
-  /** The files of a layout that is embedded in this executable, for "embed:NAME"; undefined if there is none. */
-  embedded?: (name: string) => Promise<ReadonlyMap<string, Uint8Array> | undefined>;
+  /** A layout that is embedded in this executable, for "embed:NAME"; undefined if there is none. */
+  embedded?: (name: string) => Promise<EmbeddedLayout | undefined>;
   /** Instead of the driver that `--storage-driver`, the configuration or a probe would choose. */
   snapshots?: SnapshotDriver;
   /** One warning, without "rt:" and line end. Standard error unless given. */
@@ -28,7 +30,7 @@ export function openHost(options: HostOptions = {}): Host {
   return new Host(options);
 }
 
-async function embeddedLayout(name: string): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+async function embeddedLayout(name: string): Promise<EmbeddedLayout | undefined> {
   const { embeddedImage } = await import("../image/embedded.ts");
   return embeddedImage(name);
 }
@@ -119,6 +121,15 @@ export class Host implements Disposable {
     if (own.name === name) return own;
     const { selectDriver } = await import("../snapshot/select.ts");
     return selectDriver(this.paths.root, name);
+  }
+
+  /**
+   * What the store calls the image that the user calls `text`: the one in this executable has a name of its own there, as
+   * another app's image is "embed:packed" to that app.
+   */
+  async localName(text: string): Promise<string> {
+    if (text !== packedReference) return text;
+    return (await this.embedded?.("packed"))?.reference ?? text;
   }
 
   /** The state directory of a container: its monitor's files. */

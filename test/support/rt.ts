@@ -10,6 +10,8 @@ export interface RtOptions {
   env?: Record<string, string>;
   cwd?: string;
   timeoutMs?: number;
+  /** Another executable than `rtBinary`. */
+  binary?: string;
 }
 
 export interface RtResult {
@@ -36,7 +38,7 @@ export async function runRt(
   options: RtOptions,
 ): Promise<RtResult> {
   const timeoutMs = options.timeoutMs ?? 30_000;
-  const child = Bun.spawn([rtBinary, ...args], {
+  const child = Bun.spawn([options.binary ?? rtBinary, ...args], {
     stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
     stdout: "pipe",
     stderr: "pipe",
@@ -60,7 +62,7 @@ export async function runRt(
 }
 
 export function spawnRt(args: readonly string[], env: Record<string, string>, options: RtOptions): RtProcess {
-  const child = Bun.spawn([rtBinary, ...args], {
+  const child = Bun.spawn([options.binary ?? rtBinary, ...args], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",

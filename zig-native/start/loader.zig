@@ -30,6 +30,8 @@ const Parameters = extern struct {
     segments: [6]Segment,
     library_count: u64,
     libraries: [6]Library,
+    /// Of rt's file as it was built.
+    file_size: u64,
 };
 
 /// Read as volatile: the compiler must not believe in the values that it sees here.
@@ -49,6 +51,10 @@ pub const Interpreter = struct {
     program_headers: usize,
     program_header_count: usize,
 };
+
+pub fn builtSize() u64 {
+    return parameters().file_size;
+}
 
 /// This executable's own file. /proc is mounted where it is missing, since Bun needs it as well.
 pub fn openSelf() i32 {
