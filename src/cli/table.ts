@@ -25,6 +25,7 @@ export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ["images", images],
   ["rmi", rmi],
   ["inspect", () => import("./inspect.ts")],
+  ["init", () => import("./init.ts")],
   ["version", () => import("./version.ts")],
   ["info", info],
   ["container attach", attach],
