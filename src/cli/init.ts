@@ -1,12 +1,9 @@
 import { readFileSync } from "node:fs";
 import { RtError, while_ } from "../base/errors.ts";
-import type { Plan } from "../engine/init.ts";
-import type { InitConfig, InitContainer, OnExit } from "../engine/init-config.ts";
+import type { InitConfig, OnExit } from "../engine/init-config.ts";
 import { RtCommand, type Usage } from "./command.ts";
-import { assign, grammarOf, hydrate, parse } from "./grammar.ts";
+import { planOf } from "./init-plan.ts";
 import { reportError } from "./report.ts";
-import RunCommand from "./run.ts";
-import { runOptions } from "./run-options.ts";
 
 /** Set by rt-init for the session: "machine" or "namespace" (zig-native/boot/session.zig). */
 const marker = "RT_INIT";
@@ -14,7 +11,7 @@ const marker = "RT_INIT";
 export default class InitCommand extends RtCommand {
   static override paths = [["init"]];
   static override usage: Usage = {
-    category: "rt itself",
+    category: "System",
     description: "Be process 1: of a machine that boots into containers, or of a pid namespace",
     details: `
       As /init of an initramfs, or named to the kernel by init=, rt is called like this by itself. It mounts what is missing
@@ -63,7 +60,8 @@ export default class InitCommand extends RtCommand {
       const config = await this.#configuration(isMachine);
       onExit = config.onExit;
       const { configureMachine, storeDirectory } = await import("../engine/machine.ts");
-      const plans = config.containers.map((container) => this.#plan(container));
+      const terminal = process.getBuiltinModule("node:tty").isatty(0);
+      const plans = config.containers.map((container) => planOf(container, terminal, this.context));
       configureMachine(config, isMachine);
       using host = await this.#host(isMachine ? storeDirectory : (directory) => directory);
       return await runSession(host, plans, {
@@ -85,36 +83,6 @@ export default class InitCommand extends RtCommand {
     return readInitConfig(this.config) ?? embeddedConfig(image, isMachine ? ["--network=host"] : []);
   }
 
-  /** What the container's flags mean to `rt run`. @throws RtError that names the container */
-  #plan(container: InitContainer): Plan {
-    const { name, image, args, command: words, console } = container;
-    const terminal = console ? (process.getBuiltinModule("node:tty").isatty(0) ? ["-it"] : ["-i"]) : [];
-    const argv = ["--rm", "--name", name, ...terminal, ...args, image, ...words];
-    try {
-      const options = runOptions(this.#parse(argv), this.context.env);
-      const asMeant = options.image === image && options.command.length === words.length;
-      if (!asMeant) throw invalid("args holds more than flags: what is run belongs into image and command");
-      if (options.name !== name) throw invalid("args holds --name: there is the key name");
-      if (!options.autoRemove) throw invalid("args holds --rm=false: each start is a new container");
-      if (!console && (options.tty || options.interactive)) {
-        throw invalid("args holds -i or -t: console = true gives it the console");
-      }
-      return { container, options, argv };
-    } catch (error) {
-      throw while_(`container ${JSON.stringify(name)}`, error);
-    }
-  }
-
-  #parse(argv: readonly string[]): RunCommand {
-    const command = new RunCommand();
-    const grammar = grammarOf(command);
-    const parsed = parse(grammar, argv, "run", RunCommand.later);
-    if (parsed.help) throw invalid("args holds --help");
-    const positionals = assign(grammar, parsed.arguments, "run");
-    hydrate(command, grammar, { options: parsed.options, positionals }, this.context);
-    return command;
-  }
-
   /** `--config` is not the engine's here. */
   async #host(storeAt: (directory: string) => string) {
     const { openHost } = await import("../engine/host.ts");
@@ -124,10 +92,6 @@ export default class InitCommand extends RtCommand {
     const root = storeAt(host.paths.root);
     return root === host.paths.root ? host : openHost({ ...options, root });
   }
-}
-
-function invalid(message: string): RtError {
-  return new RtError("invalid-argument", message);
 }
 
 /** All that process 1 was given, for `-e NAME` on the console; our own marker is nobody else's. */
