@@ -1,17 +1,30 @@
 /**
- * The whole build: `bun build.ts [--target linux-x64|linux-arm64]` makes dist/rt.
+ * The whole build: `bun build.ts [--target linux-x64|linux-arm64] [--glibc DIRECTORY]` makes dist/rt.
  *
- *   zig-native/  --zig build-->  .build/<target>/{librt.so,rt-monitor,rt-layer,rt-probe,abi.ts}
+ *   zig-native/  --zig build-->  .build/<target>/{librt.so,rt-monitor,rt-layer,rt-start,rt-probe,abi.ts}
  *   zstd-napi    --zig c++--->   .build/<target>/zstd.so
  *   rt-probe     --hello.ts-->   .build/<target>/hello.layout   (the embedded image)
- *   src/main.ts + all of the above  --Bun.build, bytecode-->  dist/rt (dist/rt-linux-arm64)
+ *   src/main.ts + all of the above  --Bun.build, bytecode-->  .build/<target>/rt-dynamic
+ *   rt-dynamic + rt-start + glibc   --static.ts-->  dist/rt (dist/rt-linux-arm64), one statically started file
  *
  * Each step is skipped when a digest of its inputs is the one of the last time, so a change in TypeScript alone does
  * not wake Zig.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type Architecture, glibc } from "./build/glibc.ts";
 import { helloLayout } from "./build/hello.ts";
+import { makeStatic } from "./build/static.ts";
 import { packLayout } from "./src/registry/layout-pack.ts";
 
 const project = import.meta.dir;
@@ -22,23 +35,41 @@ interface Target {
   name: "linux-x64" | "linux-arm64";
   zig: string;
   bun: "bun-linux-x64" | "bun-linux-arm64";
-  oci: "amd64" | "arm64";
+  oci: Architecture["debian"];
+  interpreter: Architecture["interpreter"];
+  /** Bytes of the largest page that a kernel of the architecture may have. */
+  pageSize: number;
 }
 
 const targets: Target[] = [
-  { name: "linux-x64", zig: "x86_64-linux", bun: "bun-linux-x64", oci: "amd64" },
-  { name: "linux-arm64", zig: "aarch64-linux", bun: "bun-linux-arm64", oci: "arm64" },
+  {
+    name: "linux-x64",
+    zig: "x86_64-linux",
+    bun: "bun-linux-x64",
+    oci: "amd64",
+    interpreter: "/lib64/ld-linux-x86-64.so.2",
+    pageSize: 0x1000,
+  },
+  {
+    name: "linux-arm64",
+    zig: "aarch64-linux",
+    bun: "bun-linux-arm64",
+    oci: "arm64",
+    interpreter: "/lib/ld-linux-aarch64.so.1",
+    pageSize: 0x10000,
+  },
 ];
 
 if (import.meta.main) await main(process.argv.slice(2));
 
 async function main(argv: string[]): Promise<void> {
-  const name = argv[0] === "--target" ? argv[1] : `linux-${process.arch}`;
-  const target = targets.find((candidate) => candidate.name === name);
-  if (!target || argv.length > 2) {
-    console.error(`usage: bun build.ts [--target ${targets.map((each) => each.name).join("|")}]`);
-    process.exit(1);
-  }
+  const { values } = parseArgs({
+    args: argv,
+    options: { target: { type: "string", default: `linux-${process.arch}` }, glibc: { type: "string" } },
+  });
+  const target = targets.find((candidate) => candidate.name === values.target);
+  if (!target) throw new Error(`--target is one of ${targets.map((each) => each.name).join(", ")}`);
+  const isHost = target.name === `linux-${process.arch}`;
   const output = join(project, ".build", target.name);
   mkdirSync(output, { recursive: true });
   await step(output, "native", filesBelow("zig-native"), () => buildNative(target, output));
@@ -47,8 +78,16 @@ async function main(argv: string[]): Promise<void> {
     const files = helloLayout(readFileSync(join(output, "rt-probe")), target.oci);
     writeFileSync(join(output, "hello.layout"), packLayout(files));
   });
-  if (target.name === `linux-${process.arch}`) publishAbi(output);
-  await bundle(target, output);
+  if (isHost) publishAbi(output);
+  const program = await bundle(target, output);
+  const given = values.glibc === undefined ? undefined : resolve(values.glibc);
+  const runtime = glibc({ debian: target.oci, interpreter: target.interpreter, isHost }, output, given);
+  makeStatic(program, readFileSync(join(output, "rt-start")), runtime, target.pageSize);
+  // By a rename: the executable of before may be running.
+  mkdirSync(join(project, "dist"), { recursive: true });
+  const name = isHost ? "rt" : `rt-${target.name}`;
+  renameSync(program, join(project, "dist", name));
+  console.error(`dist/${name}: ${(statSync(join(project, "dist", name)).size / 1e6).toFixed(1)} MB`);
 }
 
 /** Run `make` unless the inputs' digest is the recorded one. */
@@ -130,9 +169,9 @@ async function buildZstd(target: Target, output: string): Promise<void> {
   rmSync(objects, { recursive: true });
 }
 
-async function bundle(target: Target, output: string): Promise<void> {
-  const outfile = join(project, "dist", target.name === `linux-${process.arch}` ? "rt" : `rt-${target.name}`);
-  mkdirSync(join(project, "dist"), { recursive: true });
+/** The program as Bun makes it: linked to glibc. */
+async function bundle(target: Target, output: string): Promise<string> {
+  const outfile = join(output, "rt-dynamic");
   const { version } = JSON.parse(readFileSync(join(project, "package.json"), "utf8"));
   const result = await Bun.build({
     entrypoints: [join(project, "src/main.ts")],
@@ -153,9 +192,7 @@ async function bundle(target: Target, output: string): Promise<void> {
   });
   for (const message of result.logs) console.error(String(message));
   if (!result.success) process.exit(1);
-  console.error(
-    `dist/${relative(join(project, "dist"), outfile)}: ${(statSync(outfile).size / 1e6).toFixed(1)} MB`,
-  );
+  return outfile;
 }
 
 /** Resolves `#native/x` to this target's file, and keeps packages from looking for files at the build machine's paths. */

@@ -3,6 +3,7 @@
 //!   rt-monitor   static helper: one per running container or exec (monitor, init stage, --init reaper)
 //!   rt-init      static helper: process 1 of a machine or a pid namespace
 //!   rt-layer     static helper: layer archives to directories, tree copies (threads, hot loops)
+//!   rt-start     the stub that the kernel starts: brings ld.so and libc out of rt's own file (build/static.ts)
 //!   rt-probe     the prober: prints what a container sees; the embedded image, and the tests' eyes
 const std = @import("std");
 
@@ -17,10 +18,15 @@ pub fn build(b: *std.Build) void {
     lib.root_module.pic = true;
     b.getInstallStep().dependOn(&b.addInstallArtifact(lib, .{ .dest_dir = .{ .override = .prefix }, .dest_sub_path = "librt.so" }).step);
 
-    executable(b, target, "rt-monitor", "monitor.zig", .ReleaseSmall);
-    executable(b, target, "rt-init", "boot.zig", .ReleaseSmall);
-    executable(b, target, "rt-layer", "layer.zig", .ReleaseFast);
-    executable(b, target, "rt-probe", "probe.zig", .ReleaseSmall);
+    _ = executable(b, target, "rt-monitor", "monitor.zig", .ReleaseSmall);
+    _ = executable(b, target, "rt-init", "boot.zig", .ReleaseSmall);
+    _ = executable(b, target, "rt-layer", "layer.zig", .ReleaseFast);
+    _ = executable(b, target, "rt-probe", "probe.zig", .ReleaseSmall);
+
+    // At an address that is far from Bun's program (which ends below 256 MiB) and within reach of the small code model.
+    const start = executable(b, target, "rt-start", "start.zig", .ReleaseSmall);
+    start.image_base = 0x4000_0000;
+    start.bundle_compiler_rt = true;
 
     // abi.ts is written by a program that imports abi.zig, so that the two cannot differ.
     const generator = b.addExecutable(.{ .name = "abi-gen", .root_module = module(b, "abi_gen.zig", b.graph.host, .Debug) });
@@ -33,7 +39,7 @@ pub fn build(b: *std.Build) void {
     b.step("fuzz", "Build the fuzzing target").dependOn(&install_fuzz.step);
 
     const tests = b.step("test", "Run the Zig unit tests");
-    for ([_][]const u8{ "lib.zig", "monitor.zig", "boot.zig", "layer.zig" }) |root| {
+    for ([_][]const u8{ "lib.zig", "monitor.zig", "boot.zig", "layer.zig", "start/block.zig" }) |root| {
         // LLVM also for Debug: Zig's own backend does not know the SHA and CRC instructions.
         const unit = b.addTest(.{ .root_module = module(b, root, target, .Debug), .use_llvm = true });
         tests.dependOn(&b.addRunArtifact(unit).step);
@@ -52,9 +58,10 @@ fn module(b: *std.Build, root: []const u8, target: std.Build.ResolvedTarget, opt
     });
 }
 
-fn executable(b: *std.Build, target: std.Build.ResolvedTarget, name: []const u8, root: []const u8, optimize: std.builtin.OptimizeMode) void {
+fn executable(b: *std.Build, target: std.Build.ResolvedTarget, name: []const u8, root: []const u8, optimize: std.builtin.OptimizeMode) *std.Build.Step.Compile {
     const exe = b.addExecutable(.{ .name = name, .linkage = .static, .root_module = module(b, root, target, optimize) });
     // Otherwise the start code raises RLIMIT_STACK to 16 MiB, and every container inherits that.
     exe.stack_size = 1 << 20;
     b.getInstallStep().dependOn(&b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .prefix } }).step);
+    return exe;
 }

@@ -1,7 +1,7 @@
 //! The stage of a new container. The monitor has cloned it into its namespaces; it builds the container around itself and
 //! becomes the program:
 //!
-//!   go -> cgroup, keyring, names -> root and mounts -> devices, terminal, sysctls, masks -> pivot_root -> identity
+//!   go -> out of a chroot -> cgroup, keyring, names -> root and mounts -> devices, terminal, sysctls, masks -> pivot_root -> identity
 //!      -> ready -> start -> execve (or the reaper, with --init)
 //!
 //! Paths of the host are used until `pivot_root` and only from the request; paths of the container are resolved beneath
@@ -70,6 +70,7 @@ fn become(create: *const request.Create, given: stage.Handles, arena: std.mem.Al
     _ = linux.syscall1(.umask, 0);
     program.setOomScore(handles.sync, process);
 
+    try rootfs.leaveChroot(arena);
     const hierarchies = try enterCgroup(create, handles, arena);
     try enterNamespaces(&create.spec, arena);
     try keyring.fresh();

@@ -124,6 +124,24 @@ fn mountOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs, why: []
     return @intCast(tree);
 }
 
+/// Where rt was started in a chroot, "/" is a directory of some mount, which can be neither made private nor pivoted from.
+/// What can be seen of it becomes the namespace's root, and everything outside of it goes: a way up from the container,
+/// as a chroot in a chroot gives one, would else lead to the host.
+pub fn leaveChroot(arena: std.mem.Allocator) path.Error!void {
+    const slash = try stage.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
+    defer _ = linux.close(@intCast(slash));
+    const info = path.stat(@intCast(slash)) orelse return stage.fail(.rootfs, .IO, "stat /", .{});
+    if (info.mount_root) return;
+    const tree: i32 = @intCast(try stage.check(mount.clone(@intCast(slash), "", true), .rootfs, "open / of this chroot", .{}));
+    defer _ = linux.close(tree);
+    // Joining the namespace that we are in leads to its true root.
+    const own = try stage.check(linux.open("/proc/self/ns/mnt", .{ .CLOEXEC = true }, 0), .rootfs, "open /proc/self/ns/mnt", .{});
+    defer _ = linux.close(@intCast(own));
+    _ = try stage.check(linux.setns(@intCast(own), linux.CLONE.NEWNS), .rootfs, "leave the chroot", .{});
+    try attach(tree);
+    try pivot(arena, tree);
+}
+
 /// Cut the namespace off from the host's, so that no mount made here shows there, and put the root on top of "/".
 pub fn attach(root: i32) stage.Error!void {
     const none = linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0);
@@ -133,7 +151,7 @@ pub fn attach(root: i32) stage.Error!void {
     _ = try stage.check(mount.attach(root, @intCast(slash)), .rootfs, "attach the root", .{});
 }
 
-/// Make the root "/" and drop everything of the host.
+/// Make the root "/" and drop everything that was there.
 pub fn pivot(arena: std.mem.Allocator, root: i32) path.Error!void {
     const old = try stage.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
     defer _ = linux.close(@intCast(old));

@@ -3,15 +3,13 @@ const linux = @import("std").os.linux;
 const relays = @import("relay.zig");
 const stage = @import("stage.zig");
 
-/// The program's ends go to `handles`, ours to `relay`. Without `stdin` the program reads /dev/null.
+/// The program's ends go to `handles`, ours to `relay`. Without `stdin` the program reads its /dev/null (program.zig).
 pub fn makePipes(relay: *relays.Relay, stdin: bool, handles: *stage.Handles) stage.Error!void {
     if (stdin) {
         const pipe = try makePipe();
         handles.stdin = pipe[0];
         relay.stdin = pipe[1];
         nonblocking(pipe[1]);
-    } else {
-        handles.stdin = @intCast(try stage.check(linux.openat(linux.AT.FDCWD, "/dev/null", .{ .CLOEXEC = true }, 0), .monitor, "open /dev/null", .{}));
     }
     inline for (.{ .{ &handles.stdout, &relay.stdout }, .{ &handles.stderr, &relay.stderr } }) |ends| {
         const pipe = try makePipe();

@@ -1,5 +1,5 @@
 import { codeOfErrno, RtError } from "../base/errors.ts";
-import { helperPath } from "../native/helper.ts";
+import { helperDescriptor, helperPath } from "../native/helper.ts";
 
 /**
  * rt-layer, the static helper that parses what strangers wrote and walks their trees. Protocol: zig-native/layer.zig.
@@ -32,14 +32,22 @@ export function helperCommand(verb: string, args: HelperArguments): string[] {
   return [helperPath("rt-layer"), verb, ...pairs];
 }
 
+/**
+ * A descriptor for a standard stream that the helper does not use: its own sealed program. Bun's "ignore" would open
+ * /dev/null, and a bare kernel has no /dev.
+ */
+export function nowhere(): number {
+  return helperDescriptor("rt-layer");
+}
+
 /** Run a verb to its end, with this thread waiting: for what `SnapshotDriver` wants synchronous. */
 export function runHelperSync(verb: string, args: HelperArguments): HelperAnswer {
-  const child = Bun.spawnSync(helperCommand(verb, args), { env: {}, stdin: "ignore" });
+  const child = Bun.spawnSync(helperCommand(verb, args), { env: {}, stdin: nowhere(), stderr: nowhere() });
   return readAnswer(child.stdout.toString(), endingOf(child));
 }
 
 export async function runHelper(verb: string, args: HelperArguments): Promise<HelperAnswer> {
-  const child = Bun.spawn(helperCommand(verb, args), { env: {}, stdin: "ignore", stderr: "ignore" });
+  const child = Bun.spawn(helperCommand(verb, args), { env: {}, stdin: nowhere(), stderr: nowhere() });
   const output = await child.stdout.text();
   await child.exited;
   return readAnswer(output, endingOf(child));

@@ -1,7 +1,7 @@
 import { readSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
-import { endingOf, type HelperAnswer, helperCommand, readAnswer } from "./helper.ts";
+import { endingOf, type HelperAnswer, helperCommand, nowhere, readAnswer } from "./helper.ts";
 import { HelperPipe } from "./pipe.ts";
 import { type Compression, compressionOf, type LayerStream } from "./stream.ts";
 import { inflateZstd } from "./zstd.ts";
@@ -39,7 +39,7 @@ export interface Unpacked {
   committed: boolean;
 }
 
-type Child = Bun.Subprocess<"pipe", "pipe", "ignore">;
+type Child = Bun.Subprocess<"pipe", "pipe", number>;
 
 /**
  * Apply one layer and commit it; the digest of the uncompressed stream is verified before. What is left of a failure in
@@ -103,7 +103,7 @@ function spawn(compression: Compression, source: UnpackSource, target: UnpackTar
     limit: source.sizeMax,
   });
   const input = zstd ? "pipe" : source.fd;
-  return Bun.spawn(command, { env: {}, stdio: ["pipe", "pipe", "ignore", input] }) as Child;
+  return Bun.spawn(command, { env: {}, stdio: ["pipe", "pipe", nowhere(), input] }) as Child;
 }
 
 /** The doorbell: the helper reads the file by itself, and only wants to know when to look again. */

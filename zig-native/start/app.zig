@@ -1,0 +1,41 @@
+//! A packed app (`rt pack`): this file, an image's layout behind it, and a trailer of 24 bytes at the very end:
+//! "rt-pack1", where the layout begins and how long it is (u64, little-endian).
+const std = @import("std");
+const linux = std.os.linux;
+const say = @import("say.zig");
+
+const trailer_size = 24;
+const magic = "rt-pack1";
+const prefix = "RT_PACKED=";
+/// "RT_PACKED=OFFSET,LENGTH" and its end.
+pub const value_size_max = prefix.len + 20 + 1 + 20 + 1;
+
+/// The variable that tells JavaScript of the layout; null when this file is plain rt.
+pub fn variable(file: i32, buffer: *[value_size_max]u8) ?[:0]const u8 {
+    const size = linux.lseek(file, 0, linux.SEEK.END);
+    if (linux.errno(size) != .SUCCESS or size < trailer_size) return null;
+    var trailer: [trailer_size]u8 = undefined;
+    if (linux.pread(file, &trailer, trailer_size, @intCast(size - trailer_size)) != trailer_size) return null;
+    return describe(&trailer, buffer);
+}
+
+fn describe(trailer: *const [trailer_size]u8, buffer: *[value_size_max]u8) ?[:0]const u8 {
+    if (!std.mem.eql(u8, trailer[0..8], magic)) return null;
+    @memcpy(buffer[0..prefix.len], prefix);
+    var used: usize = prefix.len;
+    used += say.decimal(buffer[used..], std.mem.readInt(u64, trailer[8..16], .little));
+    buffer[used] = ',';
+    used += 1;
+    used += say.decimal(buffer[used..], std.mem.readInt(u64, trailer[16..24], .little));
+    buffer[used] = 0;
+    return buffer[0..used :0];
+}
+
+test "a trailer is told in decimal, and only its own magic is one" {
+    var buffer: [value_size_max]u8 = undefined;
+    const small = magic ++ [_]u8{ 0, 16, 0, 0, 0, 0, 0, 0 } ++ [_]u8{ 7, 0, 0, 0, 0, 0, 0, 0 };
+    try std.testing.expectEqualStrings("RT_PACKED=4096,7", describe(small, &buffer).?);
+    const largest = magic ++ [_]u8{0xff} ** 16;
+    try std.testing.expectEqualStrings("RT_PACKED=18446744073709551615,18446744073709551615", describe(largest, &buffer).?);
+    try std.testing.expectEqual(null, describe("rt-pack2" ++ [_]u8{0} ** 16, &buffer));
+}
