@@ -1,14 +1,13 @@
 import { commit, version } from "./base/build-info.ts";
 
-// Process 1 may have been started by the kernel, whose words are no commands.
-const argv =
-  process.pid === 1 ? (await import("./cli/process-one.ts")).argvOfProcessOne() : process.argv.slice(2);
+const argv = process.argv.slice(2);
+// Process 1 may have been started by a kernel, whose words are no commands.
+const init = process.pid === 1 ? (await import("./cli/process-one.ts")).initArgvOfThis() : undefined;
 // Nothing is imported for the version, not even node:fs: a script that asks for it pays for a bare start.
-const [first, second] = argv;
-if ((first === "--version" || first === "-v") && second === undefined) {
+if (!init && (argv[0] === "--version" || argv[0] === "-v") && argv[1] === undefined) {
   console.log(`rt version ${version}, build ${commit}`);
 } else {
   const { runCli, processContext } = await import("./cli/cli.ts");
   const { leave } = await import("./base/leave.ts");
-  leave(await runCli(argv, processContext()));
+  leave(await runCli(init ?? argv, processContext()));
 }

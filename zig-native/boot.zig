@@ -58,18 +58,33 @@ const Outcome = struct { request: finish.Request, status: u8 };
 fn supervise(place: Place, running: *session.Session, signals: *const linux.sigset_t) Outcome {
     var request: ?finish.Request = null;
     while (true) {
-        if (running.reap()) |status| return conclude(request, status);
-        var information: linux.siginfo_t = undefined;
-        const result = linux.syscall4(.rt_sigtimedwait, @intFromPtr(signals), @intFromPtr(&information), 0, linux.NSIG / 8);
-        if (linux.errno(result) != .SUCCESS) continue;
-        const wanted = finish.requestOf(place, @intCast(result)) orelse continue;
-        const own = information.fields.common.first.piduid.pid == running.pid and information.code <= 0;
-        // The first word counts: the session ends as it was asked to.
-        if (request == null) {
-            request = wanted;
-            if (!own) running.stop();
-        } else if (!own) running.kill();
+        const ended = running.reap();
+        // What the session asked for before its end may wait behind the news of it.
+        while (take(signals, ended == null)) |signal| {
+            if (finish.requestOf(place, @intFromEnum(signal.signo))) |wanted| {
+                if (ended == null and !sentBy(running.pid, signal)) {
+                    if (request == null) running.stop() else running.kill();
+                }
+                // The first word counts.
+                request = request orelse wanted;
+            }
+            if (ended == null) break;
+        }
+        if (ended) |status| return conclude(request, status);
     }
+}
+
+fn sentBy(pid: i32, signal: linux.siginfo_t) bool {
+    return signal.code <= 0 and signal.fields.common.first.piduid.pid == pid;
+}
+
+/// The next signal, if need be after a wait.
+fn take(signals: *const linux.sigset_t, wait: bool) ?linux.siginfo_t {
+    const none: linux.timespec = .{ .sec = 0, .nsec = 0 };
+    var information: linux.siginfo_t = undefined;
+    const timeout: usize = if (wait) 0 else @intFromPtr(&none);
+    const result = linux.syscall4(.rt_sigtimedwait, @intFromPtr(signals), @intFromPtr(&information), timeout, linux.NSIG / 8);
+    return if (linux.errno(result) == .SUCCESS) information else null;
 }
 
 fn conclude(request: ?finish.Request, status: session.Status) Outcome {

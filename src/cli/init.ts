@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { RtError, while_ } from "../base/errors.ts";
+import { RtError } from "../base/errors.ts";
 import type { InitConfig, OnExit } from "../engine/init-config.ts";
 import { RtCommand, type Usage } from "./command.ts";
 import { planOf } from "./init-plan.ts";
@@ -66,7 +66,7 @@ export default class InitCommand extends RtCommand {
       using host = await this.#host(isMachine ? storeDirectory : (directory) => directory);
       return await runSession(host, plans, {
         say: (line) => this.context.stderr.write(`rt: ${line}\n`),
-        report: (phrase, error) => reportError(while_(phrase, error), this.context),
+        report: (error) => reportError(error, this.context),
         env: { ...wholeEnvironment(), ...(driver !== undefined && { RT_STORAGE_DRIVER: driver }) },
       });
     } catch (error) {
@@ -80,7 +80,10 @@ export default class InitCommand extends RtCommand {
     const { embeddedConfig, readInitConfig } = await import("../engine/init-config.ts");
     const image = this.context.env.RT_PACKED === undefined ? "embed:hello" : "embed:packed";
     // The one program of a machine gets the machine's network.
-    return readInitConfig(this.config) ?? embeddedConfig(image, isMachine ? ["--network=host"] : []);
+    return (
+      readInitConfig(this.config) ??
+      embeddedConfig(image, isMachine ? ["--quiet", "--network=host"] : ["--quiet"])
+    );
   }
 
   /** `--config` is not the engine's here. */

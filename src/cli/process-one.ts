@@ -12,8 +12,8 @@ export interface ProcessOne {
   kernelCommandLine: string;
 }
 
-/** Of this process. */
-export function argvOfProcessOne(): readonly string[] {
+/** The command line of this process 1, if it was started to be an init; undefined where it is an ordinary command. */
+export function initArgvOfThis(): readonly string[] | undefined {
   // Its inode is part of the kernel's ABI (linux/nsfs.h).
   const isMachine = readlinkSync("/proc/self/ns/pid") === "pid:[4026531836]";
   return initArgv({
@@ -30,11 +30,12 @@ const known = new Set(["--config", "--root", "--state", "--storage-driver"]);
 /**
  * The command line that is meant. Whatever a kernel starts is `init`, and so is what is called so; a kernel hands on what it
  * does not know itself ("quiet", "splash"), and all but our flags is left out. `rt.config=FILE` does as `--config FILE`.
- * As process 1 of a container, rt is the command that it was called with.
+ * Undefined: as process 1 of a container, rt is the command that it was called with.
  */
-export function initArgv({ name, words, isMachine, kernelCommandLine }: ProcessOne): readonly string[] {
+export function initArgv(process: ProcessOne): readonly string[] | undefined {
+  const { name, words, isMachine, kernelCommandLine } = process;
   const isInit = isMachine || ["init", "linuxrc"].includes(basename(name));
-  if (!isInit) return words;
+  if (!isInit) return undefined;
   const argv = ["init"];
   const config = / (?:.* )?rt\.config=(\S+)/s.exec(` ${kernelCommandLine}`)?.[1];
   if (config !== undefined) argv.push("--config", config);

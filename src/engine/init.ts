@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { firstFailure, RtError } from "../base/errors.ts";
+import { RtError, while_ } from "../base/errors.ts";
 import { observe } from "../container/state.ts";
 import { follow } from "../runtime/follow.ts";
 import { isLocked } from "../runtime/lock.ts";
@@ -29,8 +29,8 @@ export interface Plan {
 export interface Surroundings {
   /** One line for people, without "rt:". */
   say(line: string): void;
-  /** The failure of one container, in one line; its exit status. */
-  report(phrase: string, error: unknown): number;
+  /** A failure, in one line; its exit status. */
+  report(error: unknown): number;
   /** Of the console's container, which is an `rt run` of its own. */
   env: Record<string, string>;
 }
@@ -103,7 +103,11 @@ async function runBeside(
   const { name, stopTimeout_ms } = plan.container;
   try {
     const { image: reference, pull: policy, platform } = plan.options;
-    const image = await ensureImage(host, reference, { policy, platform, signal: stopping });
+    const image = await ensureImage(host, reference, { policy, platform, signal: stopping }).catch(
+      (error) => {
+        throw while_(`cannot start container ${name}`, error);
+      },
+    );
     const snapshots = await host.snapshots();
     reconcile(host, snapshots);
     using undo = new DisposableStack();
@@ -123,7 +127,7 @@ async function runBeside(
     launched.awaitMonitor();
     return status;
   } catch (error) {
-    return surroundings.report(`container ${name}`, error);
+    return surroundings.report(error);
   }
 }
 
@@ -164,7 +168,7 @@ function isRunning(host: Host, name: string): boolean {
 /** Until disposed: when `signal` aborts, do `end`, whose failure is only told. */
 function onAbort(signal: AbortSignal, end: () => Promise<void>, { report }: Surroundings): Disposable {
   const listener = () => {
-    end().catch((error: unknown) => report("stop", firstFailure(error)));
+    end().catch((error: unknown) => report(error));
   };
   signal.addEventListener("abort", listener, { once: true });
   return { [Symbol.dispose]: () => signal.removeEventListener("abort", listener) };

@@ -7,6 +7,8 @@ const Place = @import("place.zig").Place;
 
 /// Says to rt that it is the session, and of what.
 const marker = "RT_INIT=";
+/// An executable with an image packed into it is that image's program, unless told so: here it is rt.
+const not_the_app = "RT_APP=0";
 const default_path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The executable, after `keepOnly`.
@@ -58,7 +60,7 @@ fn statusOf(status: u32) Status {
 
 /// `words`: what follows "rt init". `environment` is our own.
 pub fn start(place: Place, words: []const [*:0]const u8, environment: []const ?[*:0]const u8) error{Failed}!Session {
-    if (words.len + 2 > words_max or environment.len + 3 > words_max) {
+    if (words.len + 2 > words_max or environment.len + 4 > words_max) {
         console.say("too many arguments or variables", .{});
         return error.Failed;
     }
@@ -86,13 +88,13 @@ fn execute(place: Place, words: []const [*:0]const u8, environment: []const ?[*:
     linux.exit_group(125);
 }
 
-/// Ours without another's marker, and with a PATH: the kernel gives none.
+/// Ours without another's markers, and with a PATH: the kernel gives none.
 fn fillEnvironment(place: Place, environment: []const ?[*:0]const u8, out: *[words_max + 1]?[*:0]const u8) void {
     var count: usize = 0;
     var has_path = false;
     for (environment) |entry| {
         const text = std.mem.span(entry orelse break);
-        if (std.mem.startsWith(u8, text, marker)) continue;
+        if (std.mem.startsWith(u8, text, marker) or std.mem.startsWith(u8, text, "RT_APP=")) continue;
         if (std.mem.startsWith(u8, text, "PATH=")) has_path = true;
         out[count] = entry;
         count += 1;
@@ -101,6 +103,8 @@ fn fillEnvironment(place: Place, environment: []const ?[*:0]const u8, out: *[wor
         out[count] = default_path;
         count += 1;
     }
+    out[count] = not_the_app;
+    count += 1;
     out[count] = if (place == .machine) marker ++ "machine" else marker ++ "namespace";
 }
 
@@ -120,7 +124,7 @@ test statusOf {
 test fillEnvironment {
     var out: [words_max + 1]?[*:0]const u8 = @splat(null);
     fillEnvironment(.machine, &.{ "HOME=/", "RT_INIT=forged", "x=y" }, &out);
-    const wanted = [_][]const u8{ "HOME=/", "x=y", default_path, "RT_INIT=machine" };
+    const wanted = [_][]const u8{ "HOME=/", "x=y", default_path, "RT_APP=0", "RT_INIT=machine" };
     for (wanted, out[0..wanted.len]) |text, got| try std.testing.expectEqualStrings(text, std.mem.span(got.?));
     try std.testing.expectEqual(@as(?[*:0]const u8, null), out[wanted.len]);
 }
