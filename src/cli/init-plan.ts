@@ -14,7 +14,8 @@ import { runOptions } from "./run-options.ts";
  */
 export function planOf(container: InitContainer, terminal: boolean, context: Context): Plan {
   const { name, image, args, command, console } = container;
-  const stdio = console ? [terminal ? "-it" : "-i"] : [];
+  // Other containers write there too: no progress is drawn.
+  const stdio = console ? ["--quiet", terminal ? "-it" : "-i"] : [];
   const argv = ["--rm", "--name", name, ...stdio, ...args, image, ...command];
   try {
     const options = runOptions(parseRun(argv, context), context.env);

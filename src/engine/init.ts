@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { RtError, while_ } from "../base/errors.ts";
 import { observe } from "../container/state.ts";
+import type { ImageRecord } from "../image/record.ts";
 import { follow } from "../runtime/follow.ts";
 import { isLocked } from "../runtime/lock.ts";
 import { assemble, starting } from "./assemble.ts";
@@ -8,7 +9,7 @@ import { lostStatus } from "./attach.ts";
 import { ConsoleLines, writeAll } from "./console-lines.ts";
 import type { Host } from "./host.ts";
 import type { InitContainer, OnExit } from "./init-config.ts";
-import { ensureImage } from "./pull.ts";
+import { ensureImage, isNear } from "./pull.ts";
 import { reconcile } from "./reconcile.ts";
 import { Backoff, restarts } from "./restart.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -102,12 +103,7 @@ async function runBeside(
 ): Promise<number> {
   const { name, stopTimeout_ms } = plan.container;
   try {
-    const { image: reference, pull: policy, platform } = plan.options;
-    const image = await ensureImage(host, reference, { policy, platform, signal: stopping }).catch(
-      (error) => {
-        throw while_(`cannot start container ${name}`, error);
-      },
-    );
+    const image = await obtainImage(host, plan, stopping, surroundings);
     const snapshots = await host.snapshots();
     reconcile(host, snapshots);
     using undo = new DisposableStack();
@@ -131,6 +127,23 @@ async function runBeside(
   }
 }
 
+async function obtainImage(
+  host: Host,
+  { container, options }: Plan,
+  stopping: AbortSignal,
+  { say }: Surroundings,
+): Promise<ImageRecord> {
+  const { image, pull: policy, platform } = options;
+  const onMissing = () => {
+    if (!isNear(image)) say(`container ${container.name}: pulling ${image}`);
+  };
+  try {
+    return await ensureImage(host, image, { policy, platform, signal: stopping, onMissing });
+  } catch (error) {
+    throw while_(`cannot start container ${container.name}`, error);
+  }
+}
+
 function to(fd: number): (bytes: Uint8Array) => void {
   return (bytes) => writeAll(fd, bytes);
 }
@@ -138,10 +151,17 @@ function to(fd: number): (bytes: Uint8Array) => void {
 /** One life of the container that has the console: `rt run` as a child, with our stdio. */
 async function runOnConsole(
   host: Host,
-  { container, argv }: Plan,
+  plan: Plan,
   stopping: AbortSignal,
   surroundings: Surroundings,
 ): Promise<number> {
+  const { container, argv } = plan;
+  try {
+    // What takes long is said and can be stopped; a file the child reads by itself.
+    if (!isNear(container.image)) await obtainImage(host, plan, stopping, surroundings);
+  } catch (error) {
+    return surroundings.report(error);
+  }
   if (stopping.aborted) return 0;
   const { root, state } = host.paths;
   const child = Bun.spawn(["/proc/self/exe", "run", "--root", root, "--state", state, ...argv], {

@@ -138,6 +138,11 @@ async function bringImage(
   };
 }
 
+/** A file is read anew each time, and what is embedded is never far: neither is missed. */
+export function isNear(text: string): boolean {
+  return /^(oci|oci-archive|docker-archive|embed):/.test(text);
+}
+
 export interface EnsureOptions extends PullOptions {
   policy: "always" | "missing" | "never";
   /** It is not here and will be pulled: Docker's "Unable to find image 'x' locally". */

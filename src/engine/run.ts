@@ -5,7 +5,7 @@ import type { AttachOptions } from "../runtime/native.ts";
 import { assemble, starting } from "./assemble.ts";
 import { checkTerminal, follow } from "./attach.ts";
 import type { Host } from "./host.ts";
-import { ensureImage, pullInterrupted } from "./pull.ts";
+import { ensureImage, isNear, pullInterrupted } from "./pull.ts";
 import { reconcile } from "./reconcile.ts";
 import type { RunOptions } from "./run-options.ts";
 import { settle } from "./settle.ts";
@@ -52,8 +52,7 @@ async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord
       signal: interrupt.signal,
       onMissing() {
         process.once("SIGINT", () => interrupt.abort());
-        // A file is read anew each time, and what is embedded is never far: neither is missed.
-        if (!/^(oci|oci-archive|docker-archive|embed):/.test(image)) onPull?.missing();
+        if (!isNear(image)) onPull?.missing();
       },
       onProgress: (progress) => onPull?.progress(progress),
     });

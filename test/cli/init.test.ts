@@ -168,11 +168,13 @@ test("a signal while an image is being pulled ends it all", async () => {
   try {
     const toml = `[[container]]\nname = "web"\nimage = "127.0.0.1:${server.port}/x"\nrestart = "always"\n`;
     await using running = init(toml);
-    const asked = () => server.pendingRequests > 0;
-    await until("the registry is asked", asked);
+    await until("the registry is asked", () => server.pendingRequests > 0);
     process.kill(await running.pid(), "SIGTERM");
     const { stderr } = await ended(running);
-    expect(oneLine(stderr)).toMatch(/^cannot start container web: /);
+    const [pulling, failed, end] = stderr.split("\n");
+    expect(pulling).toBe(`rt: container web: pulling 127.0.0.1:${server.port}/x`);
+    expect(failed).toStartWith("rt: cannot start container web: ");
+    expect(end).toBe("");
   } finally {
     await server.stop(true);
   }
@@ -300,7 +302,7 @@ const bad: [string, string][] = [
   ["x = [", "config file FILE: line 1: "],
   ['hostnam = "x"', 'config file FILE: unknown key "hostnam"'],
   [`[[container]]\nname = "aa"\nimage = "b"\nargs = ["--nope"]`, 'container "aa": unknown flag --nope'],
-  ['[[container]]\nname = "aa"\nimage = "A B"', "cannot start container aa: "],
+  ['[[container]]\nname = "aa"\nimage = "oci:/no/such"', "cannot start container aa: "],
   [
     '[[mount]]\ntarget = "/tmp"\ntype = "nosuchfs"\n[[container]]\nname = "aa"\nimage = "b"',
     "cannot mount nosuchfs on /tmp: ",
