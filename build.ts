@@ -1,5 +1,5 @@
 /**
- * The whole build: `bun build.ts [--target linux-x64|linux-arm64] [--glibc DIRECTORY]` makes dist/rt.
+ * The whole build: `bun build.ts [--target linux-x64|linux-arm64] [--glibc DIRECTORY] [--compressed]` makes dist/rt.
  *
  *   zig-native/  --zig build-->  .build/<target>/{librt.so,rt-monitor,rt-layer,rt-start,rt-probe,abi.ts}
  *   zstd-napi    --zig c++--->   .build/<target>/zstd.so
@@ -22,9 +22,9 @@ import {
 } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type Architecture, glibc } from "./build/glibc.ts";
+import { type Architecture, glibc, versionOf } from "./build/glibc.ts";
 import { helloLayout } from "./build/hello.ts";
-import { makeStatic } from "./build/static.ts";
+import { makeStatic, type Runtime } from "./build/static.ts";
 import { packLayout } from "./src/registry/layout-pack.ts";
 
 const project = import.meta.dir;
@@ -65,7 +65,11 @@ if (import.meta.main) await main(process.argv.slice(2));
 async function main(argv: string[]): Promise<void> {
   const { values } = parseArgs({
     args: argv,
-    options: { target: { type: "string", default: `linux-${process.arch}` }, glibc: { type: "string" } },
+    options: {
+      target: { type: "string", default: `linux-${process.arch}` },
+      glibc: { type: "string" },
+      compressed: { type: "boolean" },
+    },
   });
   const target = targets.find((candidate) => candidate.name === values.target);
   if (!target) throw new Error(`--target is one of ${targets.map((each) => each.name).join(", ")}`);
@@ -79,15 +83,19 @@ async function main(argv: string[]): Promise<void> {
     writeFileSync(join(output, "hello.layout"), packLayout(files));
   });
   if (isHost) publishAbi(output);
-  const program = await bundle(target, output);
   const given = values.glibc === undefined ? undefined : resolve(values.glibc);
   const runtime = glibc({ debian: target.oci, interpreter: target.interpreter, isHost }, output, given);
-  makeStatic(program, readFileSync(join(output, "rt-start")), runtime, target.pageSize);
-  // By a rename: the executable of before may be running.
-  mkdirSync(join(project, "dist"), { recursive: true });
+  writeFileSync(join(output, "licenses.txt"), licenses(runtime));
+  const program = await bundle(target, output);
   const name = isHost ? "rt" : `rt-${target.name}`;
-  renameSync(program, join(project, "dist", name));
-  console.error(`dist/${name}: ${(statSync(join(project, "dist", name)).size / 1e6).toFixed(1)} MB`);
+  const finished = join(project, "dist", name);
+  mkdirSync(join(project, "dist"), { recursive: true });
+  rmSync(`${finished}.new`, { force: true });
+  makeStatic(program, readFileSync(join(output, "rt-start")), runtime, target.pageSize, `${finished}.new`);
+  // By a rename: the executable of before may be running.
+  renameSync(`${finished}.new`, finished);
+  console.error(`dist/${name}: ${(statSync(finished).size / 1e6).toFixed(1)} MB`);
+  if (values.compressed) await compress(finished);
 }
 
 /** Run `make` unless the inputs' digest is the recorded one. */
@@ -216,6 +224,20 @@ function nativeFiles(output: string): Bun.BunPlugin {
       }));
     },
   };
+}
+
+/** For shipping: unpacked at each start, it would cost a quarter of a second each time. */
+async function compress(path: string): Promise<void> {
+  await Bun.write(`${path}.zst`, await Bun.zstdCompress(readFileSync(path), { level: 19 }));
+  console.error(`${relative(project, path)}.zst: ${(statSync(`${path}.zst`).size / 1e6).toFixed(1)} MB`);
+}
+
+/** LICENSES/, and the packages' own texts. */
+function licenses(runtime: Runtime): string {
+  const files = ["LICENSES/README.md", "LICENSE", "LICENSES/LGPL-2.1.txt"]
+    .concat(["cbor-x", "zstd-napi"].map((name) => `node_modules/${name}/LICENSE`))
+    .map((name) => `---- ${name}\n\n${readFileSync(join(project, name), "utf8")}`);
+  return `${[...files, `---- The C library inside\n\n${versionOf(runtime)}`].join("\n")}\n`;
 }
 
 async function commit(): Promise<string> {

@@ -3,7 +3,7 @@
  * they would load code or orders from. The build machine's own for its own architecture; Debian's package, through apt-get,
  * for another one.
  *
- * glibc is LGPL-2.1-or-later. LICENSES/glibc.md says which one is inside, what is changed here, and how to put another in
+ * glibc is LGPL-2.1-or-later. LICENSES/README.md says which one is inside, what is changed here, and how to put another in
  * its place: `bun build.ts --glibc DIRECTORY`.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
@@ -28,6 +28,12 @@ export function glibc(architecture: Architecture, cache: string, given: string |
     interpreter: read(architecture.interpreter.split("/").at(-1)!),
     libraries: new Map(sonames.map((name) => [name, read(name)])),
   };
+}
+
+/** "GNU C Library (Debian GLIBC 2.36-9+deb12u14) stable release version 2.36.": what libc prints when it is executed. */
+export function versionOf({ libraries }: Runtime): string {
+  const text = Buffer.from(libraries.get("libc.so.6")!).toString("latin1");
+  return /GNU C Library \([^\n\0]*/.exec(text)?.[0] ?? "an unknown version";
 }
 
 function hostDirectory({ interpreter }: Architecture): string {

@@ -14,7 +14,7 @@
  * Not a byte of the program moves. At run time the stub hands ld.so the header table of before, so that ld.so finds the
  * program as the kernel would have left it.
  */
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import {
   Elf,
   encodeProgramHeaders,
@@ -38,24 +38,33 @@ export interface Runtime {
   libraries: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What changes in the program's file: `patches` of its own bytes, and the `tail` that begins at `tailOffset`. */
+/** What changes in the program's file: `patches` of its own bytes, and the `tail` that follows them. */
 export interface Surgery {
   patches: { offset: number; bytes: Uint8Array }[];
-  tailOffset: number;
   tail: Uint8Array;
 }
 
-/** The same on file: `path` becomes statically started. */
-export function makeStatic(path: string, stub: Uint8Array, runtime: Runtime, pageSize: number): void {
-  const surgery = operate(readFileSync(path), stub, runtime, pageSize);
-  const file = openSync(path, "r+");
+/** The same on files: `output` becomes the statically started form of `program`. */
+export function makeStatic(
+  program: string,
+  stub: Uint8Array,
+  runtime: Runtime,
+  pageSize: number,
+  output: string,
+): void {
+  const bytes = readFileSync(program);
+  const surgery = operate(bytes, stub, runtime, pageSize);
+  for (const patch of surgery.patches) bytes.set(patch.bytes, patch.offset);
+  const file = openSync(output, "wx", 0o755);
   try {
-    ftruncateSync(file, surgery.tailOffset);
-    writeSync(file, surgery.tail, 0, surgery.tail.length, surgery.tailOffset);
-    for (const { offset, bytes } of surgery.patches) writeSync(file, bytes, 0, bytes.length, offset);
+    for (const part of [bytes, surgery.tail]) writeAll(file, part);
   } finally {
     closeSync(file);
   }
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at);
 }
 
 /** `pageSize` in bytes: the largest of the architecture's kernels. @throws Error for a program that it does not suit */
@@ -94,7 +103,6 @@ export function operate(
       { offset: program.tableOffset, bytes: encodeProgramHeaders(staticTable(program, stubLoads)) },
       { offset: 24, bytes: word(stub.entry) },
     ],
-    tailOffset: programBytes.length,
     tail: tail.bytes(),
   };
 }

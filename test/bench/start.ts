@@ -1,9 +1,10 @@
 /**
- * What every command pays first: `rt --version` against a compiled Bun program that only prints. And what the harness
- * itself costs, in each shell: a static program that does nothing.
+ * What every command pays first: `rt --version` against a compiled Bun program that only prints, and against rt itself as
+ * it was before build/static.ts, started by the host's ld.so. And what the harness itself costs, in each shell: a static
+ * program that does nothing.
  */
-import { copyFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { run } from "../support/command.ts";
 import { tool } from "../support/root.ts";
 import { type Contender, interleave, prints, type Rounds, type Row } from "./measure.ts";
@@ -17,12 +18,19 @@ export async function startRow(world: World, rounds: Rounds): Promise<Row> {
     { engine: "rt", command: `${world.binary} --version`, shell, check: prints(version) },
     { engine: "bun hello", command: hello, shell, check: prints("hello\n") },
   ];
+  const dynamic = resolve(import.meta.dir, `../../.build/linux-${process.arch}/rt-dynamic`);
+  if (existsSync(dynamic)) {
+    // Beside the other, so that both are read from the same file system.
+    const copy = join(world.programs, "rt-dynamic");
+    copyFileSync(dynamic, copy);
+    contenders.push({ engine: "rt, dynamic", command: `${copy} --version`, shell, check: prints(version) });
+  }
   return {
     name: "start",
-    title: "`rt --version`; a compiled Bun hello world",
+    title: "`rt --version`; a compiled Bun hello world; rt as Bun makes it, linked to the host's glibc",
     unit: "ms",
     samples: await interleave(contenders, rounds),
-    targets: { "bun hello": 2 },
+    targets: { "bun hello": 2, "rt, dynamic": 1.1 },
     notes: [],
   };
 }

@@ -32,15 +32,15 @@ const Parameters = extern struct {
     libraries: [6]Library,
 };
 
-/// In a section that the build finds, and read as volatile: the compiler must not believe in the values it sees here.
-export const rt_start_parameters: Parameters linksection(".rodata.parameters") = blk: {
+/// Read as volatile: the compiler must not believe in the values that it sees here.
+const filled_in_later: Parameters = blk: {
     var empty = std.mem.zeroInit(Parameters, .{ .detour = &detour.mmap });
     empty.magic = "rt-start-params1".*;
     break :blk empty;
 };
 
 fn parameters() *const volatile Parameters {
-    return &rt_start_parameters;
+    return &filled_in_later;
 }
 
 pub const Interpreter = struct {

@@ -26,8 +26,7 @@ beforeAll(() => {
   directory = mkdtempSync(join(scratchDirectory(), "rt-static-"));
   dynamic = compile("dynamic", "-no-pie", "-fno-PIE");
   program = join(directory, "program");
-  copyFileSync(dynamic, program);
-  makeStatic(program, stub, runtime, pageSize);
+  makeStatic(dynamic, stub, runtime, pageSize, program);
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
