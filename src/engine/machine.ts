@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { isErrno, while_ } from "../base/errors.ts";
 import { type MountRequest, mountFileSystem } from "../runtime/mount.ts";
 import type { InitConfig } from "./init-config.ts";
@@ -24,26 +24,31 @@ function setHostname(name: string): void {
   }
 }
 
-const ramfsMagic = 0x858458f6;
+const [ramfsMagic, tmpfsMagic] = [0x858458f6, 0x01021994];
 /** Where the store goes on a machine whose root can neither hold it nor a mount point for it. */
 const elsewhere = "/run/rt-store";
 
 /**
- * A place where images and containers can be: `root`, or where that is read-only or on a ramfs (an initramfs may be one; it
- * has no extended attributes and no limit) a tmpfs mounted there.
+ * A place where images and containers can be: `root`, or where that is read-only or still the initramfs a tmpfs mounted
+ * there. (An initramfs has no extended attributes, or has half of the memory as its limit and is in it itself.)
  *
  * @returns the directory to use
  */
 export function storeDirectory(root: string): string {
   try {
     mkdirSync(root, { recursive: true, mode: 0o700 });
-    if (statfsSync(root).type === ramfsMagic || !isWritable(root)) mountFileSystem(store(root));
+    if (isInitramfs(root) || !isWritable(root)) mountFileSystem(store(root));
     return root;
   } catch (error) {
     if (!isErrno(error, "EROFS")) throw while_(`cannot make ${root}`, error);
     mountFileSystem(store(elsewhere));
     return elsewhere;
   }
+}
+
+function isInitramfs(directory: string): boolean {
+  const { type } = statfsSync(directory);
+  return (type === ramfsMagic || type === tmpfsMagic) && statSync(directory).dev === statSync("/").dev;
 }
 
 function store(target: string): MountRequest {

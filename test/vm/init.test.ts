@@ -71,7 +71,8 @@ function isClean(ended: Ended): void {
 }
 
 uml.test("an initramfs of rt alone: the embedded image greets, and the power goes off", async () => {
-  const ended = await bootUml({ initramfs: await rtAlone(), append: ["splash", "x=y", "--no-such-flag"] });
+  const append = ["splash", "x=y", "--no-such-flag"];
+  const ended = await bootUml({ initramfs: await rtAlone(), append, memory: "384M" });
   expect(ended.console).toContain("Hello from a container made by rt.");
   expect(ended.console).toContain("pid 1, uid 0 and the hostname rt,");
   expect(said(ended)).toEqual(["rt: status 0: power off"]);
@@ -101,7 +102,11 @@ echo controllers $(cat /host/sys/fs/cgroup/cgroup.subtree_control)
 echo hostname $(hostname)
 echo loopback $(ip -o addr show lo | grep -o 'inet 127.0.0.1/8')
 echo ctrl-alt-del $(cat /host/proc/sys/kernel/ctrl-alt-del)
-echo roots $(grep -c ' / / ' /host/proc/1/mountinfo) $(grep -c ' / / ' /proc/self/mountinfo)
+for table in /host/proc/1/mountinfo /proc/self/mountinfo; do
+  while read -r id parent device root point rest; do
+    [ $point = / ] && [ $id != $parent ] && echo a root with a parent
+  done <$table
+done
 echo console $(test -c /host/dev/console && test -c /host/dev/null && test -L /host/dev/fd && echo yes)
 for stat in /host/proc/[0-9]*/stat; do grep -q ') Z ' $stat && cat $stat; done
 echo looked`;
@@ -127,7 +132,8 @@ uml.test(
       "look | hostname box",
       "look | loopback inet 127.0.0.1/8",
       "look | ctrl-alt-del 0",
-      "look | roots 1 0",
+      "look | a root with a parent",
+      "look | a root with a parent",
       "look | console yes",
       "look | looked",
       "rt: status 0: power off",
