@@ -80,7 +80,7 @@ export default class InitCommand extends RtCommand {
     const { embeddedConfig, readInitConfig } = await import("../engine/init-config.ts");
     const image = this.context.env.RT_PACKED === undefined ? "embed:hello" : "embed:packed";
     // The one program of a machine gets the machine's network.
-    return readInitConfig(this.config) ?? embeddedConfig(image, isMachine ? ["--network=host"] : []);
+    return readInitConfig(this.config) ?? embeddedConfig(image, isMachine ? ["--network=host"] : [], []);
   }
 
   /** `--config` is not the engine's here. */

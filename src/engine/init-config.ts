@@ -66,8 +66,8 @@ export function readInitConfig(file: string | undefined): InitConfig | undefined
 }
 
 /** Without a file: an image that travels in the executable, on the console. */
-export function embeddedConfig(image: string, args: string[]): InitConfig {
-  const container = { name: "console", image, args, command: [], restart: "no" as const, console: true };
+export function embeddedConfig(image: string, args: string[], command: string[]): InitConfig {
+  const container = { name: "console", image, args, command, restart: "no" as const, console: true };
   return {
     hostname: undefined,
     onExit: "poweroff",
