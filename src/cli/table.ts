@@ -27,6 +27,7 @@ export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ["rmi", rmi],
   ["pack", pack],
   ["inspect", () => import("./inspect.ts")],
+  ["init", () => import("./init.ts")],
   ["version", () => import("./version.ts")],
   ["info", info],
   ["container attach", attach],
