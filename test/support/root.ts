@@ -27,6 +27,9 @@ export interface Gated {
 
 const toolPackages: Record<string, string> = {
   busybox: "busybox-static",
+  "linux.uml": "user-mode-linux",
+  modprobe: "kmod",
+  "qemu-system-x86_64": "qemu-system-x86",
   getcap: "libcap2-bin",
   setcap: "libcap2-bin",
   getfattr: "attr",
