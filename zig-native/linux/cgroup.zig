@@ -61,21 +61,37 @@ fn makeGroup(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8) 
 
 /// Enable in `directory`'s children every controller that it has. A failure shows when a limit is written.
 fn passControllersOn(arena: std.mem.Allocator, directory: []const u8) error{OutOfMemory}!void {
-    const available = try readProc(arena, try std.fmt.allocPrintSentinel(arena, "{s}/cgroup.controllers", .{directory}, 0)) orelse return;
-    const enabled = try readProc(arena, try std.fmt.allocPrintSentinel(arena, "{s}/cgroup.subtree_control", .{directory}, 0)) orelse "";
+    const available = try readFile(arena, directory, "cgroup.controllers") orelse return;
+    const enabled = try readFile(arena, directory, "cgroup.subtree_control") orelse "";
     const file = try std.fmt.allocPrintSentinel(arena, "{s}/cgroup.subtree_control", .{directory}, 0);
+    var asked = false;
     var names = std.mem.tokenizeAny(u8, available, " \n");
     next: while (names.next()) |name| {
         var already = std.mem.tokenizeAny(u8, enabled, " \n");
         while (already.next()) |there| if (std.mem.eql(u8, there, name)) continue :next;
+        if (!asked and try holdsProcesses(arena, directory)) return;
+        asked = true;
         const text = try std.fmt.allocPrint(arena, "+{s}", .{name});
         _ = path.writeFile(linux.AT.FDCWD, file, text, 0);
     }
 }
 
+/// A group that processes are in must not pass controllers on: the kernel takes those that know threads (cpu, pids), makes
+/// it the domain of a threaded subtree, and then no process may enter a group below it. This is what we find as the root
+/// when we are in a container ourselves. The hierarchy's real root, which has no type, is free of all that.
+fn holdsProcesses(arena: std.mem.Allocator, directory: []const u8) error{OutOfMemory}!bool {
+    if (try readFile(arena, directory, "cgroup.type") == null) return false;
+    const processes = try readFile(arena, directory, "cgroup.procs") orelse return true;
+    return processes.len > 0;
+}
+
+fn readFile(arena: std.mem.Allocator, directory: []const u8, name: []const u8) error{OutOfMemory}!?[]const u8 {
+    return readProc(arena, try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ directory, name }, 0));
+}
+
 /// A new v1 cpuset is empty and takes no process until it was given what its parent has.
 fn inherit(arena: std.mem.Allocator, parent: []const u8, child: []const u8, file: []const u8) error{OutOfMemory}!void {
-    const value = try readProc(arena, try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ parent, file }, 0)) orelse return;
+    const value = try readFile(arena, parent, file) orelse return;
     const target = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ child, file }, 0);
     _ = path.writeFile(linux.AT.FDCWD, target, std.mem.trim(u8, value, "\n"), 0);
 }
