@@ -1,6 +1,7 @@
 /** `rt exec`: another program in a running container. */
 import { expect } from "bun:test";
 import { readFileSync, readlinkSync } from "node:fs";
+import { allProcesses } from "../support/leaks.ts";
 import { facts, factsNamed } from "../support/probe.ts";
 import { until } from "../support/wait.ts";
 import { containerTests, image, oneLine, type Running, running } from "./world.ts";
@@ -162,8 +163,9 @@ function pidsFile(pid: number): string {
     : `/sys/fs/cgroup/${controllers}${path}/cgroup.procs`;
 }
 
+/** Empty for a process that has ended since it was listed. */
 function commandOf(pid: number): string {
-  return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0]!;
+  return allProcesses().get(`${pid}`)?.split(" ")[0] ?? "";
 }
 
 test("by id and by the start of an id", async () => {
