@@ -153,14 +153,10 @@ for (const kind of Object.keys(kinds)) {
 }
 
 function pidsFile(pid: number): string {
-  const line =
-    readFileSync(`/proc/${pid}/cgroup`, "utf8")
-      .split("\n")
-      .find((each) => each.includes(":pids:")) ?? "0::/";
-  const [, controllers, path] = line.split(":");
-  return controllers === ""
-    ? `/sys/fs/cgroup${path}/cgroup.procs`
-    : `/sys/fs/cgroup/${controllers}${path}/cgroup.procs`;
+  const lines = readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n");
+  const line = lines.find((each) => each.includes(":pids:")) ?? lines.find((each) => each.startsWith("0::"));
+  const [, controllers, path] = line!.split(":");
+  return `/sys/fs/cgroup/${controllers}${path}/cgroup.procs`;
 }
 
 /** Empty for a process that has ended since it was listed. */
