@@ -1,6 +1,6 @@
 /** Runs the built executable (dist/rt, or RT_BINARY), to its end or beside the test. Worlds for it: host.ts. */
 import { resolve } from "node:path";
-import { Transcript } from "./wait.ts";
+import { patience, Transcript } from "./wait.ts";
 
 export const rtBinary = process.env.RT_BINARY || resolve(import.meta.dir, "../../dist/rt");
 
@@ -37,7 +37,7 @@ export async function runRt(
   env: Record<string, string>,
   options: RtOptions,
 ): Promise<RtResult> {
-  const timeoutMs = options.timeoutMs ?? 30_000;
+  const timeoutMs = (options.timeoutMs ?? 30_000) * patience;
   const child = Bun.spawn([options.binary ?? rtBinary, ...args], {
     stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
     stdout: "pipe",

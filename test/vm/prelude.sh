@@ -19,11 +19,16 @@ ln -s fd/2 /dev/stderr
 mount -t cgroup2 -o nsdelegate cgroup2 /sys/fs/cgroup
 echo "+cpu +io +memory +pids" >/sys/fs/cgroup/cgroup.subtree_control
 mount -t hostfs -o "$VM_SHARED" hostfs /run/vm
+# As Debian's other kernels are told; without seccomp this is all that keeps a container from bpf(2).
+echo 2 >/proc/sys/kernel/unprivileged_bpf_disabled
 busybox hostname second-kernel
 busybox ifconfig lo up
 
 . /run/vm/settings.sh
 export VM_DIR=/run/vm
+printf %s "$VM_VISIBLE" | while read -r directory; do
+  [ -e "$directory" ] || { mkdir -p "$directory" && mount -t hostfs -o "$directory" hostfs "$directory"; }
+done
 # kmod looks in /lib/modules, which this host may not have; the kernel asks the same program for what it misses.
 mkdir -p /run/kmod/lib
 ln -s /usr/lib/uml/modules /run/kmod/lib/modules

@@ -66,6 +66,8 @@ export interface GuestOptions extends Omit<UmlOptions, "initramfs" | "init"> {
   files?: Record<string, string>;
   /** A directory for $VM_DIR that outlives the machine. */
   dir?: string;
+  /** Directories of the host that the guest must see even where it has a tmpfs: below /tmp, /run and /dev/shm. */
+  visible?: readonly string[];
 }
 
 /** For containers with networks. */
@@ -77,13 +79,18 @@ export const networkModules = ["veth", "bridge", "br_netfilter", "nf_tables", "n
  * @throws Error with the console, when the script did not come to its end: a panic, a hang, a guest that does not boot.
  */
 export async function runInUml(script: string, options: GuestOptions = {}): Promise<GuestRun> {
-  const { env = {}, modules = [], files = {}, dir, ...machine } = options;
+  const { env = {}, modules = [], files = {}, dir, visible = [], ...machine } = options;
   const shared = dir ?? (await mkdtemp(join(scratchDirectory(), "rt-vm-shared-")));
   const nonce = crypto.randomUUID();
   try {
     await mkdir(shared, { recursive: true });
     for (const [name, text] of Object.entries(files)) await writeFile(join(shared, name), text);
-    const settings = { VM_NONCE: nonce, VM_MODULES: ["overlay", ...modules].join(" "), ...env };
+    const settings = {
+      VM_NONCE: nonce,
+      VM_MODULES: ["overlay", ...modules].join(" "),
+      VM_VISIBLE: visible.map((path) => `${path}\n`).join(""),
+      ...env,
+    };
     await writeFile(join(shared, "script.sh"), script);
     await writeFile(join(shared, "settings.sh"), Object.entries(settings).map(assignment).join(""));
     const init = resolve(import.meta.dir, "prelude.sh");
