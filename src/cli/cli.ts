@@ -1,4 +1,5 @@
 import { commit, version } from "../base/build-info.ts";
+import { callerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import { type CommandClass, type Context, Option, RtCommand } from "./command.ts";
 import { assign, grammarOf, hydrate, type ParsedState, parse, shown } from "./grammar.ts";
@@ -9,7 +10,12 @@ import { commands, groups, laterCommands } from "./table.ts";
 
 /** This process's environment and standard streams. */
 export function processContext(): Context {
-  return { env: process.env, stdout: new DescriptorOutput(1), stderr: new DescriptorOutput(2) };
+  return {
+    env: process.env,
+    caller: callerEnvironment,
+    stdout: new DescriptorOutput(1),
+    stderr: new DescriptorOutput(2),
+  };
 }
 
 /** argv (without the program) -> the process's exit status. Never throws. */

@@ -4,6 +4,7 @@ import { Boolean as BooleanOption } from "clipanion/lib/advanced/options/Boolean
 import { Proxy as ProxyOption } from "clipanion/lib/advanced/options/Proxy.mjs";
 import { Rest } from "clipanion/lib/advanced/options/Rest.mjs";
 import { String as StringOption } from "clipanion/lib/advanced/options/String.mjs";
+import type { CallerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import type { Host } from "../engine/host.ts";
 import type { Output } from "./output.ts";
@@ -23,7 +24,10 @@ export const Option = {
 };
 
 export interface Context {
+  /** What rt itself obeys. */
   env: NodeJS.ProcessEnv;
+  /** What a container or a program of the user's may be given. */
+  caller: CallerEnvironment;
   stdout: Output;
   stderr: Output;
 }
@@ -59,6 +63,7 @@ export abstract class RtCommand extends Command<Context> {
       config: this.config,
       storageDriver: this.storageDriver,
       env: this.context.env,
+      caller: this.context.caller,
     });
   }
 

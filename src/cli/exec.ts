@@ -51,7 +51,7 @@ export default class ExecCommand extends RtCommand {
       tty: this.tty,
       detach: this.detach,
       detachKeys: parseDetachKeys(this.detachKeys),
-      env: mergeEnv(this.envFiles, this.env, this.context.env),
+      env: mergeEnv(this.envFiles, this.env, this.context.caller),
       workingDirectory: parseWorkingDirectory(this.workdir),
       user: parseUser(this.user),
       privileged: this.privileged,

@@ -18,7 +18,7 @@ export function planOf(container: InitContainer, terminal: boolean, context: Con
   const stdio = console ? ["--quiet", terminal ? "-it" : "-i"] : [];
   const argv = ["--rm", "--name", name, ...stdio, ...args, image, ...command];
   try {
-    const options = runOptions(parseRun(argv, context), context.env);
+    const options = runOptions(parseRun(argv, context), context.caller);
     if (options.image !== image || options.command.length !== command.length) {
       throw invalid("args holds more than flags: what is run belongs into image and command");
     }

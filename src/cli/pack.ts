@@ -46,7 +46,7 @@ export default class PackCommand extends RunCommand {
     const { output } = this;
     if (output === undefined)
       throw invalid("pack needs -o FILE: where to write the app  (see rt pack --help)");
-    const { image, platform, pull, command } = runOptions(this, this.context.env);
+    const { image, platform, pull, command } = runOptions(this, this.context.caller);
     const flags = this.#flags();
     this.requireRoot();
     const [{ pack }, host] = await Promise.all([import("../engine/pack.ts"), this.host()]);
@@ -73,8 +73,8 @@ export default class PackCommand extends RunCommand {
 
   /** What was given of run's flags and is for the container, spelt out so that run can parse it again. */
   #flags(): string[] {
-    const { env } = this.context;
-    const entries = this.envFiles.flatMap((file) => readKeyValueFile(file, "--env-file", env));
+    const { caller } = this.context;
+    const entries = this.envFiles.flatMap((file) => readKeyValueFile(file, "--env-file", caller));
     const labels = this.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
     const flags = [...entries.map((entry) => `--env=${entry}`), ...labels.map((entry) => `--label=${entry}`)];
     const { byName } = grammarOf(new RunCommand());

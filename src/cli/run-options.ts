@@ -1,3 +1,4 @@
+import type { CallerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import { parseSignal } from "../base/signals.ts";
 import type { RunOptions } from "../engine/run-options.ts";
@@ -16,10 +17,9 @@ import { parseUlimit } from "./parse/ulimit.ts";
 import type RunCommand from "./run.ts";
 
 type Flags = Omit<RunCommand, keyof import("./command.ts").RtCommand>;
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The flags of `rt run`, checked and in the engine's units. @throws RtError invalid-argument | unsupported | not-found */
-export function runOptions(flags: Flags, caller: Environment): RunOptions {
+export function runOptions(flags: Flags, caller: CallerEnvironment): RunOptions {
   const networkMode = parseNetwork(flags.network);
   return {
     image: flags.image,
@@ -67,7 +67,7 @@ function identity(
 
 function process_(
   flags: Flags,
-  caller: Environment,
+  caller: CallerEnvironment,
 ): Pick<RunOptions, "env" | "workingDirectory" | "user" | "groupAdd" | "stopSignal"> {
   return {
     env: mergeEnv(flags.envFiles, flags.env, caller),

@@ -159,7 +159,7 @@ export default class RunCommand extends RtCommand {
   command = Option.Proxy({ name: "COMMAND" });
 
   override async execute(): Promise<number> {
-    const options = runOptions(this, this.context.env);
+    const options = runOptions(this, this.context.caller);
     this.requireRoot();
     const [{ run }, host] = await Promise.all([import("../engine/run.ts"), this.host()]);
     return await run(host, { ...options, onPull: this.quiet ? undefined : this.pullListener() });

@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../base/config.ts";
+import { type CallerEnvironment, environmentOf } from "../base/environment.ts";
 import { packedReference } from "../base/packed.ts";
 import { type Paths, resolvePaths } from "../base/paths.ts";
 import { ContainerStore } from "../container/container-store.ts";
@@ -18,6 +19,8 @@ export interface HostOptions {
   /** `--storage-driver`, above RT_STORAGE_DRIVER and the configuration file. */
   storageDriver?: string | undefined;
   env?: NodeJS.ProcessEnv;
+  /** Given to credential helpers; `env` unless it is given. */
+  caller?: CallerEnvironment;
   /** A layout that is embedded in this executable, for "embed:NAME"; undefined if there is none. */
   embedded?: (name: string) => Promise<EmbeddedLayout | undefined>;
   /** Instead of the driver that `--storage-driver`, the configuration or a probe would choose. */
@@ -42,6 +45,7 @@ async function embeddedLayout(name: string): Promise<EmbeddedLayout | undefined>
 export class Host implements Disposable {
   readonly paths: Paths;
   readonly env: NodeJS.ProcessEnv;
+  readonly caller: CallerEnvironment;
   readonly embedded: HostOptions["embedded"];
   readonly #options: HostOptions;
   #config: Config | undefined;
@@ -54,6 +58,7 @@ export class Host implements Disposable {
   constructor(options: HostOptions) {
     this.#options = options;
     this.env = options.env ?? process.env;
+    this.caller = options.caller ?? environmentOf(this.env);
     this.embedded = options.embedded ?? embeddedLayout;
     this.#snapshots = options.snapshots;
     this.paths = resolvePaths(

@@ -51,6 +51,7 @@ export async function pull(host: Host, text: string, options: PullOptions = {}):
   const source = await openSource(text, {
     config: await host.config(),
     env: host.env,
+    caller: host.caller,
     warn: (line) => host.warn(line),
     ...(options.tlsVerify !== undefined && { tlsVerify: options.tlsVerify }),
     ...(host.embedded && { embedded: host.embedded }),

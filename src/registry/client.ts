@@ -1,4 +1,5 @@
 import type { Config } from "../base/config.ts";
+import type { CallerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
@@ -20,6 +21,8 @@ export interface RegistryOptions {
   tlsVerify?: boolean | undefined;
   authFile?: string | undefined;
   env?: Readonly<Record<string, string | undefined>>;
+  /** The environment of credential helpers; `env` unless it is given. */
+  caller?: CallerEnvironment;
   limits?: Partial<Limits>;
   /** One line about something that went wrong without ending the pull: a mirror, a credential helper. */
   warn: (line: string) => void;
@@ -52,8 +55,15 @@ export class RegistrySource implements NamedSource {
       const repository = endpoint.mirror ? `${endpoint.host}/${reference.path}` : repositoryOf(reference);
       const find = async () => {
         const { findCredential } = await import("./credentials.ts");
-        const { authFile, env, warn } = options;
-        return findCredential(repository, { authFile, warn, helperMs: limits.helperMs, ...(env && { env }) });
+        const { authFile, env, caller, warn } = options;
+        const { helperMs } = limits;
+        return findCredential(repository, {
+          authFile,
+          warn,
+          helperMs,
+          ...(env && { env }),
+          ...(caller && { caller }),
+        });
       };
       return new EndpointClient(endpoint, reference.path, find, limits, this.#closing.signal);
     });

@@ -1,3 +1,4 @@
+import { environmentOf } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import { objectIn, parseJson, quoted, shown, stringIn } from "../oci/json.ts";
 import type { Credential, CredentialOptions } from "./credentials.ts";
@@ -35,11 +36,12 @@ async function ask(
   server: string,
   options: CredentialOptions,
 ): Promise<Credential | undefined> {
-  const env = options.env ?? process.env;
-  const path = Bun.which(program, { PATH: env.PATH ?? "" });
+  // A program of the user's own: it is told all that the user told us, as a shell would, LD_ variables included.
+  const env = (options.caller ?? environmentOf(options.env ?? process.env)).all();
+  const path = Bun.which(program, { PATH: absoluteOnly(env.PATH ?? "") });
   if (path === null) throw new RtError("not-found", `${program} is not in PATH`);
   const child = Bun.spawn([path, "get"], {
-    env: { ...env },
+    env,
     stdin: new Blob([server]),
     stdout: "pipe",
     stderr: "ignore",
@@ -61,6 +63,14 @@ async function ask(
   return username === "<token>"
     ? { kind: "identity", token: secret }
     : { kind: "basic", username, password: secret };
+}
+
+/** A PATH without what depends on where we stand: the directory of somebody else's project may not bring a program. */
+function absoluteOnly(path: string): string {
+  return path
+    .split(":")
+    .filter((directory) => directory.startsWith("/"))
+    .join(":");
 }
 
 /** All of stdout, bounded. The clock ends the reading too: a killed helper's own child may hold the pipe open. */

@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { CallerEnvironment } from "../base/environment.ts";
 import { isErrno, RtError, while_ } from "../base/errors.ts";
 import { type JsonObject, objectIn, optional, parseJson, stringIn } from "../oci/json.ts";
 
@@ -13,6 +14,8 @@ export interface CredentialOptions {
   /** `--authfile`: must exist, and is the only file read. */
   authFile?: string | undefined;
   env?: Readonly<Record<string, string | undefined>>;
+  /** The environment of helpers; `env` unless it is given. */
+  caller?: CallerEnvironment;
   helperMs: number;
   /** One line about a helper that does not work; the pull goes on without it. */
   warn: (line: string) => void;

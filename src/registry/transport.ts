@@ -47,6 +47,7 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
   const late = new TransientError(`${url.host} does not answer within ${limits.headersMs / 1000} s`);
   const timer = setTimeout(() => controller.abort(late), limits.headersMs);
   try {
+    keepLoopbackDirect(process.env);
     const headers = new Headers(request.headers);
     headers.set("User-Agent", "rt");
     // A blob is stored as it travels: nobody between may compress it, and fetch may not unpack it.
@@ -60,7 +61,7 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
       // Or BUN_CONFIG_VERBOSE_FETCH in the caller's environment would print every request.
       verbose: false,
       signal: AbortSignal.any(signals),
-      tls: { rejectUnauthorized: !request.insecure },
+      tls: await tlsFor(url, request.insecure === true),
       ...(request.body !== undefined && { body: request.body }),
     });
     return new Answer(response, url, crossed, controller, limits, request.signal);
@@ -69,6 +70,25 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Not left to the environment: NODE_TLS_REJECT_UNAUTHORIZED would decide. */
+async function tlsFor(url: URL, insecure: boolean): Promise<{ rejectUnauthorized: boolean; ca?: string }> {
+  if (insecure || url.protocol !== "https:") return { rejectUnauthorized: !insecure };
+  const { trust } = await import("./trust.ts");
+  const ca = trust.certificatesFor(url);
+  return { rejectUnauthorized: true, ...(ca !== undefined && { ca }) };
+}
+
+const loopback = "localhost,127.0.0.0/8,::1";
+
+/**
+ * A proxy's localhost is another machine, and a loopback registry may speak plain http, password and all. Go's programs
+ * never ask a proxy for it; fetch does unless it is told, and it can be told by the environment alone.
+ */
+export function keepLoopbackDirect(env: NodeJS.ProcessEnv): void {
+  const given = env.no_proxy || env.NO_PROXY;
+  if (!given?.endsWith(loopback)) env.no_proxy = given ? `${given},${loopback}` : loopback;
 }
 
 function redirectOf(answer: Answer): string | undefined {
@@ -213,6 +233,12 @@ function connectionError(error: unknown, url: URL): RtError {
     return new RtError("unavailable", `cannot trust ${url.host}: ${why}; --tls-verify=false accepts that`, {
       cause: error,
     });
+  }
+  if (code === "UnsupportedProxyProtocol") {
+    return new RtError(
+      "unsupported",
+      `cannot reach ${url.host}: the proxy that the environment names must be http:// or https://`,
+    );
   }
   return new TransientError(`cannot reach ${url.host}: ${reasons[code] ?? shown(text)}`, { cause: error });
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { environmentOf } from "../../src/base/environment.ts";
 import { RtError } from "../../src/base/errors.ts";
 import { parseSignal } from "../../src/base/signals.ts";
 import { Template } from "../../src/cli/format/template.ts";
@@ -83,7 +84,7 @@ test(`rt run takes any argv (seed ${seed})`, () => {
       if (parsed.help) return;
       const positionals = assign(grammar, parsed.arguments, "run");
       hydrate(command, grammar, { options: parsed.options, positionals }, capture());
-      const options = runOptions(command, { HOME: "/root" });
+      const options = runOptions(command, environmentOf({ HOME: "/root" }));
       // A value may hold newlines; a name may not, and nothing a NUL.
       expect(options.env.every((entry) => /^[^\n\0=]+(=[^\0]*)?$/.test(entry))).toBe(true);
       expect(options.mounts.every(({ destination }) => /^\/[^\0\n]+$/.test(destination))).toBe(true);
@@ -101,7 +102,7 @@ test(`each parser takes any text (seed ${seed})`, () => {
     parseSize,
     parseSignal,
     parseAddHost,
-    (input) => parseKeyValueFile(input, "--env-file x", {}),
+    (input) => parseKeyValueFile(input, "--env-file x", environmentOf({})),
     (input) => new Template(input).render({ A: { b: [1, "x", null] }, Labels: {} }),
   ];
   for (let round = 0; round < rounds; round++) {

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
-import { testTls } from "./test-tls.ts";
+import { type namedTls, testTls } from "./test-tls.ts";
 
 /**
  * A registry that does what a test tells it to, byte by byte: it speaks HTTP/1.1 over raw sockets, so it can also cut,
@@ -21,14 +21,17 @@ export class FakeRegistry implements AsyncDisposable {
   readonly #documents = new Map<string, { bytes: Uint8Array; mediaType: string }>();
   readonly #blobs = new Map<string, Uint8Array>();
 
-  private constructor(tls: boolean) {
+  private constructor(tls: typeof namedTls | undefined) {
     this.#scheme = tls ? "https" : "http";
     const accept = (socket: Socket) => this.#accept(socket);
-    this.#server = tls ? createTlsServer(testTls, accept) : createServer(accept);
+    this.#server = tls ? createTlsServer(tls, accept) : createServer(accept);
   }
 
-  static async start(options: { tls?: boolean; hostname?: string } = {}): Promise<FakeRegistry> {
-    const registry = new FakeRegistry(options.tls ?? false);
+  /** `tls`: true is a certificate that nobody trusts. */
+  static async start(
+    options: { tls?: boolean | typeof namedTls; hostname?: string } = {},
+  ): Promise<FakeRegistry> {
+    const registry = new FakeRegistry(options.tls === true ? testTls : options.tls || undefined);
     await new Promise<void>((resolve) =>
       registry.#server.listen(0, options.hostname ?? "127.0.0.1", resolve),
     );

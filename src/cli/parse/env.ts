@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import type { CallerEnvironment } from "../../base/environment.ts";
 import { while_ } from "../../base/errors.ts";
 import { invalid, quote, rejectNul } from "./invalid.ts";
 import { cut } from "./key-value.ts";
@@ -13,7 +14,7 @@ const fileSizeMax = 16 << 20;
 export function mergeEnv(
   files: readonly string[],
   flags: readonly string[],
-  caller: Readonly<Record<string, string | undefined>>,
+  caller: CallerEnvironment,
 ): string[] {
   const merged = new Map<string, string>();
   const add = (entry: string) => merged.set(cut(entry)[0], entry);
@@ -22,11 +23,11 @@ export function mergeEnv(
   return [...merged.values()];
 }
 
-function parseEnv(text: string, caller: Readonly<Record<string, string | undefined>>): string {
+function parseEnv(text: string, caller: CallerEnvironment): string {
   const [key, value] = cut(rejectControlOfEnv(text));
   if (key === "") throw invalid(`invalid environment variable ${quote(text)}: empty name`);
   if (value !== undefined) return text;
-  const inherited = caller[key];
+  const inherited = caller.get(key);
   return inherited === undefined ? key : rejectControlOfEnv(`${key}=${inherited}`);
 }
 
@@ -49,7 +50,7 @@ function rejectControlOfEnv(text: string): string {
 export function readKeyValueFile(
   path: string,
   flag: string,
-  caller: Readonly<Record<string, string | undefined>> | undefined,
+  caller: CallerEnvironment | undefined,
 ): string[] {
   return parseKeyValueFile(readText(path, flag), `${flag} ${path}`, caller);
 }
@@ -57,7 +58,7 @@ export function readKeyValueFile(
 export function parseKeyValueFile(
   text: string,
   what: string,
-  caller: Readonly<Record<string, string | undefined>> | undefined,
+  caller: CallerEnvironment | undefined,
 ): string[] {
   const entries: string[] = [];
   for (const [index, raw] of text
@@ -71,8 +72,12 @@ export function parseKeyValueFile(
     if (key === "") throw invalid(`invalid ${place}: no variable name in ${quote(line)}`);
     if (/\s/.test(key)) throw invalid(`invalid ${place}: variable ${quote(key)} contains whitespace`);
     rejectNul(place, line);
-    if (value !== undefined || caller === undefined) entries.push(line);
-    else if (caller[key] !== undefined) entries.push(rejectControlOfEnv(`${key}=${caller[key]}`));
+    if (value !== undefined || caller === undefined) {
+      entries.push(line);
+      continue;
+    }
+    const inherited = caller.get(key);
+    if (inherited !== undefined) entries.push(rejectControlOfEnv(`${key}=${inherited}`));
   }
   return entries;
 }

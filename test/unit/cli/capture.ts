@@ -1,3 +1,4 @@
+import { environmentOf } from "../../../src/base/environment.ts";
 import type { Context } from "../../../src/cli/command.ts";
 import type { Output } from "../../../src/cli/output.ts";
 
@@ -24,5 +25,5 @@ export interface Captured extends Context {
 }
 
 export function capture(env: NodeJS.ProcessEnv = {}): Captured {
-  return { env, stdout: new CapturedOutput(), stderr: new CapturedOutput() };
+  return { env, caller: environmentOf(env), stdout: new CapturedOutput(), stderr: new CapturedOutput() };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { environmentOf } from "../../../src/base/environment.ts";
 import { RtError } from "../../../src/base/errors.ts";
 import { assign, grammarOf, hydrate, parse } from "../../../src/cli/grammar.ts";
 import RunCommand from "../../../src/cli/run.ts";
@@ -16,7 +17,7 @@ function options(...argv: string[]): RunOptions {
     { options: parsed.options, positionals: assign(grammar, parsed.arguments, "run") },
     capture(),
   );
-  return runOptions(command, { TERM: "xterm" });
+  return runOptions(command, environmentOf({ TERM: "xterm" }));
 }
 
 test("nothing said", () => {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
+import { environmentOf } from "../../../src/base/environment.ts";
 import { type CredentialOptions, findCredential } from "../../../src/registry/credentials.ts";
 import { failsWith } from "./pull.ts";
 
@@ -175,6 +176,33 @@ describe("helpers", () => {
     expect(await find("r.example/a", { helperMs: 500 })).toBeUndefined();
     expect(warnings).toEqual([expect.stringMatching(/does not answer within 0\.5 s;/)]);
     process.kill(Number(readFileSync(pidFile, "utf8")));
+  });
+
+  test("is looked for at absolute places of PATH only: where we stand may belong to somebody else", async () => {
+    helper("near", `printf '{"Username":"near","Secret":"1"}'`);
+    put("home/.docker/config.json", { credsStore: "near" });
+    const near = relative(process.cwd(), join(dir, "bin"));
+    const env = { HOME: join(dir, "home"), PATH: `:${near}:.:/usr/bin:/bin` };
+    expect(await find("r.example/a", { env })).toBeUndefined();
+    expect(warnings.pop()).toMatch(/^docker-credential-near is not in PATH;/);
+    env.PATH += `:${dir}/bin`;
+    expect(await find("r.example/a", { env })).toEqual(basic("near", "1"));
+  });
+
+  test("gets the caller's environment, all of it and nothing else", async () => {
+    helper(
+      "env",
+      `printf '{"Username":"env","Secret":"%s"}' "$(tr '\\0' '\\n' < /proc/$$/environ | base64 -w0)"`,
+    );
+    put("home/.docker/config.json", { credsStore: "env" });
+    const given = { PATH: `${dir}/bin:/usr/bin:/bin`, BUN_X: "a\tb", LD_BIND_NOW: "1", SECRET: "s" };
+    const found = (await find("r.example/a", { caller: environmentOf(given) })) as { password: string };
+    const lines = Buffer.from(found.password, "base64").toString().trimEnd().split("\n");
+    expect(lines.sort()).toEqual(
+      Object.entries(given)
+        .map((entry) => entry.join("="))
+        .sort(),
+    );
   });
 
   for (const name of ["../evil", "a/b", "-x", "a b", "", "a\n"]) {

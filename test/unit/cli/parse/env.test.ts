@@ -2,11 +2,14 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { environmentOf } from "../../../../src/base/environment.ts";
 import { RtError } from "../../../../src/base/errors.ts";
 import { mergeEnv, parseKeyValueFile } from "../../../../src/cli/parse/env.ts";
 
+const none = environmentOf({});
+
 const read = (text: string, caller: Record<string, string> | undefined = {}) =>
-  parseKeyValueFile(text, "--env-file f", caller);
+  parseKeyValueFile(text, "--env-file f", environmentOf(caller));
 
 test("a file as Docker reads it: no quoting, comments, bare keys", () => {
   const text =
@@ -36,21 +39,34 @@ test("flags over files, the last of a name in the place of the first, bare keys 
   try {
     const file = join(directory, "env");
     writeFileSync(file, "A=file\nB=file\n");
-    const merged = mergeEnv([file], ["A=flag", "TERM", "GONE", "C=tab\there \u001b[1m"], { TERM: "xterm" });
+    const merged = mergeEnv(
+      [file],
+      ["A=flag", "TERM", "GONE", "C=tab\there \u001b[1m"],
+      environmentOf({ TERM: "xterm" }),
+    );
     expect(merged).toEqual(["A=flag", "B=file", "TERM=xterm", "GONE", "C=tab\there \u001b[1m"]);
     writeFileSync(file, Buffer.from([0x41, 0x3d, 0xff]));
-    expect(() => mergeEnv([file], [], {})).toThrow("not UTF-8");
+    expect(() => mergeEnv([file], [], none)).toThrow("not UTF-8");
   } finally {
     rmSync(directory, { recursive: true });
   }
 });
 
 test("a newline in a name would forge a second variable; in a value it is the user's", () => {
-  expect(() => mergeEnv([], ["A\nB=2"], {})).toThrow("has a newline");
-  expect(mergeEnv([], ["A=1\nB=2"], {})).toEqual(["A=1\nB=2"]);
-  expect(mergeEnv([], ["A"], { A: "1\nB=2" })).toEqual(["A=1\nB=2"]);
+  expect(() => mergeEnv([], ["A\nB=2"], none)).toThrow("has a newline");
+  expect(mergeEnv([], ["A=1\nB=2"], none)).toEqual(["A=1\nB=2"]);
+  expect(mergeEnv([], ["A"], environmentOf({ A: "1\nB=2" }))).toEqual(["A=1\nB=2"]);
+});
+
+test("a bare key that every JavaScript object has is not a variable", () => {
+  expect(mergeEnv([], ["constructor", "toString", "__proto__"], none)).toEqual([
+    "constructor",
+    "toString",
+    "__proto__",
+  ]);
+  expect(read("constructor\nhasOwnProperty")).toEqual([]);
 });
 
 test("a file that is not there", () => {
-  expect(() => mergeEnv(["/nonexistent/env"], [], {})).toThrow("cannot read --env-file: ENOENT");
+  expect(() => mergeEnv(["/nonexistent/env"], [], none)).toThrow("cannot read --env-file: ENOENT");
 });
