@@ -4,18 +4,21 @@
 const std = @import("std");
 const linux = std.os.linux;
 
-const tries = 50;
-const pause_ns = 2 * std.time.ns_per_ms;
+/// Doubled from try to try: half a second in all.
+const pause_first_ns = 1 * std.time.ns_per_ms;
+const tries = 10;
 
 /// Remove `directory`; absent is fine. The last processes may still be on their way out: what is busy is tried again for a
 /// moment, and then left to the next cleanup.
 pub fn remove(directory: [*:0]const u8) void {
+    var pause_ns: isize = pause_first_ns;
     for (0..tries) |_| {
         if (linux.errno(linux.rmdir(directory)) != .BUSY) return;
         removeBelow(directory);
         if (linux.errno(linux.rmdir(directory)) != .BUSY) return;
         const pause: linux.timespec = .{ .sec = 0, .nsec = pause_ns };
         _ = linux.nanosleep(&pause, null);
+        pause_ns *= 2;
     }
 }
 
