@@ -93,6 +93,7 @@ export function operate(
   parameters.program(program);
   parameters.interpreter(interpreter, interpreterOffset, detoured);
   parameters.libraries(libraries);
+  parameters.fileSize(tail.end);
   tail.put(stub.bytes, stubOffset);
 
   const stubLoads = stub
@@ -207,6 +208,8 @@ class Parameters {
   static readonly tableAt = Parameters.programAt + 2 * 8;
   static readonly interpreterAt = Parameters.tableAt + Parameters.programHeadersMax * programHeaderSize;
   static readonly librariesAt = Parameters.interpreterAt + 5 * 8 + Parameters.segmentsMax * 5 * 8;
+  static readonly fileSizeAt =
+    Parameters.librariesAt + 8 + Parameters.librariesMax * (2 * 8 + Parameters.libraryNameBytes);
 
   readonly #stub: Elf;
   readonly #start: number;
@@ -261,6 +264,10 @@ class Parameters {
     this.#put(Parameters.librariesAt, word(libraries.length), ...records);
   }
 
+  fileSize(bytes: number): void {
+    this.#put(Parameters.fileSizeAt, word(bytes));
+  }
+
   #put(at: number, ...parts: Uint8Array[]): void {
     this.#stub.bytes.set(Buffer.concat(parts), this.#start + at);
   }
@@ -282,6 +289,11 @@ class Tail {
     this.#start = start;
     this.#pageSize = pageSize;
     this.#end = start;
+  }
+
+  /** Where the file ends. */
+  get end(): number {
+    return this.#end;
   }
 
   /** File offset of a piece of `size` bytes that is `put` later. */

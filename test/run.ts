@@ -33,6 +33,8 @@ const suites = [
   },
   { name: "contract", files: ["contract/**/*.test.ts"], workers: 2, timeoutMs: 120_000 },
   { name: "root and cli", files: ["root/**/*.test.ts", "cli/**/*.test.ts"], workers: 2, timeoutMs: 120_000 },
+  // Each of these boots a kernel of its own with one processor, and most then run tests of the suites above in it.
+  { name: "vm", files: ["vm/**/*.test.ts"], workers: 4, timeoutMs: 240_000 },
 ];
 
 /** A suite that has not ended by then hangs. */

@@ -1,6 +1,7 @@
 //! Builds the native side of rt, all of it without libc:
 //!   librt.so     leaf system calls for the TypeScript side (lib.zig), and abi.ts generated from abi.zig
 //!   rt-monitor   static helper: one per running container or exec (monitor, init stage, --init reaper)
+//!   rt-init      static helper: process 1 of a machine or a pid namespace
 //!   rt-layer     static helper: layer archives to directories, tree copies (threads, hot loops)
 //!   rt-start     the stub that the kernel starts: brings ld.so and libc out of rt's own file (build/static.ts)
 //!   rt-probe     the prober: prints what a container sees; the embedded image, and the tests' eyes
@@ -18,6 +19,7 @@ pub fn build(b: *std.Build) void {
     b.getInstallStep().dependOn(&b.addInstallArtifact(lib, .{ .dest_dir = .{ .override = .prefix }, .dest_sub_path = "librt.so" }).step);
 
     _ = executable(b, target, "rt-monitor", "monitor.zig", .ReleaseSmall);
+    _ = executable(b, target, "rt-init", "boot.zig", .ReleaseSmall);
     _ = executable(b, target, "rt-layer", "layer.zig", .ReleaseFast);
     _ = executable(b, target, "rt-probe", "probe.zig", .ReleaseSmall);
 
@@ -37,7 +39,7 @@ pub fn build(b: *std.Build) void {
     b.step("fuzz", "Build the fuzzing target").dependOn(&install_fuzz.step);
 
     const tests = b.step("test", "Run the Zig unit tests");
-    for ([_][]const u8{ "lib.zig", "monitor.zig", "layer.zig", "start/block.zig" }) |root| {
+    for ([_][]const u8{ "lib.zig", "monitor.zig", "boot.zig", "layer.zig", "start/block.zig" }) |root| {
         // LLVM also for Debug: Zig's own backend does not know the SHA and CRC instructions.
         const unit = b.addTest(.{ .root_module = module(b, root, target, .Debug), .use_llvm = true });
         tests.dependOn(&b.addRunArtifact(unit).step);

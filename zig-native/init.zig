@@ -66,7 +66,7 @@ fn become(create: *const request.Create, given: stage.Handles, arena: std.mem.Al
     const handles = try program.isolate(given);
     stage.expect(handles.sync, 'G');
     _ = linux.setsid();
-    try program.dieWithMonitor();
+    try program.dieWithMonitor(handles.sync);
     _ = linux.syscall1(.umask, 0);
     program.setOomScore(handles.sync, process);
 

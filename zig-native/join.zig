@@ -39,7 +39,7 @@ fn enter(exec: *const request.Exec, given: stage.Handles, arena: std.mem.Allocat
     const hidden = linux.prctl(@intFromEnum(linux.PR.SET_DUMPABLE), 0, 0, 0, 0);
     _ = try stage.check(hidden, .namespace, "prctl", .{});
     stage.expect(handles.sync, 'G');
-    try program.dieWithMonitor();
+    try program.dieWithMonitor(handles.sync);
     _ = linux.syscall1(.umask, 0);
     program.setOomScore(handles.sync, &exec.process);
 
@@ -66,7 +66,7 @@ fn enter(exec: *const request.Exec, given: stage.Handles, arena: std.mem.Allocat
 fn become(exec: *const request.Exec, handles: stage.Handles, arena: std.mem.Allocator) path.Error!void {
     _ = linux.setsid();
     try keyring.fresh(); // not the caller's
-    try program.dieWithMonitor();
+    try program.dieWithMonitor(handles.sync);
     const opened = linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
     const root: i32 = @intCast(try stage.check(opened, .rootfs, "open /", .{}));
     if (exec.process.terminal) {

@@ -25,6 +25,21 @@ export fn rt_spawn(executable: i32, name: [*:0]const u8, role: [*:0]const u8, de
     return spawn.spawn(executable, name, role, descriptors[0..count]);
 }
 
+/// Become the file `executable`. `arguments` and `environment` are their strings one after the other, each with its NUL, and
+/// how many; `keep` is the one more descriptor that the new program gets. Answers -errno, or not at all.
+export fn rt_execute(executable: i32, keep: i32, arguments: [*]const u8, argument_count: u32, environment: [*]const u8, variable_count: u32) i32 {
+    return spawn.replace(executable, keep, arguments, argument_count, environment, variable_count);
+}
+
+/// mount(2). An empty source, type or data is a null one.
+export fn rt_mount(source: [*:0]const u8, target: [*:0]const u8, kind: [*:0]const u8, flags: u32, data: [*:0]const u8) i32 {
+    return answer(linux.mount(orNull(source), target, orNull(kind), flags, @intFromPtr(orNull(data))));
+}
+
+fn orNull(text: [*:0]const u8) ?[*:0]const u8 {
+    return if (text[0] == 0) null else text;
+}
+
 /// Wait for the end of a helper that we started.
 export fn rt_wait(pid: i32) i32 {
     var status: u32 = 0;

@@ -48,11 +48,14 @@ fn closeAllBut(keep: []const i32) stage.Error!void {
     }
 }
 
-/// Die when the monitor dies. The kernel forgets this when the credentials change. A monitor that died just before is met
-/// at the next packet that we wait for.
-pub fn dieWithMonitor() stage.Error!void {
+/// Die when the monitor dies. The kernel forgets this when the credentials change. A monitor that dies closes its end of
+/// `sync` before it signals: where that is still open, the signal will come.
+pub fn dieWithMonitor(sync: i32) stage.Error!void {
     const result = linux.prctl(@intFromEnum(linux.PR.SET_PDEATHSIG), @intFromEnum(linux.SIG.KILL), 0, 0, 0);
     _ = try stage.check(result, .monitor, "prctl", .{});
+    var polled = [_]linux.pollfd{.{ .fd = sync, .events = 0, .revents = 0 }};
+    const ready = linux.poll(&polled, 1, 0);
+    if (linux.errno(ready) == .SUCCESS and polled[0].revents & linux.POLL.HUP != 0) linux.exit_group(1);
 }
 
 /// While the host's /proc is still "/proc". A host that took CAP_SYS_RESOURCE from us lets us raise the score only.
@@ -117,7 +120,7 @@ pub fn become(arena: std.mem.Allocator, sync: i32, root: i32, process: *const re
     if (!entered) _ = try enterDirectory(arena, root, process.cwd, true);
     try verifyDirectory(process.cwd);
     _ = linux.syscall1(.umask, process.user.umask orelse 0o022);
-    try dieWithMonitor();
+    try dieWithMonitor(sync);
     const file = try exec.find(arena, process.args[0], environment);
     return .{
         .file = file,

@@ -3,6 +3,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const mount = @import("linux/mount.zig");
+const mountinfo = @import("linux/mountinfo.zig");
 const path = @import("linux/path.zig");
 const request = @import("request.zig");
 const stage = @import("stage.zig");
@@ -169,29 +170,12 @@ pub fn pivot(arena: std.mem.Allocator, root: i32) path.Error!void {
     _ = try stage.check(linux.chdir("/"), .rootfs, "enter /", .{});
 }
 
-/// True when "/" is a mount without a parent, as a system that never left its initramfs has it.
+/// Has this system never left its initramfs?
 fn onInitialRamfs(arena: std.mem.Allocator) path.Error!bool {
-    const opened = linux.open("/proc/self/mountinfo", .{ .CLOEXEC = true }, 0);
-    if (linux.errno(opened) != .SUCCESS) return false;
-    defer _ = linux.close(@intCast(opened));
-    const text = try path.readAll(arena, @intCast(opened), 4 << 20) orelse return false;
-    return hasOrphanRoot(text);
+    const table = mountinfo.read(try arena.alloc(u8, 4 << 20)) orelse return false;
+    return mountinfo.hasOrphanRoot(table);
 }
 
-fn hasOrphanRoot(mountinfo: []const u8) bool {
-    var lines = std.mem.splitScalar(u8, mountinfo, '\n');
-    while (lines.next()) |line| {
-        var fields = std.mem.splitScalar(u8, line, ' ');
-        const id = fields.next() orelse continue;
-        const parent = fields.next() orelse continue;
-        for (0..2) |_| _ = fields.next();
-        const point = fields.next() orelse continue;
-        if (std.mem.eql(u8, point, "/") and std.mem.eql(u8, id, parent)) return true;
-    }
-    return false;
-}
-
-test "a root without a parent" {
-    try std.testing.expect(hasOrphanRoot("1 1 0:2 / / rw - rootfs rootfs rw\n22 1 0:21 / /proc rw - proc proc rw\n"));
-    try std.testing.expect(!hasOrphanRoot("27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"));
+test {
+    _ = mountinfo;
 }

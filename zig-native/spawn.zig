@@ -125,6 +125,29 @@ fn execute(child: *const Child) linux.E {
     return linux.errno(linux.execveat(@intCast(file), "", child.arguments, &empty, .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true }));
 }
 
+const words_max = 1024;
+
+/// execveat(2) of `executable` in this very process, with `keep` as the one descriptor more that stays open.
+pub fn replace(executable: i32, keep: i32, arguments: [*]const u8, argument_count: u32, environment: [*]const u8, variable_count: u32) i32 {
+    if (argument_count > words_max or variable_count > words_max) return -@as(i32, @intFromEnum(linux.E.@"2BIG"));
+    var words: [words_max + 1]?[*:0]const u8 = @splat(null);
+    split(arguments, argument_count, &words);
+    var variables: [words_max + 1]?[*:0]const u8 = @splat(null);
+    split(environment, variable_count, &variables);
+    const open = linux.fcntl(keep, linux.F.SETFD, 0);
+    if (linux.errno(open) != .SUCCESS) return negative(open);
+    return negative(linux.execveat(executable, "", @ptrCast(&words), @ptrCast(&variables), .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true }));
+}
+
+fn split(block: [*]const u8, count: u32, out: *[words_max + 1]?[*:0]const u8) void {
+    var rest = block;
+    for (out[0..count]) |*slot| {
+        const text: [*:0]const u8 = @ptrCast(rest);
+        slot.* = text;
+        rest += std.mem.len(text) + 1;
+    }
+}
+
 /// Handlers go away by exec, but what Bun ignores (SIGPIPE) would stay ignored in every container.
 fn resetHandlers() void {
     const default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = linux.sigemptyset(), .flags = 0 };
@@ -135,4 +158,11 @@ fn resetHandlers() void {
 
 pub fn negative(result: usize) i32 {
     return -@as(i32, @intFromEnum(linux.errno(result)));
+}
+
+test split {
+    var out: [words_max + 1]?[*:0]const u8 = @splat(null);
+    split("rt-init\x00\x00quiet\x00", 3, &out);
+    for ([_][]const u8{ "rt-init", "", "quiet" }, out[0..3]) |wanted, got| try std.testing.expectEqualStrings(wanted, std.mem.span(got.?));
+    try std.testing.expectEqual(@as(?[*:0]const u8, null), out[3]);
 }

@@ -68,7 +68,7 @@ fn prepare(stack: [*]usize) callconv(.c) Jump {
     machine.check(block.auxiliary);
     const file = loader.openSelf();
     var value: [app.value_size_max]u8 = undefined;
-    const variable = app.variable(file, &value);
+    const variable = app.variable(file, loader.builtSize(), &value);
     const interpreter = loader.load(file, block.pageSize());
     return .{ .stack = @intFromPtr(block.rebuild(variable, interpreter)), .entry = interpreter.entry };
 }

@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isErrno, RtError, while_ } from "./errors.ts";
+import { RtError } from "./errors.ts";
+import { bad, checkKeys, parseToml, readTomlFile, stringsIn, tableIn } from "./toml.ts";
 
 /**
  * The one configuration file, in TOML. `--config FILE` alone, or else the user's over the system's:
@@ -40,8 +40,6 @@ export interface ConfigOptions {
   systemFile?: string;
 }
 
-const fileBytesMax = 1024 * 1024;
-
 /** @throws invalid-argument: not TOML, an unknown key, a value of the wrong form; not-found: the file of `--config` */
 export function readConfig(options: ConfigOptions = {}): Config {
   if (options.file !== undefined) {
@@ -62,27 +60,13 @@ export function readConfig(options: ConfigOptions = {}): Config {
 
 /** The file's settings, or undefined if there is none. */
 function readOne(file: string): Config | undefined {
-  let text: string;
-  try {
-    const stat = statSync(file);
-    if (!stat.isFile()) throw bad(file, "it is not a regular file");
-    if (stat.size > fileBytesMax) throw bad(file, `it is larger than ${fileBytesMax} bytes`);
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
-    throw while_(`cannot read config file ${file}`, error);
-  }
-  return parseConfig(text, file);
+  const text = readTomlFile(file);
+  return text === undefined ? undefined : parseConfig(text, file);
 }
 
 /** `file` is only for messages. */
 export function parseConfig(text: string, file: string): Config {
-  let toml: Record<string, unknown>;
-  try {
-    toml = Bun.TOML.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    throw bad(file, error instanceof Error ? firstLine(error.message) : String(error));
-  }
+  const toml = parseToml(text, file);
   checkKeys(toml, ["storage-driver", "max-layer-size", "registry-timeout", "registries"], "", file);
   const storageDriver = toml["storage-driver"];
   if (storageDriver !== undefined && typeof storageDriver !== "string") {
@@ -140,55 +124,4 @@ function registryIn(value: unknown, domain: string, file: string): RegistryConfi
     insecure,
     tokenServers: stringsIn(tokenServers, `${where}.token-servers`, file),
   };
-}
-
-function tableIn(value: unknown, where: string, file: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  throw bad(file, `${where} must be a table`);
-}
-
-function stringsIn(value: unknown, where: string, file: string): string[] {
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
-  throw bad(file, `${where} must be an array of strings`);
-}
-
-function checkKeys(
-  table: Record<string, unknown>,
-  known: readonly string[],
-  prefix: string,
-  file: string,
-): void {
-  for (const key of Object.keys(table)) {
-    if (known.includes(key)) continue;
-    throw bad(
-      file,
-      `unknown key ${JSON.stringify(prefix + key)}; did you mean ${prefix}${nearest(key, known)}?`,
-    );
-  }
-}
-
-/** The candidate at the smallest edit distance. */
-function nearest(word: string, candidates: readonly string[]): string {
-  const distance = (a: string, b: string): number => {
-    let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-    for (const [i, letter] of [...a].entries()) {
-      const next = [i + 1];
-      for (let j = 0; j < b.length; j++) {
-        next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (b[j] === letter ? 0 : 1)));
-      }
-      row = next;
-    }
-    return row[b.length]!;
-  };
-  const start = word.slice(0, 64);
-  return candidates.toSorted((a, b) => distance(start, a) - distance(start, b))[0]!;
-}
-
-function firstLine(text: string): string {
-  return text.split("\n", 1)[0]!;
-}
-
-function bad(file: string, why: string): RtError {
-  return new RtError("invalid-argument", `config file ${file}: ${why}`);
 }

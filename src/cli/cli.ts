@@ -56,6 +56,7 @@ async function execute(
   hydrate(command, grammar, { options: [...frontOptions, ...parsed.options], positionals }, context);
   command.context = context;
   command.path = path.split(" ");
+  command.given = parsed.options;
   if (isDebugging(command)) context.env.RT_DEBUG ||= "1";
   return (await command.execute()) ?? 0;
 }

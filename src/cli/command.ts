@@ -38,6 +38,9 @@ export abstract class RtCommand extends Command<Context> {
   /** Well-known flags of Docker that rt will have one day: name without dashes -> what they need. */
   static later: Readonly<Record<string, string>> = {};
 
+  /** The flags behind the command as they were given: their spelling there, and the value. */
+  given: readonly { name: string; value: string | boolean }[] = [];
+
   root = Option.String("--root", { description: "`PATH` Directory of images and containers (RT_ROOT)" });
   state = Option.String("--state", { description: "`PATH` Directory of what runs now (RT_STATE)" });
   config = Option.String("--config", {

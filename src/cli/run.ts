@@ -162,11 +162,11 @@ export default class RunCommand extends RtCommand {
     const options = runOptions(this, this.context.caller);
     this.requireRoot();
     const [{ run }, host] = await Promise.all([import("../engine/run.ts"), this.host()]);
-    return await run(host, { ...options, onPull: this.quiet ? undefined : this.#pullListener() });
+    return await run(host, { ...options, onPull: this.quiet ? undefined : this.pullListener() });
   }
 
   /** Standard error: standard output is the program's. */
-  #pullListener(): PullListener {
+  protected pullListener(): PullListener {
     const { stderr } = this.context;
     let reporter: LayerReporter | undefined;
     return {

@@ -7,6 +7,7 @@ const exec: Loader = () => import("./exec.ts");
 const images: Loader = () => import("./images.ts");
 const info: Loader = () => import("./info.ts");
 const kill: Loader = () => import("./kill.ts");
+const pack: Loader = () => import("./pack.ts");
 const ps: Loader = () => import("./ps.ts");
 const pull: Loader = () => import("./pull.ts");
 const rm: Loader = () => import("./rm.ts");
@@ -24,7 +25,9 @@ export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ["pull", pull],
   ["images", images],
   ["rmi", rmi],
+  ["pack", pack],
   ["inspect", () => import("./inspect.ts")],
+  ["init", () => import("./init.ts")],
   ["version", () => import("./version.ts")],
   ["info", info],
   ["container attach", attach],
@@ -40,6 +43,7 @@ export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ["image inspect", () => import("./image/inspect.ts")],
   ["image list", images],
   ["image ls", images],
+  ["image pack", pack],
   ["image pull", pull],
   ["image remove", rmi],
   ["image rm", rmi],

@@ -62,6 +62,11 @@ export function follow(
     host.warn(`cannot write the program's output: ${outcome.writeError}`);
     return outcome.status || engineFailed;
   }
+  return lostStatus(host, record);
+}
+
+/** The monitor went without a word. */
+export function lostStatus(host: Host, record: ContainerRecord): number {
   // Whoever closed the connection may have written the exit before; the lock tells when all is said.
   const directory = host.stateOf(record.id);
   awaitUnlocked(join(directory, "lock"));

@@ -2,10 +2,12 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../base/config.ts";
 import { type CallerEnvironment, environmentOf } from "../base/environment.ts";
+import { packedReference } from "../base/packed.ts";
 import { type Paths, resolvePaths } from "../base/paths.ts";
 import { ContainerStore } from "../container/container-store.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { ImageStore } from "../image/image-store.ts";
+import type { EmbeddedLayout } from "../registry/embedded.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import { Database } from "../store/database.ts";
 
@@ -19,8 +21,8 @@ export interface HostOptions {
   env?: NodeJS.ProcessEnv;
   /** Given to credential helpers; `env` unless it is given. */
   caller?: CallerEnvironment;
-  /** The files of a layout that is embedded in this executable, for "embed:NAME"; undefined if there is none. */
-  embedded?: (name: string) => Promise<ReadonlyMap<string, Uint8Array> | undefined>;
+  /** A layout that is embedded in this executable, for "embed:NAME"; undefined if there is none. */
+  embedded?: (name: string) => Promise<EmbeddedLayout | undefined>;
   /** Instead of the driver that `--storage-driver`, the configuration or a probe would choose. */
   snapshots?: SnapshotDriver;
   /** One warning, without "rt:" and line end. Standard error unless given. */
@@ -31,7 +33,7 @@ export function openHost(options: HostOptions = {}): Host {
   return new Host(options);
 }
 
-async function embeddedLayout(name: string): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+async function embeddedLayout(name: string): Promise<EmbeddedLayout | undefined> {
   const { embeddedImage } = await import("../image/embedded.ts");
   return embeddedImage(name);
 }
@@ -124,6 +126,15 @@ export class Host implements Disposable {
     if (own.name === name) return own;
     const { selectDriver } = await import("../snapshot/select.ts");
     return selectDriver(this.paths.root, name);
+  }
+
+  /**
+   * What the store calls the image that the user calls `text`: the one in this executable has a name of its own there, as
+   * another app's image is "embed:packed" to that app.
+   */
+  async localName(text: string): Promise<string> {
+    if (text !== packedReference) return text;
+    return (await this.embedded?.("packed"))?.reference ?? text;
   }
 
   /** The state directory of a container: its monitor's files. */

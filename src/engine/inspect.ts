@@ -145,7 +145,7 @@ function configOf(record: ContainerRecord): Json {
 
 /** `docker image inspect`'s object. @throws not-found */
 export async function inspectImage(host: Host, name: string): Promise<Json> {
-  const { record, tags, digests } = host.images.get(name);
+  const { record, tags, digests } = host.images.get(await host.localName(name));
   return {
     Id: record.id,
     RepoTags: tags.map(familiar),

@@ -1,4 +1,5 @@
-import { RtError } from "../base/errors.ts";
+import { RtError, while_ } from "../base/errors.ts";
+import { packedReference } from "../base/packed.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { digestName, type TagRecord } from "../image/image-store.ts";
 import type { BlobRecord, ImageRecord } from "../image/record.ts";
@@ -139,6 +140,11 @@ async function bringImage(
   };
 }
 
+/** A file is read anew each time, and what is embedded is never far: neither is missed. */
+export function isNear(text: string): boolean {
+  return /^(oci|oci-archive|docker-archive|embed):/.test(text);
+}
+
 export interface EnsureOptions extends PullOptions {
   policy: "always" | "missing" | "never";
   /** It is not here and will be pulled: Docker's "Unable to find image 'x' locally". */
@@ -150,6 +156,7 @@ export interface EnsureOptions extends PullOptions {
  * @throws RtError not-found: not here, and not to be pulled; and all that `pull` throws
  */
 export async function ensureImage(host: Host, text: string, options: EnsureOptions): Promise<ImageRecord> {
+  if (text === packedReference) return ensurePacked(host, options);
   const isFile = /^(oci|oci-archive|docker-archive):/.test(text);
   const name = text.replace(/^docker:\/\//, "");
   if (options.policy !== "always" && !isFile) {
@@ -162,6 +169,26 @@ export async function ensureImage(host: Host, text: string, options: EnsureOptio
   if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) throw absent(text, undefined, undefined);
   options.onMissing?.();
   return (await pull(host, text, options)).image;
+}
+
+/**
+ * The image in this executable. Another app's image has another name, but a name is not a digest: only the manifest that is
+ * in here will do. There is no network on this way, whatever `policy` says.
+ */
+async function ensurePacked(host: Host, options: EnsureOptions): Promise<ImageRecord> {
+  const packed = await host.embedded?.("packed");
+  if (packed) {
+    const image = host.images.find(packed.reference);
+    const isIt = image && image.manifest.digest === packed.manifest?.digest;
+    if (isIt && isFor(image, options.platform) && (await isUnpacked(host, image))) return image;
+  }
+  options.onMissing?.();
+  try {
+    return (await pull(host, packedReference, options)).image;
+  } catch (error) {
+    const isDamage = packed && error instanceof RtError && error.code === "data-loss";
+    throw isDamage ? while_("this app is damaged", error) : error;
+  }
 }
 
 function absent(text: string, image: ImageRecord | undefined, platform: string | undefined): RtError {
@@ -313,8 +340,7 @@ function layerBlobs(
 function tagsOf(source: NamedSource, target: Digest): TagRecord[] {
   const name = parse(source.reference);
   const tags: TagRecord[] = name.tag && !name.digest ? [{ name: canonical(name), target }] : [];
-  const isRegistry = !/^(embed|oci|oci-archive|docker-archive):/.test(source.name);
-  if (isRegistry) tags.push({ name: digestName(name, name.digest ?? target), target });
+  if (!isNear(source.name)) tags.push({ name: digestName(name, name.digest ?? target), target });
   return tags;
 }
 

@@ -18,7 +18,7 @@ export async function removeImage(
   text: string,
   options: RemoveImageOptions = {},
 ): Promise<string[]> {
-  const removal = host.images.remove(text, {
+  const removal = host.images.remove(await host.localName(text), {
     force: options.force ?? false,
     isRunning: (id) => observe(host.stateOf(id), undefined, isLocked).state.status === "running",
   });

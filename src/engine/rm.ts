@@ -8,10 +8,9 @@ import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import type { Host } from "./host.ts";
 import { reconcile } from "./reconcile.ts";
 import { bury, erase } from "./settle.ts";
+import { holdsWithin, immortal, killedWithin_ms } from "./stop.ts";
 
 const SIGKILL = 9;
-/** How long a killed container may take to end: its processes may be writing their last pages. */
-const killedWithinMs = 10_000;
 
 /** Remove a container; a running one only with `force`, by SIGKILL. */
 export async function removeContainer(
@@ -35,7 +34,8 @@ export async function removeContainer(
     }
     const { pid, startTime } = look();
     signalProcess(pid, startTime, SIGKILL);
-    await ended(() => look().status !== "running", record.name);
+    // Its end is what counts: the monitor may still be giving a slow client the last of the output.
+    if (!(await holdsWithin(killedWithin_ms, () => look().status !== "running"))) throw immortal(record.name);
   }
   erase(host, record, snapshots, { volumes: options.volumes || record.autoRemove });
 }
@@ -57,15 +57,5 @@ function readable(host: Host, snapshots: SnapshotDriver, name: string, force: bo
     removeTree(host.stateOf(id));
     host.containers.remove(id);
     return {};
-  }
-}
-
-/** Its end is what counts: the monitor may still be giving a slow client the last of the output. */
-async function ended(over: () => boolean, name: string): Promise<void> {
-  const deadline = Date.now() + killedWithinMs;
-  while (!over()) {
-    if (Date.now() > deadline)
-      throw new RtError("unavailable", `container ${name} does not end after SIGKILL: try again`);
-    await Bun.sleep(2);
   }
 }

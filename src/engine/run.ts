@@ -1,17 +1,14 @@
 import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
 import { isErrno, RtError, while_ } from "../base/errors.ts";
-import { generateName } from "../container/names.ts";
-import type { ContainerRecord } from "../container/record.ts";
 import type { ImageRecord } from "../image/record.ts";
 import type { AttachOptions } from "../runtime/native.ts";
+import { assemble, starting } from "./assemble.ts";
 import { checkTerminal, follow } from "./attach.ts";
-import { describeContainer } from "./create.ts";
 import type { Host } from "./host.ts";
-import { ensureImage, pullInterrupted } from "./pull.ts";
+import { ensureImage, isNear, pullInterrupted } from "./pull.ts";
 import { reconcile } from "./reconcile.ts";
 import type { RunOptions } from "./run-options.ts";
-import { removeAnonymousVolumes, settle } from "./settle.ts";
-import { build, openState } from "./start.ts";
+import { settle } from "./settle.ts";
 
 /**
  * `rt run` in the foreground: the whole way of a container, in a straight line. A failure anywhere before the program runs
@@ -26,15 +23,7 @@ export async function run(host: Host, options: RunOptions): Promise<number> {
   const image = await obtainImage(host, options);
   const snapshots = await host.snapshots();
   reconcile(host, snapshots);
-
-  const wanted = describeContainer(host, image, snapshots.name, options);
-  undo.defer(() => removeAnonymousVolumes(host, wanted));
-  const state = openState(host, wanted.id, undo);
-  const launched = starting(wanted, () => build(host, wanted, snapshots, state, undo));
-  // While the monitor builds. A name that we made up gives way to one that is taken; one that the user chose is a conflict.
-  const record = host.containers.create(wanted, options.name === undefined ? generateName : undefined);
-  undo.defer(() => host.containers.remove(record.id));
-  const program = starting(record, () => launched.ready());
+  const { record, program } = assemble(host, image, snapshots, options, undo);
   cidFile?.(record.id);
   const status = starting(record, () => follow(host, record, program, attachOptions(options)));
   undo.move(); // it has run: what is left of it is not to be undone, but settled
@@ -53,14 +42,6 @@ function attachOptions(options: RunOptions): AttachOptions {
   };
 }
 
-function starting<T>(record: ContainerRecord, step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    throw while_(`cannot start container ${record.name}`, error);
-  }
-}
-
 async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord> {
   const { image, pull: policy, platform, onPull } = options;
   const interrupt = new AbortController();
@@ -71,8 +52,7 @@ async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord
       signal: interrupt.signal,
       onMissing() {
         process.once("SIGINT", () => interrupt.abort());
-        // A file is read anew each time, and what is embedded is never far: neither is missed.
-        if (!/^(oci|oci-archive|docker-archive|embed):/.test(image)) onPull?.missing();
+        if (!isNear(image)) onPull?.missing();
       },
       onProgress: (progress) => onPull?.progress(progress),
     });

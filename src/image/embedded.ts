@@ -1,8 +1,15 @@
 import { readFileSync } from "node:fs";
 import hello from "#native/hello.layout" with { type: "file" };
-import { unpackLayout } from "../registry/layout-pack.ts";
+import type { EmbeddedLayout } from "../registry/embedded.ts";
 
-/** The OCI layout of an image that travels inside this executable; undefined where there is none of this name. */
-export function embeddedImage(name: string): ReadonlyMap<string, Uint8Array> | undefined {
-  return name === "hello" ? unpackLayout(readFileSync(hello)) : undefined;
+/**
+ * The OCI layout of an image that travels inside this executable: "hello" in every one, "packed" in a packed app.
+ * Undefined where there is none of this name. @throws data-loss: a damaged app
+ */
+export async function embeddedImage(name: string): Promise<EmbeddedLayout | undefined> {
+  if (name === "packed") return (await import("../registry/packed-app.ts")).ownApp();
+  if (name !== "hello") return undefined;
+  const { MapFiles } = await import("../registry/embedded.ts");
+  const { unpackLayout } = await import("../registry/layout-pack.ts");
+  return { reference: "embed:hello", files: new MapFiles(name, unpackLayout(readFileSync(hello))) };
 }

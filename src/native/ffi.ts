@@ -16,6 +16,8 @@ const declarations = {
   rt_abi_hash: { args: [], returns: "u32" },
   rt_sealed_file: { args: ["ptr", "ptr", "usize", "u32", "ptr"], returns: "i32" },
   rt_spawn: { args: ["i32", "ptr", "ptr", "ptr", "u32"], returns: "i32" },
+  rt_execute: { args: ["i32", "i32", "ptr", "u32", "ptr", "u32"], returns: "i32" },
+  rt_mount: { args: ["ptr", "ptr", "ptr", "u32", "ptr"], returns: "i32" },
   rt_wait: { args: ["i32"], returns: "i32" },
   rt_socketpair: { args: ["ptr"], returns: "i32" },
   rt_connect: { args: ["ptr"], returns: "i32" },

@@ -65,3 +65,14 @@ export function signalProcess(pid: number, startTime: string, signal: number): b
 export function removeCgroup(path: string): void {
   check(native().rt_cgroup_remove(cstring(path)), `cannot remove cgroup ${path}`);
 }
+
+/** mount(2); `flags` are its MS_ bits, `data` the file system's own options. */
+export function mount(source: string, target: string, type: string, flags: number, data: string): void {
+  const result = native().rt_mount(cstring(source), cstring(target), cstring(type), flags, cstring(data));
+  check(result, `cannot mount ${source || type} on ${target}`);
+}
+
+/** Wait for the end of a helper that we started, so that it does not stay a zombie. */
+export function awaitHelper(pid: number): void {
+  check(native().rt_wait(pid), "cannot wait for a helper");
+}

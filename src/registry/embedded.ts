@@ -1,19 +1,24 @@
 import { RtError } from "../base/errors.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
 import { type LayoutFiles, openLayout } from "./layout.ts";
 import type { NamedSource } from "./named-source.ts";
 
-/**
- * `embed:NAME`: an OCI layout inside this executable. `files` maps the layout's file names ("index.json",
- * "blobs/sha256/…") to their bytes. It is read with the same distrust as any other: a bad build is seen, not run.
- */
-export async function embeddedSource(
-  name: string,
-  files: ReadonlyMap<string, Uint8Array>,
-): Promise<NamedSource> {
-  return openLayout(`embed:${name}`, name, undefined, new MapFiles(name, files), `embed:${name}`);
+/** An OCI layout inside this executable. */
+export interface EmbeddedLayout {
+  /** What its image is called in the store. */
+  reference: string;
+  /** The only image that this name may lead to, where that has been looked up. */
+  manifest?: Descriptor;
+  files: LayoutFiles;
 }
 
-class MapFiles implements LayoutFiles {
+/** `embed:NAME`. It is read with the same distrust as any other layout: a bad build is seen, not run. */
+export async function embeddedSource(name: string, layout: EmbeddedLayout): Promise<NamedSource> {
+  return openLayout(`embed:${name}`, name, undefined, layout.files, layout.reference);
+}
+
+/** Files in memory: names within the layout ("index.json", "blobs/sha256/…") to their bytes. */
+export class MapFiles implements LayoutFiles {
   readonly #name: string;
   readonly #files: ReadonlyMap<string, Uint8Array>;
 

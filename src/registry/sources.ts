@@ -2,11 +2,12 @@ import { RtError } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 import { canonical, parse } from "../reference/reference.ts";
 import type { RegistryOptions } from "./client.ts";
+import type { EmbeddedLayout } from "./embedded.ts";
 import type { NamedSource } from "./named-source.ts";
 
 export interface SourceOptions extends RegistryOptions {
-  /** The files of the layout embedded under a name, or undefined if there is none. For `embed:NAME`. */
-  embedded?: (name: string) => Promise<ReadonlyMap<string, Uint8Array> | undefined>;
+  /** The layout embedded under a name, or undefined if there is none. For `embed:NAME`. */
+  embedded?: (name: string) => Promise<EmbeddedLayout | undefined>;
 }
 
 type Kind = "docker" | "oci" | "oci-archive" | "docker-archive" | "embed";
@@ -30,10 +31,10 @@ export async function openSource(text: string, options: SourceOptions): Promise<
     return new RegistrySource(reference, options);
   }
   if (kind === "embed") {
-    const files = await options.embedded?.(rest);
-    if (!files) throw new RtError("not-found", `there is no image named ${shown(rest)} in this executable`);
+    const layout = await options.embedded?.(rest);
+    if (!layout) throw new RtError("not-found", `there is no image named ${shown(rest)} in this executable`);
     const { embeddedSource } = await import("./embedded.ts");
-    return embeddedSource(rest, files);
+    return embeddedSource(rest, layout);
   }
   const { path, tag } = splitPath(rest, kind);
   if (kind === "oci") return (await import("./oci-layout.ts")).openOciLayout(text, path, tag);

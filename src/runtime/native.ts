@@ -2,7 +2,7 @@ import { RtError } from "../base/errors.ts";
 import * as abi from "../native/abi.ts";
 import { check, describeErrno, errnoName, native } from "../native/ffi.ts";
 import { spawnHelper } from "../native/helper.ts";
-import { closeDescriptor, connectUnix, sealedFile, socketPair } from "../native/system.ts";
+import { awaitHelper, closeDescriptor, connectUnix, sealedFile, socketPair } from "../native/system.ts";
 import type { MonitorRequest } from "./request.ts";
 
 /**
@@ -17,6 +17,8 @@ export interface Launched {
   ready(): Program;
   /** Before `start`: nothing of it runs any more when this returns. */
   abandon(): void;
+  /** After the program's end: the monitor's own, which comes with it. Only a process that lives on needs to care. */
+  awaitMonitor(): void;
 }
 
 export interface Program extends Disposable {
@@ -76,8 +78,9 @@ export function launch(
     abandon() {
       // The monitor sees its client go, ends what it has built, and itself.
       closeDescriptor(ours);
-      check(native().rt_wait(monitor), "cannot wait for the monitor");
+      awaitHelper(monitor);
     },
+    awaitMonitor: () => awaitHelper(monitor),
   };
 }
 

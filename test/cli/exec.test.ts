@@ -1,6 +1,7 @@
 /** `rt exec`: another program in a running container. */
 import { expect } from "bun:test";
 import { readFileSync, readlinkSync } from "node:fs";
+import { allProcesses } from "../support/leaks.ts";
 import { facts, factsNamed } from "../support/probe.ts";
 import { until } from "../support/wait.ts";
 import { containerTests, image, oneLine, type Running, running } from "./world.ts";
@@ -152,18 +153,15 @@ for (const kind of Object.keys(kinds)) {
 }
 
 function pidsFile(pid: number): string {
-  const line =
-    readFileSync(`/proc/${pid}/cgroup`, "utf8")
-      .split("\n")
-      .find((each) => each.includes(":pids:")) ?? "0::/";
-  const [, controllers, path] = line.split(":");
-  return controllers === ""
-    ? `/sys/fs/cgroup${path}/cgroup.procs`
-    : `/sys/fs/cgroup/${controllers}${path}/cgroup.procs`;
+  const lines = readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n");
+  const line = lines.find((each) => each.includes(":pids:")) ?? lines.find((each) => each.startsWith("0::"));
+  const [, controllers, path] = line!.split(":");
+  return `/sys/fs/cgroup/${controllers}${path}/cgroup.procs`;
 }
 
+/** Empty for a process that has ended since it was listed. */
 function commandOf(pid: number): string {
-  return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0]!;
+  return allProcesses().get(`${pid}`)?.split(" ")[0] ?? "";
 }
 
 test("by id and by the start of an id", async () => {

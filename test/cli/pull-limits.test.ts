@@ -1,10 +1,9 @@
 /** What a registry may make us spend: layers without measure, documents without an end, and our memory meanwhile. */
 import { expect } from "bun:test";
-import { readFileSync } from "node:fs";
 import { digestOf } from "../../src/oci/digest.ts";
 import type { TestImage, Wire } from "../support/fake-registry.ts";
+import { peakOf } from "../support/memory.ts";
 import { needs } from "../support/root.ts";
-import type { RtProcess } from "../support/rt.ts";
 import { member } from "../support/tar.ts";
 import {
   fileLayer,
@@ -21,30 +20,6 @@ const { test } = needs({ root: true });
 
 /** No process of a pull may ever be larger. */
 const residentMax_KiB = 200 * 1024;
-
-/** The largest resident size that a process and its children ever had, in KiB, by /proc while it runs. */
-async function peakOf(process: RtProcess): Promise<number> {
-  let peak = 0;
-  let over = false;
-  void process.exited.then(() => (over = true));
-  const look = (pid: number) => {
-    try {
-      const status = readFileSync(`/proc/${pid}/status`, "latin1");
-      peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
-      for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1")
-        .split(" ")
-        .filter(Boolean))
-        look(Number(child));
-    } catch (error) {
-      if (!["ENOENT", "ESRCH"].includes((error as { code?: string }).code ?? "")) throw error;
-    }
-  };
-  while (!over) {
-    look(process.pid);
-    await Bun.sleep(2);
-  }
-  return peak;
-}
 
 const gib = 1024 ** 3;
 for (const kind of ["gzip", "zstd"] as const) {

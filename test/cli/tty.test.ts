@@ -288,7 +288,8 @@ test("the caller's terminal closes: the program hears of it, or runs on without 
 if (tool("tmux")) {
   test("inside tmux: type, resize, leave", async () => {
     const socket = `rt-test-${process.pid}`;
-    const tmux = (...args: string[]) => Bun.$`tmux -L ${socket} -f /dev/null ${args}`.env(host().env).text();
+    const env = { ...host().env, TMUX_TMPDIR: host().dir };
+    const tmux = (...args: string[]) => Bun.$`tmux -L ${socket} -f /dev/null ${args}`.env(env).text();
     try {
       await tmux(
         "new-session",

@@ -3,10 +3,20 @@ import { expect } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { containerId, containerTests, nothingLeft, remains } from "../cli/world.ts";
-import { cgroupDirectories, leaksSince, openDescriptors, snapshotHost } from "../support/leaks.ts";
+import {
+  cgroupDirectories,
+  leaksSince,
+  openDescriptors,
+  readOrEmpty,
+  snapshotHost,
+  whereThere,
+} from "../support/leaks.ts";
+import { needs } from "../support/root.ts";
+import { rtBinary } from "../support/rt.ts";
 import { until } from "../support/wait.ts";
 
 const { test, host } = containerTests([], { keeps: true });
+const strace = needs({ root: true, tools: ["busybox", "strace"] });
 const image = "embed:hello";
 const longMs = 60_000;
 
@@ -127,18 +137,53 @@ function members(group: string): string {
 
 /** Kills the monitor that the client has begun, `afterMs` after it is there. */
 async function killMonitorOf(client: number, afterMs: number): Promise<void> {
-  const monitor = await until("the client has a monitor", () => monitorBegunBy(client));
+  const monitor = await until("the client has a monitor", () => childOf(client));
   await Bun.sleep(afterMs);
   process.kill(monitor, "SIGKILL");
 }
 
-function monitorBegunBy(client: number): number | undefined {
-  for (const thread of readdirSync(`/proc/${client}/task`)) {
-    const children = readFileSync(`/proc/${client}/task/${thread}/children`, "utf8").trim();
+/** The first of a process's children; one that has just ended has none. */
+function childOf(parent: number): number | undefined {
+  for (const thread of whereThere(() => readdirSync(`/proc/${parent}/task`), [])) {
+    const children = readOrEmpty(`/proc/${parent}/task/${thread}/children`).trim();
     if (children !== "") return Number(children.split(" ")[0]);
   }
   return undefined;
 }
+
+/** The number of the system call that a process is in. */
+function systemCall(pid: number): number {
+  return Number(readOrEmpty(`/proc/${pid}/syscall`).split(" ")[0]);
+}
+
+const setsid = process.arch === "x64" ? 112 : 157;
+
+strace.test(
+  "a monitor that is killed while its container is being built takes that along, and the cgroup",
+  async () => {
+    const before = new Set(emptyGroups());
+    // The stage has been told to go, is not yet one that dies with its monitor, and has a long way before it.
+    const slow = "-e inject=setsid:delay_enter=200ms -e inject=keyctl:delay_enter=3s -e trace=setsid,keyctl";
+    const trace = ["strace", "-f", "-qq", ...slow.split(" "), "-o", join(host().dir, "trace")];
+    const traced = Bun.spawn([...trace, rtBinary, "run", "--rm", image, "sleep", "1000"], {
+      env: host().env,
+      stderr: "pipe",
+    });
+    const monitor = await until("the stage leaves our session", () => {
+      const client = childOf(traced.pid);
+      const begun = client && childOf(client);
+      const stage = begun && childOf(begun);
+      return stage && systemCall(stage) === setsid && begun;
+    });
+    process.kill(monitor, "SIGKILL");
+    expect(await traced.stderr.text()).toMatch(/^rt: [^\n]*\n$/);
+    expect(await traced.exited).toBe(125);
+    const left = emptyGroups().filter((path) => !before.has(path));
+    await until("no cgroup of it is left", () => left.every((path) => !existsSync(path)), 1000);
+    await nothingLeft(host());
+  },
+  longMs,
+);
 
 test(
   "twenty rm -f of running containers at once",

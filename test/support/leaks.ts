@@ -137,7 +137,7 @@ export function openDescriptors(pid: number): string[] {
 /** What vanishes while we look is not there: processes end, and so do their files. */
 const gone = new Set(["ENOENT", "ESRCH", "EACCES", "EINVAL", "ENOTDIR"]);
 
-function whereThere<T>(read: () => T, otherwise: T): T {
+export function whereThere<T>(read: () => T, otherwise: T): T {
   try {
     return read();
   } catch (error) {
@@ -150,7 +150,7 @@ function entries(dir: string): string[] {
   return whereThere(() => readdirSync(dir), []);
 }
 
-function readOrEmpty(path: string): string {
+export function readOrEmpty(path: string): string {
   return whereThere(() => readFileSync(path, "utf8"), "");
 }
 

@@ -27,6 +27,11 @@ export interface Gated {
 
 const toolPackages: Record<string, string> = {
   busybox: "busybox-static",
+  "linux.uml": "user-mode-linux",
+  modprobe: "kmod",
+  "qemu-aarch64": "qemu-user",
+  "qemu-system-x86_64": "qemu-system-x86",
+  "qemu-x86_64": "qemu-user",
   getcap: "libcap2-bin",
   setcap: "libcap2-bin",
   getfattr: "attr",

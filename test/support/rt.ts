@@ -1,6 +1,6 @@
 /** Runs the built executable (dist/rt, or RT_BINARY), to its end or beside the test. Worlds for it: host.ts. */
 import { resolve } from "node:path";
-import { Transcript } from "./wait.ts";
+import { patience, Transcript } from "./wait.ts";
 
 export const rtBinary = process.env.RT_BINARY || resolve(import.meta.dir, "../../dist/rt");
 
@@ -10,6 +10,8 @@ export interface RtOptions {
   env?: Record<string, string>;
   cwd?: string;
   timeoutMs?: number;
+  /** Another executable than `rtBinary`. */
+  binary?: string;
 }
 
 export interface RtResult {
@@ -35,8 +37,8 @@ export async function runRt(
   env: Record<string, string>,
   options: RtOptions,
 ): Promise<RtResult> {
-  const timeoutMs = options.timeoutMs ?? 30_000;
-  const child = Bun.spawn([rtBinary, ...args], {
+  const timeoutMs = (options.timeoutMs ?? 30_000) * patience;
+  const child = Bun.spawn([options.binary ?? rtBinary, ...args], {
     stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
     stdout: "pipe",
     stderr: "pipe",
@@ -60,7 +62,7 @@ export async function runRt(
 }
 
 export function spawnRt(args: readonly string[], env: Record<string, string>, options: RtOptions): RtProcess {
-  const child = Bun.spawn([rtBinary, ...args], {
+  const child = Bun.spawn([options.binary ?? rtBinary, ...args], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",

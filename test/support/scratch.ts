@@ -24,7 +24,8 @@ export function scratchDirectory(): string {
   return tmpdir();
 }
 
-function cacheDirectory(): string {
+/** Where fixtures are kept from run to run. */
+export function cacheDirectory(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rt-test");
 }
 

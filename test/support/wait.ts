@@ -1,3 +1,6 @@
+/** By how much slower than usual the machine is: the second kernel (test/vm) says so, and every wait here is longer. */
+export const patience = Number(process.env.RT_TEST_PATIENCE || 1);
+
 /**
  * Waiting for a condition, never for a time: `until` asks again every few milliseconds and gives what it was told.
  * @throws Error after `timeoutMs`, saying what did not happen.
@@ -7,11 +10,11 @@ export async function until<T>(
   condition: () => T | undefined | null | false | Promise<T | undefined | null | false>,
   timeoutMs = 10_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = Date.now() + timeoutMs * patience;
   for (;;) {
     const value = await condition();
     if (value !== undefined && value !== null && value !== false) return value;
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs * patience} ms: ${what}`);
     await Bun.sleep(5);
   }
 }

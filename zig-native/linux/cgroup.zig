@@ -7,6 +7,7 @@ const linux = std.os.linux;
 const stage = @import("../stage.zig");
 const request = @import("../request.zig");
 const cgroup_hierarchy = @import("cgroup_hierarchy.zig");
+const cgroup_removal = @import("cgroup_removal.zig");
 const path = @import("path.zig");
 
 const Hierarchy = cgroup_hierarchy.Hierarchy;
@@ -60,21 +61,37 @@ fn makeGroup(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8) 
 
 /// Enable in `directory`'s children every controller that it has. A failure shows when a limit is written.
 fn passControllersOn(arena: std.mem.Allocator, directory: []const u8) error{OutOfMemory}!void {
-    const available = try readProc(arena, try std.fmt.allocPrintSentinel(arena, "{s}/cgroup.controllers", .{directory}, 0)) orelse return;
-    const enabled = try readProc(arena, try std.fmt.allocPrintSentinel(arena, "{s}/cgroup.subtree_control", .{directory}, 0)) orelse "";
+    const available = try readFile(arena, directory, "cgroup.controllers") orelse return;
+    const enabled = try readFile(arena, directory, "cgroup.subtree_control") orelse "";
     const file = try std.fmt.allocPrintSentinel(arena, "{s}/cgroup.subtree_control", .{directory}, 0);
+    var asked = false;
     var names = std.mem.tokenizeAny(u8, available, " \n");
     next: while (names.next()) |name| {
         var already = std.mem.tokenizeAny(u8, enabled, " \n");
         while (already.next()) |there| if (std.mem.eql(u8, there, name)) continue :next;
+        if (!asked and try holdsProcesses(arena, directory)) return;
+        asked = true;
         const text = try std.fmt.allocPrint(arena, "+{s}", .{name});
         _ = path.writeFile(linux.AT.FDCWD, file, text, 0);
     }
 }
 
+/// A group that processes are in must not pass controllers on: the kernel takes those that know threads (cpu, pids), makes
+/// it the domain of a threaded subtree, and then no process may enter a group below it. This is what we find as the root
+/// when we are in a container ourselves. The hierarchy's real root, which has no type, is free of all that.
+fn holdsProcesses(arena: std.mem.Allocator, directory: []const u8) error{OutOfMemory}!bool {
+    if (try readFile(arena, directory, "cgroup.type") == null) return false;
+    const processes = try readFile(arena, directory, "cgroup.procs") orelse return true;
+    return processes.len > 0;
+}
+
+fn readFile(arena: std.mem.Allocator, directory: []const u8, name: []const u8) error{OutOfMemory}!?[]const u8 {
+    return readProc(arena, try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ directory, name }, 0));
+}
+
 /// A new v1 cpuset is empty and takes no process until it was given what its parent has.
 fn inherit(arena: std.mem.Allocator, parent: []const u8, child: []const u8, file: []const u8) error{OutOfMemory}!void {
-    const value = try readProc(arena, try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ parent, file }, 0)) orelse return;
+    const value = try readFile(arena, parent, file) orelse return;
     const target = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ child, file }, 0);
     _ = path.writeFile(linux.AT.FDCWD, target, std.mem.trim(u8, value, "\n"), 0);
 }
@@ -168,58 +185,12 @@ fn enter(arena: std.mem.Allocator, hierarchy: Hierarchy, directory: []const u8) 
     }
 }
 
-/// Remove the group everywhere. The last process may still be on its way out: EBUSY is retried for a moment. What stays
-/// busy (a process that left its pid namespace's end behind) is left; the next cleanup finds it.
-pub fn remove(group: []const u8) void {
-    everywhere(group, removeTree);
-}
-
-const remove_tries = 50;
-const remove_pause_ns = 2 * std.time.ns_per_ms;
-const depth_max = 32;
-
-/// A container with a writable cgroup may have made groups below its own.
-fn removeTree(arena: std.mem.Allocator, directory: [:0]const u8) error{OutOfMemory}!void {
-    return removeTreeDepth(arena, directory, 0);
-}
-
-fn removeTreeDepth(arena: std.mem.Allocator, directory: [:0]const u8, depth: u32) error{OutOfMemory}!void {
-    for (0..remove_tries) |_| {
-        switch (linux.errno(linux.rmdir(directory))) {
-            .BUSY => {},
-            else => return,
-        }
-        if (depth < depth_max) try removeChildren(arena, directory, depth);
-        const pause: linux.timespec = .{ .sec = 0, .nsec = remove_pause_ns };
-        _ = linux.nanosleep(&pause, null);
-    }
-}
-
-fn removeChildren(arena: std.mem.Allocator, directory: [:0]const u8, depth: u32) error{OutOfMemory}!void {
-    const opened = linux.open(directory, .{ .DIRECTORY = true, .CLOEXEC = true, .NOFOLLOW = true }, 0);
-    if (linux.errno(opened) != .SUCCESS) return;
-    defer _ = linux.close(@intCast(opened));
-    var buffer: [4096]u8 align(8) = undefined;
-    while (true) {
-        const count = linux.getdents64(@intCast(opened), &buffer, buffer.len);
-        if (linux.errno(count) != .SUCCESS or count == 0) return;
-        var offset: usize = 0;
-        while (offset < count) {
-            const entry: *align(1) const linux.dirent64 = @ptrCast(&buffer[offset]);
-            const name = std.mem.sliceTo(buffer[offset + @offsetOf(linux.dirent64, "name") ..], 0);
-            offset += entry.reclen;
-            if (entry.type != linux.DT.DIR or std.mem.eql(u8, name, ".") or std.mem.eql(u8, name, "..")) continue;
-            const child = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ directory, name }, 0);
-            try removeTreeDepth(arena, child, depth + 1);
-        }
-    }
-}
-
 const scratch_bytes = 8 << 20;
 
-/// `act` on the group's directory in each hierarchy, with memory that lives just as long: at a container's end the monitor
-/// has none of its own left. What cannot be done stays for the next cleanup.
-fn everywhere(group: []const u8, act: *const fn (std.mem.Allocator, [:0]const u8) error{OutOfMemory}!void) void {
+/// Remove the group everywhere, with those that a container which could write to its own has made below it. What stays
+/// busy (a process that left its pid namespace's end behind) is left; the next cleanup finds it. The memory for it lives
+/// just as long: at a container's end the monitor has none of its own left.
+pub fn remove(group: []const u8) void {
     if (!isGroup(group)) return;
     const flags: linux.MAP = .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true };
     const address = linux.mmap(null, scratch_bytes, .{ .READ = true, .WRITE = true }, flags, -1, 0);
@@ -231,7 +202,7 @@ fn everywhere(group: []const u8, act: *const fn (std.mem.Allocator, [:0]const u8
     const hierarchies = cgroup_hierarchy.discover(arena) catch return; // mountinfo larger than the scratch memory
     for (hierarchies) |hierarchy| {
         const directory = std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ hierarchy.mount_point, group }, 0) catch return;
-        act(arena, directory) catch return;
+        cgroup_removal.remove(directory);
     }
 }
 

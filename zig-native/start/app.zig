@@ -10,13 +10,16 @@ const prefix = "RT_PACKED=";
 /// "RT_PACKED=OFFSET,LENGTH" and its end.
 pub const value_size_max = prefix.len + 20 + 1 + 20 + 1;
 
-/// The variable that tells JavaScript of the layout; null when this file is plain rt.
-pub fn variable(file: i32, buffer: *[value_size_max]u8) ?[:0]const u8 {
+/// The variable that tells JavaScript of the layout; null when this file is plain rt. What is longer than rt was built and
+/// has no trailer is an app that was cut short: its arguments are not for rt.
+pub fn variable(file: i32, built_size: u64, buffer: *[value_size_max]u8) ?[:0]const u8 {
     const size = linux.lseek(file, 0, linux.SEEK.END);
-    if (linux.errno(size) != .SUCCESS or size < trailer_size) return null;
+    if (linux.errno(size) != .SUCCESS or size == built_size) return null;
+    if (size < built_size) say.die(&.{"cannot start: this file is cut short: copy it again"});
     var trailer: [trailer_size]u8 = undefined;
-    if (linux.pread(file, &trailer, trailer_size, @intCast(size - trailer_size)) != trailer_size) return null;
-    return describe(&trailer, buffer);
+    const read = linux.pread(file, &trailer, trailer_size, @intCast(size - trailer_size));
+    if (read == trailer_size) if (describe(&trailer, buffer)) |text| return text;
+    say.die(&.{"cannot start: this app is cut short or damaged: copy it again"});
 }
 
 fn describe(trailer: *const [trailer_size]u8, buffer: *[value_size_max]u8) ?[:0]const u8 {

@@ -30,6 +30,8 @@ const Parameters = extern struct {
     segments: [6]Segment,
     library_count: u64,
     libraries: [6]Library,
+    /// Of rt's file as it was built.
+    file_size: u64,
 };
 
 /// Read as volatile: the compiler must not believe in the values that it sees here.
@@ -50,17 +52,28 @@ pub const Interpreter = struct {
     program_header_count: usize,
 };
 
+pub fn builtSize() u64 {
+    return parameters().file_size;
+}
+
 /// This executable's own file. /proc is mounted where it is missing, since Bun needs it as well.
 pub fn openSelf() i32 {
     const path = "/proc/self/exe";
-    var result = linux.open(path, .{ .CLOEXEC = true }, 0);
-    if (linux.errno(result) == .NOENT) {
+    if (!isProcMounted()) {
         _ = linux.mkdir("/proc", 0o555);
         const mounted = linux.mount("proc", "/proc", "proc", linux.MS.NOSUID | linux.MS.NODEV | linux.MS.NOEXEC, 0);
         _ = say.check(mounted, "/proc is not mounted, and mounting it");
-        result = linux.open(path, .{ .CLOEXEC = true }, 0);
     }
-    return aboveStandard(say.check(result, "opening " ++ path));
+    return aboveStandard(say.check(linux.open(path, .{ .CLOEXEC = true }, 0), "opening " ++ path));
+}
+
+/// By its magic: the tree of a guest whose root is another machine's may show that one's /proc/self/exe, as User-Mode Linux
+/// on hostfs does.
+fn isProcMounted() bool {
+    const magic_proc = 0x9fa0;
+    var buffer: [32]u64 = @splat(0); // struct statfs is 120 bytes; f_type comes first and is a long
+    const result = linux.syscall2(.statfs, @intFromPtr("/proc/self"), @intFromPtr(&buffer));
+    return linux.errno(result) == .SUCCESS and buffer[0] == magic_proc;
 }
 
 /// `file` is rt's own.

@@ -125,6 +125,17 @@ test("a trailer behind it is told of, with or without other variables", () => {
   }
 });
 
+test("what follows it without a trailer was an app once: that is said", () => {
+  const app = join(directory, "cut-app");
+  for (const rest of ["x", "x".repeat(5000), `rt-pack2${"x".repeat(16)}`]) {
+    Bun.spawnSync(["sh", "-c", `cat "$0" - > "$1"`, program, app], { stdin: Buffer.from(rest) });
+    chmodSync(app, 0o755);
+    const { lines, stderr, exitCode } = start([app]);
+    expect(stderr).toBe("rt: cannot start: this app is cut short or damaged: copy it again\n");
+    expect([lines, exitCode]).toEqual([[""], 125]);
+  }
+});
+
 test("closed standard streams stay closed", () => {
   const { lines } = start(["sh", "-c", 'exec "$0" <&- 2>&-', program]);
   expect(having(lines, "fd")).toEqual(["1"]);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { digestOf, hexOf } from "../../../src/oci/digest.ts";
 import { mediaTypes } from "../../../src/oci/media-types.ts";
+import { MapFiles } from "../../../src/registry/embedded.ts";
 import { openSource, referenceOf } from "../../../src/registry/sources.ts";
 import { json, type TestImage, tinyImage, withIndex } from "../../support/fake-registry.ts";
 import { failsWith, noise, pull } from "./pull.ts";
@@ -184,7 +185,8 @@ describe("a hostile layout directory", () => {
 
 describe("embed", () => {
   const files = layout({ latest: image });
-  const embedded = async (name: string) => (name === "hello" ? files : undefined);
+  const hello = { reference: "embed:hello", files: new MapFiles("hello", files) };
+  const embedded = async (name: string) => (name === "hello" ? hello : undefined);
 
   test("is a layout in memory, and keeps its name", async () => {
     const source = await openSource("embed:hello", {

@@ -1,0 +1,34 @@
+import { RtError } from "../base/errors.ts";
+import { packedReference } from "../base/packed.ts";
+import { runCli } from "./cli.ts";
+import type { Context } from "./command.ts";
+import { reportError } from "./report.ts";
+
+/**
+ * `./app ARG...`: the packed app that this executable is. It is `rt run` of the image inside with the flags that were given
+ * to `rt pack`; those that every app has come first, so that `--tty=false` or `--rm=false` there have the last word.
+ * Answers the process's exit status. Never throws.
+ */
+export async function runApp(args: readonly string[], context: Context): Promise<number> {
+  try {
+    if (process.geteuid?.() !== 0) {
+      throw new RtError(
+        "forbidden",
+        "this app runs its image in a container and needs root: start it with sudo",
+      );
+    }
+    const { appStart } = await import("../engine/packed.ts");
+    const { flags, command, isTerminal } = appStart();
+    const [stdin, stdout, stderr] = isTerminal;
+    const always = [
+      "--rm",
+      "--interactive",
+      ...(stdin && stdout ? ["--tty"] : []),
+      ...(stderr ? [] : ["--quiet"]),
+    ];
+    const words = args.length > 0 ? args : command;
+    return await runCli(["run", ...always, ...flags, "--", packedReference, ...words], context);
+  } catch (error) {
+    return reportError(error, context);
+  }
+}

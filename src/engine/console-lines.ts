@@ -1,0 +1,53 @@
+import { writeSync } from "node:fs";
+import { isErrno } from "../base/errors.ts";
+
+const lineBytesMax = 4096;
+const lineFeed = 10;
+
+/**
+ * The output of several programs on one console: whole lines, each behind the name of who wrote it. A line without an end is
+ * written when it has become long, or with `end`.
+ */
+export class ConsoleLines {
+  readonly #prefix: Buffer;
+  readonly #write: (bytes: Uint8Array) => void;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(name: string, write: (bytes: Uint8Array) => void) {
+    this.#prefix = Buffer.from(`${name} | `);
+    this.#write = write;
+  }
+
+  push(bytes: Uint8Array): void {
+    let rest = Buffer.concat([this.#rest, bytes]);
+    const out: Uint8Array[] = [];
+    while (rest.length > 0) {
+      const found = rest.indexOf(lineFeed);
+      if (found < 0 && rest.length < lineBytesMax) break;
+      const end = found >= 0 && found < lineBytesMax ? found : lineBytesMax;
+      out.push(this.#prefix, rest.subarray(0, end), newline);
+      rest = rest.subarray(end === found ? end + 1 : end);
+    }
+    this.#rest = rest;
+    if (out.length > 0) this.#write(Buffer.concat(out));
+  }
+
+  end(): void {
+    if (this.#rest.length > 0) this.push(newline);
+  }
+}
+
+const newline = Buffer.from("\n");
+
+/** All of `bytes` to a descriptor that may be in non-blocking mode. One that is gone takes nothing more, quietly. */
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let offset = 0; offset < bytes.length; ) {
+    try {
+      offset += writeSync(fd, bytes, offset);
+    } catch (error) {
+      if (isErrno(error, "EPIPE") || isErrno(error, "EIO")) return;
+      if (!isErrno(error, "EAGAIN")) throw error;
+      Bun.sleepSync(1);
+    }
+  }
+}

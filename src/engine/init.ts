@@ -1,0 +1,195 @@
+import { join } from "node:path";
+import { RtError, while_ } from "../base/errors.ts";
+import { observe } from "../container/state.ts";
+import type { ImageRecord } from "../image/record.ts";
+import { follow } from "../runtime/follow.ts";
+import { isLocked } from "../runtime/lock.ts";
+import { assemble, starting } from "./assemble.ts";
+import { lostStatus } from "./attach.ts";
+import { ConsoleLines, writeAll } from "./console-lines.ts";
+import type { Host } from "./host.ts";
+import type { InitContainer, OnExit } from "./init-config.ts";
+import { ensureImage, isNear } from "./pull.ts";
+import { reconcile } from "./reconcile.ts";
+import { Backoff, restarts } from "./restart.ts";
+import type { RunOptions } from "./run-options.ts";
+import { settle } from "./settle.ts";
+import { stop } from "./stop.ts";
+
+export { becomeInit } from "../runtime/boot.ts";
+
+/** A container of the configuration, and what its flags mean. */
+export interface Plan {
+  container: InitContainer;
+  options: RunOptions;
+  /** The same as words: what follows "rt run". */
+  argv: readonly string[];
+}
+
+/** What the session needs of its surroundings. */
+export interface Surroundings {
+  /** One line for people, without "rt:". */
+  say(line: string): void;
+  /** A failure, in one line; its exit status. */
+  report(error: unknown): number;
+  /** Of the console's container, which is an `rt run` of its own. */
+  env: Record<string, string>;
+}
+
+/**
+ * The session of `rt init`: run the containers until all have ended for good, or the one on the console has, or SIGTERM asks
+ * for it. Then everything is stopped.
+ *
+ * @returns the status of the container on the console, else the first in the configuration's order that is not 0
+ */
+export async function runSession(
+  host: Host,
+  plans: readonly Plan[],
+  surroundings: Surroundings,
+): Promise<number> {
+  const stopping = new AbortController();
+  process.on("SIGTERM", () => stopping.abort());
+  const ends = plans.map(async (plan) => {
+    const { console } = plan.container;
+    const attempt = console
+      ? () => runOnConsole(host, plan, stopping.signal, surroundings)
+      : () => runBeside(host, plan, stopping.signal, surroundings);
+    const status = await supervise(plan.container, attempt, stopping.signal, surroundings);
+    if (console) stopping.abort();
+    return status;
+  });
+  const statuses = await Promise.all(ends);
+  const console = plans.findIndex((plan) => plan.container.console);
+  return statuses[console] ?? statuses.find((status) => status !== 0) ?? 0;
+}
+
+/** Ask process 1 for the end, as anybody may: zig-native/boot.zig has the signals. */
+export function askForEnd(how: OnExit): void {
+  process.kill(1, ({ poweroff: "SIGUSR2", reboot: "SIGINT", halt: "SIGUSR1" } as const)[how]);
+}
+
+/** `attempt`, again and again as the container's policy says. @returns the last status */
+async function supervise(
+  { name, restart }: InitContainer,
+  attempt: () => Promise<number>,
+  stopping: AbortSignal,
+  { say }: Surroundings,
+): Promise<number> {
+  const backoff = new Backoff();
+  while (true) {
+    const began = performance.now();
+    const status = await attempt();
+    if (stopping.aborted || !restarts(restart, status)) return status;
+    const pause_ms = backoff.pause(performance.now() - began);
+    say(`container ${name} ended with status ${status}, and starts again in ${pause_ms} ms`);
+    await sleep(pause_ms, stopping);
+    if (stopping.aborted) return status;
+  }
+}
+
+function sleep(pause_ms: number, interrupt: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, pause_ms);
+  interrupt.addEventListener("abort", () => resolve(), { once: true });
+  return promise.finally(() => clearTimeout(timer));
+}
+
+/** One life of a container whose output goes to the console, behind its name. */
+async function runBeside(
+  host: Host,
+  plan: Plan,
+  stopping: AbortSignal,
+  surroundings: Surroundings,
+): Promise<number> {
+  const { name, stopTimeout_ms } = plan.container;
+  try {
+    const image = await obtainImage(host, plan, stopping, surroundings);
+    const snapshots = await host.snapshots();
+    reconcile(host, snapshots);
+    using undo = new DisposableStack();
+    const { record, launched, program } = assemble(host, image, snapshots, plan.options, undo);
+    const streams = { stdout: new ConsoleLines(name, to(1)), stderr: new ConsoleLines(name, to(2)) };
+    const following = await follow(join(host.stateOf(record.id), "attach.sock"), {
+      output: (stream, bytes) => streams[stream].push(bytes),
+    });
+    if (stopping.aborted) throw new RtError("cancelled", "not started: everything is being stopped");
+    starting(record, () => program.start());
+    undo.move();
+    program[Symbol.dispose](); // `following` is the one client now
+    using _end = onAbort(stopping, () => stop(host, record.id, stopTimeout_ms), surroundings);
+    const status = (await following.exit) ?? lostStatus(host, record);
+    for (const stream of Object.values(streams)) stream.end();
+    settle(host, record, snapshots);
+    launched.awaitMonitor();
+    return status;
+  } catch (error) {
+    return surroundings.report(error);
+  }
+}
+
+async function obtainImage(
+  host: Host,
+  { container, options }: Plan,
+  stopping: AbortSignal,
+  { say }: Surroundings,
+): Promise<ImageRecord> {
+  const { image, pull: policy, platform } = options;
+  const onMissing = () => {
+    if (!isNear(image)) say(`container ${container.name}: pulling ${image}`);
+  };
+  try {
+    return await ensureImage(host, image, { policy, platform, signal: stopping, onMissing });
+  } catch (error) {
+    throw while_(`cannot start container ${container.name}`, error);
+  }
+}
+
+function to(fd: number): (bytes: Uint8Array) => void {
+  return (bytes) => writeAll(fd, bytes);
+}
+
+/** One life of the container that has the console: `rt run` as a child, with our stdio. */
+async function runOnConsole(
+  host: Host,
+  plan: Plan,
+  stopping: AbortSignal,
+  surroundings: Surroundings,
+): Promise<number> {
+  const { container, argv } = plan;
+  try {
+    // What takes long is said and can be stopped; a file the child reads by itself.
+    if (!isNear(container.image)) await obtainImage(host, plan, stopping, surroundings);
+  } catch (error) {
+    return surroundings.report(error);
+  }
+  if (stopping.aborted) return 0;
+  const { root, state } = host.paths;
+  const child = Bun.spawn(["/proc/self/exe", "run", "--root", root, "--state", state, ...argv], {
+    argv0: "rt",
+    stdio: ["inherit", "inherit", "inherit"],
+    env: surroundings.env,
+  });
+  const end = async () => {
+    while (child.exitCode === null && child.signalCode === null) {
+      if (isRunning(host, container.name)) await stop(host, container.name, container.stopTimeout_ms);
+      else child.kill("SIGTERM"); // it pulls its image, or is about to start: the container goes with it
+      await Promise.race([child.exited, Bun.sleep(200)]);
+    }
+  };
+  using _end = onAbort(stopping, end, surroundings);
+  return await child.exited;
+}
+
+function isRunning(host: Host, name: string): boolean {
+  const id = host.containers.idOf(name);
+  return id !== undefined && observe(host.stateOf(id), undefined, isLocked).state.status === "running";
+}
+
+/** Until disposed: when `signal` aborts, do `end`, whose failure is only told. */
+function onAbort(signal: AbortSignal, end: () => Promise<void>, { report }: Surroundings): Disposable {
+  const listener = () => {
+    end().catch((error: unknown) => report(error));
+  };
+  signal.addEventListener("abort", listener, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", listener) };
+}

@@ -1,0 +1,104 @@
+import { closeSync, openSync, statSync } from "node:fs";
+import { commit } from "../base/build-info.ts";
+import { RtError } from "../base/errors.ts";
+import { AppFile, checkTarget } from "../image/app-file.ts";
+import { appLayout } from "../image/app-layout.ts";
+import type { ImageRecord } from "../image/record.ts";
+import { formatPlatform, hostPlatform, matches } from "../oci/platform.ts";
+import { ownExecutable, packedPart, pageBytes, trailer } from "../registry/packed-app.ts";
+import { protect } from "./collect.ts";
+import type { Host } from "./host.ts";
+import { ensureImage, isNear } from "./pull.ts";
+import type { RunOptions } from "./run-options.ts";
+
+export interface PackOptions extends Pick<RunOptions, "image" | "platform" | "pull" | "command" | "onPull"> {
+  /** Path of the app. */
+  output: string;
+  /** Flags of `rt run` that the app is to run with. */
+  flags: readonly string[];
+  /** Aborted: everything stops, and nothing of the app stays. */
+  signal: AbortSignal;
+  /** The executable that the app is made from; our own unless given. */
+  executable?: string;
+}
+
+export interface PackResult {
+  image: ImageRecord;
+  /** Bytes of the app. */
+  size: number;
+}
+
+/**
+ * `rt pack`: one file that is this executable with an image inside (registry/packed-app.ts draws it). The same executable,
+ * image and flags make the same bytes. What was at `output` before is replaced as a whole, or not at all.
+ * @throws RtError of any class; one line
+ */
+export async function pack(host: Host, options: PackOptions): Promise<PackResult> {
+  const executable = options.executable ?? ownExecutable;
+  if (executable === ownExecutable && commit === "dev")
+    throw new RtError(
+      "unsupported",
+      "run from its sources, rt is no executable to pack: bun build.ts makes one",
+    );
+  // Both before anything is pulled.
+  const target = checkTarget(options.output, executable);
+  using file = new AppFile(target, () => options.signal.throwIfAborted());
+  const image = await obtainImage(host, options);
+  using _ = await protect(
+    host,
+    [image.manifest, image.configuration, ...image.layers].map(({ digest }) => digest),
+  );
+
+  await copyExecutable(file, executable);
+  file.pad(pageBytes);
+  const offset = file.size;
+  const flags = [...platformFlag(host, image), ...options.flags];
+  const content = await host.content();
+  const { name: driver } = await host.snapshots();
+  const unpackedFrom = (index: number) => host.images.layer(image.chain[index]!, driver)?.blob;
+  for (const part of appLayout(image, content, unpackedFrom, { flags, command: options.command })) {
+    if ("bytes" in part) file.write(part.bytes);
+    else await file.copyBlob(content.path(part.blob.digest), part.blob);
+  }
+  file.write(trailer({ offset, length: file.size - offset }));
+  await file.commit();
+  return { image, size: file.size };
+}
+
+function obtainImage(
+  host: Host,
+  { image, platform, pull, onPull, signal }: PackOptions,
+): Promise<ImageRecord> {
+  return ensureImage(host, image, {
+    policy: pull,
+    platform,
+    signal,
+    onMissing: () => {
+      if (!isNear(image)) onPull?.missing();
+    },
+    onProgress: (progress) => onPull?.progress(progress),
+  }).finally(() => onPull?.end());
+}
+
+/** Without the image that may be in it already: apps do not nest. */
+async function copyExecutable(file: AppFile, path: string): Promise<void> {
+  const length = packedPart(path)?.offset ?? statSync(path).size;
+  const fd = openSync(path, "r");
+  try {
+    await file.copy(fd, { offset: 0, length }, path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** An image of another platform is not started by chance: the app says that it wants it. */
+function platformFlag(host: Host, image: ImageRecord): string[] {
+  const { os, architecture } = image.platform;
+  if (matches({ os, architecture }, hostPlatform())) return [];
+  const platform = formatPlatform(image.platform);
+  const own = formatPlatform(hostPlatform());
+  host.warn(
+    `warning: the app is a program for ${own}, but its image is for ${platform}: it needs an emulator`,
+  );
+  return [`--platform=${platform}`];
+}

@@ -1,0 +1,41 @@
+import { RtError } from "../base/errors.ts";
+import { parseSignal } from "../base/signals.ts";
+import { observe } from "../container/state.ts";
+import { signalProcess } from "../runtime/leaf.ts";
+import { isLocked } from "../runtime/lock.ts";
+import type { Host } from "./host.ts";
+
+const SIGKILL = 9;
+/** How long a killed container may take to end: its processes may be writing their last pages. */
+export const killedWithin_ms = 10_000;
+
+/**
+ * End a container: its stop signal, `patience_ms`, then SIGKILL. One that does not run is as it should be.
+ * @throws unavailable: not even SIGKILL ended it
+ */
+export async function stop(host: Host, name: string, patience_ms: number): Promise<void> {
+  const { record, exit } = host.containers.get(name);
+  const look = () => observe(host.stateOf(record.id), exit, isLocked).state;
+  const over = () => look().status !== "running";
+  const send = (signal: number) => {
+    const { status, pid, startTime } = look();
+    return status === "running" && signalProcess(pid, startTime, signal);
+  };
+  if (!send(parseSignal(record.stopSignal).number) || (await holdsWithin(patience_ms, over))) return;
+  if (!send(SIGKILL) || (await holdsWithin(killedWithin_ms, over))) return;
+  throw immortal(record.name);
+}
+
+export function immortal(name: string): RtError {
+  return new RtError("unavailable", `container ${name} does not end after SIGKILL: try again`);
+}
+
+/** Wait until `condition` holds, looking more and more seldom; false when it does not within `limit_ms`. */
+export async function holdsWithin(limit_ms: number, condition: () => boolean): Promise<boolean> {
+  const deadline = Date.now() + limit_ms;
+  for (let pause_ms = 2; !condition(); pause_ms = Math.min(pause_ms * 1.5, 50)) {
+    if (Date.now() > deadline) return false;
+    await Bun.sleep(pause_ms);
+  }
+  return true;
+}

@@ -1,0 +1,182 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { asSystemError, codeOfErrno, isErrno, RtError, while_ } from "../base/errors.ts";
+import type { BlobName } from "../content/ingest.ts";
+import type { FilePart } from "../registry/packed-layout.ts";
+
+const chunkBytes = 4 << 20;
+const O_CLOEXEC = 0o2000000;
+
+/**
+ * Where an app may be written: the path with its links resolved. What is there already must be a regular file, and not the
+ * executable that runs, by whatever name.
+ * @throws RtError invalid-argument | forbidden
+ */
+export function checkTarget(output: string, executable: string): string {
+  const refused = (why: string) =>
+    new RtError("invalid-argument", `cannot write the app to ${JSON.stringify(output)}: ${why}`);
+  const target = resolve(output);
+  const found = output === "" ? undefined : statOf(target);
+  if (found === undefined) {
+    if (output === "" || output.endsWith("/")) throw refused("that is no file's name");
+    return target;
+  }
+  if (found.isDirectory()) throw refused("it is a directory, name a file in it");
+  if (!found.isFile()) throw refused("it is not a regular file");
+  const own = statSync(executable);
+  if (found.dev === own.dev && found.ino === own.ino) throw refused("it is the running rt itself");
+  return realpathSync(target);
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw cannotWrite(path, error);
+  }
+}
+
+/** Without the system call and the file that it was about, which is a temporary one's name. */
+function cannotWrite(path: string, error: unknown): RtError {
+  const { code, message } = asSystemError(error) ?? {};
+  if (code === undefined || message === undefined) return while_(`cannot write ${path}`, error);
+  if (code === "ENOENT")
+    return new RtError("not-found", `cannot write ${path}: there is no such directory`, { cause: error });
+  const text = `cannot write ${path}: ${message.replace(/, \w+ '.*$/s, "")}`;
+  return new RtError(codeOfErrno(code), text, { cause: error });
+}
+
+/**
+ * A file on its way: it grows under a hidden name beside `target` and takes that name when it is whole and on disk. Unless
+ * committed, nothing of it stays.
+ */
+export class AppFile implements Disposable {
+  readonly #target: string;
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #check: () => void;
+  readonly #buffer = new Uint8Array(chunkBytes);
+  #size = 0;
+  #committed = false;
+
+  /** @param check throws when the work is to stop. @throws RtError not-found | forbidden: the directory is not for us */
+  constructor(target: string, check: () => void) {
+    this.#target = target;
+    this.#check = check;
+    const random = crypto.getRandomValues(new Uint8Array(6)).toHex();
+    this.#path = join(dirname(target), `.${basename(target).slice(0, 200)}.${random}.tmp`);
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | O_CLOEXEC;
+    try {
+      this.#fd = openSync(this.#path, flags, 0o755);
+    } catch (error) {
+      throw cannotWrite(target, error);
+    }
+  }
+
+  /** Bytes so far. */
+  get size(): number {
+    return this.#size;
+  }
+
+  write(bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      try {
+        done += writeSync(this.#fd, bytes, done, bytes.length - done);
+      } catch (error) {
+        throw this.#failed(error);
+      }
+    }
+    this.#size += bytes.length;
+  }
+
+  /** Zeros up to the next multiple of `unit`. */
+  pad(unit: number): void {
+    this.write(new Uint8Array((unit - (this.#size % unit)) % unit));
+  }
+
+  /**
+   * A part of an open file; `hash` is fed with it. Others get their turn between its pieces, so that a signal can stop it.
+   * @throws RtError data-loss: the file ends before
+   */
+  async copy(fd: number, part: FilePart, what: string, hash?: Bun.CryptoHasher): Promise<void> {
+    for (let done = 0; done < part.length; ) {
+      this.#check();
+      const want = Math.min(chunkBytes, part.length - done);
+      const length = readSync(fd, this.#buffer, 0, want, part.offset + done);
+      if (length === 0) throw new RtError("data-loss", `${what} ends ${part.length - done} bytes too early`);
+      const bytes = this.#buffer.subarray(0, length);
+      hash?.update(bytes);
+      this.write(bytes);
+      done += length;
+      await new Promise(setImmediate);
+    }
+  }
+
+  /** The blob in the file `path`, of the size and digest that `blob` says. @throws RtError data-loss | not-found */
+  async copyBlob(path: string, blob: BlobName): Promise<void> {
+    const damaged = (why: string) =>
+      new RtError(
+        "data-loss",
+        `blob ${blob.digest} of the store is damaged: ${why}. Remove its image with rt rmi -f and pull it again`,
+      );
+    const fd = openSync(path, constants.O_RDONLY | O_CLOEXEC);
+    try {
+      const { size } = fstatSync(fd);
+      if (size !== blob.size) throw damaged(`it has ${size} bytes in place of ${blob.size}`);
+      const hash = new Bun.CryptoHasher("sha256");
+      await this.copy(fd, { offset: 0, length: size }, path, hash);
+      if (`sha256:${hash.digest("hex")}` !== blob.digest) throw damaged("its bytes have another digest");
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** On disk, and then under its name. */
+  async commit(): Promise<void> {
+    this.#check();
+    try {
+      await new Promise<void>((done, fail) => fsync(this.#fd, (error) => (error ? fail(error) : done())));
+      renameSync(this.#path, this.#target);
+      this.#committed = true;
+      syncDirectory(dirname(this.#target));
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#fd);
+    if (!this.#committed) unlinkSync(this.#path);
+  }
+
+  #failed(error: unknown): RtError {
+    const errno = asSystemError(error)?.code;
+    if (errno !== "ENOSPC" && errno !== "EDQUOT") return cannotWrite(this.#target, error);
+    const text = `no space left to write ${this.#target}: free some, then try again`;
+    return new RtError("exhausted", text, { cause: error });
+  }
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | O_CLOEXEC);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

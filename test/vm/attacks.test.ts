@@ -1,0 +1,25 @@
+/** What a container tries against cgroups, devices, mounts and masks, where the second kernel may answer otherwise. */
+import { guestSuite } from "./suite.ts";
+
+guestSuite("attacks on the kernel's files", ["kernel-files", "isolation"].map(path), {
+  tests: 12,
+  only: [
+    "cgroup",
+    "mask",
+    "namespace",
+    "through a procfs",
+    "read-only",
+    "/dev has",
+    "steers",
+    "process of ours",
+  ],
+});
+
+guestSuite("attacks on mounts", ["mount-targets", "extremes", "identity"].map(path), {
+  tests: 6,
+  only: ["/etc is a link", "under /dev", "a terminal is", "layers", "keyring"],
+});
+
+function path(name: string): string {
+  return `test/root/attacks/${name}.test.ts`;
+}

@@ -1,0 +1,6 @@
+/** Layers and snapshots in the second kernel, whose overlay takes all lower directories in one page of mount options. */
+import { guestSuite } from "./suite.ts";
+
+guestSuite("snapshots", ["test/contract/snapshot.test.ts", "test/root/unpack-breakout.test.ts"], {
+  tests: 200,
+});
