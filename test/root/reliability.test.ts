@@ -128,11 +128,9 @@ test(
 
 /** Cgroups of containers that nobody is in. */
 function emptyGroups(): string[] {
-  return cgroupDirectories().filter((path) => /\/rt\/[0-9a-f]{64}$/.test(path) && members(path) === "");
-}
-
-function members(group: string): string {
-  return existsSync(`${group}/cgroup.procs`) ? readFileSync(`${group}/cgroup.procs`, "utf8") : "";
+  return cgroupDirectories().filter(
+    (path) => /\/rt\/[0-9a-f]{64}$/.test(path) && readOrEmpty(`${path}/cgroup.procs`) === "",
+  );
 }
 
 /** Kills the monitor that the client has begun, `afterMs` after it is there. */

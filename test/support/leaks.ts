@@ -135,7 +135,7 @@ export function openDescriptors(pid: number): string[] {
 }
 
 /** What vanishes while we look is not there: processes end, and so do their files. */
-const gone = new Set(["ENOENT", "ESRCH", "EACCES", "EINVAL", "ENOTDIR"]);
+const gone = new Set(["ENOENT", "ENODEV", "ESRCH", "EACCES", "EINVAL", "ENOTDIR"]);
 
 export function whereThere<T>(read: () => T, otherwise: T): T {
   try {
