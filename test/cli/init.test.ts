@@ -295,7 +295,10 @@ test("hostname and mounts of the configuration are the namespace's own", async (
   const { stdout } = await ended(running);
   expect(stdout).toMatch(/^web \| box\nweb \| none \/mounted tmpfs ro,.*size=64k/);
   expect(hostname()).not.toBe("box");
-  expect(mountPoints()).toEqual(before);
+  expect(mountPoints()).not.toContain(target);
+  // Tests beside this one mount below their own directories.
+  const isCommon = (path: string) => !path.includes("/rt-");
+  expect(mountPoints().filter(isCommon)).toEqual(before.filter(isCommon));
 });
 
 const bad: [string, string][] = [
