@@ -24,6 +24,7 @@ import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Architecture, glibc, versionOf } from "./build/glibc.ts";
 import { helloLayout } from "./build/hello.ts";
+import { settleIn } from "./build/place.ts";
 import { makeStatic, type Runtime } from "./build/static.ts";
 import { packLayout } from "./src/registry/layout-pack.ts";
 
@@ -74,6 +75,7 @@ async function main(argv: string[]): Promise<void> {
   const target = targets.find((candidate) => candidate.name === values.target);
   if (!target) throw new Error(`--target is one of ${targets.map((each) => each.name).join(", ")}`);
   const isHost = target.name === `linux-${process.arch}`;
+  settleIn(join(project, ".build"));
   const output = join(project, ".build", target.name);
   mkdirSync(output, { recursive: true });
   await step(output, "native", filesBelow("zig-native"), () => buildNative(target, output));
