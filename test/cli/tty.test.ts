@@ -2,7 +2,7 @@
 import { expect } from "bun:test";
 import { factsNamed } from "../support/probe.ts";
 import { openPty, type Pty } from "../support/pty.ts";
-import { tool } from "../support/root.ts";
+import { needs } from "../support/root.ts";
 import { rtBinary } from "../support/rt.ts";
 import { until } from "../support/wait.ts";
 import { containerId, containerTests, image, oneLine, statusOf } from "./world.ts";
@@ -285,39 +285,37 @@ test("the caller's terminal closes: the program hears of it, or runs on without 
   await host().ok(["rm", "-f", "closed"]);
 });
 
-if (tool("tmux")) {
-  test("inside tmux: type, resize, leave", async () => {
-    const socket = `rt-test-${process.pid}`;
-    const env = { ...host().env, TMUX_TMPDIR: host().dir };
-    const tmux = (...args: string[]) => Bun.$`tmux -L ${socket} -f /dev/null ${args}`.env(env).text();
-    try {
-      await tmux(
-        "new-session",
-        "-d",
-        "-x",
-        "90",
-        "-y",
-        "20",
-        "-s",
-        "main",
-        `${rtBinary} run --rm -it ${image} sh; sleep 1000`,
-      );
-      const screen = () => tmux("capture-pane", "-p", "-t", "main");
-      await until("a prompt", async () => /#\s*$/m.test(await screen()));
-      await tmux("send-keys", "-t", "main", "stty size; echo $((6*7))", "Enter");
-      await until("its answer", async () => /20 90\n42/.test(await screen()));
-      await tmux("resize-window", "-t", "main", "-x", "70", "-y", "25");
-      await until("the new size", async () => {
-        await tmux("send-keys", "-t", "main", "stty size", "Enter");
-        return /25 70/.test(await screen());
-      });
-      await tmux("send-keys", "-t", "main", "exit", "Enter");
-      await until("the container is gone", async () => (await host().ok(["ps", "-aq"])) === "");
-    } finally {
-      await tmux("kill-server");
-    }
-  });
-}
+needs({ root: true, tools: ["busybox", "tmux"] }).test("inside tmux: type, resize, leave", async () => {
+  const socket = `rt-test-${process.pid}`;
+  const env = { ...host().env, TMUX_TMPDIR: host().dir };
+  const tmux = (...args: string[]) => Bun.$`tmux -L ${socket} -f /dev/null ${args}`.env(env).text();
+  try {
+    await tmux(
+      "new-session",
+      "-d",
+      "-x",
+      "90",
+      "-y",
+      "20",
+      "-s",
+      "main",
+      `${rtBinary} run --rm -it ${image} sh; sleep 1000`,
+    );
+    const screen = () => tmux("capture-pane", "-p", "-t", "main");
+    await until("a prompt", async () => /#\s*$/m.test(await screen()));
+    await tmux("send-keys", "-t", "main", "stty size; echo $((6*7))", "Enter");
+    await until("its answer", async () => /20 90\n42/.test(await screen()));
+    await tmux("resize-window", "-t", "main", "-x", "70", "-y", "25");
+    await until("the new size", async () => {
+      await tmux("send-keys", "-t", "main", "stty size", "Enter");
+      return /25 70/.test(await screen());
+    });
+    await tmux("send-keys", "-t", "main", "exit", "Enter");
+    await until("the container is gone", async () => (await host().ok(["ps", "-aq"])) === "");
+  } finally {
+    await tmux("kill-server");
+  }
+});
 
 test("a program that closes its terminal and opens the console later is still heard", async () => {
   const script = "echo one; exec </dev/null >/dev/null 2>&1; sleep 0.2; echo two > /dev/console; exit 7";
