@@ -1,7 +1,8 @@
 /**
  * Every test of the project, in one command:  bun run test [FILTER…]
  *
- *   build -> format and lint -> types -> zig unit tests -> bun tests (unit and architecture, then those of the executable)
+ *   packages (packages.ts) -> build -> format and lint -> types -> zig unit tests
+ *     -> bun tests (unit and architecture, then those of the executable, then those in a second kernel)
  *
  * The last line is exactly "N passed, N failed", with ", N skipped" where something was. Tests that need root or a tool
  * are skipped without it, and named; RT_TEST_REQUIRE=1 makes each of them a failure. With FILTER only those files run.
@@ -9,6 +10,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { installPackages } from "./packages.ts";
 
 interface Tally {
   passed: number;
@@ -46,6 +48,7 @@ async function main(filters: string[]): Promise<never> {
   if (process.getuid?.() !== 0) {
     console.log("Not root: tests that need it are skipped. To run them all: sudo npx -y bun@1.4.5 run test");
   }
+  await installPackages();
   const built = await check("build", [process.execPath, "build.ts"]);
   if (filters.length === 0) {
     await check("format and lint", [
