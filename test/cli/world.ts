@@ -86,7 +86,7 @@ export async function nothingLeft(host: TestHost, ids: readonly string[] = []): 
 /** With `ids` only what is of these containers. */
 async function gone(host: TestHost, ids: readonly string[]): Promise<void> {
   try {
-    await until("everything is gone", () => remains(host, ids).length === 0, 5000);
+    await until("everything is gone", () => remains(host, ids).length === 0);
   } catch (error) {
     throw new Error(`${(error as Error).message}: ${remains(host, ids).join(", ")}`);
   }

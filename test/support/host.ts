@@ -15,6 +15,7 @@ import { openPty, type Pty, type PtyOptions } from "./pty.ts";
 import { searchPath } from "./root.ts";
 import { type RtOptions, type RtProcess, type RtResult, rtBinary, runRt, spawnRt } from "./rt.ts";
 import { scratchDirectory } from "./scratch.ts";
+import { patience } from "./wait.ts";
 
 export interface TestHost extends AsyncDisposable {
   readonly dir: string;
@@ -78,7 +79,8 @@ async function tearDown(dir: string, rt: TestHost["rt"]): Promise<void> {
     const removed = await rt(["rm", "-f", ...ids]);
     if (removed.code !== 0) problems.push(`rt rm -f ended with ${removed.code}: ${removed.stderr.trim()}`);
   }
-  for (const { pid, command } of await endsSoon(dir)) {
+  await settled(dir, ids);
+  for (const { pid, command } of processesOf(dir)) {
     problems.push(`process ${pid}: ${command}`);
     killQuietly(pid);
   }
@@ -88,9 +90,7 @@ async function tearDown(dir: string, rt: TestHost["rt"]): Promise<void> {
     problems.push(`mount ${path}`);
     await Bun.spawn(["umount", "-l", path], { stderr: "ignore" }).exited;
   }
-  for (const path of cgroupDirectories()) {
-    if (ids.some((id) => path.includes(id))) problems.push(`cgroup ${path}`);
-  }
+  for (const path of cgroupsOf(ids)) problems.push(`cgroup ${path}`);
   // Never delete through a mount: what is behind it may be the host's.
   if (mountsBelow(dir).length === 0) await rm(dir, { recursive: true, force: true });
   else problems.push(`${dir} was not removed: something is mounted below it`);
@@ -115,14 +115,19 @@ async function containerIds(dir: string): Promise<string[]> {
   return [...ids];
 }
 
-/** Processes that are still there after a moment: a monitor may be tearing down yet. */
-async function endsSoon(dir: string): Promise<{ pid: number; command: string }[]> {
-  const deadline = Date.now() + 3000;
-  for (;;) {
-    const left = processesOf(dir);
-    if (left.length === 0 || Date.now() > deadline) return left;
-    await Bun.sleep(10);
-  }
+function cgroupsOf(ids: readonly string[]): string[] {
+  return cgroupDirectories().filter((path) => ids.some((id) => path.includes(id)));
+}
+
+/** Waits until nothing is left, or long enough that it will not go by itself: a monitor may be tearing down yet. */
+async function settled(dir: string, ids: readonly string[]): Promise<void> {
+  const deadline = Date.now() + 10_000 * patience;
+  const left = () =>
+    processesOf(dir).length > 0 ||
+    processesMentioning(dir).length > 0 ||
+    mountsBelow(dir).length > 0 ||
+    cgroupsOf(ids).length > 0;
+  while (left() && Date.now() < deadline) await Bun.sleep(10);
 }
 
 function killQuietly(pid: number): void {

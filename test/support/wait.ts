@@ -8,7 +8,7 @@ export const patience = Number(process.env.RT_TEST_PATIENCE || 1);
 export async function until<T>(
   what: string,
   condition: () => T | undefined | null | false | Promise<T | undefined | null | false>,
-  timeoutMs = 10_000,
+  timeoutMs = 20_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs * patience;
   for (;;) {
