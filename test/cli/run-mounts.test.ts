@@ -15,7 +15,7 @@ import { plantCanary } from "../support/canary.ts";
 import { factsNamed } from "../support/probe.ts";
 import { containerTests, image, oneLine } from "./world.ts";
 
-const { test, host } = containerTests();
+const { test, host } = containerTests(["getfattr"]);
 
 function out(flags: string[], script: string): Promise<string> {
   return host().ok(["run", "--rm", ...flags, image, "sh", "-c", script]);

@@ -4,13 +4,14 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { RtError } from "../../src/base/errors.ts";
-import { requireRoot } from "../support/root.ts";
+import { needs } from "../support/root.ts";
 import { archive } from "../support/tar.ts";
-import { describeTree } from "../support/tree.ts";
+import { describeTree, treeNeeds } from "../support/tree.ts";
 import { type DriverName, workbench } from "./bench.ts";
 import { dir, file, layering, type Test } from "./layering.ts";
 
-const gated = requireRoot();
+const gated = needs(treeNeeds);
+
 export async function failure(promise: Promise<unknown>): Promise<RtError> {
   const error = await promise.then(
     () => undefined,

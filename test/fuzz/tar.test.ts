@@ -8,13 +8,14 @@ import { join } from "node:path";
 import { RtError } from "../../src/base/errors.ts";
 import { driverNames, workbench } from "../contract/bench.ts";
 import { plantCanary } from "../support/canary.ts";
-import { requireRoot } from "../support/root.ts";
+import { needs } from "../support/root.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { archive, type Member, member, paxRecords } from "../support/tar.ts";
+import { treeNeeds } from "../support/tree.ts";
 import { seeded } from "./mutate.ts";
 
 const rounds = Number(process.env.RT_FUZZ_ROUNDS || 150);
-const gated = requireRoot();
+const gated = needs(treeNeeds);
 const dirs: string[] = [];
 afterAll(() => {
   for (const dir of dirs) rmSync(dir, { recursive: true, force: true });

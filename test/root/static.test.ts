@@ -13,7 +13,7 @@ import { run } from "../support/command.ts";
 import { startNames } from "../support/dns.ts";
 import { FakeRegistry } from "../support/fake-registry.ts";
 import { mountPoints } from "../support/leaks.ts";
-import { needs } from "../support/root.ts";
+import { needs, tool } from "../support/root.ts";
 import { rtBinary } from "../support/rt.ts";
 import { archive, hardLinkMember } from "../support/tar.ts";
 import { namedTls, testAuthority } from "../support/test-tls.ts";
@@ -21,6 +21,7 @@ import { until } from "../support/wait.ts";
 
 const musl = "/lib/x86_64-linux-musl/libc.so";
 const { test } = needs({ ...bareTreeNeeds, tools: [...bareTreeNeeds.tools, "file", "ldd", "setpriv"] });
+const { test: busyboxTest } = needs({ ...bareTreeNeeds, tools: [...bareTreeNeeds.tools, "busybox"] });
 const { test: muslTest } = needs({
   ...bareTreeNeeds,
   tools: [...bareTreeNeeds.tools, "busybox"],
@@ -142,7 +143,7 @@ test("in an empty root: names by the tree's resolv.conf and hosts", async () => 
 muslTest("under a musl host's tree, started by its shell", async () => {
   await using tree = await bareTree();
   tree.put("lib/ld-musl-x86_64.so.1", readFileSync(musl), 0o755);
-  tree.put("bin/busybox", readFileSync(Bun.which("busybox")!), 0o755);
+  tree.put("bin/busybox", readFileSync(tool("busybox")!), 0o755);
   tree.put("etc/ld-musl-x86_64.path", "/lib\n");
   tree.put("etc/os-release", 'ID=alpine\nPRETTY_NAME="Alpine Linux"\n');
   for (const name of ["tmp", "root", "etc/ssl"]) mkdirSync(join(tree.dir, name), { recursive: true });
@@ -222,11 +223,11 @@ test("without /proc and without the right to mount it: one line that says so", a
   });
 });
 
-test("a program that rt starts sees nothing of how rt was started: a credential helper", async () => {
+busyboxTest("a program that rt starts sees nothing of how rt was started: a credential helper", async () => {
   await using tree = await bareTree();
   await using registry = await FakeRegistry.start();
   registry.always(/\/v2\//, (_, wire) => wire.reply(401, { "WWW-Authenticate": 'Basic realm="x"' }));
-  tree.put("bin/busybox", readFileSync(Bun.which("busybox") ?? "/bin/busybox"), 0o755);
+  tree.put("bin/busybox", readFileSync(tool("busybox")!), 0o755);
   const helper = [
     "#!/bin/busybox sh",
     "/bin/busybox cat /proc/$$/environ > /w/environ",

@@ -9,15 +9,16 @@ import { join } from "node:path";
 import { RtError } from "../../src/base/errors.ts";
 import { driverNames, type Workbench, workbench } from "../contract/bench.ts";
 import { type Canary, plantCanary } from "../support/canary.ts";
-import { requireRoot } from "../support/root.ts";
+import { needs } from "../support/root.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { archive, type Member, member, paxRecords } from "../support/tar.ts";
+import { treeNeeds } from "../support/tree.ts";
 
 type Part = Member | Uint8Array;
 /** Refused with such a message, or honest: applied, and then this holds of the tree. */
 type Outcome = RegExp | ((tree: string) => void);
 
-const gated = requireRoot();
+const gated = needs(treeNeeds);
 let dir: string;
 let canary: Canary;
 

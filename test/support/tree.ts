@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { run, runBytes } from "./command.ts";
 import type { Descriptor } from "./layout.ts";
 
+/** For needs() of root.ts: what describeTree takes. */
+export const treeNeeds = { root: true, tools: ["getfattr"] } as const;
+
 /** A path of bytes as a string that keeps each byte: names need not be UTF-8. */
 const bytesOf = (path: string) => Buffer.from(path, "latin1");
 

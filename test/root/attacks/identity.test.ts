@@ -12,7 +12,7 @@ import { run } from "../../support/command.ts";
 import { facts, factsNamed, probeBinary } from "../../support/probe.ts";
 import { directory, file, hostileImage, symlink } from "./hostile.ts";
 
-const { test, host } = containerTests();
+const { test, host } = containerTests(["getfattr"]);
 
 const none = "0000000000000000 none";
 

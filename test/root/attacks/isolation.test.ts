@@ -25,7 +25,7 @@ import { tool } from "../../support/root.ts";
 import { rtBinary } from "../../support/rt.ts";
 import { directory, file, hostileImage } from "./hostile.ts";
 
-const { test, host } = containerTests(["setpriv", "bash", "unshare"]);
+const { test, host } = containerTests(["getfattr", "setpriv", "bash", "unshare"]);
 
 /** What the kernel answers to one forbidden call. */
 async function attempt(what: readonly string[], flags: readonly string[] = []): Promise<string> {

@@ -10,7 +10,7 @@ import { plantCanary } from "../../support/canary.ts";
 import { factsNamed } from "../../support/probe.ts";
 import { directory, file, hostileImage, symlink } from "./hostile.ts";
 
-const { test, host } = containerTests();
+const { test, host } = containerTests(["getfattr"]);
 
 async function refused(args: readonly string[]): Promise<string> {
   const { stdout, stderr, code } = await host().rt(["run", "--rm", ...args]);

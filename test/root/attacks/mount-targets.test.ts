@@ -13,7 +13,7 @@ import { facts, factsNamed } from "../../support/probe.ts";
 import { rtBinary } from "../../support/rt.ts";
 import { directory, hostileImage, symlink } from "./hostile.ts";
 
-const { test, host } = containerTests();
+const { test, host } = containerTests(["getfattr"]);
 
 /** Every way for a link to leave the root for `canary`. */
 function waysOut(canary: Canary): [string, string][] {

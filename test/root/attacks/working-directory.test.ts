@@ -8,7 +8,7 @@ import { factsNamed } from "../../support/probe.ts";
 import { rtBinary } from "../../support/rt.ts";
 import { directory, hostileImage, symlink } from "./hostile.ts";
 
-const { test, host } = containerTests();
+const { test, host } = containerTests(["getfattr"]);
 
 /** A container whose working directory cannot be entered does not start. */
 const refused = 125;
