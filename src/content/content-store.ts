@@ -115,13 +115,25 @@ export class ContentStore {
   /** The right to unpack the layers up to `chain`, so that many processes do that work once. */
   async lockChain(chain: Digest, options: LockOptions = {}): Promise<Disposable> {
     this.#make();
-    const lock = await FileLock.acquire(join(this.#ingests, `chain-${hexOf(chain)}`), options);
+    const lock = await FileLock.acquire(this.#chainLock(chain), options);
     return {
       [Symbol.dispose]: () => {
         lock.unlink();
         lock.close();
       },
     };
+  }
+
+  /** Of a chain that is unpacked: whoever did it may have been killed before he could take his lock away. */
+  clearChain(chain: Digest): void {
+    const path = this.#chainLock(chain);
+    if (!existsSync(path)) return;
+    using lock = FileLock.try(path);
+    lock?.unlink();
+  }
+
+  #chainLock(chain: Digest): string {
+    return join(this.#ingests, `chain-${hexOf(chain)}`);
   }
 
   /** The renames of all blobs that were committed so far are on disk. Once, before the records that speak of them. */

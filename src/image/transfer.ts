@@ -94,7 +94,10 @@ export function cancelled(cause?: unknown): RtError {
 
 async function bring(run: TransferRequest, plan: LayerPlan, parentReady: Promise<void>): Promise<void> {
   const isThere = () => run.driver.has(plan.chain) && run.known(plan) !== undefined;
-  if (isThere()) return report(run, plan, "exists", plan.descriptor.size);
+  if (isThere()) {
+    run.content.clearChain(plan.chain);
+    return report(run, plan, "exists", plan.descriptor.size);
+  }
   using _ = await run.content.lockChain(plan.chain, {
     signal: run.signal,
     onWait: () => run.onWait(`layer ${plan.descriptor.digest}`),

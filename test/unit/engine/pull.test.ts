@@ -65,6 +65,19 @@ test.each([true, false])("a pulled image is whole (layers in parallel: %p)", asy
   });
 });
 
+test("the lock of a pull that was killed between its last step and its end goes with the next one", async () => {
+  using dir = scratch();
+  using host = fakeHost(dir.path);
+  await pullFrom(host, alpine());
+  writeFileSync(join(dir.path, "root/content/ingest", `chain-${hexOf(chain[3]!)}`), "");
+  const other = new FakeSource({
+    reference: "docker.io/library/other:1",
+    layers: [...layers, layerBytes("x")],
+  });
+  await pullFrom(host, other);
+  expect(ingests(dir.path)).toEqual([]);
+});
+
 test("what is here is not fetched again", async () => {
   using dir = scratch();
   using host = fakeHost(dir.path);
