@@ -10,6 +10,7 @@ const greeting = @import("probe/greeting.zig");
 const input = @import("probe/input.zig");
 const network = @import("probe/network.zig");
 const output = @import("probe/output.zig");
+const refuse = @import("probe/refuse.zig");
 const see = @import("probe/see.zig");
 const signals = @import("probe/signals.zig");
 const streams = @import("probe/streams.zig");
@@ -55,6 +56,8 @@ const commands = [_]Command{
     .{ .name = "fork-orphan", .run = signals.forkOrphan, .usage = " [--wait]" },
     .{ .name = "exec", .run = exec, .usage = " FILE [ARG…]" },
     .{ .name = "exec-self", .run = execSelf, .usage = " [ARG…]" },
+    .{ .name = "exec-adding", .run = execAdding, .usage = " NAME=VALUE FILE [ARG…]" },
+    .{ .name = "refuse", .run = refusing, .usage = " SYSTEM-CALL FILE [ARG…]" },
     .{ .name = "try", .run = attack.attempt, .usage = " WHAT [ARG…]" },
     .{ .name = "writable", .run = attack.writable, .usage = " DIR…" },
     .{ .name = "racer", .run = attack.racer, .usage = " A B [SECONDS]" },
@@ -143,6 +146,24 @@ fn exec(args: Args) u8 {
     // The arguments are the tail of argv, so the null behind them is there.
     const result = linux.execve(args[0], @ptrCast(args.ptr), environment);
     return output.failure(result, std.mem.span(args[0]));
+}
+
+/// With one more variable, the last: its name may be there already, as no shell allows.
+fn execAdding(args: Args) u8 {
+    if (args.len < 2) return 2;
+    var larger: [256:null]?[*:0]const u8 = @splat(null);
+    var count: usize = 0;
+    while (environment[count]) |entry| : (count += 1) {
+        if (count + 1 == larger.len) return 2;
+        larger[count] = entry;
+    }
+    larger[count] = args[0];
+    const result = linux.execve(args[1], @ptrCast(args[1..].ptr), &larger);
+    return output.failure(result, std.mem.span(args[1]));
+}
+
+fn refusing(args: Args) u8 {
+    return refuse.run(args, environment);
 }
 
 /// Ourselves by /proc/self/exe, with what follows as arguments.

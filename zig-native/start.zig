@@ -6,6 +6,7 @@
 //!   [ Bun's program ][ this stub ][ ld.so ][ libc.so.6 ][ libm.so.6 ] …          a packed app: [ layout ][ trailer ]
 //!
 //!   kernel -> _start: is this kernel, is this CPU new enough?       (one line and 125 if not)
+//!             do the caller's limits leave enough to start?         (start/limits.zig)
 //!             the environment is reduced to what may steer us       (start/environment.zig)
 //!             ld.so is mapped from the file                         (start/loader.zig)
 //!             the stack's auxiliary vector says what it would say had the kernel started ld.so itself
@@ -21,6 +22,8 @@ const std = @import("std");
 const builtin = @import("builtin");
 const app = @import("start/app.zig");
 const Block = @import("start/block.zig").Block;
+const environment = @import("start/environment.zig");
+const limits = @import("start/limits.zig");
 const loader = @import("start/loader.zig");
 const machine = @import("start/machine.zig");
 const say = @import("start/say.zig");
@@ -66,9 +69,12 @@ const Jump = extern struct { stack: usize, entry: usize };
 fn prepare(stack: [*]usize) callconv(.c) Jump {
     var block: Block = .find(stack);
     machine.check(block.auxiliary);
+    limits.check(block.auxiliary);
     const file = loader.openSelf();
     var value: [app.value_size_max]u8 = undefined;
-    const variable = app.variable(file, loader.builtSize(), &value);
+    const packed_image = app.variable(file, loader.builtSize(), &value);
     const interpreter = loader.load(file, block.pageSize());
-    return .{ .stack = @intFromPtr(block.rebuild(variable, interpreter)), .entry = interpreter.entry };
+    const added = [_][:0]const u8{ environment.runtime, packed_image orelse "" };
+    const rebuilt = block.rebuild(added[0..if (packed_image == null) 1 else 2], interpreter);
+    return .{ .stack = @intFromPtr(rebuilt), .entry = interpreter.entry };
 }

@@ -31,6 +31,19 @@ pub fn passes(entry: [*:0]const u8) bool {
     return false;
 }
 
+/// Does one of `before` set the same variable? The first counts, here as for getenv(3).
+pub fn isAmong(entry: [*:0]const u8, before: []const usize) bool {
+    const name = std.mem.sliceTo(std.mem.span(entry), '=');
+    for (before) |other| {
+        if (isNamed(@ptrFromInt(other), name)) return true;
+    }
+    return false;
+}
+
+/// What rt tells the runtime: the JIT's memory. By itself it reserves 1 GiB of addresses, which a limit on them (ulimit -v)
+/// or a kernel that does not overcommit refuses, and nothing works then; what our code needs is a hundredth.
+pub const runtime: [:0]const u8 = "BUN_JSC_jitMemoryReservationSize=33554432";
+
 fn isNamed(entry: [*:0]const u8, name: []const u8) bool {
     return startsWith(entry, name) and entry[name.len] == '=';
 }

@@ -1,0 +1,104 @@
+/**
+ * Starts under what a caller may have taken away: limits, system calls, the right to be who it is. Each works, or ends with
+ * 125 and one line that names the cause; the runtime's own banner is never seen.
+ */
+import { afterAll, beforeAll, expect } from "bun:test";
+import { chmodSync, copyFileSync, existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type TestHost, testHost } from "../support/host.ts";
+import { probeBinary } from "../support/probe.ts";
+import { needs } from "../support/root.ts";
+import { type RtResult, rtBinary } from "../support/rt.ts";
+
+const { test, met } = needs({ root: true, tools: ["prlimit", "setpriv"] });
+
+let host: TestHost;
+beforeAll(async () => {
+  if (!met) return;
+  host = await testHost();
+  await host.ok(["run", "--rm", "-q", "embed:hello"]);
+}, 60_000);
+afterAll(() => host?.[Symbol.asyncDispose]());
+
+/** `command… dist/rt run …`: the embedded image, which ends with 3. */
+function started(...command: string[]): Promise<RtResult> {
+  const [binary, ...args] = [...command, rtBinary, "run", "--rm", "embed:hello", "exit", "3"];
+  return host.rt(args, { binary: binary! });
+}
+
+async function works(...command: string[]): Promise<void> {
+  const { stdout, stderr, code } = await started(...command);
+  expect({ command, stdout, stderr, code }).toEqual({ command, stdout: "", stderr: "", code: 3 });
+}
+
+async function refused(command: string[], line: RegExp): Promise<void> {
+  const { stdout, stderr, code } = await started(...command);
+  expect({ command, stdout, stderr, code }).toEqual({
+    command,
+    stdout: "",
+    stderr: expect.stringMatching(line),
+    code: 125,
+  });
+  expect(stderr.trimEnd()).not.toContain("\n");
+}
+
+const megabytes = (count: number) => count * 1024 * 1024;
+
+test("a limit on addresses of a gigabyte, or of what is said to be enough, is enough", async () => {
+  for (const size of [4096, 1024, 640]) await works("prlimit", `--as=${megabytes(size)}`);
+  await works("prlimit", `--data=${megabytes(640)}`);
+  await works("prlimit", `--stack=${256 * 1024}`);
+});
+
+test("limits that are too small are named, with what is enough", async () => {
+  await refused(
+    ["prlimit", `--as=${megabytes(300)}`],
+    /address space is too small: ulimit -v 655360, or more\n$/,
+  );
+  await refused(
+    ["prlimit", `--data=${megabytes(100)}`],
+    /data size is too small: ulimit -d 655360, or more\n$/,
+  );
+  await refused(["prlimit", "--stack=65536"], /stack size is too small: ulimit -s 256, or more\n$/);
+  await refused(["prlimit", "--fsize=0"], /file size is too small: ulimit -f 64, or more\n$/);
+  await refused(["prlimit", "--nofile=4"], /too many open files \(EMFILE\): raise ulimit -n\n$/);
+});
+
+for (const call of ["eventfd2", "epoll_create1", "getrandom", "prlimit64", "clone3"]) {
+  test(`a caller's filter that refuses ${call} is named`, async () => {
+    await refused([await probeBinary(), "refuse", call], new RegExp(`${call}\\(2\\).*EPERM`));
+  });
+}
+
+test("a set-user-ID bit gives nobody anything", async () => {
+  const copy = join(host.dir, "rt-set-user-id");
+  copyFileSync(rtBinary, copy);
+  chmodSync(host.dir, 0o711);
+  try {
+    for (const mode of [0o4755, 0o2755]) {
+      chmodSync(copy, mode);
+      const { stdout, stderr, code } = await host.rt(
+        ["--reuid=65534", "--regid=65534", "--clear-groups", copy, "ps"],
+        { binary: "setpriv" },
+      );
+      expect(stderr).toMatch(
+        /^rt: this file has a set-user-ID or set-group-ID bit or capabilities, [^\n]*\n$/,
+      );
+      expect([stdout, code]).toEqual(["", 125]);
+    }
+    // Whose bit it is may use it.
+    chmodSync(copy, 0o4755);
+    expect((await host.rt(["--version"], { binary: copy })).code).toBe(0);
+  } finally {
+    rmSync(copy);
+    chmodSync(host.dir, 0o700);
+  }
+});
+
+test("of a variable that comes twice the first counts, for the runtime as for rt", async () => {
+  const second = join(host.dir, "second");
+  const args = ["exec-adding", `RT_ROOT=${second}`, rtBinary, "run", "--rm", "embed:hello", "exit", "3"];
+  const { stdout, stderr, code } = await host.rt(args, { binary: await probeBinary() });
+  expect({ stdout, stderr, code }).toEqual({ stdout: "", stderr: "", code: 3 });
+  expect(existsSync(second)).toBe(false);
+});
