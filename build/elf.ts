@@ -29,6 +29,10 @@ export interface ProgramHeader {
 }
 
 export class Elf {
+  /** Where e_entry and e_phoff stand. */
+  static readonly entryAt = 24;
+  static readonly tableOffsetAt = 32;
+
   readonly bytes: Uint8Array;
   readonly #view: DataView;
 
@@ -51,15 +55,15 @@ export class Elf {
   }
 
   get entry(): number {
-    return this.#word(24);
+    return this.#word(Elf.entryAt);
   }
 
   set entry(address: number) {
-    this.#view.setBigUint64(24, BigInt(address), true);
+    this.#view.setBigUint64(Elf.entryAt, BigInt(address), true);
   }
 
   get tableOffset(): number {
-    return this.#word(32);
+    return this.#word(Elf.tableOffsetAt);
   }
 
   get programHeaders(): ProgramHeader[] {

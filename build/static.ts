@@ -10,6 +10,8 @@
  *                                | ld.so              |  each begins on a page
  *                                | libc.so.6 …        |
  *                                +--------------------+
+ *                                | the header table   |  what the kernel reads first is what a file that is cut short
+ *                                +--------------------+  lacks: it is refused (EIO), rather than killed half-way (SIGBUS)
  *
  * Not a byte of the program moves. At run time the stub hands ld.so the header table of before, so that ld.so finds the
  * program as the kernel would have left it.
@@ -93,16 +95,16 @@ export function operate(
   parameters.program(program);
   parameters.interpreter(interpreter, interpreterOffset, detoured);
   parameters.libraries(libraries);
-  parameters.fileSize(tail.end);
-  tail.put(stub.bytes, stubOffset);
-
   const stubLoads = stub
     .segments(PT_LOAD)
     .map((load) => ({ ...load, offset: load.offset + stubOffset, align: pageSize }));
+  const tableOffset = tail.add(encodeProgramHeaders(staticTable(program, stubLoads)));
+  parameters.fileSize(tail.end);
+  tail.put(stub.bytes, stubOffset);
   return {
     patches: [
-      { offset: program.tableOffset, bytes: encodeProgramHeaders(staticTable(program, stubLoads)) },
-      { offset: 24, bytes: word(stub.entry) },
+      { offset: Elf.entryAt, bytes: word(stub.entry) },
+      { offset: Elf.tableOffsetAt, bytes: word(tableOffset) },
     ],
     tail: tail.bytes(),
   };
@@ -111,8 +113,8 @@ export function operate(
 function checkProgram(program: Elf, stub: Elf, { libraries, interpreter }: Runtime): void {
   if (!program.isFixed)
     throw new Error("the program is position independent: the stub would have to place it");
-  if (!program.segments(PT_PHDR)[0]) throw new Error("the program has no PT_PHDR, by which ld.so finds it");
   if (!program.segments(PT_INTERP)[0]) throw new Error("the program is linked statically already");
+  if (!program.segments(PT_PHDR)[0]) throw new Error("the program has no PT_PHDR, by which ld.so finds it");
   const ld = program.text(program.segments(PT_INTERP)[0]!.offset).split("/").at(-1);
   const missing = program.needed.filter((soname) => soname !== ld && !libraries.has(soname));
   if (missing.length > 0) throw new Error(`the program also needs ${missing.join(", ")}`);
@@ -125,9 +127,11 @@ function checkProgram(program: Elf, stub: Elf, { libraries, interpreter }: Runti
   if (loads.length !== 2) throw new Error(`the stub has ${loads.length} segments, and there is room for two`);
 }
 
-/** The table that the kernel reads: as long as the one before, PT_LOADs by address. */
+/** The table that the kernel reads: as long as the one before, PT_LOADs by address. It is in no segment. */
 function staticTable(program: Elf, stubLoads: ProgramHeader[]): ProgramHeader[] {
-  const kept = program.programHeaders.filter(({ type }) => type !== PT_INTERP && type !== PT_DYNAMIC);
+  const kept = program.programHeaders
+    .filter(({ type }) => type !== PT_INTERP && type !== PT_DYNAMIC)
+    .map((header) => (header.type === PT_PHDR ? { ...header, type: PT_NULL } : header));
   const lastLoad = kept.findLastIndex(({ type }) => type === PT_LOAD);
   return kept.toSpliced(lastLoad + 1, 0, ...stubLoads);
 }

@@ -3,7 +3,7 @@
 //! dist/rt is Bun's program, which wants glibc and its loader. Both travel in the same file, behind the program, and this
 //! stub starts them without a byte written to disk (build/static.ts lays the file out and fills in `parameters`):
 //!
-//!   [ Bun's program ][ this stub ][ ld.so ][ libc.so.6 ][ libm.so.6 ] …          a packed app: [ layout ][ trailer ]
+//!   [ Bun's program ][ this stub ][ ld.so ][ libc.so.6 ][ libm.so.6 ] … [ header table ]   an app: [ layout ][ trailer ]
 //!
 //!   kernel -> _start: is this kernel, is this CPU new enough?       (one line and 125 if not)
 //!             do the caller's limits leave enough to start?         (start/limits.zig)
@@ -72,7 +72,7 @@ fn prepare(stack: [*]usize) callconv(.c) Jump {
     limits.check(block.auxiliary);
     const file = loader.openSelf();
     var value: [app.value_size_max]u8 = undefined;
-    const packed_image = app.variable(file, loader.builtSize(), &value);
+    const packed_image = app.variable(file, loader.builtSize(), loader.header(), &value);
     const interpreter = loader.load(file, block.pageSize());
     const added = [_][:0]const u8{ environment.runtime, packed_image orelse "" };
     const rebuilt = block.rebuild(added[0..if (packed_image == null) 1 else 2], interpreter);

@@ -4,6 +4,9 @@ import { runCli } from "./cli.ts";
 import type { Context } from "./command.ts";
 import { reportError } from "./report.ts";
 
+/** The status of a start that failed, if not the program's own: then it is worth a look whether the app is whole. */
+const engineFailed = 125;
+
 /**
  * `./app ARG...`: the packed app that this executable is. It is `rt run` of the image inside with the flags that were given
  * to `rt pack`; those that every app has come first, so that `--tty=false` or `--rm=false` there have the last word.
@@ -27,7 +30,9 @@ export async function runApp(args: readonly string[], context: Context): Promise
       ...(stderr ? [] : ["--quiet"]),
     ];
     const words = args.length > 0 ? args : command;
-    return await runCli(["run", ...always, ...flags, "--", packedReference, ...words], context);
+    const status = await runCli(["run", ...always, ...flags, "--", packedReference, ...words], context);
+    if (status === engineFailed) await (await import("../engine/pack-check.ts")).checkOwnExecutable();
+    return status;
   } catch (error) {
     return reportError(error, context);
   }

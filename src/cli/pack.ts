@@ -23,6 +23,8 @@ export default class PackCommand extends RunCommand {
       "-e KEY" takes the variable, and -v the directory, of whoever starts it. Only --env-file and --label-file are read
       now. "-o FILE" may also follow IMAGE.
 
+      "rt pack --check FILE" reads an app and says whether it is as it was packed.
+
       At its first start on a host the app unpacks its image into rt's store there (RT_ROOT, or /var/lib/rt); later ones
       are as quick as rt run. With RT_APP=0 in its environment the file is an ordinary rt, to look after what it
       runs, and the image in it is called embed:packed there.
@@ -41,7 +43,12 @@ export default class PackCommand extends RunCommand {
 
   output = Option.String("-o,--output", { description: "`FILE` Write the app to this file" });
 
+  check = Option.Boolean("--check", false, {
+    description: "Only see whether the app whose file stands in IMAGE's place is whole",
+  });
+
   override async execute(): Promise<number> {
+    if (this.check) return await this.#check();
     this.#takeOutput();
     const { output } = this;
     if (output === undefined)
@@ -59,6 +66,14 @@ export default class PackCommand extends RunCommand {
       throw interrupt.asError() ?? error;
     });
     if (!this.quiet) this.context.stdout.write(`${output}: ${humanSize(packed.size)}, ${packed.image.id}\n`);
+    return 0;
+  }
+
+  async #check(): Promise<number> {
+    if (this.output !== undefined) throw invalid("pack --check FILE reads FILE, and -o would write one");
+    const { checkApp } = await import("../engine/pack-check.ts");
+    const manifest = await checkApp(this.image);
+    this.context.stdout.write(`${this.image}: whole, with the image ${manifest}\n`);
     return 0;
   }
 

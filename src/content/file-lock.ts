@@ -105,6 +105,11 @@ function leadsTo(path: string, fd: number): boolean {
   return named !== undefined && named.ino === opened.ino && named.dev === opened.dev;
 }
 
+/** Holds the exclusive lock of an open file until that is closed, by whatever end. False: another has it. */
+export function holdLock(fd: number): boolean {
+  return flock(fd, "exclusive", false);
+}
+
 /** Does somebody hold the exclusive lock of this file? False when there is no such file. Makes and changes nothing. */
 export function isLocked(path: string): boolean {
   let fd: number;

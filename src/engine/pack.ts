@@ -5,7 +5,7 @@ import { AppFile, checkTarget } from "../image/app-file.ts";
 import { appLayout } from "../image/app-layout.ts";
 import type { ImageRecord } from "../image/record.ts";
 import { formatPlatform, hostPlatform, matches } from "../oci/platform.ts";
-import { ownExecutable, packedPart, pageBytes, trailer } from "../registry/packed-app.ts";
+import { mark, ownExecutable, packedPart, pageBytes, trailer } from "../registry/packed-app.ts";
 import { protect } from "./collect.ts";
 import type { Host } from "./host.ts";
 import { ensureImage, isNear } from "./pull.ts";
@@ -49,8 +49,7 @@ export async function pack(host: Host, options: PackOptions): Promise<PackResult
     [image.manifest, image.configuration, ...image.layers].map(({ digest }) => digest),
   );
 
-  await copyExecutable(file, executable);
-  file.pad(pageBytes);
+  const sha256 = await copyExecutable(file, executable);
   const offset = file.size;
   const flags = [...platformFlag(host, image), ...options.flags];
   const content = await host.content();
@@ -60,7 +59,7 @@ export async function pack(host: Host, options: PackOptions): Promise<PackResult
     if ("bytes" in part) file.write(part.bytes);
     else await file.copyBlob(content.path(part.blob.digest), part.blob);
   }
-  file.write(trailer({ offset, length: file.size - offset }));
+  file.write(trailer({ offset, length: file.size - offset }, sha256));
   await file.commit();
   return { image, size: file.size };
 }
@@ -80,15 +79,21 @@ function obtainImage(
   }).finally(() => onPull?.end());
 }
 
-/** Without the image that may be in it already: apps do not nest. */
-async function copyExecutable(file: AppFile, path: string): Promise<void> {
+/** Marked as an app's, up to a page, and without the image that may be in it already: apps do not nest. Its SHA-256. */
+async function copyExecutable(file: AppFile, path: string): Promise<Uint8Array> {
   const length = packedPart(path)?.offset ?? statSync(path).size;
+  const hash = new Bun.CryptoHasher("sha256");
   const fd = openSync(path, "r");
   try {
-    await file.copy(fd, { offset: 0, length }, path);
+    await file.copy(fd, { offset: 0, length: mark.offset }, path, hash);
+    file.write(mark.bytes, hash);
+    const rest = mark.offset + mark.length;
+    await file.copy(fd, { offset: rest, length: length - rest }, path, hash);
   } finally {
     closeSync(fd);
   }
+  file.pad(pageBytes, hash);
+  return hash.digest();
 }
 
 /** An image of another platform is not started by chance: the app says that it wants it. */

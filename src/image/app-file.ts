@@ -4,10 +4,13 @@ import {
   fstatSync,
   fsync,
   fsyncSync,
+  lstatSync,
   openSync,
+  readdirSync,
   readSync,
   realpathSync,
   renameSync,
+  rmSync,
   type Stats,
   statSync,
   unlinkSync,
@@ -15,10 +18,12 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { asSystemError, codeOfErrno, isErrno, RtError, while_ } from "../base/errors.ts";
+import { holdLock, isLocked } from "../content/file-lock.ts";
 import type { BlobName } from "../content/ingest.ts";
 import type { FilePart } from "../registry/packed-layout.ts";
 
 const chunkBytes = 4 << 20;
+const youngest_ms = 1000;
 const O_CLOEXEC = 0o2000000;
 
 /**
@@ -78,14 +83,16 @@ export class AppFile implements Disposable {
   constructor(target: string, check: () => void) {
     this.#target = target;
     this.#check = check;
-    const random = crypto.getRandomValues(new Uint8Array(6)).toHex();
-    this.#path = join(dirname(target), `.${basename(target).slice(0, 200)}.${random}.tmp`);
+    const hidden = `.${basename(target).slice(0, 200)}.`;
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | O_CLOEXEC;
     try {
+      removeAbandoned(dirname(target), hidden);
+      this.#path = join(dirname(target), `${hidden}${randomHex()}.tmp`);
       this.#fd = openSync(this.#path, flags, 0o755);
     } catch (error) {
       throw cannotWrite(target, error);
     }
+    holdLock(this.#fd); // until it is closed: by this it is seen that somebody still writes
   }
 
   /** Bytes so far. */
@@ -93,7 +100,9 @@ export class AppFile implements Disposable {
     return this.#size;
   }
 
-  write(bytes: Uint8Array): void {
+  /** `hash` is fed with it. */
+  write(bytes: Uint8Array, hash?: Bun.CryptoHasher): void {
+    hash?.update(bytes);
     for (let done = 0; done < bytes.length; ) {
       try {
         done += writeSync(this.#fd, bytes, done, bytes.length - done);
@@ -105,8 +114,8 @@ export class AppFile implements Disposable {
   }
 
   /** Zeros up to the next multiple of `unit`. */
-  pad(unit: number): void {
-    this.write(new Uint8Array((unit - (this.#size % unit)) % unit));
+  pad(unit: number, hash?: Bun.CryptoHasher): void {
+    this.write(new Uint8Array((unit - (this.#size % unit)) % unit), hash);
   }
 
   /**
@@ -119,9 +128,7 @@ export class AppFile implements Disposable {
       const want = Math.min(chunkBytes, part.length - done);
       const length = readSync(fd, this.#buffer, 0, want, part.offset + done);
       if (length === 0) throw new RtError("data-loss", `${what} ends ${part.length - done} bytes too early`);
-      const bytes = this.#buffer.subarray(0, length);
-      hash?.update(bytes);
-      this.write(bytes);
+      this.write(this.#buffer.subarray(0, length), hash);
       done += length;
       await new Promise(setImmediate);
     }
@@ -169,6 +176,25 @@ export class AppFile implements Disposable {
     if (errno !== "ENOSPC" && errno !== "EDQUOT") return cannotWrite(this.#target, error);
     const text = `no space left to write ${this.#target}: free some, then try again`;
     return new RtError("exhausted", text, { cause: error });
+  }
+}
+
+function randomHex(): string {
+  return crypto.getRandomValues(new Uint8Array(6)).toHex();
+}
+
+/**
+ * What a pack that was killed has left of the same app. Only our own regular files, and nobody's who still writes: the
+ * directory may be anybody's.
+ */
+function removeAbandoned(directory: string, hidden: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(hidden) || !/^[0-9a-f]{12}\.tmp$/.test(name.slice(hidden.length))) continue;
+    const path = join(directory, name);
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (!found?.isFile() || found.uid !== process.geteuid?.() || isLocked(path)) continue;
+    // A moment passes between its creation and its lock.
+    if (Date.now() - found.mtimeMs > youngest_ms) rmSync(path, { force: true });
   }
 }
 

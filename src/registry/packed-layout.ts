@@ -74,6 +74,17 @@ export class PackedLayout implements LayoutFiles {
     yield* readRange(file, entry.offset + offset, entry.length - offset, `${this.#what}: ${name}`);
   }
 
+  /** Reads all of it. @throws data-loss: a file has another digest than it should */
+  async verify(): Promise<void> {
+    for (const [name, { sha256 }] of this.#entries) {
+      const wanted = /^blobs\/sha256\/(.*)$/.exec(name)?.[1] ?? sha256;
+      const hash = new Bun.CryptoHasher("sha256");
+      for await (const chunk of this.stream(name, 0)) hash.update(chunk);
+      if (wanted !== undefined && hash.digest("hex") !== wanted)
+        throw new RtError("data-loss", `${this.#what}: ${name} has another digest`);
+    }
+  }
+
   async close(): Promise<void> {}
 
   #find(name: string): Entry {

@@ -56,7 +56,9 @@ test("the file is rt, padding, the image's blobs and a trailer; a line says so",
   const rt = readFileSync(rtBinary);
   const bytes = readFileSync(app);
   expect(offset).toBe(Math.ceil(rt.length / 4096) * 4096);
-  expect(bytes.length).toBe(offset + length + 24);
+  expect(bytes.length).toBe(offset + length + 56);
+  expect(bytes.toString("latin1", 9, 16)).toBe("rt-app1");
+  rt.set(bytes.subarray(9, 16), 9);
   expect(bytes.subarray(0, rt.length).equals(rt)).toBe(true);
   expect(bytes.subarray(rt.length, offset).every((byte) => byte === 0)).toBe(true);
   const { head, index } = contentsOf(app);

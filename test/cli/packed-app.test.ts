@@ -239,8 +239,8 @@ test("a flipped bit anywhere in the image: one line, 125, nothing in the store",
     ["oci-layout", offset + 4 + table + 3],
     ["index.json", offset + 4 + table + 100],
     ["the manifest", offset + 4 + table + 700],
-    ["the layer's start", size - 24 - 500_000],
-    ["the layer's end", size - 24 - 1],
+    ["the layer's start", size - 56 - 500_000],
+    ["the layer's end", size - 56 - 1],
     ["the offset in the trailer", size - 15],
     ["the length in the trailer", size - 8],
     ["the last byte", size - 1],
@@ -261,14 +261,7 @@ test("a flipped bit anywhere in the image: one line, 125, nothing in the store",
 
 test("a file that is cut short: one line, 125, and never rt with the app's arguments", async () => {
   const app = await packed(image);
-  for (const part of [
-    1,
-    24,
-    1000,
-    partOf(app).length,
-    partOf(app).length + 24 + 1,
-    partOf(app).length + 500_000,
-  ]) {
+  for (const part of [1, 24, 1000, partOf(app).length, partOf(app).length + 56 + 1]) {
     await using other = await testHost();
     const cut = join(other.dir, "cut");
     copyFileSync(app, cut);

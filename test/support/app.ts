@@ -5,13 +5,13 @@ import type { RtOptions } from "./rt.ts";
 
 const trailerBytes = 24;
 
-/** Where the layout lies, by the trailer alone: "rt-pack1", u64 LE offset, u64 LE length. */
+/** Where the layout lies, by the end of the trailer alone: "rt-pack2", u64 LE offset, u64 LE length. */
 export function partOf(path: string): FilePart {
   const bytes = Buffer.alloc(trailerBytes);
   const fd = openSync(path, "r");
   readSync(fd, bytes, 0, trailerBytes, statSync(path).size - trailerBytes);
   closeSync(fd);
-  if (bytes.toString("latin1", 0, 8) !== "rt-pack1") throw new Error(`${path} is no app`);
+  if (bytes.toString("latin1", 0, 8) !== "rt-pack2") throw new Error(`${path} is no app`);
   return { offset: Number(bytes.readBigUInt64LE(8)), length: Number(bytes.readBigUInt64LE(16)) };
 }
 

@@ -56,6 +56,16 @@ pub fn builtSize() u64 {
     return parameters().file_size;
 }
 
+/// The ELF header of rt's file, where the kernel has mapped it.
+pub fn header() *const [64]u8 {
+    const given = parameters();
+    for (0..given.program_header_count) |index| {
+        const segment = given.program_headers[index];
+        if (segment.p_type == std.elf.PT_LOAD and segment.p_offset == 0) return @ptrFromInt(segment.p_vaddr);
+    }
+    say.die(&.{"cannot start: this file is damaged: copy it again"});
+}
+
 /// This executable's own file. /proc is mounted where it is missing, since Bun needs it as well.
 pub fn openSelf() i32 {
     const path = "/proc/self/exe";

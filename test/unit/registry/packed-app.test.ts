@@ -23,6 +23,9 @@ interface Given {
   trailer?: Uint8Array;
 }
 
+/** Of the 4096 zeros that stand for an executable. */
+const sha256 = new Bun.CryptoHasher("sha256").update(Buffer.alloc(4096)).digest();
+
 let count = 0;
 function app({ manifests = [manifest], annotations = {}, trailer: end }: Given = {}) {
   const layout = packLayout(
@@ -33,7 +36,7 @@ function app({ manifests = [manifest], annotations = {}, trailer: end }: Given =
   );
   const part = { offset: 4096, length: layout.length };
   const path = join(dir, `app${count++}`);
-  writeFileSync(path, Buffer.concat([Buffer.alloc(part.offset), layout, end ?? trailer(part)]));
+  writeFileSync(path, Buffer.concat([Buffer.alloc(part.offset), layout, end ?? trailer(part, sha256)]));
   return { path, part, word: `${part.offset},${part.length}` };
 }
 
@@ -53,7 +56,7 @@ test("an app says what it is", () => {
     "rt.pack.command": '["sh","-c",""]',
   };
   const { path, part, word } = app({ annotations });
-  expect(packedPart(path)).toEqual(part);
+  expect(packedPart(path)).toEqual({ ...part, sha256: sha256.toString("hex") });
   const found = openPackedApp(word, path);
   expect(found.reference).toBe(`embed:packed-${hexOf(digest).slice(0, 12)}`);
   expect(found.manifest.digest).toBe(digest);
@@ -62,7 +65,7 @@ test("an app says what it is", () => {
 });
 
 test("a file without a trailer is no app", () => {
-  for (const size of [0, 5, 24, 5000]) {
+  for (const size of [0, 5, 24, 56, 5000]) {
     const path = join(dir, `plain${size}`);
     writeFileSync(path, Buffer.alloc(size));
     expect(packedPart(path)).toBeUndefined();
@@ -70,10 +73,11 @@ test("a file without a trailer is no app", () => {
 });
 
 test("a trailer is what it is documented to be", () => {
-  const bytes = Buffer.from(trailer({ offset: 4096, length: 2 ** 40 + 1 }));
-  expect(bytes.length).toBe(24);
-  expect(bytes.toString("latin1", 0, 8)).toBe("rt-pack1");
-  expect([bytes.readBigUInt64LE(8), bytes.readBigUInt64LE(16)]).toEqual([4096n, 2n ** 40n + 1n]);
+  const bytes = Buffer.from(trailer({ offset: 4096, length: 2 ** 40 + 1 }, sha256));
+  expect(bytes.length).toBe(56);
+  expect(bytes.toString("hex", 0, 32)).toBe(sha256.toString("hex"));
+  expect(bytes.toString("latin1", 32, 40)).toBe("rt-pack2");
+  expect([bytes.readBigUInt64LE(40), bytes.readBigUInt64LE(48)]).toEqual([4096n, 2n ** 40n + 1n]);
 });
 
 const trailers: [string, (length: number) => { offset: number; length: number }][] = [
@@ -86,7 +90,7 @@ const trailers: [string, (length: number) => { offset: number; length: number }]
 for (const [what, lie] of trailers) {
   test(`a trailer with ${what}`, () => {
     const { part } = app();
-    const lies = app({ trailer: trailer(lie(part.length)) });
+    const lies = app({ trailer: trailer(lie(part.length), sha256) });
     expect(refusal(() => packedPart(lies.path))).toMatch(
       /^data-loss: this app is damaged: its end does not fit/,
     );

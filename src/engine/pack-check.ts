@@ -1,0 +1,23 @@
+import { RtError } from "../base/errors.ts";
+import { checkExecutable, openPackedApp, ownExecutable, packedPart } from "../registry/packed-app.ts";
+
+/**
+ * Is the app `path` whole: the executable in it, and every file of its image?
+ * @returns what its image is called, by manifest
+ * @throws RtError data-loss: it is not, and where; invalid-argument: it is no app; not-found
+ */
+export async function checkApp(path: string): Promise<string> {
+  const part = packedPart(path);
+  if (part === undefined)
+    throw new RtError("invalid-argument", `${path} is no app: rt pack makes one, and it may be cut short`);
+  await checkExecutable(path, part);
+  const { files, manifest } = openPackedApp(`${part.offset},${part.length}`, path);
+  await files.verify();
+  return manifest.digest;
+}
+
+/** The same of the executable that is running, without its image: why a start may have failed. @throws RtError data-loss */
+export async function checkOwnExecutable(): Promise<void> {
+  const part = packedPart(ownExecutable);
+  if (part !== undefined) await checkExecutable(ownExecutable, part);
+}
