@@ -78,6 +78,9 @@ export async function pullFrom(
     // What contradicts itself is of no use to a later pull, so nothing of it is kept as a broken transfer would be.
     if (error instanceof RtError && error.code === "data-loss")
       await collect(host, { released: wanted.items });
+    // A full disk needs the room of what has half arrived more than a later pull needs the bytes.
+    if (error instanceof RtError && error.code === "exhausted")
+      (await host.content()).collectIngests(Date.now(), new Set(wanted.items));
     throw error;
   }
 }

@@ -65,6 +65,27 @@ test.each([true, false])("a pulled image is whole (layers in parallel: %p)", asy
   });
 });
 
+test("a disk that is full while a layer is unpacked gets back what has half arrived of all layers", async () => {
+  using dir = scratch();
+  using host = fakeHost(dir.path);
+  const source = alpine();
+  const halves = Promise.withResolvers<void>();
+  source.meddle = async (chunk, layer, offset) => {
+    if (offset < 20_000) return chunk;
+    if (layer.digest !== digests[1]) await halves.promise;
+    return chunk;
+  };
+  host.driver.unpack = async ({ source: blob, signal }) => {
+    let have = 0;
+    while (have < 50_000) have = (await blob.more(have)).size;
+    setTimeout(halves.resolve, 50); // by then the others have been told to stop
+    signal?.throwIfAborted();
+    throw new RtError("exhausted", "no space left on device");
+  };
+  expect(await codeOf(pullFrom(host, source))).toMatch(/^exhausted: .*no space left/);
+  expect(ingests(dir.path)).toEqual([]);
+});
+
 test("the lock of a pull that was killed between its last step and its end goes with the next one", async () => {
   using dir = scratch();
   using host = fakeHost(dir.path);
