@@ -8,7 +8,8 @@
 //!   remove parent=DIR name=NAME    rm -rf
 //!   usage path=DIR                 "bytes" and "inodes" of what is below
 //!   settle committed=DIR           sync, and mark each tree `durable`
-//!   seed to=DIR path=PATH          what PATH of an image has, into an empty directory; "seeded": was there anything to do?
+//!   seed parent=DIR name=NAME      what PATH of an image has, into an empty directory; "seeded": was there anything to do?
+//!     path=PATH                    without layers: put right what a crash has left of that
 //!     root=DIR leaf=LEAF layers=HEX,HEX…    the image: a driver's directory, committed layers of it, topmost first
 //!   probe-overlay directory=DIR    "works": does overlay, here?
 //!   unpack …                       one layer onto disk:
@@ -59,20 +60,31 @@ pub fn main(init: std.process.Init.Minimal) u8 {
     switch (verb) {
         .unpack => unpack.run(request),
         .copy => {
-            copy.treeInto(place.openPath(request.need("from")), place.openPath(request.need("to")));
+            const from = place.openPath(request.need("from"));
+            const to = place.openPath(request.need("to"));
+            confine.enter(to, &confine.copying);
+            copy.treeInto(from, to, .copied);
             report.succeed("", .{});
         },
         .remove => {
-            remove.tree(place.openPath(request.need("parent")), request.need("name").ptr);
+            const parent = place.openPath(request.need("parent"));
+            confine.enter(parent, &confine.removing);
+            remove.tree(parent, request.need("name").ptr);
             report.succeed("", .{});
         },
         .usage => {
             var usage: Usage = .{};
-            usage.add(place.openPath(request.need("path")), 0);
+            const tree = place.openPath(request.need("path"));
+            confine.enter(tree, &confine.looking);
+            usage.add(tree, 0);
             report.succeed(",\"bytes\":{d},\"inodes\":{d}", .{ usage.bytes, usage.inodes });
         },
         .seed => seed.run(request),
-        .settle => settle.run(place.openPath(request.need("committed"))),
+        .settle => {
+            const committed = place.openPath(request.need("committed"));
+            confine.enter(committed, &confine.marking);
+            settle.run(committed);
+        },
         .@"probe-overlay" => probe.run(request.need("directory")),
     }
 }

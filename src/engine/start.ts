@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { hostDevices } from "../container/devices.ts";
 import { writeNameFiles } from "../container/files.ts";
 import type { ContainerRecord } from "../container/record.ts";
+import { finishSeedSync } from "../layer/tree.ts";
 import { closeDescriptor, removeCgroup, removeTree, windowSize } from "../runtime/leaf.ts";
 import { takeLock } from "../runtime/lock.ts";
 import { type Launched, launch } from "../runtime/native.ts";
@@ -37,11 +38,16 @@ function makeDirectory(path: string): void {
   }
 }
 
-/** What the image has where an empty volume goes is copied into it, as Docker does; `nocopy` declines. */
+/**
+ * What the image has where an empty volume goes is copied into it, as Docker does; `nocopy` declines. Nobody mounts a volume
+ * of which only a part was copied: whatever lies beside its root belongs to a copy that is under way, or was cut short.
+ */
 function seedVolumes(record: ContainerRecord, snapshots: SnapshotDriver): void {
   for (const { type, source, destination, options } of record.mounts) {
-    if (type !== "volume" || options.includes("nocopy") || readdirSync(source).length > 0) continue;
-    snapshots.seed(record.chain, destination, source);
+    if (type !== "volume") continue;
+    const wanted = !options.includes("nocopy") && readdirSync(source).length === 0;
+    if (wanted) snapshots.seed(record.chain, destination, source);
+    if (readdirSync(dirname(source)).length > 1) finishSeedSync(source);
   }
 }
 

@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { runHelper, runHelperSync } from "./helper.ts";
 
@@ -32,11 +33,18 @@ export interface LayeredRoot {
 
 /**
  * Copy what the image has at `path` (links are followed inside its root) into the directory `to`, with the directory's own
- * owner, mode, xattrs and times. False: there is no directory at `path`, or `to` is not empty; nothing was done.
+ * owner, mode, xattrs and times; device nodes are left out. Beside `to`, in a directory that must be ours alone, the copy is
+ * made: `to` may be in use. False: there is no directory at `path`, or `to` is not empty; nothing was done.
  */
 export function seedVolumeSync({ root, leaf, layers }: LayeredRoot, path: string, to: string): boolean {
-  const answer = runHelperSync("seed", { root, leaf, layers: layers.map(hexOf).join(","), path, to });
+  const place = { parent: dirname(to), name: basename(to) };
+  const answer = runHelperSync("seed", { ...place, root, leaf, layers: layers.map(hexOf).join(","), path });
   return answer.seeded === true;
+}
+
+/** Complete, or take back, a seeding of `to` that was cut short; wait for one that is under way. */
+export function finishSeedSync(to: string): void {
+  runHelperSync("seed", { parent: dirname(to), name: basename(to) });
 }
 
 /** Remove `name` in the directory `parent`. Absent is fine. */

@@ -208,9 +208,8 @@ pub const Apply = struct {
         const name = target.name.ptr();
         if (entry.uid != 0 or entry.gid != 0 or parent.inherits)
             files.check(linux.fchownat(parent.fd, name, entry.uid, entry.gid, linux.AT.SYMLINK_NOFOLLOW), "change the owner of", target.path);
-        // Not a link: we have just made it.
         if (has_mode and (entry.mode & ~@as(u32, 0o777) != 0 or parent.inherits))
-            files.check(linux.fchmodat(parent.fd, name, entry.mode), "change the mode of", target.path);
+            files.check(sys.changeMode(parent.fd, name, entry.mode), "change the mode of", target.path);
         xattrs.setNoFollow(parent.fd, name, entry.xattrs, target.path);
         const times = files.timesOf(entry.mtime);
         files.check(linux.utimensat(parent.fd, name, &times, linux.AT.SYMLINK_NOFOLLOW), "set the time of", target.path);

@@ -2,6 +2,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const report = @import("report.zig");
+const sys = @import("sys.zig");
 
 /// Modes are given exactly, descriptors are plenty, and the caller's death is ours.
 pub fn settle() void {
@@ -13,29 +14,44 @@ pub fn settle() void {
         limit.cur = limit.max;
         _ = linux.setrlimit(.NOFILE, &limit); // 400 open directories also fit in the usual 1024
     }
+    sys.openOwnDescriptors();
 }
 
-/// The tree becomes the root and the working directory: absolute paths and `..` lead nowhere else.
-pub fn enter(root: i32) void {
+/// The tree becomes the root and the working directory: absolute paths and `..` lead nowhere else. Of the capabilities only
+/// those of `kept` stay, as far as they were there. Every verb does this before it looks into a tree.
+pub fn enter(root: i32, kept: []const u5) void {
     if (linux.errno(linux.fchdir(root)) != .SUCCESS) report.failErrno(linux.errno(linux.fchdir(root)), "cannot enter the new tree", .{});
     const rc = linux.chroot(".");
     if (linux.errno(rc) != .SUCCESS) report.failErrno(linux.errno(rc), "cannot change the root to the new tree", .{});
     _ = linux.prctl(@intFromEnum(linux.PR.SET_NO_NEW_PRIVS), 1, 0, 0, 0);
-    dropCapabilities();
+    dropCapabilities(kept);
 }
 
-/// What making files of any owner, mode, kind and attribute takes; SYS_ADMIN is for trusted.* and security.* attributes and
-/// for our own overlay mount, SYS_RESOURCE for the blocks that a full disk keeps for root.
-const kept = [_]u5{
-    linux.CAP.CHOWN,      linux.CAP.DAC_OVERRIDE, linux.CAP.DAC_READ_SEARCH, linux.CAP.FOWNER, linux.CAP.FSETID,
-    linux.CAP.SYS_CHROOT, linux.CAP.SYS_ADMIN,    linux.CAP.SYS_RESOURCE,    linux.CAP.MKNOD,  linux.CAP.SETFCAP,
+/// What making files of any owner, mode, kind and attribute takes; SYS_ADMIN is for trusted.* and security.* attributes,
+/// DAC_READ_SEARCH also for links by descriptor, SYS_RESOURCE for the blocks that a full disk keeps for root.
+pub const copying = [_]u5{
+    linux.CAP.CHOWN,     linux.CAP.DAC_OVERRIDE, linux.CAP.DAC_READ_SEARCH, linux.CAP.FOWNER, linux.CAP.FSETID,
+    linux.CAP.SYS_ADMIN, linux.CAP.SYS_RESOURCE, linux.CAP.MKNOD,           linux.CAP.SETFCAP,
 };
+
+/// That, and leaving its own overlay mount for another root.
+pub const unpacking = copying ++ [_]u5{linux.CAP.SYS_CHROOT};
+
+/// Device nodes that hide files, an overlay mount, and the trusted.* attributes of both.
+pub const probing = [_]u5{ linux.CAP.DAC_OVERRIDE, linux.CAP.FOWNER, linux.CAP.MKNOD, linux.CAP.SYS_ADMIN };
+
+/// Directories that nobody may enter, and sticky ones of others.
+pub const removing = [_]u5{ linux.CAP.DAC_OVERRIDE, linux.CAP.DAC_READ_SEARCH, linux.CAP.FOWNER };
+
+pub const marking = [_]u5{linux.CAP.DAC_OVERRIDE};
+
+pub const looking = [_]u5{linux.CAP.DAC_READ_SEARCH};
 
 const CapabilityHeader = extern struct { version: u32 = 0x20080522, pid: i32 = 0 };
 const CapabilityHalf = extern struct { effective: u32, permitted: u32, inheritable: u32 };
 
 /// No network, no ptrace, no kill, no raw I/O, no modules … for this thread and those that it starts.
-fn dropCapabilities() void {
+fn dropCapabilities(kept: []const u5) void {
     var header: CapabilityHeader = .{};
     var halves: [2]CapabilityHalf = undefined;
     const got = linux.syscall2(.capget, @intFromPtr(&header), @intFromPtr(&halves));

@@ -19,9 +19,11 @@ const small_bytes_max = 64 * 1024;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 
+pub const Devices = enum { copied, left_out };
+
 /// Everything below the directory `from` into the directory `to`, which is empty, and its own metadata too.
-pub fn treeInto(from: i32, to: i32) void {
-    var copier: Copier = .{ .to_root = to, .inherits = sys.inherits(to, true) };
+pub fn treeInto(from: i32, to: i32, devices: Devices) void {
+    var copier: Copier = .{ .to_root = to, .inherits = sys.inherits(to, true), .devices = devices };
     copier.children(from, to, 0);
     finishDirectory(from, to, "");
 }
@@ -39,6 +41,7 @@ const Copier = struct {
     /// The target's root has a default ACL or the set-group-id bit. Below it directories are made 0700 and dressed last, so
     /// nothing is inherited from them.
     inherits: bool,
+    devices: Devices,
     can_clone: bool = true,
     can_copy_range: bool = true,
 
@@ -76,6 +79,7 @@ const Copier = struct {
             linux.S.IFSOCK => {}, // nobody listens on a copy
             else => {
                 if (sys.isWhiteout(s)) return; // of an overlay layer that is read without a mount: nothing is there
+                if (self.devices == .left_out and sys.isDevice(s)) return;
                 if (s.nlink > 1 and self.linked(s, to, name)) return;
                 switch (s.mode & linux.S.IFMT) {
                     linux.S.IFREG => self.regular(from, to, name, s),
@@ -104,7 +108,10 @@ const Copier = struct {
         const id: FileId = .{ .device = @as(u64, s.dev_major) << 32 | s.dev_minor, .inode = s.ino };
         const slot = self.links.getOrPut(allocator, id) catch outOfMemory();
         if (slot.found_existing) {
-            files.check(linux.linkat(self.to_root, slot.value_ptr.ptr, to, name, 0), "link", self.here());
+            const first = sys.pathBeneath(self.to_root, slot.value_ptr.ptr);
+            files.check(first, "open the first name of", self.here());
+            defer _ = linux.close(@intCast(first));
+            files.check(linux.linkat(@intCast(first), "", to, name, linux.AT.EMPTY_PATH), "link", self.here());
             return true;
         }
         if (self.path_bytes < names.path_bytes_max) {
@@ -114,8 +121,12 @@ const Copier = struct {
     }
 
     fn regular(self: *Copier, from: i32, to: i32, name: [*:0]const u8, s: linux.Statx) void {
-        const source = linux.openat(from, name, .{ .NOFOLLOW = true, .CLOEXEC = true, .NONBLOCK = true }, 0);
+        const source = linux.openat(from, name, .{ .NOFOLLOW = true, .CLOEXEC = true, .NONBLOCK = true, .NOCTTY = true }, 0);
         files.check(source, "open", self.here());
+        if (sys.statFd(@intCast(source)).mode & linux.S.IFMT != linux.S.IFREG) { // somebody put it there since we looked
+            _ = linux.close(@intCast(source));
+            return;
+        }
         const target = linux.openat(to, name, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .NOFOLLOW = true, .CLOEXEC = true }, s.mode & 0o777);
         files.check(target, "create", self.here());
         self.contents(@intCast(source), @intCast(target), s);
@@ -197,8 +208,7 @@ const Copier = struct {
 
     fn finishNoFollow(self: *Copier, from: i32, to: i32, name: [*:0]const u8, s: linux.Statx, has_mode: bool) void {
         files.check(linux.fchownat(to, name, s.uid, s.gid, linux.AT.SYMLINK_NOFOLLOW), "change the owner of", self.here());
-        // Not a link: we have just made it.
-        if (has_mode) files.check(linux.fchmodat(to, name, s.mode & 0o7777), "change the mode of", self.here());
+        if (has_mode) files.check(sys.changeMode(to, name, s.mode & 0o7777), "change the mode of", self.here());
         xattrs.copyNoFollow(from, to, name, self.here());
         const times = timesOf(s);
         files.check(linux.utimensat(to, name, &times, linux.AT.SYMLINK_NOFOLLOW), "set the time of", self.here());
@@ -209,7 +219,8 @@ fn finishDirectory(from: i32, to: i32, path: []const u8) void {
     finish(from, to, sys.statFd(from), path);
 }
 
-fn finish(from: i32, to: i32, s: linux.Statx, path: []const u8) void {
+/// Owner, mode and times of `s`, attributes of `from`.
+pub fn finish(from: i32, to: i32, s: linux.Statx, path: []const u8) void {
     files.check(linux.fchown(to, s.uid, s.gid), "change the owner of", path);
     files.check(linux.fchmod(to, s.mode & 0o7777), "change the mode of", path);
     finishOwned(from, to, s, path);

@@ -59,13 +59,14 @@ pub const Place = struct {
 };
 
 const lock_shared = 1;
-const lock_exclusive = 2;
+pub const lock_exclusive = 2;
 const unlock = 8;
 
-fn lock(fd: i32, operation: i32) void {
+/// Until `unlock`, or until the last descriptor of it is closed: with this process at the latest.
+pub fn lock(fd: i32, operation: i32) void {
     while (true) {
         const rc = linux.flock(fd, operation);
-        if (linux.errno(rc) != .INTR) return check(rc, "lock a temporary directory");
+        if (linux.errno(rc) != .INTR) return check(rc, "lock a directory");
     }
 }
 

@@ -2,6 +2,7 @@
 //! whiteout devices, and not be an overlay itself) and on our rights: so we do once what we want of it.
 const std = @import("std");
 const linux = std.os.linux;
+const confine = @import("confine.zig");
 const overlay = @import("overlay.zig");
 const place = @import("place.zig");
 const remove = @import("remove.zig");
@@ -12,6 +13,7 @@ pub fn run(directory: [:0]const u8) noreturn {
     // Before anything is opened: overlay takes no directories of another namespace's mounts.
     const separate = overlay.ownNamespace();
     const parent = place.openPath(directory);
+    confine.enter(parent, &confine.probing);
     var buffer: [64]u8 = undefined;
     const name = std.fmt.bufPrintZ(&buffer, ".probe-{d}", .{linux.getpid()}) catch unreachable; // fits
     remove.tree(parent, name.ptr);

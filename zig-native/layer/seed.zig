@@ -1,36 +1,111 @@
 //! `seed`: an empty volume gets what an image has at the place where the volume will be mounted, and that directory's own
 //! owner and mode ("copy up", as docker does). The layers are only read: overlay shows them without an upper directory.
+//!
+//!   <parent>/<name>           the volume's root. Containers may have it mounted, and rename and link in it, all the while
+//!   <parent>/<name>.seed      the copy in the making, which nobody else can reach. What a crash left of one is removed
+//!   <parent>/<name>.seeded    the complete copy. With the rename to this name the volume is seeded; what is in it is moved
+//!                             to the root, name by name, and what a crash left of it is moved on with
+//!
+//! A name is moved whole, by rename(2), to a root that we hold open: no link in it is ever looked at. Who is at work here
+//! holds `parent` locked, so of two containers that start at once one seeds, and the other waits until that is done.
 const std = @import("std");
 const linux = std.os.linux;
 const Place = @import("place.zig").Place;
 const Listing = @import("remove.zig").Listing;
 const Request = @import("request.zig").Request;
+const confine = @import("confine.zig");
 const copy = @import("copy.zig");
+const files = @import("files.zig");
 const layers = @import("layers.zig");
+const names = @import("names.zig");
 const overlay = @import("overlay.zig");
 const place = @import("place.zig");
+const remove = @import("remove.zig");
 const report = @import("report.zig");
 const sys = @import("sys.zig");
 
+/// Without layers only what a crash left is put right.
 pub fn run(request: Request) noreturn {
     const parents = layers.of(request, "layers");
-    const path = request.need("path");
     // Before anything is opened: see there.
     if (parents.count > 1) overlay.privateNamespace();
-    const target = place.openPath(request.need("to"));
-    const source = find(rootOf(request, &parents), path) orelse answer(false);
-    var listing: Listing = undefined;
-    listing.open(target);
-    // Somebody's files are in it: they stay as they are.
-    if (listing.next() != null) answer(false);
-    copy.treeInto(source, target);
-    answer(true);
+    const parent = place.openPath(request.need("parent"));
+    const source = if (parents.count == 0) null else find(rootOf(request, &parents), request.need("path"));
+    const volume: Volume = .{ .parent = parent, .name = nameOf(request, ""), .making = nameOf(request, ".seed"), .complete = nameOf(request, ".seeded") };
+    confine.enter(parent, &confine.copying);
+    place.lock(parent, place.lock_exclusive);
+    answer(volume.seed(source));
 }
+
+fn nameOf(request: Request, comptime suffix: []const u8) names.NameZ {
+    var buffer: [names.name_bytes_max + suffix.len]u8 = undefined;
+    const text = std.fmt.bufPrint(&buffer, "{s}" ++ suffix, .{request.need("name")}) catch report.fail(.request, "name= is too long", .{});
+    if (text.len > names.name_bytes_max) report.fail(.request, "name= is too long", .{});
+    return .init(text);
+}
+
+const Volume = struct {
+    parent: i32,
+    name: names.NameZ,
+    making: names.NameZ,
+    complete: names.NameZ,
+
+    /// True: it was empty, and is seeded now.
+    fn seed(self: *const Volume, image: ?i32) bool {
+        const root = self.open(&self.name);
+        const left = sys.openDirectory(self.parent, self.complete.ptr());
+        if (linux.errno(left) == .SUCCESS) {
+            self.moveIn(@intCast(left), root);
+            return true;
+        }
+        remove.tree(self.parent, self.making.ptr());
+        const source = image orelse return false;
+        var listing: Listing = undefined;
+        listing.open(root);
+        // Somebody's files are in it: they stay as they are.
+        if (listing.next() != null) return false;
+        files.check(linux.mkdirat(self.parent, self.making.ptr(), 0o700), "create", "a volume's seed");
+        const made = self.open(&self.making);
+        copy.treeInto(source, made, .left_out);
+        const done = linux.renameat2(self.parent, self.making.ptr(), self.parent, self.complete.ptr(), .{ .NOREPLACE = true });
+        files.check(done, "complete", "a volume's seed");
+        self.moveIn(made, root);
+        return true;
+    }
+
+    fn open(self: *const Volume, name: *const names.NameZ) i32 {
+        const fd = sys.openDirectory(self.parent, name.ptr());
+        files.check(fd, "open", std.mem.span(name.ptr()));
+        return @intCast(fd);
+    }
+
+    fn moveIn(self: *const Volume, complete: i32, root: i32) void {
+        const s = sys.statFd(complete); // before its time changes
+        var found = true;
+        while (found) {
+            found = false;
+            var listing: Listing = undefined;
+            listing.open(complete);
+            while (listing.next()) |name| {
+                found = true;
+                const name_z = names.NameZ.init(name);
+                const moved = linux.renameat2(complete, name_z.ptr(), root, name_z.ptr(), .{ .NOREPLACE = true });
+                switch (linux.errno(moved)) {
+                    .SUCCESS => {},
+                    // A container that has the volume already was faster: its file stays.
+                    .EXIST, .NOTEMPTY => remove.tree(complete, name_z.ptr()),
+                    else => files.check(moved, "move into the volume", name),
+                }
+            }
+        }
+        copy.finish(complete, root, s, "the volume's root");
+        remove.tree(self.parent, self.complete.ptr());
+    }
+};
 
 fn rootOf(request: Request, parents: *const layers.Layers) i32 {
     const leaf = request.need("leaf");
     const root = request.need("root");
-    if (parents.count == 0) report.fail(.request, "layers= is empty", .{});
     // Overlay wants two at least; one alone is what it would show.
     if (parents.count == 1) return Place.open(root).layer(parents.slice()[0], leaf);
     return overlay.mountLowers(root, leaf, parents.slice());

@@ -24,6 +24,16 @@ pub fn openBeneath(root: i32, path: [*:0]const u8) usize {
     return linux.syscall4(.openat2, @bitCast(@as(isize, root)), @intFromPtr(path), @intFromPtr(&how), @sizeOf(OpenHow));
 }
 
+/// Whatever is at a path without a single link in it, as a name to work on: nothing is opened (O_PATH).
+pub fn pathBeneath(root: i32, path: [*:0]const u8) usize {
+    const flags: linux.O = .{ .PATH = true, .NOFOLLOW = true, .CLOEXEC = true };
+    const how: OpenHow = .{
+        .flags = @as(u32, @bitCast(flags)),
+        .resolve = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV,
+    };
+    return linux.syscall4(.openat2, @bitCast(@as(isize, root)), @intFromPtr(path), @intFromPtr(&how), @sizeOf(OpenHow));
+}
+
 const tries_max = 1000;
 
 /// An existing directory, by a path whose links are followed as if `root` were the root.
@@ -44,6 +54,28 @@ pub fn openInRoot(root: i32, path: [*:0]const u8) usize {
 /// One component, not followed.
 pub fn openDirectory(parent: i32, name: [*:0]const u8) usize {
     return linux.openat(parent, name, directory_flags, 0);
+}
+
+/// /proc/self/fd, opened while the host's root is ours; -1 where there is none.
+var own_descriptors: i32 = -1;
+
+pub fn openOwnDescriptors() void {
+    const fd = linux.open("/proc/self/fd", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
+    if (linux.errno(fd) == .SUCCESS) own_descriptors = @intCast(fd);
+}
+
+/// The mode of what `name` is, and not of what it may point to.
+pub fn changeMode(directory: i32, name: [*:0]const u8, mode: u32) usize {
+    const rc = linux.fchmodat2(directory, name, mode, linux.AT.SYMLINK_NOFOLLOW);
+    if (linux.errno(rc) != .NOSYS) return rc;
+    // Before Linux 6.6: through a descriptor, whose link in /proc leads to that very file.
+    const fd = linux.openat(directory, name, .{ .PATH = true, .NOFOLLOW = true, .CLOEXEC = true }, 0);
+    if (linux.errno(fd) != .SUCCESS) return fd;
+    defer _ = linux.close(@intCast(fd));
+    if (statFd(@intCast(fd)).mode & linux.S.IFMT == linux.S.IFLNK) return @bitCast(-@as(isize, @intFromEnum(linux.E.OPNOTSUPP)));
+    var buffer: [16]u8 = undefined;
+    const number = std.fmt.bufPrintZ(&buffer, "{d}", .{fd}) catch unreachable; // fits
+    return linux.fchmodat(own_descriptors, number, mode);
 }
 
 pub fn duplicate(fd: i32) i32 {
@@ -75,6 +107,11 @@ pub fn statFd(fd: i32) linux.Statx {
 
 pub fn isDirectory(s: linux.Statx) bool {
     return s.mode & linux.S.IFMT == linux.S.IFDIR;
+}
+
+pub fn isDevice(s: linux.Statx) bool {
+    const kind = s.mode & linux.S.IFMT;
+    return kind == linux.S.IFCHR or kind == linux.S.IFBLK;
 }
 
 /// Overlay's mark that a name of a lower layer is gone.

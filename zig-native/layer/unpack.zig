@@ -57,10 +57,14 @@ pub fn run(request: Request) noreturn {
         switch (via) {
             .none => {},
             .overlay => root = overlay.mountMerged(place, name, leaf, parents.slice()),
-            .copy => copy.treeInto(place.layer(parents.slice()[0], leaf), root),
+            .copy => {
+                const parent = place.layer(parents.slice()[0], leaf);
+                confine.enter(root, &confine.unpacking);
+                copy.treeInto(parent, root, .copied);
+            },
         }
     }
-    confine.enter(root);
+    confine.enter(root, &confine.unpacking);
 
     ring.init(request.number("limit", std.math.maxInt(u63)));
     const threads = request.number("threads", (std.Thread.getCpuCount() catch 1) / 2);
@@ -157,7 +161,7 @@ fn fillFrom(place: Place, parents: Layers, leaf: []const u8) void {
 
 fn leaveMount(place: Place, name: [*:0]const u8) void {
     apply.directories.forget();
-    confine.enter(place.tmp);
+    confine.enter(place.tmp, &confine.unpacking);
     _ = linux.close(apply.directories.root);
     overlay.removeMounted(place, name);
 }
