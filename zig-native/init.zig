@@ -8,6 +8,8 @@
 //! its root by the kernel (linux/path.zig).
 const std = @import("std");
 const linux = std.os.linux;
+const Bench = @import("bench.zig");
+const Devices = @import("devices.zig");
 const cgroup = @import("linux/cgroup.zig");
 const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
 const device = @import("linux/device.zig");
@@ -110,7 +112,7 @@ fn enterCgroup(create: *const request.Create, handles: stage.Handles, arena: std
 
 /// Though it is not privileged.
 fn mayMakeNodes(spec: *const request.Spec) bool {
-    for (spec.linux.resources.devices) |rule| if (rule.allow and rule.type == .a) return false;
+    if (isPrivileged(spec)) return false;
     for (spec.process.capabilities.bounding) |name| if (std.mem.eql(u8, name, "CAP_MKNOD")) return true;
     return false;
 }
@@ -143,20 +145,23 @@ fn enterNamespaces(spec: *const request.Spec, arena: std.mem.Allocator) path.Err
 /// The whole file tree, up to the moment before pivot_root. A descriptor of its root.
 fn buildRoot(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator, hierarchies: []const cgroup_hierarchy.Hierarchy) path.Error!i32 {
     const spec = &create.spec;
-    const prepared = try mounts.prepare(arena, spec.mounts);
+    const any_device = isPrivileged(spec);
+    const prepared = try mounts.prepare(arena, create, any_device);
     const root = try rootfs.open(arena, &create.rootfs);
-    try rootfs.attach(root);
-    const mounted = try mounts.attachAll(arena, root, prepared, hierarchies);
-    if (!mounted.dev_is_bound) {
-        for (spec.linux.devices) |each| try device.make(arena, root, each);
-        try device.makeLinks(arena, root);
-    }
+    try rootfs.cutOff();
+    var bench: Bench = try .open(arena, create.stateDirectory, mounts.textBytes(prepared), spec.linux.devices.len);
+    try rootfs.cover(root);
+    const mounted = try mounts.attachAll(arena, root, prepared, &bench, hierarchies);
+    var devices: Devices = .{ .arena = arena, .root = root, .bench = &bench, .guard = &mounted.guard, .own_dev = mounted.own_dev, .any = any_device };
+    for (spec.linux.devices) |each| try devices.make(each);
+    if (mounted.own_dev != null) try device.makeLinks(arena, root);
+    _ = linux.close(bench.root);
     if (spec.process.terminal) try makeConsole(create, handles, arena, root, mounted.devpts);
     try setSysctls(spec, arena, mounted.procfs);
     _ = linux.close(try path.ensureDirectory(arena, root, spec.process.cwd, .cwd));
     try mask.protect(arena, root, spec.linux.readonlyPaths);
     try mask.hide(arena, root, spec.linux.maskedPaths);
-    if (!mayUseAnyDevice(spec)) {
+    if (!any_device) {
         // Where no device rules hold (cgroup v2 has them as programs only), a node that a layer brings must not open.
         const set = mount.setAttributes(root, .{ .set = mount.attribute_nodev }, false);
         _ = try stage.check(set, .rootfs, "make the root nodev", .{});
@@ -168,10 +173,8 @@ fn buildRoot(create: *const request.Create, handles: stage.Handles, arena: std.m
     return root;
 }
 
-/// A privileged container, or one that was given a device outside of /dev.
-fn mayUseAnyDevice(spec: *const request.Spec) bool {
+fn isPrivileged(spec: *const request.Spec) bool {
     for (spec.linux.resources.devices) |rule| if (rule.allow and rule.type == .a) return true;
-    for (spec.linux.devices) |each| if (!std.mem.startsWith(u8, each.path, "/dev/")) return true;
     return false;
 }
 

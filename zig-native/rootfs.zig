@@ -62,11 +62,12 @@ fn configure(fs: *mount.FileSystem, skip_sync: bool, names: Names) usize {
 
 const Names = struct { lower: []const [:0]const u8, upper: [:0]const u8, work: [:0]const u8 };
 
-/// The layers' paths; where one is too long for fsconfig(2), short links to all of them, relative to a new working directory.
+/// The layers' paths; where one is more than fsconfig(2) and overlay take as it is, short links to all of them, relative to
+/// a new working directory.
 fn shorten(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!Names {
-    var longest: usize = @max(rootfs.upper.len, rootfs.work.len);
-    for (rootfs.lower) |layer| longest = @max(longest, layer.len);
-    if (longest >= config_string_max) return link(arena, rootfs);
+    var plain = isPlain(rootfs.upper) and isPlain(rootfs.work);
+    for (rootfs.lower) |layer| plain = plain and isPlain(layer);
+    if (!plain) return link(arena, rootfs);
     const lower = try arena.alloc([:0]const u8, rootfs.lower.len);
     for (lower, rootfs.lower) |*name, layer| name.* = try path.terminated(arena, layer, .rootfs, "a layer's path");
     return .{
@@ -74,6 +75,12 @@ fn shorten(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!N
         .upper = try path.terminated(arena, rootfs.upper, .rootfs, "the upper directory's path"),
         .work = try path.terminated(arena, rootfs.work, .rootfs, "the work directory's path"),
     };
+}
+
+/// Overlay takes a backslash as the mark that the next character is meant, and what a colon or a comma mean to it depends
+/// on the kernel.
+fn isPlain(name: []const u8) bool {
+    return name.len < config_string_max and std.mem.indexOfAny(u8, name, "\\:,") == null;
 }
 
 /// Links "0", "1", … to the layers, "u" and "w", in a tmpfs that only this process can reach, as the working directory.
@@ -138,14 +145,19 @@ pub fn leaveChroot(arena: std.mem.Allocator) path.Error!void {
     const own = try stage.check(linux.open("/proc/self/ns/mnt", .{ .CLOEXEC = true }, 0), .rootfs, "open /proc/self/ns/mnt", .{});
     defer _ = linux.close(@intCast(own));
     _ = try stage.check(linux.setns(@intCast(own), linux.CLONE.NEWNS), .rootfs, "leave the chroot", .{});
-    try attach(tree);
+    try cutOff();
+    try cover(tree);
     try pivot(arena, tree);
 }
 
-/// Cut the namespace off from the host's, so that no mount made here shows there, and put the root on top of "/".
-pub fn attach(root: i32) stage.Error!void {
+/// Cut the namespace off from the host's, so that no mount made here shows there.
+pub fn cutOff() stage.Error!void {
     const none = linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0);
     _ = try stage.check(none, .rootfs, "make / private", .{});
+}
+
+/// Put `root` on top of "/".
+pub fn cover(root: i32) stage.Error!void {
     const slash = try stage.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
     defer _ = linux.close(@intCast(slash));
     _ = try stage.check(mount.attach(root, @intCast(slash)), .rootfs, "attach the root", .{});
@@ -168,6 +180,12 @@ pub fn pivot(arena: std.mem.Allocator, root: i32) path.Error!void {
         _ = try stage.check(linux.umount2(".", linux.MNT.DETACH), .rootfs, "detach the old root", .{});
     }
     _ = try stage.check(linux.chdir("/"), .rootfs, "enter /", .{});
+    // Whatever lies on the root is what an exec would find there, and what "/.." leads to.
+    const top: i32 = @intCast(try stage.check(linux.open("/..", path.directory_path, 0), .rootfs, "open /..", .{}));
+    defer _ = linux.close(top);
+    const found = path.stat(top) orelse return stage.fail(.rootfs, .IO, "stat /..", .{});
+    const own = path.stat(root) orelse return stage.fail(.rootfs, .IO, "stat /", .{});
+    if (found.mount != own.mount) return stage.fail(.rootfs, .BUSY, "leave the host's root: something is mounted on it", .{});
 }
 
 /// Has this system never left its initramfs?

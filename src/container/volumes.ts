@@ -1,5 +1,5 @@
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
-import { join, posix } from "node:path";
+import { closeSync, constants, existsSync, fchmodSync, mkdirSync, openSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
 import { RtError } from "../base/errors.ts";
 import type { MountRecord } from "../spec/settings.ts";
 
@@ -26,20 +26,41 @@ export function volumeDirectory(root: string, name: string): string {
   return join(root, "volumes", name, "_data");
 }
 
+/** More than any honest image has: each is a directory, a mount, and a start of the copier. */
+const imageVolumesMax = 100;
+
 /**
- * The mounts of a container: the user's, and an anonymous volume for each of the image's VOLUMEs that the user does not
- * cover. Sources of binds are looked at, and made where `-v` promises that; volumes' directories are made.
- * @throws not-found: a bind's source is missing; invalid-argument: the image's VOLUME is not a place for one
+ * The mounts of a container: the user's, and an anonymous volume for each of the image's VOLUMEs that neither the user
+ * covers nor we do (`ours`). Sources of binds are looked at, and made where `-v` promises that; volumes' directories are made.
+ * @throws not-found: a bind's source is missing; invalid-argument: the image's VOLUME is not a place for one, or they are
+ *   too many
  */
 export function resolveMounts(
   root: string,
   asked: readonly MountRequest[],
   imageVolumes: readonly string[],
+  ours: readonly string[],
   newId: () => string,
 ): MountRecord[] {
-  const covered = new Set(asked.map((mount) => mount.destination));
-  const implied = imageVolumes.map(cleanVolume).filter((destination) => !covered.has(destination));
+  const covered = new Set([...ours, ...asked.map((mount) => mount.destination)]);
+  const implied = impliedVolumes(imageVolumes, covered);
   return [...asked, ...implied.map(anonymous)].map((mount) => resolveMount(root, mount, newId));
+}
+
+/** Clean destinations, each once. The empty one means nothing. */
+function impliedVolumes(paths: readonly string[], covered: ReadonlySet<string>): string[] {
+  const places = new Set(paths.filter((path) => path !== "").map(cleanDestination));
+  const wanted = [...places].filter((place) => !covered.has(place));
+  if (wanted.length > imageVolumesMax) {
+    throw new RtError(
+      "invalid-argument",
+      `the image asks for ${wanted.length} volumes: more than ${imageVolumesMax} are refused`,
+    );
+  }
+  const bad = wanted.find(isForbidden);
+  if (bad !== undefined)
+    throw new RtError("invalid-argument", `the image asks for a volume at ${JSON.stringify(bad)}: refused`);
+  return wanted;
 }
 
 function anonymous(destination: string): MountRequest {
@@ -54,13 +75,14 @@ function anonymous(destination: string): MountRequest {
   };
 }
 
-/** Beneath "/" whatever it says, and never where the kernel's own file systems go. */
-function cleanVolume(path: string): string {
-  const destination = posix.normalize(`/${path}`).replace(/(?<=.)\/$/, "");
-  if (path.includes("\0") || destination === "/" || /^\/(proc|sys|dev)(\/|$)/.test(destination)) {
-    throw new RtError("invalid-argument", `the image asks for a volume at ${JSON.stringify(path)}: refused`);
-  }
-  return destination;
+/** Beneath "/" whatever it says. */
+function cleanDestination(path: string): string {
+  return posix.normalize(`/${path}`).replace(/(?<=.)\/$/, "");
+}
+
+/** Never where the kernel's own file systems go. */
+function isForbidden(destination: string): boolean {
+  return destination.includes("\0") || destination === "/" || /^\/(proc|sys)(\/|$)/.test(destination);
 }
 
 function resolveMount(root: string, mount: MountRequest, newId: () => string): MountRecord {
@@ -74,16 +96,26 @@ function resolveMount(root: string, mount: MountRequest, newId: () => string): M
           `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
         );
       }
-      mkdirSync(mount.source, { recursive: true });
-      chmodSync(mount.source, 0o755); // whatever our umask
+      makeDirectory(mount.source);
     }
     return { type, source: mount.source, destination, readonly, options };
   }
   const name = mount.source || newId();
   const source = volumeDirectory(root, name);
   if (!existsSync(source)) {
-    mkdirSync(source, { recursive: true, mode: 0o700 });
-    chmodSync(source, 0o755); // whatever our umask: the container's users look into it
+    mkdirSync(dirname(source), { recursive: true, mode: 0o700 });
+    makeDirectory(source); // the container's users look into it
   }
   return { type, name, source, destination, readonly, options };
+}
+
+/** 0755 whatever our umask, and its parents; by its descriptor, since a container may share the place, and swap it for a link. */
+function makeDirectory(path: string): void {
+  mkdirSync(path, { recursive: true });
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    fchmodSync(fd, 0o755);
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -7,6 +7,7 @@ import type { ContainerRecord } from "../container/record.ts";
 import { combineCommand, combineEnv, workingDirectory } from "../container/settings.ts";
 import { resolveMounts } from "../container/volumes.ts";
 import type { ImageRecord } from "../image/record.ts";
+import { ownDestinations } from "../spec/defaults.ts";
 import type { Host } from "./host.ts";
 import type { RunOptions } from "./run-options.ts";
 
@@ -47,7 +48,13 @@ export function describeContainer(
     noNewPrivileges: options.noNewPrivileges,
     capAdd: options.capAdd,
     capDrop: options.capDrop,
-    mounts: resolveMounts(host.paths.root, options.mounts, Object.keys(config.Volumes ?? {}), newId),
+    mounts: resolveMounts(
+      host.paths.root,
+      options.mounts,
+      Object.keys(config.Volumes ?? {}),
+      ownDestinations,
+      newId,
+    ),
     devices: options.devices.flatMap((device) => findDevices(device)),
     ulimits: options.ulimits,
     sysctls: options.sysctls,

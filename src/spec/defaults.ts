@@ -28,6 +28,12 @@ export const defaultMounts: readonly SpecMount[] = [
   { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
 ];
 
+/** Where each container has a mount of ours, unless the user puts another one there. */
+export const ownDestinations: readonly string[] = [
+  ...defaultMounts.map((mount) => mount.destination),
+  "/dev/shm",
+].filter((place) => place !== "/proc" && place !== "/sys");
+
 export function shmMount(bytes: number): SpecMount {
   return {
     destination: "/dev/shm",

@@ -16,6 +16,12 @@ export const accepted: readonly {
   {
     command: "mounts",
     side: "both",
+    line: /^mount \/etc\/(hosts|hostname|resolv\.conf) tmpfs (nodev,noexec,nosuid,)?relatime,rw {2}private$/,
+    reason: "these lie in a small tmpfs of the container's own here; runc binds the host's files",
+  },
+  {
+    command: "mounts",
+    side: "both",
     line: /^mount \/(proc|sys)\/\S+ tmpfs \S*ro(,\S*)? /,
     reason: "a masked directory is nodev, noexec, nosuid and has one inode here; runc's is read-only alone",
   },

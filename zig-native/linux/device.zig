@@ -1,5 +1,5 @@
-//! Device nodes and the links of /dev. A node is made with mknod; where that is not allowed (a user namespace, a device
-//! cgroup around us) the host's node of the same name is bound in its place, after a look at its numbers.
+//! Device nodes and the links of /dev. A node is made with mknod; where that is not allowed the host's node of the same name
+//! takes its place, after a look at its numbers.
 const std = @import("std");
 const linux = std.os.linux;
 const stage = @import("../stage.zig");
@@ -7,22 +7,11 @@ const request = @import("../request.zig");
 const mount = @import("mount.zig");
 const path = @import("path.zig");
 
-/// Make `device` beneath `root`. What is already there is accepted only if it is that very device.
-pub fn make(arena: std.mem.Allocator, root: i32, device: request.Device) path.Error!void {
-    const split = path.splitLast(device.path);
-    const parent = try path.ensureDirectory(arena, root, split.parent, .device);
-    defer _ = linux.close(parent);
-    const name = try path.terminated(arena, split.name, .device, "a device's path");
-    const result = linux.mknodat(parent, name, typeBits(device) | (device.fileMode & 0o7777), number(device.major, device.minor));
-    switch (linux.errno(result)) {
-        .SUCCESS => if (device.uid != 0 or device.gid != 0) {
-            const owned = linux.fchownat(parent, name, device.uid, device.gid, linux.AT.SYMLINK_NOFOLLOW);
-            _ = try stage.check(owned, .device, "change the owner of {s}", .{device.path});
-        },
-        .EXIST => try verify(parent, name, device),
-        .PERM => try bindFromHost(arena, root, device),
-        else => |errno| return stage.fail(.device, errno, "make device {s}", .{device.path}),
-    }
+/// A new node `name` in `parent`, with its owner.
+pub fn makeNode(parent: i32, name: [*:0]const u8, device: request.Device) linux.E {
+    const made = linux.mknodat(parent, name, typeBits(device) | (device.fileMode & 0o7777), number(device.major, device.minor));
+    if (linux.errno(made) != .SUCCESS or (device.uid == 0 and device.gid == 0)) return linux.errno(made);
+    return linux.errno(linux.fchownat(parent, name, device.uid, device.gid, linux.AT.SYMLINK_NOFOLLOW));
 }
 
 fn typeBits(device: request.Device) u32 {
@@ -33,7 +22,7 @@ fn typeBits(device: request.Device) u32 {
     };
 }
 
-fn kind(device: request.Device) path.Stat.Kind {
+pub fn kind(device: request.Device) path.Stat.Kind {
     return switch (device.type) {
         .c => .character,
         .b => .block,
@@ -46,7 +35,8 @@ fn number(major: u32, minor: u32) u32 {
     return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~@as(u32, 0xff)) << 12;
 }
 
-fn verify(parent: i32, name: [*:0]const u8, device: request.Device) stage.Error!void {
+/// What is there already is accepted only if it is that very device.
+pub fn verify(parent: i32, name: [*:0]const u8, device: request.Device) stage.Error!void {
     const opened = path.open(parent, name, .{ .PATH = true, .NOFOLLOW = true, .CLOEXEC = true }, 0, path.beneath | path.no_symlinks);
     const fd: i32 = @intCast(try stage.check(opened, .device, "open {s}", .{device.path}));
     defer _ = linux.close(fd);
@@ -55,13 +45,10 @@ fn verify(parent: i32, name: [*:0]const u8, device: request.Device) stage.Error!
     if (!same) return stage.fail(.device, .EXIST, "make device {s}: the image has something else there", .{device.path});
 }
 
-fn bindFromHost(arena: std.mem.Allocator, root: i32, device: request.Device) path.Error!void {
+/// A detached mount of the host's node of the same name.
+pub fn cloneFromHost(arena: std.mem.Allocator, device: request.Device) path.Error!i32 {
     const host = try path.terminated(arena, device.path, .device, "a device's path");
-    const tree = try cloneVerified(linux.AT.FDCWD, host, device.path, kind(device), device.major, device.minor);
-    defer _ = linux.close(tree);
-    const target = try path.ensureFile(arena, root, device.path, .device);
-    defer _ = linux.close(target);
-    _ = try stage.check(mount.attach(tree, target), .device, "bind device {s}", .{device.path});
+    return cloneVerified(linux.AT.FDCWD, host, device.path, kind(device), device.major, device.minor);
 }
 
 /// A detached mount of one device node, whose numbers were read from the very file that is mounted.

@@ -59,6 +59,8 @@ pub const Stat = struct {
     size: u64,
     /// The root of a mount (Linux 5.8).
     mount_root: bool,
+    /// The kernel's number of the mount that it is on (Linux 5.8): no two mounts of now have the same.
+    mount: u64,
 
     pub const Kind = enum { directory, regular, symlink, character, block, fifo, socket };
 
@@ -69,10 +71,12 @@ pub const Stat = struct {
 
 /// STATX_ATTR_MOUNT_ROOT; the standard library has it at another bit.
 const attribute_mount_root = 0x2000;
+/// STATX_TYPE, STATX_MODE, STATX_SIZE, STATX_MNT_ID
+const stat_mask: linux.STATX = @bitCast(@as(u32, 0x1203));
 
 pub fn stat(fd: i32) ?Stat {
     var buffer: linux.Statx = undefined;
-    const result = linux.statx(fd, "", linux.AT.EMPTY_PATH, .{ .TYPE = true, .MODE = true, .SIZE = true }, &buffer);
+    const result = linux.statx(fd, "", linux.AT.EMPTY_PATH, stat_mask, &buffer);
     if (linux.errno(result) != .SUCCESS) return null;
     const kind: Stat.Kind = switch (buffer.mode & linux.S.IFMT) {
         linux.S.IFDIR => .directory,
@@ -84,7 +88,14 @@ pub fn stat(fd: i32) ?Stat {
         else => .regular,
     };
     const attributes: u64 = @bitCast(buffer.attributes);
-    return .{ .kind = kind, .major = buffer.rdev_major, .minor = buffer.rdev_minor, .size = buffer.size, .mount_root = attributes & attribute_mount_root != 0 };
+    return .{
+        .kind = kind,
+        .major = buffer.rdev_major,
+        .minor = buffer.rdev_minor,
+        .size = buffer.size,
+        .mount_root = attributes & attribute_mount_root != 0,
+        .mount = buffer.mnt_id,
+    };
 }
 
 /// The file system's magic number, 0 when it cannot be told.

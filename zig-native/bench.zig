@@ -1,0 +1,61 @@
+//! The workbench: a small tmpfs of the container's own, of whose files single ones are bound into the container.
+//!
+//!   /etc/hosts and its kin    a program may write there, and must not fill the host's /run with that
+//!   a device outside of /dev  one node, where nothing else may be opened as a device
+//!
+//! In the container's namespace it lies on its state directory, which goes with the host's root at pivot_root: what is bound
+//! keeps it alive, and nobody can reach the rest. (On "/" it would be what umount2 takes in place of the host's root.) The files can be rewritten in place for as long as the container lives, by way of
+//! /proc/PID/root.
+const std = @import("std");
+const linux = std.os.linux;
+const device = @import("linux/device.zig");
+const mount = @import("linux/mount.zig");
+const path = @import("linux/path.zig");
+const request = @import("request.zig");
+const stage = @import("stage.zig");
+
+/// What a container may put into its files beyond what they begin with.
+const spare_bytes = 1 << 20;
+/// Extended attributes count as inodes.
+const spare_inodes = 64;
+
+root: i32,
+nodes: u32 = 0,
+
+const Bench = @This();
+
+/// To be opened when the namespace is cut off from the host's. `place`: a directory of the host that is of no use any more.
+pub fn open(arena: std.mem.Allocator, place: []const u8, file_bytes: usize, nodes_max: usize) path.Error!Bench {
+    const size = try std.fmt.allocPrint(arena, "size={d}", .{spare_bytes + file_bytes});
+    const inodes = try std.fmt.allocPrint(arena, "nr_inodes={d}", .{spare_inodes + nodes_max});
+    const tree = try mount.create(arena, "tmpfs", "tmpfs", &.{ size, inodes, "mode=700" }, mount.attribute_nosuid | mount.attribute_noexec);
+    errdefer _ = linux.close(tree);
+    const directory = linux.open(try path.terminated(arena, place, .mount, "the state directory"), path.directory_path, 0);
+    const target: i32 = @intCast(try stage.check(directory, .mount, "open {s}", .{place}));
+    defer _ = linux.close(target);
+    _ = try stage.check(mount.attach(tree, target), .mount, "mount tmpfs at {s}", .{place});
+    return .{ .root = tree };
+}
+
+/// A detached mount of a new file with this text, 0644.
+pub fn file(self: *const Bench, arena: std.mem.Allocator, name: []const u8, text: []const u8) path.Error!i32 {
+    const name_z = try path.terminated(arena, name, .mount, "a file's name");
+    const created = path.open(self.root, name_z, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .CLOEXEC = true }, 0o644, path.beneath | path.no_symlinks);
+    const fd: i32 = @intCast(try stage.check(created, .mount, "create {s}", .{name}));
+    defer _ = linux.close(fd);
+    var rest = text;
+    while (rest.len > 0) rest = rest[try stage.check(linux.write(fd, rest.ptr, rest.len), .mount, "write {s}", .{name})..];
+    return self.bound(name_z);
+}
+
+/// A detached mount of a new node, or what mknod(2) had against it.
+pub fn node(self: *Bench, arena: std.mem.Allocator, wanted: request.Device) path.Error!union(enum) { tree: i32, errno: linux.E } {
+    const name = try std.fmt.allocPrintSentinel(arena, "node-{d}", .{self.nodes}, 0);
+    self.nodes += 1;
+    const errno = device.makeNode(self.root, name, wanted);
+    return if (errno == .SUCCESS) .{ .tree = try self.bound(name) } else .{ .errno = errno };
+}
+
+fn bound(self: *const Bench, name: [:0]const u8) stage.Error!i32 {
+    return @intCast(try stage.check(mount.clone(self.root, name, false), .mount, "bind {s}", .{name}));
+}
