@@ -1,6 +1,6 @@
 //! The prober: a static program of a few KB that prints what a container sees, one "key value" line per fact.
 //! It is the whole embedded image `hello`, and the eyes of the tests. A failure prints "error ERRNO WHAT" and ends with 1,
-//! wrong usage with 2. The subcommands live in probe/: see (identity, limits), files, streams, signals, network, attack.
+//! wrong usage with 2. The subcommands live in probe/: see (identity, limits), files, streams, signals, network, attack, volume.
 const std = @import("std");
 const builtin = @import("builtin");
 const linux = std.os.linux;
@@ -14,6 +14,7 @@ const refuse = @import("probe/refuse.zig");
 const see = @import("probe/see.zig");
 const signals = @import("probe/signals.zig");
 const streams = @import("probe/streams.zig");
+const volume = @import("probe/volume.zig");
 const Args = input.Args;
 
 pub const panic = std.debug.no_panic;
@@ -61,6 +62,8 @@ const commands = [_]Command{
     .{ .name = "try", .run = attack.attempt, .usage = " WHAT [ARG…]" },
     .{ .name = "writable", .run = attack.writable, .usage = " DIR…" },
     .{ .name = "racer", .run = attack.racer, .usage = " A B [SECONDS]" },
+    .{ .name = "seed-linker", .run = volume.linker, .usage = " OUTSIDE NAME…" },
+    .{ .name = "seed-chmodder", .run = volume.chmodder, .usage = " FILE PREFIX" },
     .{ .name = "fchdir-walk", .run = attack.fchdirWalk },
     .{ .name = "stalk", .run = attack.stalk, .usage = " [SECONDS]" },
     .{ .name = "help", .run = help },
