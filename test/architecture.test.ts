@@ -5,6 +5,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { basename, dirname, join, normalize, resolve } from "node:path";
+import { allowed, unlisted } from "./contract/path-calls.ts";
 
 const project = resolve(import.meta.dir, "..");
 
@@ -159,6 +160,15 @@ test("src/native/ffi.ts is the only dlopen, zig-native/lib.zig the only exports"
     return [...code.matchAll(/\bexport\s+(?:fn|var|const)\s+(\w+)/g)].some(([, name]) => name !== "_start");
   });
   expect(exporting).toEqual([]);
+});
+
+test("every system call of zig-native that takes a path is listed with its reason", () => {
+  expect(unlisted()).toEqual([]);
+  // A new one is found.
+  const { mkdirat: _, ...rest } = allowed["layer/copy.zig"]!;
+  expect(unlisted({ ...allowed, "layer/copy.zig": rest })).toEqual([
+    expect.stringContaining("zig-native/layer/copy.zig: mkdirat is used 1 times, 0 are allowed"),
+  ]);
 });
 
 test("imports within src name their file, and it exists", () => {

@@ -1,0 +1,167 @@
+/**
+ * The rule: no system call that takes a path follows a link, or resolves more than one component by itself, on anything that
+ * a container or an image can reach. What works there has descriptors, openat2 beneath, or a chroot without capabilities.
+ *
+ * So each use of such a call in zig-native is on this list, with the reason why it is safe where it stands. A new one makes
+ * the test of the architecture fail: see `unlisted`.
+ */
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const sources = resolve(import.meta.dir, "../../zig-native");
+
+/** Every call of Linux that takes a path, but those of the prober, which attacks. */
+const names = [
+  ..."open openat openat2 creat mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat".split(
+    " ",
+  ),
+  ..."symlink symlinkat mknod mknodat readlink readlinkat chmod fchmodat fchmodat2 chown lchown".split(" "),
+  ..."fchownat utime utimes utimensat futimesat truncate setxattr lsetxattr setxattrat getxattr".split(" "),
+  ..."lgetxattr getxattrat listxattr llistxattr listxattrat removexattr lremovexattr removexattrat".split(
+    " ",
+  ),
+  ..."stat lstat fstatat fstatat64 statx statfs access faccessat faccessat2 chdir chroot pivot_root mount".split(
+    " ",
+  ),
+  ..."umount umount2 open_tree move_mount mount_setattr fsconfig fspick execve execveat bind connect".split(
+    " ",
+  ),
+  ..."inotify_add_watch fanotify_mark name_to_handle_at open_by_handle_at swapon acct quotactl uselib".split(
+    " ",
+  ),
+];
+
+const one = "one component in a directory that is held open, and no link is followed";
+const beneath = "openat2: beneath a directory that is held open, or in it as the root";
+const empty = "an empty path: the descriptor itself";
+const host = "a path of the host that rt or its caller chose: nothing of a container's lies on it";
+const kernel = "the kernel's own files as the host sees them";
+const early = "process 1 of a machine, before any container";
+const fresh = "names in a new tmpfs or directory that nobody else can reach";
+const slash = 'the host\'s "/" in a namespace of our own';
+const chrooted = "after the chroot, in a directory that is entered: one component, and not followed";
+
+type Allowed = Readonly<Record<string, Readonly<Record<string, readonly [uses: number, reason: string]>>>>;
+
+export const allowed: Allowed = {
+  "bench.zig": { open: [1, host] },
+  "boot.zig": { chdir: [1, early] },
+  "boot/console.zig": { open: [1, kernel] },
+  "boot/finish.zig": { umount2: [1, "the machine goes down: no container lives"], mount: [1, "as before"] },
+  "boot/place.zig": { mount: [1, slash], readlink: [1, kernel] },
+  "boot/prepare.zig": {
+    ...{ symlink: [1, early], readlink: [1, early], faccessat: [1, early], open: [2, early] },
+    ...{ mkdir: [1, early], mount: [1, early] },
+  },
+  "boot/root.zig": { mkdir: [1, early], mount: [2, early], chdir: [2, early], chroot: [1, early] },
+  "boot/session.zig": { execveat: [1, empty] },
+  "exec.zig": {
+    faccessat2: [1, "the program itself, in the container and with the user's identity"],
+    execve: [1, "as before"],
+  },
+  "init.zig": { open: [1, "a namespace's path, which the request names"] },
+  "join.zig": { open: [3, kernel], readlinkat: [1, kernel] },
+  "layer/apply.zig": {
+    ...{ unlinkat: [1, one], symlinkat: [1, one], mknodat: [1, one], fchownat: [1, one] },
+    ...{ utimensat: [1, one], linkat: [1, one], mkdirat: [2, one] },
+  },
+  "layer/confine.zig": { chroot: [1, "the chroot itself, to a directory that is held open"] },
+  "layer/copy.zig": {
+    ...{ mkdirat: [1, one], openat: [2, one], readlinkat: [1, one], symlinkat: [1, one] },
+    ...{ linkat: [1, empty], mknodat: [1, one], fchownat: [1, one], utimensat: [1, one] },
+  },
+  "layer/files.zig": { openat: [1, one] },
+  "layer/lower.zig": { unlinkat: [1, one] },
+  "layer/overlay.zig": {
+    ...{ mkdirat: [4, fresh], symlinkat: [2, fresh], mount: [3, fresh], umount2: [1, fresh] },
+    ...{ fsconfig: [5, fresh], open: [2, kernel], chroot: [1, "back to where we were"] },
+  },
+  "layer/place.zig": { mkdirat: [2, one], renameat2: [1, one], open: [1, host] },
+  "layer/probe.zig": {
+    ...{ mkdirat: [2, fresh], mkdir: [1, fresh], mknod: [1, fresh], setxattr: [1, fresh] },
+    ...{ unlinkat: [2, fresh], umount2: [1, fresh] },
+  },
+  "layer/remove.zig": { unlinkat: [3, one], renameat2: [1, one] },
+  "layer/seed.zig": { mkdirat: [1, one], renameat2: [2, one] },
+  "layer/settle.zig": { openat: [1, one] },
+  "layer/sys.zig": {
+    ...{ openat2: [3, beneath], openat: [2, one], open: [1, kernel], statx: [2, one], fchmodat2: [1, one] },
+    fchmodat: [1, "a link of /proc/self/fd, by the number of a descriptor that is no link"],
+  },
+  "layer/walker.zig": { mkdirat: [1, one], unlinkat: [1, one], readlinkat: [1, one] },
+  "layer/whiteout.zig": { mknodat: [1, one], unlinkat: [2, one] },
+  "layer/xattrs.zig": { lsetxattr: [2, chrooted], llistxattr: [1, chrooted], lgetxattr: [1, chrooted] },
+  "lib.zig": { mount: [1, early] },
+  "linux/cgroup.zig": { mkdir: [1, kernel], open: [1, kernel] },
+  "linux/cgroup_hierarchy.zig": { open: [1, kernel] },
+  "linux/cgroup_removal.zig": { rmdir: [2, kernel], openat: [1, one], unlinkat: [1, one] },
+  "linux/device.zig": { mknodat: [1, one], fchownat: [1, one], symlinkat: [1, one] },
+  "linux/mount.zig": {
+    open_tree: [1, "a descriptor, one component of the workbench, or a bind's source as the user wrote it"],
+    ...{ move_mount: [1, empty], mount_setattr: [1, empty] },
+    fsconfig: [2, "options; an overlay's layers are paths of the store"],
+  },
+  "linux/mountinfo.zig": { open: [1, kernel] },
+  "linux/path.zig": {
+    ...{ openat2: [1, beneath], statx: [1, empty], mkdirat: [2, one], readlinkat: [1, one] },
+    ...{ open: [2, "its tests"], mkdir: [1, "its tests"], openat: [4, "its tests"] },
+    ...{ unlinkat: [2, "its tests"], symlinkat: [1, "its tests"] },
+  },
+  "monitor.zig": { openat: [2, host], bind: [1, host], unlinkat: [1, one] },
+  "mounts.zig": { open: [1, host], mkdirat: [1, fresh], symlinkat: [1, fresh] },
+  "process.zig": { openat: [2, "/proc/PID/stat; the directory of a socket of ours"], connect: [1, host] },
+  "program.zig": { open: [2, "the container's own / and /dev/null, in the container"] },
+  "records.zig": { openat: [1, one], renameat: [1, one] },
+  "rootfs.zig": {
+    ...{ symlinkat: [1, fresh], mount: [4, slash], umount2: [2, slash], open: [5, slash] },
+    ...{ pivot_root: [1, slash], chroot: [1, slash], chdir: [1, "the new root"] },
+  },
+  "spawn.zig": { openat: [2, host], access: [1, kernel], chdir: [1, "/"], execveat: [2, empty] },
+  "start/loader.zig": { mkdir: [1, early], mount: [1, early], open: [1, kernel], statfs: [1, kernel] },
+  "tree.zig": { unlinkat: [3, one], openat: [1, one], renameat2: [1, one] },
+};
+
+/** How often each file uses each call. */
+function uses(): Map<string, Map<string, number>> {
+  const call = new RegExp(
+    `\\b(?:linux|posix)\\.(${names.join("|")})\\b|\\bsyscall\\d\\(\\.(${names.join("|")})\\b`,
+    "g",
+  );
+  const found = new Map<string, Map<string, number>>();
+  for (const file of [...new Bun.Glob("**/*.zig").scanSync(sources)].sort()) {
+    if (file === "probe.zig" || file.startsWith("probe/")) continue;
+    const code = readFileSync(join(sources, file), "utf8").replace(/(^|\s)\/\/.*$/gm, "");
+    const counts = new Map<string, number>();
+    for (const [, direct, raw] of code.matchAll(call)) {
+      const name = (direct ?? raw)!;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    if (counts.size > 0) found.set(file, counts);
+  }
+  return found;
+}
+
+/** What is used and not on the list, and what is on the list and not used, one line each. */
+export function unlisted(list: Allowed = allowed): string[] {
+  const found = uses();
+  const more = [...found].flatMap(([file, counts]) =>
+    [...counts].flatMap(([call, count]) => {
+      const known = list[file]?.[call]?.[0] ?? 0;
+      return count <= known
+        ? []
+        : [
+            `zig-native/${file}: ${call} is used ${count} times, ${known} are allowed. Can a container or an image reach what it ` +
+              "works on? Then take a descriptor and openat2 beneath (linux/path.zig, layer/sys.zig); else list it in " +
+              "test/contract/path-calls.ts with its reason",
+          ];
+    }),
+  );
+  const stale = Object.entries(list).flatMap(([file, calls]) =>
+    Object.keys(calls).flatMap((call) =>
+      found.get(file)?.has(call)
+        ? []
+        : [`test/contract/path-calls.ts: zig-native/${file} uses no ${call} any more`],
+    ),
+  );
+  return [...more, ...stale];
+}
