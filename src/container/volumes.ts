@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, fchmodSync, mkdirSync, openSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { RtError } from "../base/errors.ts";
 import type { MountRecord } from "../spec/settings.ts";
@@ -109,13 +109,15 @@ function resolveMount(root: string, mount: MountRequest, newId: () => string): M
   return { type, name, source, destination, readonly, options };
 }
 
-/** 0755 whatever our umask, and its parents; by its descriptor, since a container may share the place, and swap it for a link. */
+/**
+ * With its parents, and 0755 from the start whatever our umask: a mode that is given later could be given to a link that a
+ * container put there meanwhile, or take back what another start has just given.
+ */
 function makeDirectory(path: string): void {
-  mkdirSync(path, { recursive: true });
-  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const umask = process.umask(0);
   try {
-    fchmodSync(fd, 0o755);
+    mkdirSync(path, { recursive: true, mode: 0o755 });
   } finally {
-    closeSync(fd);
+    process.umask(umask);
   }
 }

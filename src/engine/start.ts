@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { hostDevices } from "../container/devices.ts";
 import { writeNameFiles } from "../container/files.ts";
 import type { ContainerRecord } from "../container/record.ts";
@@ -47,7 +47,8 @@ function seedVolumes(record: ContainerRecord, snapshots: SnapshotDriver): void {
     if (type !== "volume") continue;
     const wanted = !options.includes("nocopy") && readdirSync(source).length === 0;
     if (wanted) snapshots.seed(record.chain, destination, source);
-    if (readdirSync(dirname(source)).length > 1) finishSeedSync(source);
+    const beside = `${basename(source)}.`;
+    if (readdirSync(dirname(source)).some((name) => name.startsWith(beside))) finishSeedSync(source);
   }
 }
 

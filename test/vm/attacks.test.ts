@@ -20,6 +20,11 @@ guestSuite("attacks on mounts", ["mount-targets", "extremes", "identity"].map(pa
   only: ["/etc is a link", "under /dev", "a terminal is", "layers", "keyring"],
 });
 
+guestSuite("device nodes, volumes and racers in them", ["device-nodes", "volumes"].map(path), {
+  tests: 14,
+  tools: ["strace", "unshare", "mknod"],
+});
+
 function path(name: string): string {
   return `test/root/attacks/${name}.test.ts`;
 }
