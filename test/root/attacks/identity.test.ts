@@ -260,7 +260,7 @@ test("what the image says of itself is contained or refused", async () => {
       [{ Volumes: { [`${canary.dir}/sub`]: {} }, WorkingDir: `${canary.dir}/sub` }, undefined],
       [{ Volumes: { "/../../etc": {} } }, 0],
       [{ Volumes: { "relative/../../x": {} } }, 0],
-      [{ Volumes: { "": {} } }, 125],
+      [{ Volumes: { "": {} } }, 0],
       [{ Volumes: { "/": {} } }, 125],
       [{ Volumes: { "/proc/x": {} } }, 125],
       [{ Volumes: { "/sys/fs/cgroup/x": {} } }, 125],
