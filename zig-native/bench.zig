@@ -25,8 +25,8 @@ nodes: u32 = 0,
 const Bench = @This();
 
 /// To be opened when the namespace is cut off from the host's. `place`: a directory of the host that is of no use any more.
-pub fn open(arena: std.mem.Allocator, place: []const u8, file_bytes: usize, nodes_max: usize) path.Error!Bench {
-    const size = try std.fmt.allocPrint(arena, "size={d}", .{spare_bytes + file_bytes});
+pub fn open(arena: std.mem.Allocator, place: []const u8, file_bytes: u64, nodes_max: usize) path.Error!Bench {
+    const size = try std.fmt.allocPrint(arena, "size={d}", .{spare_bytes +| file_bytes});
     const inodes = try std.fmt.allocPrint(arena, "nr_inodes={d}", .{spare_inodes + nodes_max});
     const tree = try mount.create(arena, "tmpfs", "tmpfs", &.{ size, inodes, "mode=700" }, mount.attribute_nosuid | mount.attribute_noexec);
     errdefer _ = linux.close(tree);
@@ -37,14 +37,13 @@ pub fn open(arena: std.mem.Allocator, place: []const u8, file_bytes: usize, node
     return .{ .root = tree };
 }
 
-/// A detached mount of a new file with this text, 0644.
-pub fn file(self: *const Bench, arena: std.mem.Allocator, name: []const u8, text: []const u8) path.Error!i32 {
+/// A detached mount of a new file, 0644, with what the open file `from` holds.
+pub fn file(self: *const Bench, arena: std.mem.Allocator, name: []const u8, from: i32) path.Error!i32 {
     const name_z = try path.terminated(arena, name, .mount, "a file's name");
     const created = path.open(self.root, name_z, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .CLOEXEC = true }, 0o644, path.beneath | path.no_symlinks);
     const fd: i32 = @intCast(try stage.check(created, .mount, "create {s}", .{name}));
     defer _ = linux.close(fd);
-    var rest = text;
-    while (rest.len > 0) rest = rest[try stage.check(linux.write(fd, rest.ptr, rest.len), .mount, "write {s}", .{name})..];
+    while (try stage.check(linux.sendfile(fd, from, null, 1 << 20), .mount, "write {s}", .{name}) > 0) {}
     return self.bound(name_z);
 }
 

@@ -149,7 +149,7 @@ fn buildRoot(create: *const request.Create, handles: stage.Handles, arena: std.m
     const prepared = try mounts.prepare(arena, create, any_device);
     const root = try rootfs.open(arena, &create.rootfs);
     try rootfs.cutOff();
-    var bench: Bench = try .open(arena, create.stateDirectory, mounts.textBytes(prepared), spec.linux.devices.len);
+    var bench: Bench = try .open(arena, create.stateDirectory, mounts.ownBytes(prepared), spec.linux.devices.len);
     try rootfs.cover(root);
     const mounted = try mounts.attachAll(arena, root, prepared, &bench, hierarchies);
     var devices: Devices = .{ .arena = arena, .root = root, .bench = &bench, .guard = &mounted.guard, .own_dev = mounted.own_dev, .any = any_device };

@@ -21,15 +21,13 @@ pub const Prepared = struct {
     /// A detached mount, -1 for what is made later.
     tree: i32 = -1,
     directory: bool = true,
-    /// What a file of ours holds: it is not bound from where it lies on the host, but made anew on the workbench.
-    text: ?[]const u8 = null,
+    /// A file of ours, open, or -1: it is not bound from where it lies on the host, but copied to the workbench.
+    own: i32 = -1,
+    own_bytes: u64 = 0,
 };
 
 /// What later steps need of what was mounted: descriptors of our own procfs and devpts, or -1, and the number of our /dev.
 pub const Mounted = struct { procfs: i32 = -1, devpts: i32 = -1, own_dev: ?u64 = null, guard: Guard = .{} };
-
-/// More than /etc/hosts may be.
-const text_bytes_max = 64 << 20;
 
 /// `any_device`: device nodes may be opened wherever they are.
 pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_device: bool) path.Error![]const Prepared {
@@ -43,7 +41,10 @@ pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_devi
         }
         const source = try path.terminated(arena, wanted.source, .mount, "a mount's source");
         if (std.mem.eql(u8, path.splitLast(wanted.source).parent, create.stateDirectory)) {
-            entry.text = try readOwn(arena, source);
+            const own = linux.open(source, .{ .CLOEXEC = true }, 0);
+            entry.own = @intCast(try stage.check(own, .mount, "open {s}", .{source}));
+            const info = path.stat(entry.own) orelse return stage.fail(.mount, .IO, "stat {s}", .{source});
+            entry.own_bytes = info.size;
             entry.directory = false;
             if (!any_device) closeToDevices(entry);
             continue;
@@ -56,13 +57,6 @@ pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_devi
         try setBindAttributes(entry, entry.tree);
     }
     return prepared;
-}
-
-fn readOwn(arena: std.mem.Allocator, source: [:0]const u8) path.Error![]const u8 {
-    const opened = linux.open(source, .{ .CLOEXEC = true }, 0);
-    const fd: i32 = @intCast(try stage.check(opened, .mount, "open {s}", .{source}));
-    defer _ = linux.close(fd);
-    return try path.readAll(arena, fd, text_bytes_max) orelse stage.fail(.mount, .FBIG, "read {s}", .{source});
 }
 
 fn closeToDevices(entry: *Prepared) void {
@@ -87,9 +81,9 @@ fn isGiven(devices: []const request.Device, info: path.Stat) bool {
 }
 
 /// Bytes of the files that the workbench must hold.
-pub fn textBytes(prepared: []const Prepared) usize {
-    var sum: usize = 0;
-    for (prepared) |entry| sum += if (entry.text) |text| text.len else 0;
+pub fn ownBytes(prepared: []const Prepared) u64 {
+    var sum: u64 = 0;
+    for (prepared) |entry| sum +|= entry.own_bytes;
     return sum;
 }
 
@@ -114,10 +108,12 @@ pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, be
     for (list) |entry| {
         const kind = entry.mount.type;
         if (entry.options.bind != .none) {
-            const tree = if (entry.text) |text| try bench.file(arena, path.splitLast(entry.mount.source).name, text) else entry.tree;
-            if (entry.text != null) try setBindAttributes(&entry, tree);
+            const tree = if (entry.own >= 0) try bench.file(arena, path.splitLast(entry.mount.source).name, entry.own) else entry.tree;
+            if (entry.own >= 0) try setBindAttributes(&entry, tree);
             try attachChecked(arena, root, entry, tree, &mounted.guard);
-            _ = linux.close(tree);
+            for ([_]i32{ tree, entry.own }) |fd| if (fd >= 0) {
+                _ = linux.close(fd);
+            };
         } else if (std.mem.eql(u8, kind, "cgroup") or std.mem.eql(u8, kind, "cgroup2")) {
             try attachCgroups(arena, root, entry, hierarchies, &mounted.guard);
         } else {

@@ -2,9 +2,10 @@
 import { expect } from "bun:test";
 import { appendFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { rtBinary } from "../support/rt.ts";
 import { containerTests, image, pidOf, running } from "./world.ts";
 
-const { test, host } = containerTests();
+const { test, host } = containerTests(["unshare"]);
 const names = ["hosts", "hostname", "resolv.conf"];
 
 test("a container cannot fill the host's /run by way of its name files", async () => {
@@ -45,19 +46,19 @@ test("they can be rewritten in place from outside, and the program sees that", a
   expect(readFileSync(join(root, "etc/hosts"), "utf8")).toStartWith("127.0.0.1\tlocalhost\n");
 });
 
-test("a hosts file that is large from the start is whole", async () => {
+test("a hosts file that is large from the start is whole, and can be added to", async () => {
   const flags = Array.from({ length: 2000 }, (_, each) => [
     "--add-host",
     `${"n".repeat(50)}${each}:10.1.${each >> 8}.${each & 255}`,
   ]).flat();
-  const output = await host().ok([
-    "run",
-    "--rm",
-    ...flags,
-    image,
-    "sh",
-    "-c",
-    "grep -c nnn /etc/hosts; echo more >> /etc/hosts && echo ok",
-  ]);
-  expect(output).toBe("2000\nok\n");
+  const script = "grep -c nnn /etc/hosts; echo more >> /etc/hosts && echo ok";
+  expect(await host().ok(["run", "--rm", ...flags, image, "sh", "-c", script])).toBe("2000\nok\n");
+  // As large as no record of ours can be: the host's own.
+  const table = join(host().dir, "table");
+  await Bun.write(table, `10.0.0.4 large\n${"# a comment\n".repeat(2_000_000)}`);
+  const run = '"$RT" run --rm --network host "$IMAGE" sh -c "head -n 1 /etc/hosts; wc -c < /etc/hosts"';
+  const child = Bun.spawn(["unshare", "-m", "sh", "-ec", `mount --bind ${table} /etc/hosts; ${run}`], {
+    env: { ...host().env, RT: rtBinary, IMAGE: image },
+  });
+  expect(await child.stdout.text()).toBe(`10.0.0.4 large\n${statSync(table).size}\n`);
 });
