@@ -30,7 +30,7 @@ pub fn enter(root: i32, kept: []const u5) void {
 /// What making files of any owner, mode, kind and attribute takes; SYS_ADMIN is for trusted.* and security.* attributes,
 /// DAC_READ_SEARCH also for links by descriptor, SYS_RESOURCE for the blocks that a full disk keeps for root.
 pub const copying = [_]u5{
-    linux.CAP.CHOWN,     linux.CAP.DAC_OVERRIDE, linux.CAP.DAC_READ_SEARCH, linux.CAP.FOWNER, linux.CAP.FSETID,
+    linux.CAP.CHOWN,     linux.CAP.DAC_OVERRIDE, linux.CAP.DAC_READ_SEARCH, linux.CAP.FOWNER,  linux.CAP.FSETID,
     linux.CAP.SYS_ADMIN, linux.CAP.SYS_RESOURCE, linux.CAP.MKNOD,           linux.CAP.SETFCAP,
 };
 
