@@ -145,6 +145,14 @@ test("reference, oci and spec do no I/O", () => {
   expect([...io, ...globals]).toEqual([]);
 });
 
+test("the public suffix list is loaded where a password is about to go to another host, and only then", () => {
+  const users = imports.filter(({ specifier }) => specifier.startsWith("tldts"));
+  expect(users.map(({ file }) => file)).toEqual(["src/registry/site.ts"]);
+  expect(texts.get("src/registry/site.ts")).toContain('await import("tldts")');
+  const above = imports.filter((each) => target(each) === "src/registry/site.ts");
+  expect(above.map(({ file }) => file)).toEqual(["src/registry/auth.ts"]);
+});
+
 test("src/native/ffi.ts is the only dlopen, zig-native/lib.zig the only exports", () => {
   const opens = sources.filter(
     (file) =>

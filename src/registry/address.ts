@@ -4,13 +4,13 @@
  */
 
 export function isLoopback({ hostname }: URL): boolean {
-  const name = bare(hostname);
+  const name = bareName(hostname);
   return name === "localhost" || /^127\./.test(mapped(name)) || name === "::1";
 }
 
 /** 169.254.0.0/16 (where clouds keep their credentials), fe80::/10, and the unspecified addresses. */
 export function isLinkLocal({ hostname }: URL): boolean {
-  const name = bare(hostname);
+  const name = bareName(hostname);
   return /^(169\.254|0)\./.test(mapped(name)) || /^fe[89ab][0-9a-f]:/.test(name) || name === "::";
 }
 
@@ -24,7 +24,8 @@ function mapped(name: string): string {
   return isIPv4(name) ? name : "";
 }
 
-function bare(hostname: string): string {
+/** Without an IPv6 address's brackets and a root's dot. */
+export function bareName(hostname: string): string {
   return hostname
     .toLowerCase()
     .replace(/^\[|\]$/g, "")
@@ -33,29 +34,4 @@ function bare(hostname: string): string {
 
 function isIPv4(name: string): boolean {
   return /^[0-9]+(\.[0-9]+){3}$/.test(name);
-}
-
-/** Docker Hub, under its several names, logs in at auth.docker.io. */
-const hubSites = new Set(["docker.io", "docker.com", "dhi.io"]);
-
-/**
- * Do two hosts plausibly have one owner? Equal, or under one domain that a person can register: the last two labels, or
- * three under endings such as co.uk. A guess in place of the public suffix list; it errs towards "no".
- */
-export function sameSite(a: URL, b: URL): boolean {
-  if (a.hostname === b.hostname || (isLoopback(a) && isLoopback(b))) return true;
-  const site = siteOf(a);
-  return site !== undefined && site === siteOf(b);
-}
-
-function siteOf(url: URL): string | undefined {
-  const name = bare(url.hostname);
-  if (isIPv4(name) || name.includes(":")) return undefined;
-  const labels = name.split(".");
-  if (labels.length < 2) return undefined;
-  const [second, top] = labels.slice(-2) as [string, string];
-  const shared = top.length === 2 && /^(com?|net?|org?|gov|go|edu?|ac|gob|nom|mil|info)$/.test(second);
-  if (shared && labels.length < 3) return undefined;
-  const site = labels.slice(shared ? -3 : -2).join(".");
-  return hubSites.has(site) ? "docker.io" : site;
 }

@@ -1,11 +1,12 @@
 import { RtError } from "../base/errors.ts";
 import { objectIn, optional, parseJson, shown, stringIn } from "../oci/json.ts";
-import { isLinkLocal, isLoopback, sameSite } from "./address.ts";
+import { isLinkLocal, isLoopback } from "./address.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credential } from "./credentials.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Limits } from "./limits.ts";
 import { parseRetryAfter, retrying, TransientError } from "./retry.ts";
+import { sameSite } from "./site.ts";
 import { type Answer, type Request, send } from "./transport.ts";
 
 /**
@@ -23,6 +24,7 @@ export class Authorizer {
   readonly #reach: (request: Request) => Promise<Answer>;
   #current: string | undefined;
   #renewal: Promise<string> | undefined;
+  #withheldFrom: URL | undefined;
 
   /** `reach` is how a token server is asked: a test may lead it elsewhere. */
   constructor(
@@ -87,8 +89,8 @@ export class Authorizer {
     signal: AbortSignal | undefined,
   ): Promise<string> {
     const realm = this.#checkRealm(challenge.params.get("realm"), origin);
-    const trusted = sameSite(realm, origin) || this.#endpoint.tokenServers.includes(realm.host);
-    const used = trusted ? credential : undefined;
+    const used = credential && (await this.#maySee(realm, origin)) ? credential : undefined;
+    this.#withheldFrom = credential && !used ? realm : undefined;
     const service = challenge.params.get("service");
     const answer = await retrying(this.#limits, signal, async () => {
       const found = await this.#ask(realm, service, used, signal);
@@ -99,7 +101,7 @@ export class Authorizer {
     });
     if (answer.status !== 200) {
       answer.discard();
-      if (credential && !used) throw this.#withheld(realm);
+      if (this.#withheldFrom) throw this.#unauthorized(this.withheld);
       const why = used ? "refuses the credentials" : "refuses an anonymous pull";
       throw this.#unauthorized(`its token server ${realm.host} ${why} (status ${answer.status})`);
     }
@@ -110,11 +112,13 @@ export class Authorizer {
     return headerSafe(token);
   }
 
+  async #maySee(realm: URL, origin: URL): Promise<boolean> {
+    return this.#endpoint.tokenServers.includes(realm.host) || (await sameSite(realm, origin));
+  }
+
   #ask(realm: URL, service: string | undefined, credential: Credential | undefined, signal?: AbortSignal) {
     const url = new URL(realm);
-    // The same TLS leniency as the registry's own, but only for its very host: a password is about to travel.
-    const insecure =
-      this.#endpoint.insecure && this.#endpoint.origins.some((o) => o.hostname === url.hostname);
+    const insecure = this.#isLenientTo(url);
     const scope = `repository:${this.#path}:pull`;
     if (credential?.kind === "identity") {
       const body = new URLSearchParams({ grant_type: "refresh_token", client_id: "rt", scope });
@@ -129,14 +133,20 @@ export class Authorizer {
     return this.#reach({ url, insecure, signal, authorization });
   }
 
-  /** Where a token may be asked for: https, or plain http from this machine to itself. */
+  /** The leniency of an `insecure` registry, but only for its very host: a password is about to travel. */
+  #isLenientTo({ hostname }: URL): boolean {
+    return this.#endpoint.insecure && this.#endpoint.origins.some((origin) => origin.hostname === hostname);
+  }
+
+  /** Where a token may be asked for: https; plain http from this machine to itself, or at an insecure registry's own host. */
   #checkRealm(text: string | undefined, origin: URL): URL {
     const realm = text !== undefined && URL.canParse(text) ? new URL(text) : undefined;
     const local = origin.protocol === "http:" && isLoopback(origin);
     const why = (reason: string) =>
       this.#unauthorized(`its token server is ${shown(text ?? "not named")}: ${reason}`);
     if (!realm) throw why("not a web address");
-    if (realm.protocol !== "https:" && !(realm.protocol === "http:" && local && isLoopback(realm))) {
+    const mayBePlain = (local && isLoopback(realm)) || this.#isLenientTo(realm);
+    if (realm.protocol !== "https:" && !(realm.protocol === "http:" && mayBePlain)) {
       throw why("refused, it must be https");
     }
     if (realm.username !== "" || realm.password !== "") throw why("refused, there is a password in it");
@@ -145,11 +155,13 @@ export class Authorizer {
     return realm;
   }
 
-  #withheld(realm: URL): RtError {
-    const { host } = this.#endpoint;
-    return this.#unauthorized(
-      `it asks for its password at ${realm.host}, another site; if that is right, set ` +
-        `token-servers = ["${realm.host}"] under [registries."${host}"] in config.toml`,
+  /** What to tell of a password that was not shown to the token server, if that is so; else "". */
+  get withheld(): string {
+    if (!this.#withheldFrom) return "";
+    const { host: realm } = this.#withheldFrom;
+    return (
+      `it asks for its password at ${realm}, another site; if that is right, set ` +
+      `token-servers = ["${realm}"] under [registries."${this.#endpoint.host}"] in config.toml`
     );
   }
 

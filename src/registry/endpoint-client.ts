@@ -74,10 +74,8 @@ export class EndpointClient {
       : this.endpoint.host;
     const words = await wordsOf(answer);
     if (status === 401 || status === 403) {
-      return new RtError(
-        "unauthorized",
-        `access to ${where} is denied${words}: it does not exist, or wants a login`,
-      );
+      const why = this.#authorizer.withheld || "it does not exist, or wants a login";
+      return new RtError("unauthorized", `access to ${where} is denied${words}: ${why}`);
     }
     if (status === 404) return new RtError("not-found", `${where} has no ${tail.replace("s/", " ")}${words}`);
     if ([408, 429, 500, 502, 503, 504].includes(status)) {

@@ -265,14 +265,62 @@ describe("realms that get nothing", () => {
     });
   }
 
-  test("an https registry may not send us to http, nor to this machine's https unless it is on it", async () => {
+  test("an insecure registry may have its token server on plain http at its own host, and at no other", async () => {
     await using registry = await FakeRegistry.start({ tls: true });
     await using tokens = await FakeRegistry.start();
-    demandToken(registry, `${tokens.url}/token`, new Set());
+    const valid = new Set<string>();
+    serveTokens(tokens, valid, basic);
     const options = { ...login([registry.host]), tlsVerify: false };
     const name = registry.push("a", "1", image);
+    const elsewhere = tokens.url.replace("127.0.0.1", "localhost");
+    demandToken(registry, `${elsewhere}/token`, valid);
     expect(await failsWith("unauthorized", pull(name, options))).toContain("must be https");
     expect(tokens.requests).toEqual([]);
+    demandToken(registry, `${tokens.url}/token`, valid);
+    expect((await pull(name, options)).layers).toEqual(image.layers);
+    expect(authorizations(tokens)).toEqual([basic]);
+  });
+
+  test("a secure one may not: neither at its own host nor anywhere else", async () => {
+    const origin = new URL("https://registry.example.com");
+    const endpoint = {
+      host: origin.host,
+      mirror: false,
+      insecure: false,
+      tokenServers: [],
+      origins: [origin],
+    };
+    const authorizer = new Authorizer(endpoint, "a", async () => undefined, defaultLimits);
+    for (const realm of ["http://registry.example.com/token", "http://127.0.0.1:1/token"]) {
+      const line = await failsWith(
+        "unauthorized",
+        authorizer.renew(undefined, `Bearer realm="${realm}"`, origin),
+      );
+      expect(line).toContain("must be https");
+    }
+  });
+
+  test("an anonymous token that is of no use is told together with the password that was withheld", async () => {
+    await using registry = await FakeRegistry.start();
+    const origin = new URL(registry.url);
+    const endpoint = {
+      host: "r.corp.internal",
+      mirror: false,
+      insecure: false,
+      tokenServers: [],
+      origins: [origin],
+    };
+    const find = async () => ({ kind: "basic", username: "user", password: "secret" }) as const;
+    const reach = (request: Request) =>
+      send({ ...request, url: new URL(`${registry.url}/token`) }, defaultLimits);
+    const authorizer = new Authorizer(endpoint, "a", find, defaultLimits, reach);
+    registry.always(/token/, (_, wire) => wire.reply(200, {}, '{"token":"anonymous"}'));
+    const header = 'Bearer realm="https://auth.corp.internal/token"';
+    expect(await authorizer.renew(undefined, header, new URL("https://r.corp.internal"))).toBe(
+      "Bearer anonymous",
+    );
+    expect(authorizer.withheld).toContain('set token-servers = ["auth.corp.internal"]');
+    expect(authorizations(registry)).toEqual([]);
   });
 
   test("another site gets no password, only an anonymous request; the error says how to allow it", async () => {
