@@ -11,7 +11,9 @@ export function combineCommand(
   entrypoint: readonly string[] | undefined,
   command: readonly string[],
 ): { args: string[]; entrypointLength: number } {
-  const front = entrypoint ?? image.Entrypoint ?? [];
+  const words = entrypoint ?? image.Entrypoint ?? [];
+  // `ENTRYPOINT [""]` is how an image takes away the one that it was built on.
+  const front = words.length === 1 && words[0] === "" ? [] : words;
   // Another entrypoint takes the image's arguments away: they were meant for the old one.
   const back = command.length > 0 || entrypoint !== undefined ? command : (image.Cmd ?? []);
   const args = [...front, ...back];

@@ -9,6 +9,14 @@ export interface Descriptor {
   annotations?: Record<string, string>;
 }
 
+/**
+ * A descriptor in an index, of which many are about other platforms: its digest may be of an algorithm that rt does not have,
+ * and its size anything, until it is chosen (manifest.ts, `chosen`).
+ */
+export interface IndexEntry extends Omit<Descriptor, "digest"> {
+  digest: string;
+}
+
 export interface Platform {
   os: string;
   architecture: string;

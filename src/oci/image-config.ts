@@ -3,8 +3,9 @@ import type { Platform } from "./descriptor.ts";
 import { type Digest, isDigest } from "./digest.ts";
 import {
   arrayIn,
+  type Fields,
+  fieldsIn,
   integerIn,
-  type JsonObject,
   objectIn,
   optional,
   parseJson,
@@ -12,6 +13,7 @@ import {
   stringIn,
   stringMapIn,
   stringsIn,
+  textIn,
 } from "./json.ts";
 
 /** OCI image-spec config.md, with Docker's Healthcheck and Shell. Field names are the document's own. */
@@ -60,9 +62,9 @@ export interface HistoryEntry {
 
 /** @throws data-loss (malformed) | exhausted (beyond 4 MiB, too deep) */
 export function parseImageConfig(bytes: Uint8Array, what = "image config"): ImageConfig {
-  const json = objectIn(parseJson(bytes, what), what);
-  const text = (key: string) => optional(json[key], `${what}: ${key}`, stringIn);
-  const history = optional(json.history, `${what}: history`, arrayIn) ?? [];
+  const field = fieldsIn(parseJson(bytes, what), what);
+  const text = (key: string) => optional(field(key), `${what}: ${key}`, stringIn);
+  const history = optional(field("history"), `${what}: history`, arrayIn) ?? [];
   return {
     os: text("os") || "linux",
     architecture: text("architecture") ?? "",
@@ -72,9 +74,9 @@ export function parseImageConfig(bytes: Uint8Array, what = "image config"): Imag
       created: text("created"),
       author: text("author"),
     }),
-    config: optional(json.config, `${what}: config`, defaultsIn) ?? {},
-    rootfs: rootfsIn(json.rootfs, `${what}: rootfs`),
-    history: history.map((entry, i) => historyIn(entry, `${what}: history[${i}]`)),
+    config: optional(field("config"), `${what}: config`, defaultsIn) ?? {},
+    rootfs: rootfsIn(field("rootfs"), `${what}: rootfs`),
+    history: history.map((entry, i) => historyIn(entry ?? {}, `${what}: history[${i}]`)),
   };
 }
 
@@ -89,10 +91,10 @@ export function checkLayerCount(config: ImageConfig, layers: readonly unknown[],
 }
 
 function rootfsIn(value: unknown, what: string): ImageConfig["rootfs"] {
-  const json = objectIn(value, what);
-  if (json.type !== "layers")
-    throw new RtError("data-loss", `${what}.type is ${shown(json.type)}: want "layers"`);
-  const ids = optional(json.diff_ids, `${what}.diff_ids`, arrayIn) ?? [];
+  const field = fieldsIn(value, what);
+  const type = field("type") || "layers";
+  if (type !== "layers") throw new RtError("data-loss", `${what}.type is ${shown(type)}: want "layers"`);
+  const ids = optional(field("diff_ids"), `${what}.diff_ids`, arrayIn) ?? [];
   return {
     type: "layers",
     diff_ids: ids.map((id, i) => {
@@ -106,9 +108,9 @@ function rootfsIn(value: unknown, what: string): ImageConfig["rootfs"] {
 }
 
 function defaultsIn(value: unknown, what: string): ContainerDefaults {
-  const json = objectIn(value, what);
+  const field = fieldsIn(value, what);
   const read = <T>(key: string, as: (value: unknown, what: string) => T) =>
-    optional(json[key], `${what}.${key}`, as);
+    optional(field(key), `${what}.${key}`, as);
   return defined({
     User: read("User", stringIn),
     ExposedPorts: read("ExposedPorts", setIn),
@@ -135,11 +137,10 @@ function setIn(value: unknown, what: string): Record<string, Record<string, neve
 }
 
 function healthcheckIn(value: unknown, what: string): Healthcheck {
-  const json = objectIn(value, what);
-  const number = (key: string) =>
-    optional(json[key], `${what}.${key}`, (item, name) => integerIn(item, name));
+  const field = fieldsIn(value, what);
+  const number = (key: string) => optional(field(key), `${what}.${key}`, int64In);
   return defined({
-    Test: optional(json.Test, `${what}.Test`, stringsIn),
+    Test: optional(field("Test"), `${what}.Test`, stringsIn),
     Interval: number("Interval"),
     Timeout: number("Timeout"),
     StartPeriod: number("StartPeriod"),
@@ -148,15 +149,23 @@ function healthcheckIn(value: unknown, what: string): Healthcheck {
   });
 }
 
+/** Go's int64, which may be larger than what JavaScript holds exactly: 292 years of nanoseconds are as good as 104 days. */
+function int64In(value: unknown, what: string): number {
+  const limit = Number.MAX_SAFE_INTEGER;
+  const isLarge = Number.isInteger(value) && Math.abs(value as number) <= 2 ** 63;
+  return isLarge ? Math.min(Math.max(value as number, -limit), limit) : integerIn(value, what, -limit);
+}
+
+/** What a tool did to make a layer. It is not kept, so a NUL in it harms nobody. */
 function historyIn(value: unknown, what: string): HistoryEntry {
-  const json: JsonObject = objectIn(value, what);
-  const text = (key: string) => optional(json[key], `${what}.${key}`, stringIn);
+  const field: Fields = fieldsIn(value, what);
+  const text = (key: string) => optional(field(key), `${what}.${key}`, textIn);
   return defined({
     created: text("created"),
     created_by: text("created_by"),
     author: text("author"),
     comment: text("comment"),
-    empty_layer: json.empty_layer === true ? true : undefined,
+    empty_layer: field("empty_layer") === true ? true : undefined,
   });
 }
 

@@ -4,6 +4,10 @@ import { RtError } from "../base/errors.ts";
  * JSON that strangers wrote. `JSON.parse` alone spends memory and stack in proportion to what it is given, so size and
  * nesting are measured on the bytes first; the rest of this file turns `unknown` into checked shapes.
  *
+ * What other engines accept was written for Go's encoding/json, so a document is read as that reads it: members are found
+ * whatever the case of their names, null is the zero value, unknown members are passed over, and text that is not
+ * well-formed (bytes that are no UTF-8, half a surrogate pair) holds U+FFFD in place of what is wrong.
+ *
  * Errors name the document (`what`): data-loss for a wrong form, exhausted for a document beyond its limits.
  */
 export const documentBytesMax = 4 * 1024 * 1024;
@@ -18,7 +22,7 @@ export function parseJson(bytes: Uint8Array, what: string, bytesMax = documentBy
     throw new RtError("exhausted", `${what} is nested more than ${depthMax} levels deep: refused`);
   }
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   } catch (error) {
     throw new RtError("data-loss", `${what} is not valid JSON`, { cause: error });
   }
@@ -56,11 +60,30 @@ export function arrayIn(value: unknown, what: string): readonly unknown[] {
   return value;
 }
 
-/** A string without NUL: every one of them ends up in a C string or a file name somewhere. */
-export function stringIn(value: unknown, what: string): string {
+/** A member of an object by its name; undefined where there is none, or null. */
+export type Fields = (name: string) => unknown;
+
+/** The members of what Go reads into a struct: of several spellings of one name the last counts. */
+export function fieldsIn(value: unknown, what: string): Fields {
+  const members = new Map(Object.entries(objectIn(value, what)).map(([key, item]) => [folded(key), item]));
+  return (name) => members.get(folded(name)) ?? undefined;
+}
+
+/** One spelling for all that Go's case folding holds equal: the Kelvin sign is a k, the long s an s. */
+function folded(name: string): string {
+  return name.toLowerCase().replaceAll("\u017f", "s");
+}
+
+export function textIn(value: unknown, what: string): string {
   if (typeof value !== "string") throw wrong(what, "a string", value);
-  if (value.includes("\0")) throw new RtError("data-loss", `${what} contains a NUL character`);
-  return value;
+  return value.toWellFormed();
+}
+
+/** A text without NUL: every one of them ends up in a C string or a file name somewhere. */
+export function stringIn(value: unknown, what: string): string {
+  const text = textIn(value, what);
+  if (text.includes("\0")) throw new RtError("data-loss", `${what} contains a NUL character`);
+  return text;
 }
 
 export function integerIn(value: unknown, what: string, min = 0): number {
@@ -79,13 +102,13 @@ export function optional<T>(
 }
 
 export function stringsIn(value: unknown, what: string): string[] {
-  return arrayIn(value, what).map((item, i) => stringIn(item, `${what}[${i}]`));
+  return arrayIn(value, what).map((item, i) => stringIn(item ?? "", `${what}[${i}]`));
 }
 
 export function stringMapIn(value: unknown, what: string): Record<string, string> {
   const entries = Object.entries(objectIn(value, what));
   return Object.fromEntries(
-    entries.map(([key, item]) => [stringIn(key, what), stringIn(item, `${what}.${shown(key)}`)]),
+    entries.map(([key, item]) => [stringIn(key, what), stringIn(item ?? "", `${what}.${shown(key)}`)]),
   );
 }
 

@@ -1,11 +1,11 @@
 import { RtError } from "../base/errors.ts";
-import type { Descriptor, Platform } from "./descriptor.ts";
+import type { Descriptor, IndexEntry, Platform } from "./descriptor.ts";
 import { type Digest, isDigest } from "./digest.ts";
 import {
   arrayIn,
+  type Fields,
+  fieldsIn,
   integerIn,
-  type JsonObject,
-  objectIn,
   optional,
   parseJson,
   shown,
@@ -34,7 +34,7 @@ export interface Manifest {
 export interface Index {
   kind: "index";
   mediaType: string;
-  manifests: Descriptor[];
+  manifests: IndexEntry[];
   annotations: Record<string, string>;
 }
 
@@ -60,15 +60,16 @@ export function parseDocument(
 ): Manifest | Index {
   const header = (contentType ?? "").split(";", 1)[0]!.trim().toLowerCase();
   if (isSchema1Type(header)) throw schema1(what);
-  const json = objectIn(parseJson(bytes, what), what);
-  if (json.schemaVersion === 1) throw schema1(what);
-  if (json.schemaVersion !== 2) {
-    throw new RtError("data-loss", `${what} has schemaVersion ${shown(json.schemaVersion)}: want 2`);
-  }
-  if (present(json.manifests) && (present(json.layers) || present(json.config))) {
+  const field = fieldsIn(parseJson(bytes, what), what);
+  const version = field("schemaVersion") ?? 2;
+  if (version === 1) throw schema1(what);
+  if (version !== 2) throw new RtError("data-loss", `${what} has schemaVersion ${shown(version)}: want 2`);
+  const has = (name: string) => field(name) !== undefined;
+  const readings = [has("manifests"), has("layers") || has("config"), has("fsLayers")];
+  if (readings.filter(Boolean).length > 1) {
     throw new RtError("data-loss", `${what} claims to be a manifest and an index at once: refused`);
   }
-  const mediaType = mediaTypeOf(json, header, what);
+  const mediaType = mediaTypeOf(field, header, what);
   const isIndex = isIndexType(mediaType);
   if (!isIndex && !isManifestType(mediaType)) {
     throw new RtError(
@@ -76,73 +77,81 @@ export function parseDocument(
       `${what} is ${shown(mediaType)}: neither an image manifest nor an index`,
     );
   }
-  if (isIndex !== present(json.manifests)) {
-    throw new RtError(
-      "data-loss",
-      `${what} is ${mediaType} but has ${isIndex ? "no manifests" : "manifests"}`,
-    );
+  if (isIndex ? has("layers") || has("config") : has("manifests")) {
+    throw new RtError("data-loss", `${what} is ${mediaType} but has ${isIndex ? "layers" : "manifests"}`);
   }
-  return isIndex ? indexIn(json, mediaType, what) : manifestIn(json, mediaType, what);
+  return isIndex ? indexIn(field, mediaType, what) : manifestIn(field, mediaType, what);
 }
 
-function mediaTypeOf(json: JsonObject, header: string, what: string): string {
-  const own = optional(json.mediaType, `${what}: mediaType`, stringIn);
+function mediaTypeOf(field: Fields, header: string, what: string): string {
+  const own = optional(field("mediaType"), `${what}: mediaType`, stringIn) || undefined;
   if (own !== undefined && !vagueTypes.has(header) && own.toLowerCase() !== header) {
     throw new RtError("data-loss", `${what} is sent as ${shown(header)} but says ${shown(own)}: refused`);
   }
   if (own !== undefined) return own;
   if (!vagueTypes.has(header)) return header;
-  return present(json.manifests) ? mediaTypes.ociIndex : mediaTypes.ociManifest;
+  return field("manifests") === undefined ? mediaTypes.ociManifest : mediaTypes.ociIndex;
 }
 
-function indexIn(json: JsonObject, mediaType: string, what: string): Index {
-  const list = arrayIn(json.manifests, `${what}: manifests`);
+function indexIn(field: Fields, mediaType: string, what: string): Index {
+  const list = optional(field("manifests"), `${what}: manifests`, arrayIn) ?? [];
   return {
     kind: "index",
     mediaType,
-    manifests: list.map((item, i) => descriptorIn(item, `${what}: manifests[${i}]`)),
-    annotations: optional(json.annotations, `${what}: annotations`, stringMapIn) ?? {},
+    manifests: list.map((item, i) => entryIn(item ?? {}, `${what}: manifests[${i}]`)),
+    annotations: optional(field("annotations"), `${what}: annotations`, stringMapIn) ?? {},
   };
 }
 
-function manifestIn(json: JsonObject, mediaType: string, what: string): Manifest {
-  const layers = arrayIn(json.layers, `${what}: layers`);
+function manifestIn(field: Fields, mediaType: string, what: string): Manifest {
+  const layers = optional(field("layers"), `${what}: layers`, arrayIn) ?? [];
   return {
     kind: "manifest",
     mediaType,
-    config: descriptorIn(json.config, `${what}: config`),
-    layers: layers.map((item, i) => descriptorIn(item, `${what}: layers[${i}]`)),
-    annotations: optional(json.annotations, `${what}: annotations`, stringMapIn) ?? {},
+    config: descriptorIn(field("config") ?? {}, `${what}: config`),
+    layers: layers.map((item, i) => descriptorIn(item ?? {}, `${what}: layers[${i}]`)),
+    annotations: optional(field("annotations"), `${what}: annotations`, stringMapIn) ?? {},
   };
 }
 
-export function descriptorIn(value: unknown, what: string): Descriptor {
-  const json = objectIn(value, what);
-  const platform = optional(json.platform, `${what}.platform`, platformIn);
-  const annotations = optional(json.annotations, `${what}.annotations`, stringMapIn);
+function descriptorIn(value: unknown, what: string): Descriptor {
+  return chosen(entryIn(value, what), what);
+}
+
+/** A descriptor whose types are right, and not more. */
+function entryIn(value: unknown, what: string): IndexEntry {
+  const field = fieldsIn(value, what);
+  const platform = optional(field("platform"), `${what}.platform`, platformIn);
+  const annotations = optional(field("annotations"), `${what}.annotations`, stringMapIn);
+  const size = field("size") ?? 0;
   return {
-    mediaType: stringIn(json.mediaType, `${what}.mediaType`),
-    digest: digestIn(json.digest, `${what}.digest`),
-    size: integerIn(json.size, `${what}.size`),
+    mediaType: stringIn(field("mediaType") ?? "", `${what}.mediaType`),
+    digest: stringIn(field("digest") ?? "", `${what}.digest`),
+    size: typeof size === "number" ? size : integerIn(size, `${what}.size`),
     ...(platform && { platform }),
     ...(annotations && { annotations }),
   };
 }
 
-function digestIn(value: unknown, what: string): Digest {
+/** The entry as one whose blob may be asked for. @throws data-loss | unsupported (a digest of another algorithm) */
+export function chosen(entry: IndexEntry, what: string): Descriptor {
+  const digest = digestIn(entry.digest, `${what}.digest`);
+  return { ...entry, digest, size: integerIn(entry.size, `${what}.size`) };
+}
+
+function digestIn(value: string, what: string): Digest {
   if (isDigest(value)) return value;
-  const code =
-    typeof value === "string" && /^sha(384|512):[0-9a-f]+$/.test(value) ? "unsupported" : "data-loss";
+  const code = /^sha(384|512):[0-9a-f]+$/.test(value) ? "unsupported" : "data-loss";
   throw new RtError(code, `${what} is ${shown(value)}: want sha256: and 64 lower-case hex digits`);
 }
 
 function platformIn(value: unknown, what: string): Platform {
-  const json = objectIn(value, what);
-  const variant = optional(json.variant, `${what}.variant`, stringIn);
-  const version = optional(json["os.version"], `${what}.os.version`, stringIn);
+  const field = fieldsIn(value, what);
+  const variant = optional(field("variant"), `${what}.variant`, stringIn);
+  const version = optional(field("os.version"), `${what}.os.version`, stringIn);
   return {
-    os: optional(json.os, `${what}.os`, stringIn) ?? "",
-    architecture: optional(json.architecture, `${what}.architecture`, stringIn) ?? "",
+    os: optional(field("os"), `${what}.os`, stringIn) ?? "",
+    architecture: optional(field("architecture"), `${what}.architecture`, stringIn) ?? "",
     ...(variant && { variant }),
     ...(version && { "os.version": version }),
   };
@@ -163,10 +172,6 @@ export function requireImage(manifest: Manifest, what: string): void {
       `${what} has a layer of type ${shown(layer.mediaType)}, which rt cannot unpack`,
     );
   }
-}
-
-function present(value: unknown): boolean {
-  return value !== undefined && value !== null;
 }
 
 function schema1(what: string): RtError {

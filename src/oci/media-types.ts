@@ -55,8 +55,15 @@ export function isManifestType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest;
 }
 
+/** What early tools and registries wrote where the type of an image's config belongs, as docker still accepts it. */
+const vagueConfigTypes = new Set(["", "application/json", "application/octet-stream", "text/html"]);
+
 export function isConfigType(mediaType: string): boolean {
-  return mediaType === mediaTypes.ociConfig || mediaType === mediaTypes.dockerConfig;
+  return (
+    mediaType === mediaTypes.ociConfig ||
+    mediaType === mediaTypes.dockerConfig ||
+    vagueConfigTypes.has(mediaType)
+  );
 }
 
 /** Docker's image manifest v2 schema 1, which no registry has written since 2017. */

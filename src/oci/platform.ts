@@ -1,5 +1,5 @@
 import { RtError } from "../base/errors.ts";
-import type { Descriptor, Platform } from "./descriptor.ts";
+import type { IndexEntry, Platform } from "./descriptor.ts";
 import { quoted, shown } from "./json.ts";
 import { isIndexType, isManifestType } from "./media-types.ts";
 
@@ -97,11 +97,11 @@ export function matches(offered: Platform, wanted: Platform): boolean {
  *
  * @throws unsupported, with a list of what there is
  */
-export function choose(entries: readonly Descriptor[], wanted: Platform, what: string): Descriptor {
+export function choose(entries: readonly IndexEntry[], wanted: Platform, what: string): IndexEntry {
   const usable = entries.filter(
     (entry) => (isManifestType(entry.mediaType) || isIndexType(entry.mediaType)) && !isAttestation(entry),
   );
-  let best: { entry: Descriptor; steps: number } | undefined;
+  let best: { entry: IndexEntry; steps: number } | undefined;
   for (const entry of usable) {
     const steps = entry.platform && distance(entry.platform, wanted);
     if (steps !== undefined && (best === undefined || steps < best.steps)) best = { entry, steps };
@@ -118,7 +118,7 @@ export function choose(entries: readonly Descriptor[], wanted: Platform, what: s
   );
 }
 
-function isAttestation(entry: Descriptor): boolean {
+function isAttestation(entry: IndexEntry): boolean {
   return (
     entry.platform?.os === "unknown" ||
     entry.platform?.architecture === "unknown" ||

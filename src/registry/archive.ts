@@ -6,7 +6,7 @@ import { type Digest, digestOf } from "../oci/digest.ts";
 import {
   arrayIn,
   documentBytesMax,
-  objectIn,
+  fieldsIn,
   optional,
   parseJson,
   shown,
@@ -141,11 +141,11 @@ async function dockerImage(
   return new LayoutSource(name, reference, tar, { bytes, contentType: mediaTypes.dockerManifest });
 
   function savedImageIn(value: unknown): SavedImage {
-    const json = objectIn(value, what);
+    const field = fieldsIn(value, what);
     return {
-      config: stringIn(json.Config, `${what}: Config`),
-      tags: optional(json.RepoTags, `${what}: RepoTags`, stringsIn) ?? [],
-      layers: optional(json.Layers, `${what}: Layers`, stringsIn) ?? [],
+      config: stringIn(field("Config"), `${what}: Config`),
+      tags: optional(field("RepoTags"), `${what}: RepoTags`, stringsIn) ?? [],
+      layers: optional(field("Layers"), `${what}: Layers`, stringsIn) ?? [],
     };
   }
 }

@@ -1,8 +1,8 @@
 import { RtError } from "../base/errors.ts";
-import type { Descriptor, Platform } from "../oci/descriptor.ts";
+import type { Descriptor, IndexEntry, Platform } from "../oci/descriptor.ts";
 import { hexOf } from "../oci/digest.ts";
-import { documentBytesMax, objectIn, parseJson, shown } from "../oci/json.ts";
-import { type Index, parseDocument } from "../oci/manifest.ts";
+import { documentBytesMax, fieldsIn, parseJson, shown } from "../oci/json.ts";
+import { chosen, type Index, parseDocument } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
 import { localNameOf, type NamedSource } from "./named-source.ts";
 import { checkBytes, type RawDocument, resolveImage } from "./resolve.ts";
@@ -80,13 +80,13 @@ export async function openLayout(
   files: LayoutFiles,
   reference?: string,
 ): Promise<LayoutSource> {
-  const version = objectIn(
-    parseJson(await readWhole(files, "oci-layout", name), `${name}: oci-layout`),
-    name,
-  );
-  if (version.imageLayoutVersion !== "1.0.0") {
-    const found = shown(version.imageLayoutVersion);
-    throw new RtError("unsupported", `${name} is an OCI layout of version ${found}: rt knows 1.0.0`);
+  const what = `${name}: oci-layout`;
+  const version = fieldsIn(
+    parseJson(await readWhole(files, "oci-layout", name), what),
+    what,
+  )("imageLayoutVersion");
+  if (version !== "1.0.0") {
+    throw new RtError("unsupported", `${name} is an OCI layout of version ${shown(version)}: rt knows 1.0.0`);
   }
   const bytes = await readWhole(files, "index.json", name);
   const index = parseDocument(bytes, mediaTypes.ociIndex, `${name}: index.json`);
@@ -97,12 +97,17 @@ export async function openLayout(
     return new LayoutSource(name, reference ?? localNameOf(path, undefined), files, whole);
   }
   const own = entry.annotations?.[containerdName] ?? entry.annotations?.[refName] ?? tag;
-  return new LayoutSource(name, reference ?? localNameOf(path, own), files, entry);
+  return new LayoutSource(
+    name,
+    reference ?? localNameOf(path, own),
+    files,
+    chosen(entry, `${name}: index.json`),
+  );
 }
 
 /** The entry to pull; undefined when the whole index is one image in several platforms. */
-function select(index: Index, tag: string | undefined, name: string): Descriptor | undefined {
-  const names = ({ annotations }: Descriptor) => [annotations?.[refName], annotations?.[containerdName]];
+function select(index: Index, tag: string | undefined, name: string): IndexEntry | undefined {
+  const names = ({ annotations }: IndexEntry) => [annotations?.[refName], annotations?.[containerdName]];
   const tags = [
     ...new Set(index.manifests.flatMap((entry) => names(entry).filter((tag) => tag !== undefined))),
   ];

@@ -4,7 +4,7 @@ import { packedReference } from "../base/packed.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { hexOf } from "../oci/digest.ts";
 import { parseJson, shown, stringsIn } from "../oci/json.ts";
-import { parseDocument } from "../oci/manifest.ts";
+import { chosen, parseDocument } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
 import { type FilePart, PackedLayout, readPart } from "./packed-layout.ts";
 
@@ -117,8 +117,9 @@ export function openPackedApp(word: string, path: string = ownExecutable): Packe
   const what = "this app is damaged";
   const files = new PackedLayout(path, part, what);
   const index = parseDocument(files.document("index.json"), mediaTypes.ociIndex, `${what}: index.json`);
-  const manifest = index.kind === "index" && index.manifests.length === 1 ? index.manifests[0] : undefined;
-  if (!manifest) throw new RtError("data-loss", `${what}: index.json does not name one image`);
+  const entry = index.kind === "index" && index.manifests.length === 1 ? index.manifests[0] : undefined;
+  if (!entry) throw new RtError("data-loss", `${what}: index.json does not name one image`);
+  const manifest = chosen(entry, `${what}: index.json`);
   const words = (key: string) => {
     const place = `${what}: ${key}`;
     return stringsIn(parseJson(Buffer.from(index.annotations[key] ?? "[]"), place), place);

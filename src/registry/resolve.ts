@@ -3,7 +3,7 @@ import type { Descriptor, Platform } from "../oci/descriptor.ts";
 import { digestOf } from "../oci/digest.ts";
 import { checkLayerCount, parseImageConfig } from "../oci/image-config.ts";
 import { documentBytesMax, shown } from "../oci/json.ts";
-import { type Manifest, parseDocument, requireImage } from "../oci/manifest.ts";
+import { chosen, type Manifest, parseDocument, requireImage } from "../oci/manifest.ts";
 import { choose, formatPlatform, matches } from "../oci/platform.ts";
 import type { ResolvedImage, Source } from "./source.ts";
 
@@ -38,7 +38,7 @@ export async function resolveImage(
       const config = await readConfig(source, document, platform);
       return { target: documents[0]!.digest, documents, manifestDigest: digest, manifest: document, config };
     }
-    const entry = choose(document.manifests, platform, source.name);
+    const entry = chosen(choose(document.manifests, platform, source.name), `the manifest of ${source.name}`);
     checkSize(entry, "manifest", source.name);
     raw = await read(entry);
     checkBytes(raw.bytes, entry, "manifest", source.name);

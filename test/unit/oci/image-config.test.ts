@@ -62,7 +62,8 @@ describe("an image config", () => {
     ["Env with a NUL", { ...minimal, config: { Env: ["A=b\0c"] } }],
     ["a numeric user", { ...minimal, config: { User: 0 } }],
     ["a label that is no text", { ...minimal, config: { Labels: { a: 1 } } }],
-    ["negative retries", { ...minimal, config: { Healthcheck: { Retries: -1 } } }],
+    ["fractional retries", { ...minimal, config: { Healthcheck: { Retries: 1.5 } } }],
+    ["an interval beyond 64 bits", { ...minimal, config: { Healthcheck: { Interval: 2 ** 64 } } }],
     ["history as an object", { ...minimal, history: {} }],
   ];
   for (const [name, value] of wrong) {

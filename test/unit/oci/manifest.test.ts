@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { RtError } from "../../../src/base/errors.ts";
 import { parseJson } from "../../../src/oci/json.ts";
-import { parseDocument, requireImage } from "../../../src/oci/manifest.ts";
+import { chosen, parseDocument, requireImage } from "../../../src/oci/manifest.ts";
 import { layerType, mediaTypes } from "../../../src/oci/media-types.ts";
 
 const digest = `sha256:${"ab".repeat(32)}`;
@@ -20,6 +20,13 @@ const index = {
 
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const parse = (value: unknown, header?: string) => parseDocument(bytes(value), header, "m");
+
+/** The entries of an index, each as if it had been chosen. */
+function parseEntries(...manifests: object[]) {
+  const document = parse({ ...index, manifests });
+  if (document.kind !== "index") throw new Error("want an index");
+  return document.manifests.map((entry) => chosen(entry, "m"));
+}
 
 function codeOf(attempt: () => unknown): string {
   try {
@@ -100,7 +107,7 @@ describe("malformed", () => {
     test(name, () => {
       expect(codeOf(() => parse({ ...manifest, layers: [entry] }))).toBe("data-loss");
       expect(codeOf(() => parse({ ...manifest, config: entry }))).toBe("data-loss");
-      expect(codeOf(() => parse({ ...index, manifests: [entry] }))).toBe("data-loss");
+      expect(codeOf(() => parseEntries(entry))).toBe("data-loss");
     });
   }
 
@@ -111,12 +118,16 @@ describe("malformed", () => {
     for (const text of ["", "{", "\ufeff{}", '{"schemaVersion":2', "]]]]"]) {
       expect(codeOf(() => parseDocument(new TextEncoder().encode(text), undefined, "m"))).toBe("data-loss");
     }
-    expect(codeOf(() => parseDocument(Uint8Array.of(0x22, 0xff, 0x22), undefined, "m"))).toBe("data-loss");
+    for (const raw of [[0x22, 0xff, 0x22], [0xff], [0xff, 0xfe, 0x7b, 0x00, 0x7d, 0x00]]) {
+      expect(codeOf(() => parseDocument(Uint8Array.from(raw), undefined, "m"))).toBe("data-loss");
+    }
   });
 
   test("a sha512 digest is valid OCI that rt does not do", () => {
     const entry = { ...layer, digest: `sha512:${"ab".repeat(64)}` };
     expect(codeOf(() => parse({ ...manifest, layers: [entry] }))).toBe("unsupported");
+    expect(codeOf(() => parse({ ...manifest, config: entry }))).toBe("unsupported");
+    expect(codeOf(() => parseEntries(layer, entry))).toBe("unsupported");
   });
 });
 
