@@ -1,3 +1,4 @@
+import { visibleJson } from "../base/visible.ts";
 import { Option, RtCommand, type Usage } from "./command.ts";
 import { Template } from "./format/template.ts";
 
@@ -16,7 +17,7 @@ export default class InfoCommand extends RtCommand {
     const [{ info }, host] = await Promise.all([import("../engine/info.ts"), this.host()]);
     const facts = await info(host);
     if (template) this.context.stdout.write(`${template.render(facts)}\n`);
-    else if (this.format === "json") this.context.stdout.write(`${JSON.stringify(facts)}\n`);
+    else if (this.format === "json") this.context.stdout.write(`${visibleJson(facts)}\n`);
     else {
       const { infoText } = await import("./format/info.ts");
       this.context.stdout.write(infoText(facts));

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
 import { packedReference } from "../base/packed.ts";
+import { visible } from "../base/visible.ts";
 import type { InitConfig, OnExit } from "../engine/init-config.ts";
 import { RtCommand, type Usage } from "./command.ts";
 import { planOf } from "./init-plan.ts";
@@ -66,7 +67,7 @@ export default class InitCommand extends RtCommand {
       configureMachine(config, isMachine);
       using host = await this.#host(isMachine ? storeDirectory : (directory) => directory);
       return await runSession(host, plans, {
-        say: (line) => this.context.stderr.write(`rt: ${line}\n`),
+        say: (line) => this.context.stderr.write(`rt: ${visible(line)}\n`),
         report: (error) => reportError(error, this.context),
         env: { ...wholeEnvironment(), ...(driver !== undefined && { RT_STORAGE_DRIVER: driver }) },
       });

@@ -1,4 +1,5 @@
 import { RtError } from "../base/errors.ts";
+import { visibleJson } from "../base/visible.ts";
 import type { Host } from "../engine/host.ts";
 import { Option, RtCommand, type Usage } from "./command.ts";
 import { Template } from "./format/template.ts";
@@ -13,7 +14,7 @@ export abstract class InspectBase extends RtCommand {
   names = Option.Rest({ name: "NAME", required: 1 });
 
   protected async inspect(types: readonly InspectType[]): Promise<number> {
-    const template = this.format && this.format !== "json" ? new Template(unescape_(this.format)) : undefined;
+    const template = this.format && this.format !== "json" ? new Template(this.format) : undefined;
     const host = await this.host();
     const found: unknown[] = [];
     let failed = false;
@@ -27,8 +28,8 @@ export abstract class InspectBase extends RtCommand {
       }
     }
     if (template) for (const object of found) this.context.stdout.write(`${template.render(object)}\n`);
-    else if (this.format === "json") this.context.stdout.write(`${JSON.stringify(found)}\n`);
-    else this.context.stdout.write(`${JSON.stringify(found, undefined, 4)}\n`);
+    else if (this.format === "json") this.context.stdout.write(`${visibleJson(found)}\n`);
+    else this.context.stdout.write(`${visibleJson(found, 4)}\n`);
     return failed ? 1 : 0;
   }
 }
@@ -45,10 +46,6 @@ async function inspectOne(host: Host, name: string, types: readonly InspectType[
     }
   }
   throw new RtError("not-found", `no such object: ${name}`, { exitCode: 1 });
-}
-
-function unescape_(format: string): string {
-  return format.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
 }
 
 export default class InspectCommand extends InspectBase {

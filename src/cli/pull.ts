@@ -1,3 +1,4 @@
+import { visible } from "../base/visible.ts";
 import type { LayerProgress } from "../engine/pull.ts";
 import { parse } from "../reference/reference.ts";
 import { Option, RtCommand, type Usage } from "./command.ts";
@@ -41,7 +42,7 @@ export default class PullCommand extends RtCommand {
     const reporter = this.quiet ? undefined : layerReporter(stdout);
     let begun = false;
     const onProgress = (progress: LayerProgress) => {
-      if (reporter && !begun) stdout.write(`${heading(this.reference)}\n`);
+      if (reporter && !begun) stdout.write(`${visible(heading(this.reference))}\n`);
       begun = true;
       reporter?.layer(progress);
     };

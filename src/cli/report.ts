@@ -1,4 +1,5 @@
 import { asSystemError, firstFailure, RtError } from "../base/errors.ts";
+import { visible } from "../base/visible.ts";
 import type { Context } from "./command.ts";
 import { OutputClosed } from "./output.ts";
 
@@ -33,20 +34,17 @@ export function messageOf(error: unknown): string {
   return `internal error: ${oneLine(text)} (set RT_DEBUG=1 for the stack)`;
 }
 
-/** Control characters of a hostile name must not reach the terminal. */
+/** What a hostile name holds must not reach the terminal. */
 function oneLine(text: string): string {
-  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return text
-    .replace(/\s*\n\s*/g, " ")
-    .trim()
-    .replace(/\p{Cc}/gu, escaped);
+  return visible(text.replace(/\s*\n\s*/g, " ").trim());
 }
 
 function stacks(error: unknown): string {
   let text = "";
   for (let cause = error, depth = 0; cause !== undefined && depth < 10; depth++) {
     const stack = cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause);
-    text += `${depth > 0 ? "caused by: " : ""}${stack}\n`;
+    const lines = stack.split("\n").map(visible).join("\n");
+    text += `${depth > 0 ? "caused by: " : ""}${lines}\n`;
     cause =
       cause instanceof SuppressedError ? cause.suppressed : cause instanceof Error ? cause.cause : undefined;
   }

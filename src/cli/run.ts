@@ -1,3 +1,4 @@
+import { visible } from "../base/visible.ts";
 import type { PullListener } from "../engine/run-options.ts";
 import { Option, RtCommand, type Usage } from "./command.ts";
 import { type LayerReporter, layerReporter } from "./layer-progress.ts";
@@ -170,7 +171,7 @@ export default class RunCommand extends RtCommand {
     const { stderr } = this.context;
     let reporter: LayerReporter | undefined;
     return {
-      missing: () => stderr.write(`Unable to find image '${this.image}' locally\n`),
+      missing: () => stderr.write(`Unable to find image '${visible(this.image)}' locally\n`),
       progress: (progress) => {
         reporter ??= layerReporter(stderr);
         reporter.layer(progress);

@@ -1,3 +1,4 @@
+import { visibleJson } from "../base/visible.ts";
 import { Option, RtCommand, type Usage } from "./command.ts";
 import { Template } from "./format/template.ts";
 
@@ -38,7 +39,7 @@ export default class VersionCommand extends RtCommand {
     const { version } = await import("../engine/version.ts");
     // The engine is this process: scripts that ask for .Server find it.
     const facts = { Client: version(), Server: version() };
-    this.context.stdout.write(`${this.format === "json" ? JSON.stringify(facts) : template.render(facts)}\n`);
+    this.context.stdout.write(`${this.format === "json" ? visibleJson(facts) : template.render(facts)}\n`);
     return 0;
   }
 }

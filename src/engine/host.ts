@@ -4,6 +4,7 @@ import type { Config } from "../base/config.ts";
 import { type CallerEnvironment, environmentOf } from "../base/environment.ts";
 import { packedReference } from "../base/packed.ts";
 import { type Paths, resolvePaths } from "../base/paths.ts";
+import { visible } from "../base/visible.ts";
 import { ContainerStore } from "../container/container-store.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { ImageStore } from "../image/image-store.ts";
@@ -72,7 +73,7 @@ export class Host implements Disposable {
 
   warn(line: string): void {
     if (this.#options.warn) this.#options.warn(line);
-    else writeSync(2, `rt: ${line}\n`);
+    else writeSync(2, `rt: ${visible(line)}\n`);
   }
 
   get database(): Database {

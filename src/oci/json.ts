@@ -1,4 +1,5 @@
 import { RtError } from "../base/errors.ts";
+import { visible } from "../base/visible.ts";
 
 /**
  * JSON that strangers wrote. `JSON.parse` alone spends memory and stack in proportion to what it is given, so size and
@@ -112,19 +113,16 @@ export function stringMapIn(value: unknown, what: string): Record<string, string
   );
 }
 
-/** At most 80 characters of what a stranger wrote, without any that a terminal would act upon. */
+/** At most 80 characters of what a stranger wrote, nothing of which a terminal acts upon. */
 export function shown(value: unknown): string {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
-  return text.slice(0, 80).replace(controls, "?");
+  return visible(text.slice(0, 80));
 }
 
 /** The same in quotes; a line break is seen as \n. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.slice(0, 100)).replace(controls, "?");
+  return visible(JSON.stringify(text.slice(0, 100)));
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: C0, DEL and C1, which JSON leaves in part as they are
-const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
 function wrong(what: string, wanted: string, value: unknown): RtError {
   const found = value === null ? "null" : Array.isArray(value) ? "an array" : typeof value;

@@ -1,31 +1,37 @@
-import { isEmpty, printed } from "./print.ts";
+import { visibleJson } from "../../base/visible.ts";
+import { isEmpty, OwnText, plain, printed } from "./print.ts";
 import { templateError } from "./scan.ts";
 
 export type TemplateFunction = (...values: unknown[]) => unknown;
 
 /** Go's and Docker's functions. `and` and `or` are here too: without short cuts, which no one sees in a `--format`. */
 export const functions: Readonly<Record<string, TemplateFunction>> = {
-  json: (value) => JSON.stringify(value ?? null),
+  json: (value) => new OwnText(visibleJson(value ?? null)),
   join: (list, separator) =>
-    array("join", list)
-      .map(printed)
-      .join(String(separator ?? "")),
-  split: (value, separator) => text("split", value).split(text("split", separator)),
-  lower: (value) => text("lower", value).toLowerCase(),
-  upper: (value) => text("upper", value).toUpperCase(),
-  title: (value) =>
-    text("title", value).replace(/(^|\s)(\S)/g, (_, space, letter) => space + letter.toUpperCase()),
-  pad: (value, before, after) => " ".repeat(count(before)) + text("pad", value) + " ".repeat(count(after)),
-  truncate: (value, length) => [...text("truncate", value)].slice(0, count(length)).join(""),
-  print: (...values) => spaced(values),
-  println: (...values) => `${values.map(printed).join(" ")}\n`,
-  printf: (format, ...values) => printf(text("printf", format), values),
-  len: (value) => length(value),
-  index: (value, ...keys) => keys.reduce(index, value),
-  slice: (value, from, to) =>
-    sequence(value).slice(count(from ?? 0), to === undefined ? undefined : count(to)),
-  html: (value) => printed(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`),
-  urlquery: (value) => encodeURIComponent(printed(value)),
+    new OwnText(
+      array("join", list)
+        .map(printed)
+        .join(printed(separator ?? "")),
+    ),
+  split: (value, separator) =>
+    text("split", value)
+      .split(text("split", separator))
+      .map((part) => like(value, part)),
+  lower: (value) => like(value, text("lower", value).toLowerCase()),
+  upper: (value) => like(value, text("upper", value).toUpperCase()),
+  title: (value) => like(value, titled(text("title", value))),
+  pad: (value, before, after) =>
+    like(value, " ".repeat(count(before)) + text("pad", value) + " ".repeat(count(after))),
+  truncate: (value, length) => like(value, [...text("truncate", value)].slice(0, count(length)).join("")),
+  print: (...values) => new OwnText(spaced(values)),
+  println: (...values) => new OwnText(`${values.map(printed).join(" ")}\n`),
+  printf: (format, ...values) => new OwnText(printf(printed(format), values)),
+  len: (value) => length(plain(value)),
+  index: (value, ...keys) => keys.map(plain).reduce(index, value),
+  slice,
+  html: (value) =>
+    new OwnText(printed(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)),
+  urlquery: (value) => encodeURIComponent(printed(value).toWellFormed()),
   not: (value) => isEmpty(value),
   and: (...values) => values.find(isEmpty) ?? values.at(-1),
   or: (...values) => values.find((value) => !isEmpty(value)) ?? values.at(-1),
@@ -45,8 +51,24 @@ export const headingFunctions: Readonly<Record<string, TemplateFunction>> = {
   ),
 };
 
+/** What a function made of `value`'s text is of the same kind. */
+function like(value: unknown, made: string): unknown {
+  return value instanceof OwnText ? new OwnText(made) : made;
+}
+
+function titled(words: string): string {
+  return words.replace(/(^|\s)(\S)/g, (_, space, letter) => space + letter.toUpperCase());
+}
+
+function slice(value: unknown, from: unknown, to: unknown): unknown {
+  const ends = [count(from ?? 0), to === undefined ? undefined : count(to)] as const;
+  const list = plain(value);
+  return typeof list === "string" ? like(value, list.slice(...ends)) : array("slice", list).slice(...ends);
+}
+
 function text(name: string, value: unknown): string {
-  if (typeof value === "string") return value;
+  const found = plain(value);
+  if (typeof found === "string") return found;
   throw templateError(`:1: error calling ${name}: ${printed(value)} is not a string`);
 }
 
@@ -56,12 +78,8 @@ function array(name: string, value: unknown): unknown[] {
   throw templateError(`:1: error calling ${name}: ${printed(value)} is not a list`);
 }
 
-function sequence(value: unknown): string | unknown[] {
-  return typeof value === "string" ? value : array("slice", value);
-}
-
 function count(value: unknown): number {
-  const number = Number(value);
+  const number = Number(plain(value));
   if (Number.isInteger(number) && number >= 0 && number <= 10_000) return number;
   throw templateError(`:1: ${printed(value)} is not a length`);
 }
@@ -73,7 +91,8 @@ function length(value: unknown): number {
   throw templateError(`:1: error calling len: len of ${printed(value)}`);
 }
 
-function index(value: unknown, key: unknown): unknown {
+function index(whole: unknown, key: unknown): unknown {
+  const value = plain(whole);
   if (value === null || value === undefined) return "";
   if (Array.isArray(value) || typeof value === "string") {
     const position = Number(key);
@@ -88,10 +107,11 @@ function index(value: unknown, key: unknown): unknown {
 }
 
 function equal(a: unknown, b: unknown): boolean {
-  return (a ?? null) === (b ?? null);
+  return (plain(a) ?? null) === (plain(b) ?? null);
 }
 
-function compare(a: unknown, b: unknown): number {
+function compare(one: unknown, other: unknown): number {
+  const [a, b] = [plain(one), plain(other)];
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a === "string" && typeof b === "string") return a < b ? -1 : a > b ? 1 : 0;
   throw templateError(`:1: incompatible types for comparison: ${printed(a)}, ${printed(b)}`);
@@ -100,9 +120,13 @@ function compare(a: unknown, b: unknown): number {
 /** Go's Sprint: a space between two operands when neither is a string. */
 function spaced(values: unknown[]): string {
   return values.reduce<string>((all, value, at) => {
-    const gap = at > 0 && typeof value !== "string" && typeof values[at - 1] !== "string" ? " " : "";
+    const gap = at > 0 && !isText(value) && !isText(values[at - 1]) ? " " : "";
     return all + gap + printed(value);
   }, "");
+}
+
+function isText(value: unknown): boolean {
+  return typeof plain(value) === "string";
 }
 
 /** Go's Sprintf for %s %v %d %q %t %x %%, with width and a minus sign. */
@@ -121,8 +145,8 @@ function printf(format: string, values: unknown[]): string {
 }
 
 function verbText(verb: string, value: unknown): string {
-  if (verb === "q") return JSON.stringify(printed(value));
+  if (verb === "q") return visibleJson(isText(value) ? plain(value) : printed(value));
   if (verb === "x" && typeof value === "number") return value.toString(16);
-  if (verb === "x") return Buffer.from(printed(value)).toString("hex");
+  if (verb === "x") return Buffer.from(isText(value) ? String(value) : printed(value)).toString("hex");
   return printed(value);
 }

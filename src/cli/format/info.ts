@@ -1,3 +1,4 @@
+import { visible } from "../../base/visible.ts";
 import type { InfoFacts } from "../../engine/info.ts";
 
 /** `rt info` for people: as Docker's, "WARNING:" lines last. */
@@ -21,6 +22,6 @@ export function infoText(facts: InfoFacts): string {
     ["Root Dir", facts.DockerRootDir],
     ["State Dir", facts.StateDir],
   ];
-  const warnings = facts.Warnings.map((warning) => `WARNING: ${warning}\n`).join("");
-  return lines.map(([name, value]) => `${name}: ${value}\n`).join("") + warnings;
+  const warnings = facts.Warnings.map((warning) => `WARNING: ${visible(warning)}\n`).join("");
+  return lines.map(([name, value]) => `${name}: ${visible(String(value))}\n`).join("") + warnings;
 }

@@ -1,3 +1,4 @@
+import { visibleJson } from "../../base/visible.ts";
 import { Template } from "./template.ts";
 
 /** A listing: what each row can show, by Docker's field names, and the headings of a table. */
@@ -8,16 +9,13 @@ export interface Listing {
 
 /**
  * `--format`: "json" (one object per line), "table TEMPLATE" (with headings, columns aligned) or a bare template, one
- * line per row. `\t` and `\n` typed as two characters are what they say.
+ * line per row.
  * @throws RtError invalid-argument, exit 1
  */
 export function renderRows(format: string, listing: Listing): string {
-  if (format === "json") return listing.rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+  if (format === "json") return listing.rows.map((row) => `${visibleJson(row)}\n`).join("");
   const table = /^table(\s+|$)/.exec(format);
-  const body = (table ? format.slice(table[0].length) : format)
-    .replaceAll("\\t", "\t")
-    .replaceAll("\\n", "\n");
-  const template = new Template(body);
+  const template = new Template(table ? format.slice(table[0].length) : format);
   if (!table) return listing.rows.map((row) => `${template.render(row)}\n`).join("");
   const heading = template.render(listing.headings, { heading: true });
   return alignColumns([heading, ...listing.rows.map((row) => template.render(row))]);

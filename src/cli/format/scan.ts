@@ -27,7 +27,9 @@ export function pieces(template: string): Piece[] {
   let at = 0;
   const addText = (text: string) => {
     const kept = trimNext ? text.trimStart() : text;
-    if (kept !== "") found.push({ kind: "text", text: kept, at });
+    // `\t` and `\n` typed as two characters are what they say. Within an action that is a string's own affair.
+    const said = kept.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
+    if (kept !== "") found.push({ kind: "text", text: said, at });
   };
   for (;;) {
     const open = template.indexOf("{{", at);

@@ -1,6 +1,6 @@
 import { functions, headingFunctions, type TemplateFunction } from "./functions.ts";
 import { type Node, type Operand, type Pipeline, parseTemplate } from "./parse.ts";
-import { isEmpty, printed } from "./print.ts";
+import { isEmpty, OwnText, plain, printed } from "./print.ts";
 import { templateError } from "./scan.ts";
 
 /** A compiled `--format`. */
@@ -58,7 +58,8 @@ class Scope {
 
   #range(node: Extract<Node, { kind: "range" }>, value: unknown): string {
     if (isEmpty(value)) return this.nodes(node.otherwise);
-    if (typeof value !== "object") throw templateError(`:1: range can't iterate over ${printed(value)}`);
+    if (typeof value !== "object" || value instanceof OwnText)
+      throw templateError(`:1: range can't iterate over ${printed(value)}`);
     const entries: [unknown, unknown][] = Array.isArray(value)
       ? [...value.entries()]
       : Object.entries(value as object).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -95,7 +96,7 @@ class Scope {
     const value = this.#operand(first!);
     const values = [...rest.map((item) => this.#operand(item)), ...piped];
     // A method, as Docker's `{{.Label "key"}}`.
-    if (typeof value === "function") return value(...values);
+    if (typeof value === "function") return value(...values.map(plain));
     if (values.length > 0) throw templateError(":1: can't give argument to non-function");
     return value;
   }
@@ -107,7 +108,9 @@ class Scope {
   }
 
   #operand(operand: Operand): unknown {
-    if (operand.kind === "literal") return operand.value;
+    if (operand.kind === "literal") {
+      return typeof operand.value === "string" ? new OwnText(operand.value) : operand.value;
+    }
     if (operand.kind === "call") return this.#call(operand, []);
     return this.#path(operand);
   }

@@ -1,0 +1,217 @@
+/**
+ * Text of images, layouts and registries that writes to the terminal, turns lines around, and makes up lines: no command says
+ * any of it as it is, in whatever format.
+ */
+import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { mediaTypes as types } from "../../src/oci/media-types.ts";
+import { FakeRegistry, tinyImage } from "../support/fake-registry.ts";
+import { type TestHost, testHost } from "../support/host.ts";
+import { LayoutWriter } from "../support/layout.ts";
+import { probeBinary } from "../support/probe.ts";
+import { needs } from "../support/root.ts";
+import { archive } from "../support/tar.ts";
+import { containerId } from "./world.ts";
+
+const { test } = needs({ root: true });
+
+/** A title, a colour, a cleared line, C1, a line that looks like another's, and characters that hide or turn others. */
+const evil =
+  "a\u001b]0;owned\u0007\u001b[31m\u001b[2K\r\u009b31m\tb\nfake\u0085line\u202edne\u2066\u200b\u2028\ufeffz";
+const acting = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
+
+/** Of what rt itself says; the line ends, and the tabs of a template, are its own. */
+function expectHarmless(what: string, output: string, lines?: number): void {
+  const bare = output.replaceAll("\n", "");
+  expect([what, acting.exec(bare)?.index ?? -1, bare.slice(0, 4000)]).toEqual([
+    what,
+    -1,
+    bare.slice(0, 4000),
+  ]);
+  if (lines !== undefined) expect([what, output.split("\n").length - 1]).toEqual([what, lines]);
+}
+
+const config = {
+  Entrypoint: ["/probe"],
+  Cmd: ["sleep", evil],
+  Env: [`A=${evil}`, `${evil}=x`],
+  Labels: { evil, [evil]: "x" },
+  User: "0",
+  WorkingDir: `/w${evil.replaceAll("\n", "")}`,
+  Volumes: { [`/v${evil}`]: {} },
+  ExposedPorts: { [evil]: {} },
+  Healthcheck: { Test: ["CMD", evil] },
+  Shell: [evil],
+};
+
+async function evilLayout(host: TestHost, name: string, more: object = {}): Promise<string> {
+  const dir = join(host.dir, name);
+  const layout = new LayoutWriter(dir);
+  const layer = archive({ name: "probe", mode: 0o755, content: readFileSync(await probeBinary()) });
+  await layout.image("latest", { layers: [layer], config: { ...config, ...more }, compression: "plain" });
+  await layout.close();
+  return `oci:${dir}`;
+}
+
+const templates = [
+  "{{.Config.Labels}}",
+  "{{json .Config.Labels}}",
+  '{{index .Config.Labels "evil"}}',
+  "{{range $k, $v := .Config.Labels}}{{$k}}={{$v}} {{end}}",
+  "{{range .Config.Env}}{{.}} {{end}}",
+  '{{range .Config.Env}}{{print .}}{{printf "%s %q %v" . . .}}{{html .}}{{upper .}}{{title .}} {{end}}',
+  '{{join .Config.Env ", "}} {{index (split (join .Config.Env ",") "=") 1}}',
+  '{{with index .Config.Labels "evil"}}{{slice . 0 5}}{{truncate . 7}}{{pad . 1 1}}{{urlquery .}}{{end}}',
+  "{{.Config.WorkingDir}}",
+  "{{.}}",
+];
+
+test("images and containers: every listing, every format", async () => {
+  await using host = await testHost();
+  expectHarmless("pull", await host.ok(["pull", await evilLayout(host, "evil")]));
+  const none = await host.rt(["run", "--name", "evil-c", "-l", "safe=1", "localhost/evil", "ids"]);
+  expectHarmless("run", none.stderr);
+  for (const args of [["images"], ["images", "--digests", "--no-trunc"], ["images", "--format", "json"]])
+    expectHarmless(args.join(" "), await host.ok(args));
+  for (const name of ["localhost/evil", "evil-c"]) {
+    for (const args of [
+      ["inspect", name],
+      ["inspect", "-f", "json", name],
+    ]) {
+      const json = await host.ok(args);
+      expectHarmless(args.join(" "), json);
+      expect(JSON.parse(json)[0].Config.Labels.evil).toBe(evil);
+    }
+    for (const template of templates)
+      expectHarmless(template, await host.ok(["inspect", "-f", template, name]), 1);
+  }
+  const listings: [format: string, lines: number][] = [
+    ["table", 2],
+    ["json", 1],
+    ['{{.Labels}}|{{.Label "evil"}}|{{.Command}}|{{.Mounts}}|{{json .}}', 1],
+    ["table {{.Labels}}", 2],
+  ];
+  for (const [format, lines] of listings)
+    for (const truncation of [[], ["--no-trunc"]])
+      expectHarmless(format, await host.ok(["ps", "-a", ...truncation, "--format", format]), lines);
+  const tabs = await host.ok(["ps", "-a", "--format", 'table {{.Names}}\\t{{.Label "evil"}}']);
+  expectHarmless("columns", tabs, 2);
+  expect(tabs).toContain("\\u001b]0;owned\\u0007");
+});
+
+test("a template's own tabs, line ends and colours stay", async () => {
+  await using host = await testHost();
+  await host.ok(["pull", "-q", await evilLayout(host, "evil", { Env: ["A=1", "B=2"] })]);
+  const shown = async (template: string) => await host.ok(["inspect", "-f", template, "localhost/evil"]);
+  expect(await shown("{{range .Config.Env}}{{println .}}{{end}}")).toBe("A=1\nB=2\n\n");
+  expect(await shown('{{join .Config.Env "\\n"}}')).toBe("A=1\nB=2\n");
+  expect(await shown('{{range .Config.Env}}{{.}}{{"\\t"}}{{end}}')).toBe("A=1\tB=2\t\n");
+  expect(await shown('{{printf "%s\\n%s" "x" (index .Config.Env 0)}}')).toBe("x\nA=1\n");
+  expect(await shown("\u001b[1m{{index .Config.Env 0}}\u001b[0m")).toBe("\u001b[1mA=1\u001b[0m\n");
+});
+
+test("what a program of the image is called, and where it is to run, in errors", async () => {
+  await using host = await testHost();
+  const failing: [name: string, more: object][] = [
+    ["entrypoint", { Entrypoint: [`/no${evil}`] }],
+    ["user", { User: `no${evil}` }],
+    ["signal", { StopSignal: `SIG${evil}` }],
+    ["volume", { Volumes: { [`/proc/${evil}`]: {} } }],
+  ];
+  for (const [name, more] of failing) {
+    await host.ok(["pull", "-q", await evilLayout(host, name, more)]);
+    const { code, stderr } = await host.rt(["run", "--rm", `localhost/${name}`]);
+    expect([name, code]).not.toEqual([name, 0]);
+    expectHarmless(name, stderr, 1);
+    expectHarmless(`${name} debug`, (await host.rt(["-D", "run", "--rm", `localhost/${name}`])).stderr);
+  }
+});
+
+test("a running container: every other command that says something of it", async () => {
+  await using host = await testHost();
+  await host.ok(["pull", "-q", await evilLayout(host, "evil", {})]);
+  await using client = host.spawn(["run", "--name", "evil-c", "localhost/evil", "sleep", "1000"]);
+  await containerId(host, "evil-c", client);
+  const commands: string[][] = [
+    ["ps", "-s"],
+    ["exec", "evil-c", "/probe", "ids"],
+    ["exec", "evil-c", `/no${evil}`],
+    ["exec", "-u", `no${evil}`, "evil-c", "/probe"],
+    ["exec", "-w", `/no${evil}`, "evil-c", "/probe"],
+    ["attach", `no${evil}`],
+    ["kill", `no${evil}`],
+    ["rmi", "localhost/evil"],
+    ["rmi", `no${evil}`],
+    ["inspect", `no${evil}`],
+    ["images", `no${evil}`],
+    ["images", "--filter", `label=${evil}`],
+    ["images", "--filter", `reference=${evil}`],
+    ["ps", "-a", "--filter", `label=${evil}`],
+    ["ps", "-a", "--filter", `name=${evil}(`],
+    ["pack", "-o", join(host.dir, "app"), "localhost/evil"],
+    ["info"],
+    ["info", "-f", "json"],
+    ["version", "-f", "json"],
+    [`no${evil}`],
+    ["run", `--no${evil}`],
+    ["run", "--rm", `no${evil}`],
+    ["rm", "evil-c"],
+    ["rm", "-f", "evil-c"],
+    ["rmi", "localhost/evil"],
+  ];
+  for (const args of commands) {
+    const { stdout, stderr } = await host.rt(args);
+    // The prober's own words are the program's.
+    expectHarmless(args.join(" "), (args.includes("/probe") ? "" : stdout) + stderr);
+  }
+});
+
+test("what a layout and an archive call things", async () => {
+  await using host = await testHost();
+  const dir = join(host.dir, "tags");
+  const layout = new LayoutWriter(dir);
+  const entry = await layout.image(null, { layers: [], config: {} });
+  layout.tag(evil, entry);
+  layout.tag(`2${evil}`, { ...entry, mediaType: evil, platform: { os: evil, architecture: evil } });
+  await layout.close();
+  for (const tag of ["", ":none", `:${evil}`, `:2${evil}`]) {
+    const { stdout, stderr } = await host.rt(["pull", `oci:${dir}${tag}`]);
+    expectHarmless(`pull ${tag}`, stdout + stderr);
+  }
+});
+
+test("what a registry says in its errors, headers and documents", async () => {
+  await using host = await testHost();
+  await using registry = await FakeRegistry.start();
+  // C0 is not allowed in a header, and ends the connection.
+  const header = Buffer.from("\u009b31m\u0085x\u202ey\u200b").toString("latin1");
+  const name = registry.push("team/app", "1", tinyImage());
+  const answers: [what: string, status: number, headers: Record<string, string>, body: string][] = [
+    ["error", 404, {}, JSON.stringify({ errors: [{ message: evil }] })],
+    ["denied", 403, {}, JSON.stringify({ errors: [{ message: evil }] })],
+    ["scheme", 401, { "WWW-Authenticate": `x${header} realm="a"` }, ""],
+    ["realm", 401, { "WWW-Authenticate": `Bearer realm="${header}"` }, ""],
+    ["redirect", 307, { Location: `ftp://x/${header}` }, ""],
+    ["digest", 200, { "Docker-Content-Digest": `sha256:${header}` }, "{}"],
+    ["type", 200, { "Content-Type": `text/${header}` }, '{"schemaVersion":2}'],
+    ["document", 200, {}, JSON.stringify({ schemaVersion: evil })],
+    ["media type", 200, {}, JSON.stringify({ schemaVersion: 2, mediaType: evil })],
+    [
+      "layer",
+      200,
+      {},
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: types.ociManifest,
+        config: { mediaType: types.ociConfig, digest: evil },
+      }),
+    ],
+  ];
+  for (const [what, status, headers, body] of answers) {
+    registry.once(/manifests/, (_, wire) => wire.reply(status, headers, body));
+    const { code, stdout, stderr } = await host.rt(["pull", name]);
+    expect([what, code]).toEqual([what, 125]);
+    expectHarmless(what, stdout + stderr, 1);
+  }
+});
