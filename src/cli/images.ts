@@ -41,7 +41,7 @@ export default class ImagesCommand extends RtCommand {
       ...(this.pattern !== undefined && { pattern: this.pattern }),
     });
     const listing = imageListing(images, !this.noTrunc, Date.now());
-    const format = this.quiet ? (this.format ?? "{{.ID}}") : (this.format ?? "table");
+    const format = this.format || (this.quiet ? "{{.ID}}" : "table");
     this.context.stdout.write(renderRows(format === "table" ? defaultFormat(this.digests) : format, listing));
     return 0;
   }

@@ -36,16 +36,30 @@ export default class PsCommand extends RtCommand {
 
   override async execute(): Promise<number> {
     const filters = parseFilters(this.filters, filterKeys, laterFilterKeys);
+    for (const status of filters.status ?? []) checkStatus(status);
+    for (const exit of filters.exited ?? []) checkExitStatus(exit);
     const last = this.latest ? 1 : parseLast(this.last);
     const all = this.all || last > 0 || filters.status !== undefined;
     const [{ list }, host] = await Promise.all([import("../engine/ps.ts"), this.host()]);
     const found = await list(host, { all, filters, size: this.size });
     const shown = last > 0 ? found.slice(0, last) : found;
     const listing = containerListing(shown, !this.noTrunc, Date.now());
-    const format = this.quiet ? (this.format ?? "{{.ID}}") : (this.format ?? defaultFormat(this.size));
+    const format = this.format || (this.quiet ? "{{.ID}}" : "table");
     this.context.stdout.write(renderRows(format === "table" ? defaultFormat(this.size) : format, listing));
     return 0;
   }
+}
+
+/** Docker's states; that rt has no container in some of them is an answer, and no mistake. */
+const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+
+function checkStatus(text: string): void {
+  if (statuses.includes(text)) return;
+  throw invalid(`invalid --filter ${quote(`status=${text}`)}: want one of ${statuses.join(", ")}`);
+}
+
+function checkExitStatus(text: string): void {
+  if (!/^-?\d{1,9}$/.test(text)) throw invalid(`invalid --filter ${quote(`exited=${text}`)}: want a number`);
 }
 
 /** Docker's -1 is "all that the other flags say". */

@@ -1,7 +1,5 @@
-import { RtError } from "../base/errors.ts";
 import { Option, RtCommand, type Usage } from "./command.ts";
 import { forEachName } from "./each.ts";
-import { messageOf } from "./report.ts";
 
 export default class RmCommand extends RtCommand {
   static override paths = [["rm"], ["container", "rm"], ["container", "remove"]];
@@ -21,16 +19,11 @@ export default class RmCommand extends RtCommand {
   override async execute(): Promise<number> {
     this.requireRoot();
     const [{ removeContainer }, host] = await Promise.all([import("../engine/rm.ts"), this.host()]);
-    return await forEachName(this.containers, this.context, async (name) => {
-      try {
-        await removeContainer(host, name, { force: this.force, volumes: this.volumes });
-      } catch (error) {
-        if (!this.force || !(error instanceof RtError) || error.code !== "not-found") throw error;
-        // As Docker: told, but no failure, so that a script can clean up what may not be there.
-        this.context.stderr.write(`rt: ${messageOf(error)}\n`);
-        return "";
-      }
+    const { force, volumes } = this;
+    const remove = async (name: string) => {
+      await removeContainer(host, name, { force, volumes });
       return `${name}\n`;
-    });
+    };
+    return await forEachName(this.containers, this.context, remove, { absentIsFine: force });
   }
 }

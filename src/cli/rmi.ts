@@ -10,7 +10,7 @@ export default class RmiCommand extends RtCommand {
   };
 
   force = Option.Boolean("-f,--force", false, {
-    description: "Remove all tags, and even if a container uses it",
+    description: "Remove all tags, and even if a container uses it; no error if there is none",
   });
   noPrune = Option.Boolean("--no-prune", false, { description: "Keep layers that nothing needs any more" });
   images = Option.Rest({ name: "IMAGE", required: 1 });
@@ -18,9 +18,11 @@ export default class RmiCommand extends RtCommand {
   override async execute(): Promise<number> {
     this.requireRoot();
     const [{ removeImage }, host] = await Promise.all([import("../engine/remove-image.ts"), this.host()]);
-    return await forEachName(this.images, this.context, async (name) => {
-      const events = await removeImage(host, name, { force: this.force, prune: !this.noPrune });
+    const { force, noPrune } = this;
+    const remove = async (name: string) => {
+      const events = await removeImage(host, name, { force, prune: !noPrune });
       return events.map((event) => `${event}\n`).join("");
-    });
+    };
+    return await forEachName(this.images, this.context, remove, { absentIsFine: force });
   }
 }

@@ -63,8 +63,32 @@ export async function inspectContainer(host: Host, name: string): Promise<Json> 
   };
 }
 
+/** Docker's zero values: what rt does not limit or share. */
+const unlimited: Json = {
+  BlkioWeight: 0,
+  CgroupParent: "",
+  CpuPeriod: 0,
+  CpuQuota: 0,
+  CpuShares: 0,
+  CpusetCpus: "",
+  CpusetMems: "",
+  DnsOptions: [],
+  DnsSearch: [],
+  Memory: 0,
+  MemoryReservation: 0,
+  MemorySwap: 0,
+  NanoCpus: 0,
+  OomKillDisable: false,
+  OomScoreAdj: 0,
+  PidMode: "",
+  PidsLimit: null,
+  UsernsMode: "",
+  VolumesFrom: null,
+};
+
 function hostConfig(record: ContainerRecord): Json {
   return {
+    ...unlimited,
     Binds: record.mounts.filter((mount) => mount.type === "bind").map(bindText),
     ContainerIDFile: "",
     LogConfig: { Type: "none", Config: {} },
@@ -143,6 +167,17 @@ function configOf(record: ContainerRecord): Json {
   };
 }
 
+/** What an image that asks for nothing asks of a container. */
+const noDefaults: Json = {
+  User: "",
+  Env: null,
+  Cmd: null,
+  Volumes: null,
+  WorkingDir: "",
+  Entrypoint: null,
+  Labels: null,
+};
+
 /** `docker image inspect`'s object. @throws not-found */
 export async function inspectImage(host: Host, name: string): Promise<Json> {
   const { record, tags, digests } = host.images.get(await host.localName(name));
@@ -154,7 +189,7 @@ export async function inspectImage(host: Host, name: string): Promise<Json> {
     Comment: "",
     Created: record.created || null,
     Author: record.author,
-    Config: record.config,
+    Config: { ...noDefaults, ...record.config },
     Architecture: record.platform.architecture,
     ...(record.platform.variant ? { Variant: record.platform.variant } : {}),
     Os: record.platform.os,

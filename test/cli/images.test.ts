@@ -75,6 +75,8 @@ test("--format: json, a template, a table", async () => {
   expect(hello).toMatchObject({ Tag: "1", Containers: "N/A" });
   expect(hello.ID).toMatch(/^[0-9a-f]{12}$/);
   expect(hello.CreatedAt).toBe("2025-01-01 00:00:00 +0000 UTC");
+  expect((await list("--format", ""))[0]).toMatch(/^REPOSITORY +TAG +IMAGE ID /);
+  expect((await list("-q", "--format", ""))[0]).toMatch(/^[0-9a-f]{12}$/);
   expect((await list("--format", "table {{.Tag}}\t{{.Size}}"))[0]).toMatch(/^TAG +SIZE$/);
   const { stderr, code } = await host.rt(["images", "--format", "{{.Nope}}"]);
   expect(oneLine(stderr)).toContain("Nope");

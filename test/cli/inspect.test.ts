@@ -140,6 +140,23 @@ test("templates that scripts use", async () => {
   }
 });
 
+test("what Docker has only where it applies is nothing, and false in a template", async () => {
+  await using up = await running(host());
+  const shown = async (name: string, template: string) =>
+    (await host().ok(["inspect", "-f", template, name])).trimEnd();
+  const health = "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}";
+  expect(await shown(up.name, health)).toBe("none");
+  expect(
+    await shown(up.name, "{{with .Config.Healthcheck}}{{.Test}}{{else}}none{{end}} {{.HostConfig.Memory}}"),
+  ).toBe("none 0");
+  expect(
+    await shown(image, "{{if .Config.OnBuild}}x{{else}}none{{end}}{{if .Config.ExposedPorts}}x{{end}}"),
+  ).toBe("none");
+  const { stderr, code } = await host().rt(["inspect", "-f", "{{.State.Health.Status}}", up.name]);
+  expect([oneLine(stderr), code]).toEqual([expect.stringContaining("nil pointer evaluating"), 1]);
+  expect((await host().rt(["inspect", "-f", "{{.State.Helth}}", up.name])).code).toBe(1);
+});
+
 test("several at once, containers and images, by name, id and the start of an id", async () => {
   await using container = await running(host());
   const objects = JSON.parse(

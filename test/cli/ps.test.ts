@@ -99,6 +99,13 @@ for (const [format, expected] of formats) {
   });
 }
 
+test("an empty format is none", async () => {
+  expect((await ps("-a", "--format", "")).split("\n")[0]).toMatch(/^CONTAINER ID {3}IMAGE /);
+  expect(await ps("-q", "--format=")).toBe(`${up.id.slice(0, 12)}\n`);
+  expect(JSON.parse(await host().ok(["inspect", "-f", "", up.name]))).toHaveLength(1);
+  for (const verb of ["info", "version"]) expect(await host().ok([verb, "-f", ""])).toContain("Version:");
+});
+
 test("filters: values of one key are alternatives, keys and labels must all hold", async () => {
   const rows: [string[], string[]][] = [
     [["status=exited"], ["hello", "second", "first"]],
@@ -121,6 +128,7 @@ test("filters: values of one key are alternatives, keys and labels must all hold
     [["ancestor=embed:hello"], ["hello"]],
     [[`ancestor=${image}`], [up.name, "second", "first"]],
     [["ancestor=nosuch"], []],
+    [["status=paused"], []],
     [["before=second"], ["first"]],
     [["since=second"], [up.name, "hello"]],
     [[`id=${up.id.slice(0, 10)}`], [up.name]],
@@ -137,6 +145,9 @@ test("filters: values of one key are alternatives, keys and labels must all hold
 test("bad filters and formats: one line", async () => {
   const rows: [string[], RegExp][] = [
     [["-f", "nosuch=x"], /nosuch/],
+    [["-f", "status=bogus"], /"status=bogus": want one of created, /],
+    [["-f", "status=running", "-f", "status="], /"status=": want one of created, /],
+    [["-f", "exited=x"], /"exited=x": want a number/],
     [["-f", "novalue"], /KEY=VALUE/],
     [["-f", "name=["], /\[/],
     [["-f", "before=nosuch"], /No such container: nosuch/],

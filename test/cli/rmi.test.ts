@@ -119,6 +119,14 @@ test("several names: what fails is told, the others go", async () => {
   expect(await storeIsEmpty(host)).toEqual([]);
 });
 
+test("-f: what is not there is told, and is no failure", async () => {
+  await using host = await pulled(app("1"));
+  const forced = await host.rt(["rmi", "-f", "nosuch"]);
+  expect([oneLine(forced.stderr), forced.stdout, forced.code]).toEqual(["No such image: nosuch", "", 0]);
+  const mixed = await host.rt(["rmi", "-f", "nosuch", app("1")]);
+  expect([mixed.stdout.includes("Untagged: "), mixed.code]).toEqual([true, 0]);
+});
+
 test("in use: docker's words; forced, a stopped container loses it, a running one keeps it", async () => {
   await using host = await pulled(app("1"));
   const id = (await idOf(host, app("1"))).slice(7, 19);

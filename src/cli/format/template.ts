@@ -28,6 +28,15 @@ const maps = new Set(
   ),
 );
 
+/** Fields of Docker's that are nothing where they do not apply: no mistake either, and false in an `if`. */
+const optional = new Set(
+  (
+    "ArgsEscaped ContainerConfig Descriptor DeviceRequests DeviceCgroupRules DockerVersion ExposedPorts Health Healthcheck " +
+    "ImageManifestDescriptor Links MacAddress Manifests Mounts NetworkDisabled OnBuild OsVersion Shell SizeRootFs SizeRw " +
+    "StopSignal StopTimeout StorageOpt Variant VirtualSize VolumeDriver VolumesFrom"
+  ).split(" "),
+);
+
 class Scope {
   readonly #source: string;
   readonly #functions: Readonly<Record<string, TemplateFunction>>;
@@ -136,6 +145,7 @@ class Scope {
       return (value as Record<string, unknown>)[key];
     }
     if (maps.has(owner)) return "";
+    if (optional.has(key) && typeof value === "object" && value !== null) return undefined;
     const place = `:1:${Buffer.byteLength(this.#source.slice(0, at))}: executing "" at <.${keys.join(".")}>`;
     if (value === null || value === undefined) {
       throw templateError(`${place}: nil pointer evaluating interface {}.${key}`);
