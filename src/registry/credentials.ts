@@ -11,8 +11,10 @@ export type Credential =
   | { kind: "bearer"; token: string };
 
 export interface CredentialOptions {
-  /** `--authfile`: must exist, and is the only file read. */
+  /** `--authfile`: must exist, and is the only file read, as $REGISTRY_AUTH_FILE is without it. */
   authFile?: string | undefined;
+  /** Holds containers/$UID/auth.json; "/run" unless given. */
+  runDirectory?: string;
   env?: Readonly<Record<string, string | undefined>>;
   /** The environment of helpers; `env` unless it is given. */
   caller?: CallerEnvironment;
@@ -26,9 +28,11 @@ const hubKey = "https://index.docker.io/v1/";
 const hubHosts = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
 /**
- * The credential for `repository` ("docker.io/library/alpine") at its host, from Docker's and podman's files in turn:
- * $DOCKER_CONFIG/config.json or ~/.docker/config.json, $XDG_RUNTIME_DIR/containers/auth.json,
- * ~/.config/containers/auth.json. In each credHelpers beat credsStore beat auths; the first that knows one wins.
+ * The credential for `repository` ("docker.io/library/alpine") at its host: from the one file that --authfile or
+ * $REGISTRY_AUTH_FILE names, else from Docker's and podman's in turn (containers-auth.json(5)):
+ * $DOCKER_CONFIG/config.json or ~/.docker/config.json, $XDG_RUNTIME_DIR/containers/auth.json or
+ * /run/containers/$UID/auth.json, ~/.config/containers/auth.json, ~/.dockercfg. In each credHelpers beat credsStore beat
+ * auths; the first that knows one wins.
  *
  * @throws data-loss | invalid-argument: a file that cannot be understood (its contents are never quoted)
  */
@@ -37,39 +41,53 @@ export async function findCredential(
   options: CredentialOptions,
 ): Promise<Credential | undefined> {
   for (const file of filesFor(options)) {
-    const json = await readAuthFile(file, file === options.authFile);
-    const found = json && (await credentialIn(json, file, repository, options));
+    const json = await readAuthFile(file);
+    const found = json && (await credentialIn(json, file.path, repository, options));
     if (found) return found;
   }
   return undefined;
 }
 
-function filesFor({ authFile, env = process.env }: CredentialOptions): string[] {
-  if (authFile !== undefined) return [authFile];
+interface AuthFile {
+  path: string;
+  /** Who has named it, and so wants it to be there: "--authfile", a variable. */
+  namedBy?: string;
+  /** Docker's first form: all of it is what later ones have under "auths". */
+  isBare?: boolean;
+}
+
+function filesFor({ authFile, env = process.env, runDirectory = "/run" }: CredentialOptions): AuthFile[] {
+  if (authFile !== undefined) return [{ path: authFile, namedBy: "--authfile" }];
+  const named = env.REGISTRY_AUTH_FILE;
+  if (named) return [{ path: named, namedBy: "REGISTRY_AUTH_FILE" }];
   const home = env.HOME;
   const docker = env.DOCKER_CONFIG || (home && join(home, ".docker"));
-  const runtime = env.XDG_RUNTIME_DIR;
+  const runtime = env.XDG_RUNTIME_DIR
+    ? join(env.XDG_RUNTIME_DIR, "containers")
+    : join(runDirectory, "containers", String(process.getuid?.()));
   const config = env.XDG_CONFIG_HOME || (home && join(home, ".config"));
   return [
-    ...(docker ? [join(docker, "config.json")] : []),
-    ...(runtime ? [join(runtime, "containers", "auth.json")] : []),
-    ...(config ? [join(config, "containers", "auth.json")] : []),
+    ...(docker ? [{ path: join(docker, "config.json") }] : []),
+    { path: join(runtime, "auth.json") },
+    ...(config ? [{ path: join(config, "containers", "auth.json") }] : []),
+    ...(home ? [{ path: join(home, ".dockercfg"), isBare: true }] : []),
   ];
 }
 
-async function readAuthFile(file: string, mustExist: boolean): Promise<JsonObject | undefined> {
+async function readAuthFile({ path, namedBy, isBare }: AuthFile): Promise<JsonObject | undefined> {
   let bytes: Uint8Array;
   try {
     // A FIFO or a device here would hang the pull, or feed it for ever.
-    if (!(await stat(file)).isFile()) throw new RtError("invalid-argument", "not a regular file");
-    bytes = await readFile(file);
+    if (!(await stat(path)).isFile()) throw new RtError("invalid-argument", "not a regular file");
+    bytes = await readFile(path);
   } catch (error) {
-    if (!mustExist && (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR"))) return undefined;
-    throw while_(`cannot read credentials file ${file}`, error);
+    if (!namedBy && (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR"))) return undefined;
+    throw while_(`cannot read credentials file ${path}${namedBy ? ` of ${namedBy}` : ""}`, error);
   }
   if (bytes.length === 0) return undefined;
-  const what = `credentials file ${file}`;
-  return objectIn(parseJson(bytes, what, fileBytesMax), what);
+  const what = `credentials file ${path}`;
+  const json = objectIn(parseJson(bytes, what, fileBytesMax), what);
+  return isBare ? { auths: json } : json;
 }
 
 async function credentialIn(

@@ -70,8 +70,8 @@ export class EndpointClient {
     const { status } = answer;
     const where = `${this.endpoint.host}/${this.#path}`;
     const from = answer.crossed
-      ? `${answer.url.host}, where ${this.endpoint.host} redirects to,`
-      : this.endpoint.host;
+      ? `${answer.url.host}, where ${this.endpoint.host} redirects to,${answer.via}`
+      : `${this.endpoint.host}${answer.via}`;
     const words = await wordsOf(answer);
     if (status === 401 || status === 403) {
       const why = this.#authorizer.withheld || "it does not exist, or wants a login";

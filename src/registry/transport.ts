@@ -1,7 +1,8 @@
-import { RtError } from "../base/errors.ts";
+import { RtError, while_ } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 import { isLinkLocal, isLoopback } from "./address.ts";
 import type { Limits } from "./limits.ts";
+import { ownProxies, type Proxy } from "./proxy.ts";
 import { TransientError } from "./retry.ts";
 
 export interface Request {
@@ -17,7 +18,7 @@ export interface Request {
 }
 
 /**
- * One request and its answer, over Bun's fetch (with its environment proxies). Redirects are followed by hand, because
+ * One request and its answer, over Bun's fetch, through the environment's proxies. Redirects are followed by hand, because
  * what a hop may see and where it may lead is for us to say (CVE-2020-15157). Nothing is retried here.
  *
  * @throws TransientError (refused, reset, timed out) | unavailable (TLS, a redirect that is not followed) | cancelled
@@ -44,10 +45,11 @@ export async function send(request: Request, limits: Limits): Promise<Answer> {
 async function exchange(request: Request, url: URL, crossed: boolean, limits: Limits): Promise<Answer> {
   const controller = new AbortController();
   const signals = request.signal ? [controller.signal, request.signal] : [controller.signal];
-  const late = new TransientError(`${url.host} does not answer within ${limits.headersMs / 1000} s`);
+  const proxy = proxyFor(url);
+  const via = viaOf(proxy);
+  const late = new TransientError(`${url.host}${via} does not answer within ${limits.headersMs / 1000} s`);
   const timer = setTimeout(() => controller.abort(late), limits.headersMs);
   try {
-    keepLoopbackDirect(process.env);
     const headers = new Headers(request.headers);
     headers.set("User-Agent", "rt");
     // A blob is stored as it travels: nobody between may compress it, and fetch may not unpack it.
@@ -62,14 +64,27 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
       verbose: false,
       signal: AbortSignal.any(signals),
       tls: await tlsFor(url, request.insecure === true),
+      ...(proxy && { proxy: proxy.url }),
       ...(request.body !== undefined && { body: request.body }),
     });
-    return new Answer(response, url, crossed, controller, limits, request.signal);
+    return new Answer(response, url, { crossed, via }, controller, limits, request.signal);
   } catch (error) {
-    throw request.signal?.aborted ? cancelled(error) : connectionError(error, url);
+    throw request.signal?.aborted ? cancelled(error) : connectionError(error, url, via);
   } finally {
     clearTimeout(timer);
   }
+}
+
+function proxyFor(url: URL): Proxy | undefined {
+  try {
+    return ownProxies().for(url);
+  } catch (error) {
+    throw while_(`cannot reach ${url.host}`, error);
+  }
+}
+
+function viaOf(proxy: Proxy | undefined): string {
+  return proxy ? ` through the proxy ${proxy.name}` : "";
 }
 
 /** Not left to the environment: NODE_TLS_REJECT_UNAUTHORIZED would decide. */
@@ -78,17 +93,6 @@ async function tlsFor(url: URL, insecure: boolean): Promise<{ rejectUnauthorized
   const { trust } = await import("./trust.ts");
   const ca = trust.certificatesFor(url);
   return { rejectUnauthorized: true, ...(ca !== undefined && { ca }) };
-}
-
-const loopback = "localhost,127.0.0.0/8,::1";
-
-/**
- * A proxy's localhost is another machine, and a loopback registry may speak plain http, password and all. Go's programs
- * never ask a proxy for it; fetch does unless it is told, and it can be told by the environment alone.
- */
-export function keepLoopbackDirect(env: NodeJS.ProcessEnv): void {
-  const given = env.no_proxy || env.NO_PROXY;
-  if (!given?.endsWith(loopback)) env.no_proxy = given ? `${given},${loopback}` : loopback;
 }
 
 function redirectOf(answer: Answer): string | undefined {
@@ -118,6 +122,8 @@ export class Answer {
   readonly url: URL;
   /** Redirected away from the origin that was asked: its words on authentication are not the registry's. */
   readonly crossed: boolean;
+  /** " through the proxy …" behind a host's name in a message, or "". */
+  readonly via: string;
   readonly #controller: AbortController;
   readonly #limits: Limits;
   readonly #signal: AbortSignal | undefined;
@@ -125,14 +131,15 @@ export class Answer {
   constructor(
     response: Response,
     url: URL,
-    crossed: boolean,
+    way: { crossed: boolean; via: string },
     controller: AbortController,
     limits: Limits,
     signal: AbortSignal | undefined,
   ) {
     this.response = response;
     this.url = url;
-    this.crossed = crossed;
+    this.crossed = way.crossed;
+    this.via = way.via;
     this.#controller = controller;
     this.#limits = limits;
     this.#signal = signal;
@@ -181,7 +188,7 @@ export class Answer {
     } catch (error) {
       const reason: unknown = this.#controller.signal.reason;
       if (reason instanceof RtError) throw reason;
-      throw this.#signal?.aborted ? cancelled(error) : connectionError(error, this.url);
+      throw this.#signal?.aborted ? cancelled(error) : connectionError(error, this.url, this.via);
     } finally {
       if (!complete) this.discard();
     }
@@ -224,23 +231,24 @@ const reasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: "the connection timed out",
 };
 
-function connectionError(error: unknown, url: URL): RtError {
+function connectionError(error: unknown, url: URL, via: string): RtError {
   if (error instanceof RtError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const text = error instanceof Error ? error.message.split("\n", 1)[0]! : String(error);
   if (/CERT|SIGNATURE|ALTNAME|ERR_TLS|EPROTO/.test(code)) {
     const why = code === "EPROTO" ? "it does not speak TLS" : shown(code);
-    return new RtError("unavailable", `cannot trust ${url.host}: ${why}; --tls-verify=false accepts that`, {
+    // A proxy that is spoken to in TLS may be the one that is not trusted.
+    const whom = url.host + (via.includes("proxy https:") ? via : "");
+    return new RtError("unavailable", `cannot trust ${whom}: ${why}; --tls-verify=false accepts that`, {
       cause: error,
     });
   }
-  if (code === "UnsupportedProxyProtocol") {
-    return new RtError(
-      "unsupported",
-      `cannot reach ${url.host}: the proxy that the environment names must be http:// or https://`,
-    );
-  }
-  return new TransientError(`cannot reach ${url.host}: ${reasons[code] ?? shown(text)}`, { cause: error });
+  const line = `cannot reach ${url.host}${via}: ${reasons[code] ?? shown(text)}`;
+  // What the proxy does not allow it will not allow the next time.
+  const isRefusal = code === "ERR_PROXY_TUNNEL" && /: 4\d\d\b/.test(text);
+  return isRefusal
+    ? new RtError("unavailable", line, { cause: error })
+    : new TransientError(line, { cause: error });
 }
 
 function cancelled(cause: unknown): RtError {

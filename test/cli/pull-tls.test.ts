@@ -141,12 +141,70 @@ test("this machine's own registries are never asked through a proxy; NO_PROXY ex
   expect(proxy.heads).toEqual([]);
 });
 
+/** A proxy that says one thing to all, or nothing. */
+function answering(text: string | undefined): Disposable & { url: string } {
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: (socket) => void (text !== undefined && socket.end(text)) },
+  });
+  return { url: `http://127.0.0.1:${listener.port}`, [Symbol.dispose]: () => listener.stop(true) };
+}
+
 test("a proxy of a kind that is not spoken is said in one line, at once", async () => {
   await using world = await secured();
   const env = { ...world.trust, HTTPS_PROXY: "socks5://127.0.0.1:1" };
   const { stderr, code } = await world.host.rt(["pull", "registry.test/team/app:1"], { env });
   expect(oneLine(stderr)).toBe(
-    "cannot reach registry.test: the proxy that the environment names must be http:// or https://",
+    "cannot reach registry.test: the proxy of HTTPS_PROXY must be http:// or https://, and is socks5://127.0.0.1:1",
   );
   expect(code).toBe(125);
+});
+
+test("a proxy that is dead, refuses, is silent or is none at all is named, without its password", async () => {
+  await using host = await testHost();
+  using refusing = answering("HTTP/1.1 403 No way\r\nContent-Length: 0\r\n\r\n");
+  using failing = answering("HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n");
+  using silent = answering(undefined);
+  const config = join(host.dir, "config.toml");
+  writeFileSync(config, 'registry-timeout = 0.2\n[registries."plain.test"]\ninsecure = true\n');
+  const secret = (url: string) => url.replace("//", "//user:secret@");
+  const rows: [env: Record<string, string>, line: string][] = [
+    [
+      { HTTPS_PROXY: secret("http://127.0.0.1:1") },
+      "through the proxy http://127.0.0.1:1 (HTTPS_PROXY): connection refused",
+    ],
+    [
+      { https_proxy: "127.0.0.1:1" },
+      "through the proxy http://127.0.0.1:1 (https_proxy): connection refused",
+    ],
+    [
+      { ALL_PROXY: "http://nosuch.invalid:1" },
+      "through the proxy http://nosuch.invalid:1 (ALL_PROXY): no such host",
+    ],
+    [
+      { HTTPS_PROXY: secret(refusing.url) },
+      `through the proxy ${refusing.url} (HTTPS_PROXY): Proxy refused to open a tunnel: 403`,
+    ],
+    [
+      { HTTPS_PROXY: secret(failing.url) },
+      `through the proxy ${failing.url} (HTTPS_PROXY): Proxy refused to open a tunnel: 502`,
+    ],
+    [
+      { HTTPS_PROXY: secret(silent.url) },
+      `through the proxy ${silent.url} (HTTPS_PROXY) does not answer within 0.2 s`,
+    ],
+    [{ HTTPS_PROXY: "http://user:secret@:1" }, "the proxy of HTTPS_PROXY is not an address: http://:1"],
+  ];
+  for (const [env, line] of rows) {
+    const { code, stderr } = await host.rt(["--config", config, "pull", "-q", "registry.test/a"], { env });
+    expect(oneLine(stderr)).toContain(line);
+    expect(stderr).toContain("registry.test");
+    expect(stderr).not.toContain("secret");
+    expect(code).toBe(125);
+  }
+  const plain = await host.rt(["--config", config, "pull", "-q", "plain.test/a"], {
+    env: { ALL_PROXY: failing.url },
+  });
+  expect(oneLine(plain.stderr)).toContain(`through the proxy ${failing.url} (ALL_PROXY)`);
 });

@@ -66,6 +66,37 @@ describe("files", () => {
     expect(await find("r.example/a", { env: {} })).toBeUndefined();
   });
 
+  test("REGISTRY_AUTH_FILE is the only one too, --authfile beats it, and what it names must be there", async () => {
+    const auths = (text: string) => ({ auths: { "r.example": { auth: base64(text) } } });
+    put("home/.docker/config.json", auths("docker:1"));
+    const named = put("named.json", auths("named:1"));
+    const env = { HOME: join(dir, "home"), REGISTRY_AUTH_FILE: named };
+    expect(await find("r.example/a", { env })).toEqual(basic("named", "1"));
+    expect(await find("other.example/a", { env })).toBeUndefined();
+    const authFile = put("flag.json", auths("flag:1"));
+    expect(await find("r.example/a", { env, authFile })).toEqual(basic("flag", "1"));
+    const empty = { ...env, REGISTRY_AUTH_FILE: "" };
+    expect(await find("r.example/a", { env: empty })).toEqual(basic("docker", "1"));
+    const missing = { ...env, REGISTRY_AUTH_FILE: join(dir, "missing.json") };
+    expect(await failsWith("not-found", find("r.example/a", { env: missing }))).toContain(
+      `${join(dir, "missing.json")} of REGISTRY_AUTH_FILE`,
+    );
+  });
+
+  test("without XDG_RUNTIME_DIR podman's file lies below /run by the user's number; ~/.dockercfg comes last", async () => {
+    const own = `run/containers/${process.getuid?.()}/auth.json`;
+    const env = { HOME: join(dir, "home") };
+    const runDirectory = join(dir, "run");
+    put("home/.dockercfg", { "r.example": { auth: base64("old:1"), email: "x" } });
+    expect(await find("r.example/a", { env, runDirectory })).toEqual(basic("old", "1"));
+    put("home/.config/containers/auth.json", { auths: { "r.example": { auth: base64("home:1") } } });
+    expect(await find("r.example/a", { env, runDirectory })).toEqual(basic("home", "1"));
+    put(own, { auths: { "r.example": { auth: base64("run:1") } } });
+    expect(await find("r.example/a", { env, runDirectory })).toEqual(basic("run", "1"));
+    const session = { ...env, XDG_RUNTIME_DIR: join(dir, "session") };
+    expect(await find("r.example/a", { env: session, runDirectory })).toEqual(basic("home", "1"));
+  });
+
   test("Hub's key, old URL keys, and podman's keys with a path", async () => {
     const auths: Record<string, object> = {
       "https://index.docker.io/v1/": { auth: base64("hub:1") },
