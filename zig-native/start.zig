@@ -26,6 +26,7 @@ const environment = @import("start/environment.zig");
 const limits = @import("start/limits.zig");
 const loader = @import("start/loader.zig");
 const machine = @import("start/machine.zig");
+const place = @import("start/place.zig");
 const say = @import("start/say.zig");
 
 pub const panic = std.debug.no_panic;
@@ -74,7 +75,12 @@ fn prepare(stack: [*]usize) callconv(.c) Jump {
     var value: [app.value_size_max]u8 = undefined;
     const packed_image = app.variable(file, loader.builtSize(), loader.header(), &value);
     const interpreter = loader.load(file, block.pageSize());
-    const added = [_][:0]const u8{ environment.runtime, packed_image orelse "" };
-    const rebuilt = block.rebuild(added[0..if (packed_image == null) 1 else 2], interpreter);
+    var added: [3][:0]const u8 = .{ environment.runtime, undefined, undefined };
+    var count: usize = 1;
+    for ([_]?[:0]const u8{ packed_image, if (place.leaveLost()) place.lost else null }) |variable| {
+        added[count] = variable orelse continue;
+        count += 1;
+    }
+    const rebuilt = block.rebuild(added[0..count], interpreter);
     return .{ .stack = @intFromPtr(rebuilt), .entry = interpreter.entry };
 }

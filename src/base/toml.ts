@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { isErrno, RtError, while_ } from "./errors.ts";
+import { callerPath } from "./working-directory.ts";
 
 /**
  * Configuration files in TOML, read with distrust: every message is one line that names the file and the key, or, where it
@@ -13,7 +14,7 @@ const fileBytesMax = 1024 * 1024;
 /** The file's text, or undefined if there is none. @throws RtError when it cannot be read */
 export function readTomlFile(file: string): string | undefined {
   try {
-    const stat = statSync(file);
+    const stat = statSync(callerPath(file, "its name"));
     if (!stat.isFile()) throw bad(file, "it is not a regular file");
     if (stat.size > fileBytesMax) throw bad(file, `it is larger than ${fileBytesMax} bytes`);
     return readFileSync(file, "utf8");

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
 import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { callerPath } from "../base/working-directory.ts";
 import type { ImageRecord } from "../image/record.ts";
 import type { AttachOptions } from "../runtime/native.ts";
 import { assemble, starting } from "./assemble.ts";
@@ -68,8 +69,13 @@ function openCidFile(path: string | undefined, undo: DisposableStack): ((id: str
   if (path === undefined) return undefined;
   let fd: number;
   try {
-    fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
+    fd = openSync(
+      callerPath(path, "--cidfile"),
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
+      0o644,
+    );
   } catch (error) {
+    if (error instanceof RtError) throw error;
     if (!isErrno(error, "EEXIST")) throw while_(`cannot write the container's id to ${path}`, error);
     throw new RtError(
       "conflict",

@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { asSystemError, codeOfErrno, isErrno, RtError, while_ } from "../base/errors.ts";
+import { callerPath } from "../base/working-directory.ts";
 import { holdLock, isLocked } from "../content/file-lock.ts";
 import type { BlobName } from "../content/ingest.ts";
 import type { FilePart } from "../registry/packed-layout.ts";
@@ -34,7 +35,7 @@ const O_CLOEXEC = 0o2000000;
 export function checkTarget(output: string, executable: string): string {
   const refused = (why: string) =>
     new RtError("invalid-argument", `cannot write the app to ${JSON.stringify(output)}: ${why}`);
-  const target = resolve(output);
+  const target = resolve(callerPath(output, "the app's place"));
   const found = output === "" ? undefined : statOf(target);
   if (found === undefined) {
     if (output === "" || output.endsWith("/")) throw refused("that is no file's name");

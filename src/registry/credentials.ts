@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { CallerEnvironment } from "../base/environment.ts";
 import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { callerPath } from "../base/working-directory.ts";
 import { type JsonObject, objectIn, optional, parseJson, stringIn } from "../oci/json.ts";
 
 /** What a registry may be told. `identity` is an OAuth2 refresh token, `bearer` a token to be sent as it is. */
@@ -78,7 +79,8 @@ async function readAuthFile({ path, namedBy, isBare }: AuthFile): Promise<JsonOb
   let bytes: Uint8Array;
   try {
     // A FIFO or a device here would hang the pull, or feed it for ever.
-    if (!(await stat(path)).isFile()) throw new RtError("invalid-argument", "not a regular file");
+    if (!(await stat(callerPath(path, "its name"))).isFile())
+      throw new RtError("invalid-argument", "not a regular file");
     bytes = await readFile(path);
   } catch (error) {
     if (!namedBy && (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR"))) return undefined;

@@ -1,4 +1,5 @@
 import { RtError } from "../base/errors.ts";
+import { callerPath } from "../base/working-directory.ts";
 import { shown } from "../oci/json.ts";
 import { canonical, parse } from "../reference/reference.ts";
 import type { RegistryOptions } from "./client.ts";
@@ -75,5 +76,5 @@ function splitPath(rest: string, kind: string): { path: string; tag: string | un
   const tag = colon < 0 ? undefined : rest.slice(colon + 1);
   if (path === "") throw new RtError("invalid-argument", `${kind}: wants a path, as in ${kind}:/tmp/image`);
   if (tag === "") throw new RtError("invalid-argument", `${kind}:${shown(path)}: has an empty tag`);
-  return { path, tag };
+  return { path: callerPath(path, `${kind}:`), tag };
 }

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { callerPath } from "../base/working-directory.ts";
 import { shown } from "../oci/json.ts";
 
 /**
@@ -158,7 +159,7 @@ function isAlias(path: string): boolean {
 
 function entriesOf(directory: string): string[] {
   try {
-    return readdirSync(directory).sort();
+    return readdirSync(callerPath(directory, "its name")).sort();
   } catch (error) {
     if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return [];
     throw while_(`cannot read the certificates in ${shown(directory)}`, error);
@@ -166,7 +167,7 @@ function entriesOf(directory: string): string[] {
 }
 
 function readBounded(path: string): string {
-  const stat = statSync(path);
+  const stat = statSync(callerPath(path, "its name"));
   if (!stat.isFile()) throw new RtError("invalid-argument", "it is not a regular file");
   if (stat.size > fileBytesMax) throw new RtError("invalid-argument", "it is larger than 16 MiB");
   return readFileSync(path, "utf8");

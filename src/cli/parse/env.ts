@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import type { CallerEnvironment } from "../../base/environment.ts";
 import { while_ } from "../../base/errors.ts";
+import { callerPath } from "../../base/working-directory.ts";
 import { invalid, quote, rejectNul } from "./invalid.ts";
 import { cut } from "./key-value.ts";
 
@@ -85,7 +86,7 @@ export function parseKeyValueFile(
 function readText(path: string, flag: string): string {
   let bytes: Uint8Array;
   try {
-    const fd = openSync(path, "r");
+    const fd = openSync(callerPath(path, flag), "r");
     try {
       // A fifo or /dev/stdin is fine (`--env-file <(…)`); a huge file is a mistake.
       if (fstatSync(fd).size > fileSizeMax) throw invalid(`${flag} ${path} is larger than 16 MiB`);

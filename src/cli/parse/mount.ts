@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { callerPath } from "../../base/working-directory.ts";
 import type { MountRequest } from "../../engine/run-options.ts";
 import { parseCsv } from "./csv.ts";
 import { invalid, quote, rejectControl } from "./invalid.ts";
@@ -89,7 +90,7 @@ function bindSource(fields: Fields, text: string): string {
   const source = fields.get("source");
   if (!source) throw invalid(`invalid --mount ${quote(text)}: source is required for type bind`);
   // As Docker's client: "./x" and ".." are relative to the caller, anything else must be absolute.
-  const path = /^\.{1,2}(\/|$)/.test(source) ? posix.resolve(source) : source;
+  const path = /^\.{1,2}(\/|$)/.test(source) ? posix.resolve(callerPath(source, "--mount source")) : source;
   if (!path.startsWith("/")) throw invalid(`invalid --mount ${quote(text)}: source must be an absolute path`);
   return posix.normalize(path).replace(/(.)\/$/, "$1");
 }

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { callerPath } from "../../base/working-directory.ts";
 import type { MountRequest } from "../../engine/run-options.ts";
 import { invalid, quote, rejectControl } from "./invalid.ts";
 
@@ -50,7 +51,7 @@ export function parseVolume(text: string): MountRequest {
   if (modes.copy) throw invalid(`invalid ${what}: nocopy is for volumes only`);
   return {
     type: "bind",
-    source: posix.resolve(source),
+    source: posix.resolve(callerPath(source, what)),
     destination,
     readonly,
     options: ["rbind", modes.propagation ?? "rprivate"],
