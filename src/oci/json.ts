@@ -25,7 +25,10 @@ export function parseJson(bytes: Uint8Array, what: string, bytesMax = documentBy
   try {
     return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   } catch (error) {
-    throw new RtError("data-loss", `${what} is not valid JSON`, { cause: error });
+    // A captive portal, a login page, a proxy's error.
+    const isPage = /^\s*<(!doctype|html|\?xml)/i.test(Buffer.from(bytes.subarray(0, 200)).toString("latin1"));
+    const found = isPage ? ", it is a web page" : "";
+    throw new RtError("data-loss", `${what} is not valid JSON${found}`, { cause: error });
   }
 }
 

@@ -8,6 +8,7 @@ import {
   integerIn,
   optional,
   parseJson,
+  quoted,
   shown,
   stringIn,
   stringMapIn,
@@ -162,14 +163,14 @@ export function requireImage(manifest: Manifest, what: string): void {
   if (!isConfigType(manifest.config.mediaType)) {
     throw new RtError(
       "unsupported",
-      `${what} is not a container image: its config is ${shown(manifest.config.mediaType)}`,
+      `${what} is not a container image: its config is of type ${quoted(manifest.config.mediaType)}`,
     );
   }
   for (const layer of manifest.layers) {
     if (layerType(layer.mediaType)) continue;
     throw new RtError(
       "unsupported",
-      `${what} has a layer of type ${shown(layer.mediaType)}, which rt cannot unpack`,
+      `${what} has a layer of type ${quoted(layer.mediaType)}, which rt cannot unpack`,
     );
   }
 }

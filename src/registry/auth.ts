@@ -1,5 +1,5 @@
 import { RtError } from "../base/errors.ts";
-import { objectIn, optional, parseJson, shown, stringIn } from "../oci/json.ts";
+import { fieldsIn, optional, parseJson, shown, stringIn } from "../oci/json.ts";
 import { isLinkLocal, isLoopback } from "./address.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credential } from "./credentials.ts";
@@ -106,8 +106,8 @@ export class Authorizer {
       throw this.#unauthorized(`its token server ${realm.host} ${why} (status ${answer.status})`);
     }
     const what = `the token answer of ${realm.host}`;
-    const json = objectIn(parseJson(await answer.bytes(this.#limits.tokenBytesMax, what), what), what);
-    const token = optional(json.token, what, stringIn) || optional(json.access_token, what, stringIn);
+    const field = fieldsIn(parseJson(await answer.bytes(this.#limits.tokenBytesMax, what), what), what);
+    const token = optional(field("token"), what, stringIn) || optional(field("access_token"), what, stringIn);
     if (!token) throw new RtError("data-loss", `${what} has no token`);
     return headerSafe(token);
   }

@@ -1,6 +1,6 @@
 import { environmentOf } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
-import { objectIn, parseJson, quoted, shown, stringIn } from "../oci/json.ts";
+import { fieldsIn, parseJson, quoted, shown, stringIn } from "../oci/json.ts";
 import type { Credential, CredentialOptions } from "./credentials.ts";
 
 const answerBytesMax = 1024 * 1024;
@@ -55,12 +55,12 @@ async function ask(
     if (text.includes(notFound)) return undefined;
     throw new RtError("unavailable", `${program} failed: ${shown(text) || `status ${status}`}`);
   }
-  const json = objectIn(
+  const field = fieldsIn(
     parseJson(output, `the answer of ${program}`, answerBytesMax),
     `the answer of ${program}`,
   );
-  const username = stringIn(json.Username ?? "", `Username of ${program}`);
-  const secret = stringIn(json.Secret ?? "", `Secret of ${program}`);
+  const username = stringIn(field("Username") ?? "", `Username of ${program}`);
+  const secret = stringIn(field("Secret") ?? "", `Secret of ${program}`);
   if (secret === "") return undefined;
   return username === "<token>"
     ? { kind: "identity", token: secret }

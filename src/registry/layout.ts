@@ -118,6 +118,8 @@ function select(index: Index, tag: string | undefined, name: string): IndexEntry
   }
   if (index.manifests.length === 1) return index.manifests[0];
   if (index.manifests.length === 0) throw new RtError("not-found", `${name}: the layout holds no image`);
+  // One image under several names is one image.
+  if (new Set(index.manifests.map(({ digest }) => digest)).size === 1) return index.manifests[0];
   if (tags.length === 0) return undefined;
   const latest = index.manifests.find((entry) => names(entry).includes("latest"));
   if (latest) return latest;

@@ -66,7 +66,25 @@ export function isLocalSource(text: string): boolean {
 function split(text: string): { kind: Kind; rest: string } {
   if (text.startsWith("docker://")) return { kind: "docker", rest: text.slice("docker://".length) };
   const found = /^(oci|oci-archive|docker-archive|embed):(.*)$/s.exec(text);
+  if (!found) rejectForeign(text);
   return found ? { kind: found[1] as Kind, rest: found[2]! } : { kind: "docker", rest: text };
+}
+
+/** What skopeo, podman or a browser would understand, and what as a name would be looked for at Docker Hub. */
+function rejectForeign(text: string): void {
+  const transport = /^(docker-daemon|containers-storage|ostree|sif|tarball|dir(?=:[./]))(?=:)/.exec(
+    text,
+  )?.[0];
+  if (transport) {
+    throw new RtError(
+      "unsupported",
+      `${transport}: is none of rt's sources: there are oci:, oci-archive:, docker-archive: and names of registries`,
+    );
+  }
+  const address = /^https?:\/\/(.*)$/s.exec(text)?.[1];
+  if (address !== undefined) {
+    throw new RtError("invalid-argument", `an image's name has no scheme: write ${shown(address)}`);
+  }
 }
 
 /** As skopeo has it: the first colon ends the path. */

@@ -231,6 +231,10 @@ describe("Bearer", () => {
       more();
     });
     expect(await failsWith("exhausted", pull(name))).toContain("larger than 1048576 bytes");
+    tokens.once(/token/, (_, wire) => wire.reply(200, {}, "<!DOCTYPE html><title>log in</title>"));
+    expect(await failsWith("data-loss", pull(name))).toContain("is not valid JSON, it is a web page");
+    tokens.once(/token/, (_, wire) => wire.reply(200, {}, '{"Token":null,"Access_Token":"x"}'), 1);
+    expect(await failsWith("unauthorized", pull(name))).toContain("is denied");
     tokens.once(/token/, (_, wire) => wire.reply(503), 2);
     tokens.once(/token/, (_, wire) => wire.reply(200, {}, '{"token":"x"}'), 1);
     expect(await failsWith("unauthorized", pull(name))).toContain("is denied");

@@ -97,6 +97,16 @@ describe("files", () => {
     expect(await find("r.example/a", { env: session, runDirectory })).toEqual(basic("home", "1"));
   });
 
+  test("is read as Go reads it: names in any case, null is nothing", async () => {
+    put("home/.docker/config.json", {
+      Auths: { "r.example": { Auth: base64("a:1") }, "null.example": null },
+      credHelpers: null,
+      CREDSSTORE: null,
+    });
+    expect(await find("r.example/a")).toEqual(basic("a", "1"));
+    expect(await find("null.example/a")).toBeUndefined();
+  });
+
   test("Hub's key, old URL keys, and podman's keys with a path", async () => {
     const auths: Record<string, object> = {
       "https://index.docker.io/v1/": { auth: base64("hub:1") },

@@ -69,6 +69,8 @@ for (const [kind, place] of [
       expect(await failsWith("not-found", pull(`${kind}:${two}:3`))).toContain(
         "no image is tagged 3; there are 1.0",
       );
+      const twice = place(layout({ "1.0": image, stable: image }));
+      expect((await pull(`${kind}:${twice}`)).reference).toMatch(/:1\.0$/);
       const latest = place(layout({ "1.0": image, latest: other }));
       expect((await pull(`${kind}:${latest}`)).layers).toEqual(other.layers);
     });
@@ -143,6 +145,21 @@ for (const [kind, place] of [
         "not-found",
         broken((f) => f.set("index.json", json({ schemaVersion: 2, manifests: [] }))),
       );
+    });
+
+    test("sources of other tools that rt does not read, and addresses, are told from names", async () => {
+      for (const text of [
+        "docker-daemon:alpine",
+        "containers-storage:alpine",
+        "dir:/tmp/x",
+        "dir:./x",
+        "ostree:x@/y",
+      ])
+        expect(await failsWith("unsupported", pull(text))).toContain(
+          `${text.split(":")[0]}: is none of rt's sources`,
+        );
+      for (const text of ["https://r.example/a:1", "http://r.example/a"])
+        expect(await failsWith("invalid-argument", pull(text))).toContain("write r.example/a");
     });
 
     test("no such file, no path", async () => {
