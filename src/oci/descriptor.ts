@@ -15,6 +15,8 @@ export interface Descriptor {
  */
 export interface IndexEntry extends Omit<Descriptor, "digest"> {
   digest: string;
+  /** What it is, where it is no image: a signature, a bill of materials. */
+  artifactType?: string;
 }
 
 export interface Platform {

@@ -124,6 +124,7 @@ function entryIn(value: unknown, what: string): IndexEntry {
   const field = fieldsIn(value, what);
   const platform = optional(field("platform"), `${what}.platform`, platformIn);
   const annotations = optional(field("annotations"), `${what}.annotations`, stringMapIn);
+  const artifactType = optional(field("artifactType"), `${what}.artifactType`, stringIn);
   const size = field("size") ?? 0;
   return {
     mediaType: stringIn(field("mediaType") ?? "", `${what}.mediaType`),
@@ -131,13 +132,15 @@ function entryIn(value: unknown, what: string): IndexEntry {
     size: typeof size === "number" ? size : integerIn(size, `${what}.size`),
     ...(platform && { platform }),
     ...(annotations && { annotations }),
+    ...(artifactType && { artifactType }),
   };
 }
 
 /** The entry as one whose blob may be asked for. @throws data-loss | unsupported (a digest of another algorithm) */
 export function chosen(entry: IndexEntry, what: string): Descriptor {
   const digest = digestIn(entry.digest, `${what}.digest`);
-  return { ...entry, digest, size: integerIn(entry.size, `${what}.size`) };
+  const { artifactType: _, ...descriptor } = entry;
+  return { ...descriptor, digest, size: integerIn(entry.size, `${what}.size`) };
 }
 
 function digestIn(value: string, what: string): Digest {

@@ -93,13 +93,14 @@ export function matches(offered: Platform, wanted: Platform): boolean {
 
 /**
  * The entry of an index for `wanted`: an exact match, else the nearest lower variant, else the only entry that does not
- * say its platform. Attestations (unknown/unknown) and documents that are neither manifest nor index are never chosen.
+ * say its platform. Attestations (unknown/unknown), artifacts and documents that are neither manifest nor index are never
+ * chosen.
  *
  * @throws unsupported, with a list of what there is
  */
 export function choose(entries: readonly IndexEntry[], wanted: Platform, what: string): IndexEntry {
   const usable = entries.filter(
-    (entry) => (isManifestType(entry.mediaType) || isIndexType(entry.mediaType)) && !isAttestation(entry),
+    (entry) => (isManifestType(entry.mediaType) || isIndexType(entry.mediaType)) && !isArtifact(entry),
   );
   let best: { entry: IndexEntry; steps: number } | undefined;
   for (const entry of usable) {
@@ -118,8 +119,10 @@ export function choose(entries: readonly IndexEntry[], wanted: Platform, what: s
   );
 }
 
-function isAttestation(entry: IndexEntry): boolean {
+/** Is this entry about an image rather than one itself? */
+export function isArtifact(entry: IndexEntry): boolean {
   return (
+    (entry.artifactType !== undefined && entry.platform === undefined) ||
     entry.platform?.os === "unknown" ||
     entry.platform?.architecture === "unknown" ||
     entry.annotations?.["vnd.docker.reference.type"] === "attestation-manifest"

@@ -4,6 +4,7 @@ import { hexOf } from "../oci/digest.ts";
 import { documentBytesMax, fieldsIn, parseJson, shown } from "../oci/json.ts";
 import { chosen, type Index, parseDocument } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
+import { isArtifact } from "../oci/platform.ts";
 import { localNameOf, type NamedSource } from "./named-source.ts";
 import { checkBytes, type RawDocument, resolveImage } from "./resolve.ts";
 import type { ResolvedImage } from "./source.ts";
@@ -116,12 +117,13 @@ function select(index: Index, tag: string | undefined, name: string): IndexEntry
     if (found) return found;
     throw new RtError("not-found", `${name}: no image is tagged ${shown(tag)}; there ${listed(tags)}`);
   }
-  if (index.manifests.length === 1) return index.manifests[0];
-  if (index.manifests.length === 0) throw new RtError("not-found", `${name}: the layout holds no image`);
+  const images = index.manifests.filter((entry) => !isArtifact(entry));
+  if (images.length === 1) return images[0];
+  if (images.length === 0) throw new RtError("not-found", `${name}: the layout holds no image`);
   // One image under several names is one image.
-  if (new Set(index.manifests.map(({ digest }) => digest)).size === 1) return index.manifests[0];
+  if (new Set(images.map(({ digest }) => digest)).size === 1) return images[0];
   if (tags.length === 0) return undefined;
-  const latest = index.manifests.find((entry) => names(entry).includes("latest"));
+  const latest = images.find((entry) => names(entry).includes("latest"));
   if (latest) return latest;
   throw new RtError("invalid-argument", `${name} holds several images, add a tag; there ${listed(tags)}`);
 }

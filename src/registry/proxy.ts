@@ -3,7 +3,7 @@ import { shown } from "../oci/json.ts";
 import { bareName, isLoopback } from "./address.ts";
 
 /** The way to a host that does not go there directly. */
-export interface Proxy {
+export interface HttpProxy {
   /** With its password. */
   url: string;
   /** "http://proxy:3128 (HTTPS_PROXY)": for messages, without a password. */
@@ -32,7 +32,7 @@ export class ProxySettings {
   }
 
   /** Undefined: directly. @throws invalid-argument | unsupported: a proxy that is none, named with its variable */
-  for(url: URL): Proxy | undefined {
+  for(url: URL): HttpProxy | undefined {
     if (isLoopback(url)) return undefined;
     const found = this.#values.get(`${url.protocol}_proxy`.replace(":", "")) ?? this.#values.get("all_proxy");
     if (!found || this.#isExcepted(url)) return undefined;
@@ -58,7 +58,7 @@ export function ownProxies(env: NodeJS.ProcessEnv = process.env): ProxySettings 
   return own;
 }
 
-function proxyIn(value: string, variable: string): Proxy {
+function proxyIn(value: string, variable: string): HttpProxy {
   // As curl and Go read it: without a scheme it is http.
   const text = /^[a-z0-9+.-]+:\/\//i.test(value) ? value : `http://${value}`;
   const bare = shown(text.replace(/\/\/.*@/, "//"));

@@ -2,7 +2,7 @@ import { RtError, while_ } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 import { isLinkLocal, isLoopback } from "./address.ts";
 import type { Limits } from "./limits.ts";
-import { ownProxies, type Proxy } from "./proxy.ts";
+import { type HttpProxy, ownProxies } from "./proxy.ts";
 import { TransientError } from "./retry.ts";
 
 export interface Request {
@@ -75,7 +75,7 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
   }
 }
 
-function proxyFor(url: URL): Proxy | undefined {
+function proxyFor(url: URL): HttpProxy | undefined {
   try {
     return ownProxies().for(url);
   } catch (error) {
@@ -83,7 +83,7 @@ function proxyFor(url: URL): Proxy | undefined {
   }
 }
 
-function viaOf(proxy: Proxy | undefined): string {
+function viaOf(proxy: HttpProxy | undefined): string {
   return proxy ? ` through the proxy ${proxy.name}` : "";
 }
 

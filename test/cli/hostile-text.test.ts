@@ -5,6 +5,7 @@
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { commands } from "../../src/cli/table.ts";
 import { mediaTypes as types } from "../../src/oci/media-types.ts";
 import { FakeRegistry, tinyImage } from "../support/fake-registry.ts";
 import { type TestHost, testHost } from "../support/host.ts";
@@ -165,6 +166,14 @@ test("a running container: every other command that says something of it", async
     // The prober's own words are the program's.
     expectHarmless(args.join(" "), (args.includes("/probe") ? "" : stdout) + stderr);
   }
+});
+
+test("no command is left out", () => {
+  // What init says of containers goes through the same lines; help, and the app that pack makes, say nothing of an image.
+  const elsewhere = ["init"];
+  const here = readFileSync(import.meta.path, "utf8");
+  const verbs = [...commands.keys()].filter((path) => !path.includes(" ") && !elsewhere.includes(path));
+  expect(verbs.filter((verb) => !here.includes(`["${verb}"`))).toEqual([]);
 });
 
 test("what a layout and an archive call things", async () => {

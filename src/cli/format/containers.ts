@@ -46,7 +46,7 @@ function row(
     ID: truncate ? record.id.slice(0, 12) : record.id,
     Image: record.image.reference,
     Labels: labels.map(([key, value]) => `${key}=${value}`).join(","),
-    Label: (key: string) => record.labels[key] ?? "",
+    Label: (key: string) => (Object.hasOwn(record.labels, key) ? record.labels[key] : ""),
     LocalVolumes: String(record.mounts.filter((mount) => mount.type === "volume").length),
     Mounts: named.map((name) => (truncate ? ellipsis(name, 15) : name)).join(","),
     Names: record.name,

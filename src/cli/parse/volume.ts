@@ -51,7 +51,7 @@ export function parseVolume(text: string): MountRequest {
   if (modes.copy) throw invalid(`invalid ${what}: nocopy is for volumes only`);
   return {
     type: "bind",
-    source: posix.resolve(callerPath(source, what)),
+    source: posix.resolve(callerPath(source, `${what}:`)),
     destination,
     readonly,
     options: ["rbind", modes.propagation ?? "rprivate"],

@@ -108,10 +108,19 @@ describe("an index", () => {
     ["a size of more than JavaScript's integers", { ...entry, size: 2 ** 60, platform: platform("arm64") }],
     ["an entry that is null", null],
     ["an artifact without a type", { digest: sha512 }],
+    [
+      "a signature that says no platform",
+      { ...entry, platform: undefined, size: 6, artifactType: "application/x-signature" },
+    ],
   ];
   for (const [what, other] of others) {
     test(`${what} of another platform does no harm`, () => expect(pick(index(other, entry))).toBe(5));
   }
+
+  test("a signature beside an image, neither of which says its platform", () => {
+    const image = { ...entry, platform: null };
+    expect(pick(index({ ...image, size: 6, artifactType: "application/x-signature" }, image))).toBe(5);
+  });
 
   test("what was chosen must be right", () => {
     expect(() => pick(index({ ...entry, digest: sha512 }))).toThrow(/digest is sha512:cdcd.*: want sha256:/);
