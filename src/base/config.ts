@@ -14,8 +14,10 @@ import { bad, checkKeys, parseToml, readTomlFile, stringsIn, tableIn } from "./t
  *   mirrors = ["https://mirror.example", "http://127.0.0.1:5000"]   # asked in this order, then the registry itself
  *
  *   [registries."registry.lan:5000"]
- *   insecure = true                             # plain http, or TLS that does not verify, is accepted of this host
- *   token-servers = ["login.example"]           # hosts of another site that may be given this registry's password
+ *   insecure = true                             # plain http, or TLS that does not verify, is accepted of this host, also of
+ *                                               # a token server on it
+ *   token-servers = ["login.example"]           # hosts that may be given this registry's password, where the public suffix
+ *                                               # list does not say that they have one owner
  *
  * In a merge the user's `[registries."x"]` replaces the system's table of the same name as a whole.
  */

@@ -74,7 +74,9 @@ export class EndpointClient {
       : `${this.endpoint.host}${answer.via}`;
     const words = await wordsOf(answer);
     if (status === 401 || status === 403) {
-      const why = this.#authorizer.withheld || "it does not exist, or wants a login";
+      // Where it was redirected to, another's rules hold.
+      const withheld = answer.crossed ? "" : this.#authorizer.withheld;
+      const why = withheld || "it does not exist, or wants a login";
       return new RtError("unauthorized", `access to ${where} is denied${words}: ${why}`);
     }
     if (status === 404) return new RtError("not-found", `${where} has no ${tail.replace("s/", " ")}${words}`);
