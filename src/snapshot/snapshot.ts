@@ -42,8 +42,9 @@ export interface SnapshotDriver {
   rootfs(key: string, chain: readonly Digest[], options: RootfsOptions): Rootfs;
   /**
    * Fill a new volume ("copy up"): what the image `chain` (bottom first) has at `path`, with the owner and mode of that
-   * directory, into the empty directory `destination`. Links in `path` are followed inside the image. False, and nothing
-   * done, where the image has no directory there or `destination` is not empty. Synchronous: it is on the path of run.
+   * directory, into the empty directory `destination`; device nodes are left out. Containers may use it meanwhile: the copy
+   * is made beside it, in a directory that must be ours alone. Links in `path` are followed inside the image. False, and
+   * nothing done, where the image has no directory there or `destination` is not empty. Synchronous: it is on the path of run.
    */
   seed(chain: readonly Digest[], path: string, destination: string): boolean;
   /** Remove an active snapshot. Not-found is not an error. */

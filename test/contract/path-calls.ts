@@ -68,7 +68,7 @@ export const allowed: Allowed = {
   "layer/confine.zig": { chroot: [1, "the chroot itself, to a directory that is held open"] },
   "layer/copy.zig": {
     ...{ mkdirat: [1, one], openat: [2, one], readlinkat: [1, one], symlinkat: [1, one] },
-    ...{ linkat: [1, empty], mknodat: [1, one], fchownat: [1, one], utimensat: [1, one] },
+    ...{ mknodat: [1, one], fchownat: [1, one], utimensat: [1, one] },
   },
   "layer/files.zig": { openat: [1, one] },
   "layer/lower.zig": { unlinkat: [1, one] },
@@ -86,6 +86,7 @@ export const allowed: Allowed = {
   "layer/settle.zig": { openat: [1, one] },
   "layer/sys.zig": {
     ...{ openat2: [3, beneath], openat: [2, one], open: [1, kernel], statx: [2, one], fchmodat2: [1, one] },
+    linkat: [2, "a descriptor: itself, or by its number in /proc/self/fd"],
     fchmodat: [1, "a link of /proc/self/fd, by the number of a descriptor that is no link"],
   },
   "layer/walker.zig": { mkdirat: [1, one], unlinkat: [1, one], readlinkat: [1, one] },

@@ -21,9 +21,9 @@ guestSuite("attacks on mounts", ["mount-targets", "extremes", "identity"].map(pa
 });
 
 guestSuite("device nodes, and volumes that are seeded", ["device-nodes", "volumes"].map(path), {
-  tests: 9,
-  tools: ["strace", "unshare", "mknod"],
-  only: ["node", "nodev", "devices that were given", "two starts", "chroot"],
+  tests: 10,
+  tools: ["strace", "unshare", "mknod", "setpriv"],
+  only: ["node", "nodev", "devices that were given", "two starts", "chroot", "hard links are"],
 });
 
 function path(name: string): string {

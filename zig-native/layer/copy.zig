@@ -111,7 +111,7 @@ const Copier = struct {
             const first = sys.pathBeneath(self.to_root, slot.value_ptr.ptr);
             files.check(first, "open the first name of", self.here());
             defer _ = linux.close(@intCast(first));
-            files.check(linux.linkat(@intCast(first), "", to, name, linux.AT.EMPTY_PATH), "link", self.here());
+            files.check(sys.link(@intCast(first), to, name), "link", self.here());
             return true;
         }
         if (self.path_bytes < names.path_bytes_max) {

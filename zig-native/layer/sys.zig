@@ -78,6 +78,16 @@ pub fn changeMode(directory: i32, name: [*:0]const u8, mode: u32) usize {
     return linux.fchmodat(own_descriptors, number, mode);
 }
 
+/// One more name for an open file.
+pub fn link(file: i32, directory: i32, name: [*:0]const u8) usize {
+    const rc = linux.linkat(file, "", directory, name, linux.AT.EMPTY_PATH);
+    // Before Linux 6.10 only CAP_DAC_READ_SEARCH gives the right to that.
+    if (linux.errno(rc) != .NOENT) return rc;
+    var buffer: [16]u8 = undefined;
+    const number = std.fmt.bufPrintZ(&buffer, "{d}", .{file}) catch unreachable; // fits
+    return linux.linkat(own_descriptors, number, directory, name, linux.AT.SYMLINK_FOLLOW);
+}
+
 pub fn duplicate(fd: i32) i32 {
     const F_DUPFD_CLOEXEC = 1030;
     const copy = linux.fcntl(fd, F_DUPFD_CLOEXEC, 3);

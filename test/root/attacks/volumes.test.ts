@@ -3,7 +3,16 @@
  * its directories and files for links (CVE-2018-15664's kind).
  */
 import { expect } from "bun:test";
-import { existsSync, lstatSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { helperCommand } from "../../../src/layer/helper.ts";
 import { copyTreeSync, removeTree, treeUsageSync } from "../../../src/layer/tree.ts";
@@ -14,7 +23,7 @@ import { probeBinary } from "../../support/probe.ts";
 import { Transcript, until } from "../../support/wait.ts";
 import { directory, file, hostileImage } from "./hostile.ts";
 
-const { test, host } = containerTests(["strace"]);
+const { test, host } = containerTests(["strace", "setpriv"]);
 
 const dataOf = (name: string) => join(host().root, "volumes", name, "_data");
 
@@ -206,6 +215,20 @@ test("copies, sizes and removals of a tree whose directories turn into links sta
     await racer.exited;
   }
 }, 60_000);
+
+test("hard links are copied by descriptor, without CAP_DAC_READ_SEARCH too", async () => {
+  const from = join(host().dir, "links-from");
+  mkdirSync(join(from, "below"), { recursive: true });
+  writeFileSync(join(from, "one"), "");
+  linkSync(join(from, "one"), join(from, "below/two"));
+  for (const [index, prefix] of [[], ["setpriv", "--bounding-set", "-dac_read_search"]].entries()) {
+    const to = join(host().dir, `links-to-${index}`);
+    mkdirSync(to);
+    const command = helperCommand("copy", { from, to });
+    await run([...prefix, ...command.map((word) => word.replace("/proc/self/", `/proc/${process.pid}/`))]);
+    expect(statSync(join(to, "below/two"))).toMatchObject({ ino: statSync(join(to, "one")).ino, nlink: 2 });
+  }
+});
 
 test("rt-layer works in a chroot, without the capabilities that it does not need", async () => {
   const { root, hex } = driver("confined");
