@@ -36,7 +36,9 @@ pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_devi
     for (prepared, list) |*entry, *wanted| {
         entry.* = .{ .mount = wanted, .options = try mount_options.parse(arena, wanted.options) };
         if (entry.options.bind == .none) {
-            if (!any_device) closeToDevices(entry);
+            const terminals = std.mem.eql(u8, wanted.type, "devpts");
+            // Also when it is the user's `--tmpfs /dev`: it is new, and the nodes in it will be ours.
+            if (isDev(wanted)) entry.options.set &= ~@as(u32, mount.attribute_nodev) else if (!any_device and !terminals) closeToDevices(entry);
             continue;
         }
         const source = try path.terminated(arena, wanted.source, .mount, "a mount's source");
@@ -60,12 +62,6 @@ pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_devi
 }
 
 fn closeToDevices(entry: *Prepared) void {
-    const made = entry.mount.type;
-    if (entry.options.bind == .none and (std.mem.eql(u8, made, "devpts") or isDev(entry.mount))) {
-        // Also when it is the user's `--tmpfs /dev`: it is new, and the nodes in it will be ours.
-        if (isDev(entry.mount)) entry.options.set &= ~@as(u32, mount.attribute_nodev);
-        return;
-    }
     entry.options.set |= mount.attribute_nodev;
     entry.options.clear &= ~@as(u32, mount.attribute_nodev);
     if (entry.options.bind == .recursive) entry.options.set_recursive |= mount.attribute_nodev;

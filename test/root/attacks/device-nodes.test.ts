@@ -108,6 +108,7 @@ test("devices that were given work wherever they are put, and beside a /dev of t
     [["-v", "/dev:/dev"], "/dev/zero"],
     [["--tmpfs", "/dev"], "/dev/zero"],
     [["--tmpfs", "/dev:nodev"], "/dev/zero"],
+    [["--privileged", "--tmpfs", "/dev"], "/dev/zero"],
     [["--privileged", "-v", "/dev:/dev"], "/dev/zero"],
   ] as const)
     expect([flags, await host().ok(["run", "--rm", ...flags, image, "sh", "-c", read(path)])]).toEqual([
