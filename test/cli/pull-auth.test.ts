@@ -60,6 +60,18 @@ test("podman's auth.json, in the runtime directory and in ~/.config", async () =
   }
 });
 
+test("REGISTRY_AUTH_FILE alone, wherever it lies; one that is not there is named", async () => {
+  await using host = await testHost();
+  dockerConfig(host, { auths: { [registry.address]: { auth: basic("me", "wrong") } } });
+  const file = join(host.dir, "my auth");
+  const env = { REGISTRY_AUTH_FILE: file };
+  const { code, stderr } = await host.rt(["pull", "-q", name], { env });
+  expect(oneLine(stderr)).toContain(`cannot read credentials file ${file} of REGISTRY_AUTH_FILE: ENOENT`);
+  expect(code).toBe(125);
+  writeFileSync(file, JSON.stringify({ auths: { [registry.address]: { auth: good } } }));
+  await host.ok(["pull", "-q", name], { env });
+});
+
 test("a credential helper for the host, before the store for all, before auths", async () => {
   await using host = await testHost();
   const env = {
