@@ -1,20 +1,42 @@
 import { RtError } from "../base/errors.ts";
-import { decodeRecord, encodeRecord } from "../store/codec.ts";
+import type { Digest } from "../oci/digest.ts";
+import { checkedBody, decodeRecord, encodeRecord } from "../store/codec.ts";
 import type { Database } from "../store/database.ts";
 import { isUniqueViolation } from "../store/sqlite-error.ts";
 import { containerType } from "./container-type.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { ExitFacts } from "./state.ts";
 
+/**
+ * A container as the store has it. What stands in columns is there whatever has happened to the record, so that one which
+ * is damaged can be listed, killed and removed like any other.
+ */
 export interface Container {
-  record: ContainerRecord;
+  readonly id: string;
+  readonly name: string;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly imageId: Digest;
+  /** The image as the user called it, and the words of the command: "" of a damaged one when they are unknown. */
+  readonly reference: string;
+  readonly command: string;
+  readonly autoRemove: boolean;
   /** Once somebody has seen the exit and written it down. */
-  exit: ExitFacts | undefined;
+  readonly exit: ExitFacts | undefined;
+  /** Why the record is not to be believed, as far as header and checksum tell. */
+  readonly damage: RtError | undefined;
+  /** All of it, decoded when it is first asked for. @throws RtError data-loss | unsupported */
+  readonly record: ContainerRecord;
 }
 
 interface Row {
   id: string;
   name: string;
+  image: string;
+  created: string;
+  reference: string | null;
+  command: string | null;
+  auto_remove: number;
   record: Uint8Array;
   exit_code: number | null;
   started_at: string | null;
@@ -22,47 +44,85 @@ interface Row {
   error: string | null;
 }
 
-const columns = "id, name, record, exit_code, started_at, finished_at, error";
-const idPattern = /^[0-9a-f]{64}$/;
+const columns =
+  "id, name, image, created, reference, command, auto_remove, record, exit_code, started_at, finished_at, error";
+
+/** 64 hex digits: what may be the name of a directory. */
+export function isContainerId(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
 
 /** Containers as they are wanted, and their exits. What they are doing now is state.ts's to say. */
 export class ContainerStore {
   readonly #database: Database;
+  readonly #copyOf: (id: string) => Uint8Array | undefined;
 
-  constructor(database: Database) {
+  /** @param copyOf a second copy of a container's record, where there is one (record-copy.ts): damage costs nothing then */
+  constructor(database: Database, copyOf: (id: string) => Uint8Array | undefined = () => undefined) {
     this.#database = database;
+    this.#copyOf = copyOf;
   }
 
   /**
    * Write the record. With `rename` (for names that nobody chose) a name that is taken is replaced by another, asked for with
-   * 1, 2, … Answers the record as it was written.
+   * 1, 2, … Answers the record as it was written, and its bytes.
    * @throws RtError conflict: the name is taken (in Docker's words); not-found: the image was removed meanwhile. The image
    *   is looked at in the same transaction, so from here on its layers cannot be collected.
    */
-  create(wanted: ContainerRecord, rename?: (attempt: number) => string): ContainerRecord {
+  create(
+    wanted: ContainerRecord,
+    rename?: (attempt: number) => string,
+  ): { record: ContainerRecord; bytes: Uint8Array } {
     const db = this.#database;
     return db.transaction(() => {
       if (!db.get("SELECT 1 FROM images WHERE id = ?", wanted.image.id)) {
         throw new RtError("not-found", `No such image: ${wanted.image.reference || wanted.image.id}`);
       }
-      let record = wanted;
-      for (let attempt = 1; rename && this.#holderOf(record.name) !== undefined; attempt++) {
-        record = { ...wanted, name: rename(attempt) };
-      }
-      this.#insert(record);
-      return record;
+      return this.#create(wanted, rename);
     });
   }
 
-  #insert(record: ContainerRecord): void {
+  /**
+   * A row for a container that runs without one: from the copy of its record, under another name where that is taken. Without
+   * a copy that can be read it is a damaged one. Answers its name.
+   */
+  adopt(
+    id: string,
+    copy: Uint8Array | undefined,
+    created: string,
+    rename: (attempt: number) => string,
+  ): string {
+    const record = copy && readable(copy, id);
+    if (record) return this.#database.transaction(() => this.#create(record, rename)).record.name;
+    const sql =
+      "INSERT OR IGNORE INTO containers (id, name, image, created, record) VALUES (?, ?, '', ?, x'')";
+    this.#database.run(sql, id, id.slice(0, 12), created);
+    return id.slice(0, 12);
+  }
+
+  #create(wanted: ContainerRecord, rename: ((attempt: number) => string) | undefined) {
+    let record = wanted;
+    for (let attempt = 1; rename && this.#holderOf(record.name) !== undefined; attempt++) {
+      record = { ...wanted, name: rename(attempt) };
+    }
+    const bytes = encodeRecord(containerType, record);
+    this.#insert(record, bytes);
+    return { record, bytes };
+  }
+
+  #insert(record: ContainerRecord, bytes: Uint8Array): void {
     try {
       this.#database.run(
-        "INSERT INTO containers (id, name, image, created, record) VALUES (?, ?, ?, ?, ?)",
+        `INSERT INTO containers (id, name, image, created, reference, command, auto_remove, record)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
         record.id,
         record.name,
         record.image.id,
         record.created,
-        encodeRecord(containerType, record),
+        record.image.reference,
+        record.args.join(" "),
+        record.autoRemove ? 1 : 0,
+        bytes,
       );
     } catch (error) {
       throw isUniqueViolation(error) ? this.#taken(record, error) : error;
@@ -92,17 +152,12 @@ export class ContainerStore {
 
   find(text: string): Container | undefined {
     const row = this.#row(text);
-    return row && decode(row);
-  }
-
-  /** The ID alone, also of a container whose record is damaged, so that it can be removed. */
-  idOf(text: string): string | undefined {
-    return this.#row(text)?.id;
+    return row && this.#container(row);
   }
 
   #row(text: string): Row | undefined {
     const db = this.#database;
-    if (idPattern.test(text)) return db.get<Row>(`SELECT ${columns} FROM containers WHERE id = ?`, text);
+    if (isContainerId(text)) return db.get<Row>(`SELECT ${columns} FROM containers WHERE id = ?`, text);
     const name = text.startsWith("/") ? text.slice(1) : text;
     const byName = db.get<Row>(`SELECT ${columns} FROM containers WHERE name = ?`, name);
     if (byName || !/^[0-9a-f]{1,63}$/.test(text)) return byName;
@@ -112,27 +167,38 @@ export class ContainerStore {
     throw new RtError("invalid-argument", `multiple IDs found with provided prefix: ${text}`);
   }
 
-  /**
-   * Newest first. One whose record is damaged is left out where somebody is told of it, so that it does not stand in the
-   * way of all others. @throws RtError data-loss where nobody is
-   */
-  list(damaged?: (error: RtError) => void): Container[] {
-    const rows = this.#database.all<Row>(`SELECT ${columns} FROM containers ORDER BY created DESC, id`);
-    return rows.flatMap((row) => {
-      try {
-        return [decode(row)];
-      } catch (error) {
-        if (!damaged || !(error instanceof RtError)) throw error;
-        damaged(error);
-        return [];
-      }
-    });
+  /** All, the damaged ones too. */
+  list(): Container[] {
+    return this.#all(`SELECT ${columns} FROM containers`);
   }
 
-  /** Every ID, newest first, whether or not its record can be read. */
+  /** Those whose end is not on record: what runs, and what a killed client or monitor has left. */
+  unsettled(): Container[] {
+    return this.#all(`SELECT ${columns} FROM containers WHERE exit_code IS NULL`);
+  }
+
+  /** Those of images that are no longer here. */
+  ofGoneImages(): Container[] {
+    return this.#all(`SELECT ${columns} FROM containers WHERE image NOT IN (SELECT id FROM images)`);
+  }
+
+  #all(sql: string): Container[] {
+    return this.#database.all<Row>(sql).map((row) => this.#container(row));
+  }
+
   ids(): string[] {
-    const rows = this.#database.all<{ id: string }>("SELECT id FROM containers ORDER BY created DESC, id");
-    return rows.map((row) => row.id);
+    return this.#database.all<{ id: string }>("SELECT id FROM containers").map((row) => row.id);
+  }
+
+  count(): number {
+    return this.#database.get<{ n: number }>("SELECT count(*) AS n FROM containers")?.n ?? 0;
+  }
+
+  /** Put the second copy in the place of a record that is damaged. False when there is none, or it is no better. */
+  restore(container: Container): boolean {
+    const copy = container.damage?.code === "data-loss" ? this.#copyOf(container.id) : undefined;
+    if (!copy || !readable(copy, container.id)) return false;
+    return this.#database.run("UPDATE containers SET record = ? WHERE id = ?", copy, container.id) > 0;
   }
 
   /** The exit is written once, by whoever sees it first; later observers change nothing. Answers whether it was us. */
@@ -159,16 +225,116 @@ export class ContainerStore {
   remove(id: string): boolean {
     return this.#database.run("DELETE FROM containers WHERE id = ?", id) > 0;
   }
+
+  #container(row: Row): Container {
+    return new StoredContainer(row, this.#copyOf);
+  }
 }
 
-function decode(row: Row): Container {
-  const record = decodeRecord(containerType, row.record, row.name);
-  if (row.exit_code === null) return { record, exit: undefined };
-  const exit = {
-    exitCode: row.exit_code,
-    startedAt: row.started_at ?? "",
-    finishedAt: row.finished_at ?? "",
-    error: row.error ?? "",
-  };
-  return { record, exit };
+class StoredContainer implements Container {
+  readonly #row: Row;
+  readonly #copyOf: (id: string) => Uint8Array | undefined;
+  #record: ContainerRecord | undefined;
+  #damage: RtError | null | undefined;
+
+  constructor(row: Row, copyOf: (id: string) => Uint8Array | undefined) {
+    this.#row = row;
+    this.#copyOf = copyOf;
+  }
+
+  get id(): string {
+    return this.#row.id;
+  }
+
+  get name(): string {
+    return this.#row.name;
+  }
+
+  get created(): string {
+    return this.#row.created;
+  }
+
+  get imageId(): Digest {
+    return this.#row.image as Digest;
+  }
+
+  get reference(): string {
+    return this.#row.reference ?? "";
+  }
+
+  get command(): string {
+    return this.#row.command ?? "";
+  }
+
+  get autoRemove(): boolean {
+    return this.#row.auto_remove === 1;
+  }
+
+  get exit(): ExitFacts | undefined {
+    const { exit_code, started_at, finished_at, error } = this.#row;
+    if (exit_code === null) return undefined;
+    return {
+      exitCode: exit_code,
+      startedAt: started_at ?? "",
+      finishedAt: finished_at ?? "",
+      error: error ?? "",
+    };
+  }
+
+  get damage(): RtError | undefined {
+    if (this.#damage === undefined) this.#damage = this.#check() ?? null;
+    return this.#damage ?? undefined;
+  }
+
+  #check(): RtError | undefined {
+    if (!isContainerId(this.id)) {
+      const text = `the id of container ${this.name} is damaged: remove the container with rt rm -f`;
+      return new RtError("data-loss", text);
+    }
+    try {
+      checkedBody(containerType, this.#row.record, this.name);
+      return undefined;
+    } catch (error) {
+      if (error instanceof RtError) return error;
+      throw error;
+    }
+  }
+
+  get record(): ContainerRecord {
+    this.#record ??= this.#decode();
+    return this.#record;
+  }
+
+  #decode(): ContainerRecord {
+    try {
+      return decodeRecord(containerType, this.#row.record, this.name);
+    } catch (error) {
+      const isDamaged = error instanceof RtError && error.code === "data-loss" && isContainerId(this.id);
+      const copy = isDamaged ? this.#copyOf(this.id) : undefined;
+      const record = copy && readable(copy, this.id);
+      if (!record) throw error;
+      return record;
+    }
+  }
+}
+
+/** The record of container `id` in these bytes, if it is that. */
+function readable(bytes: Uint8Array, id: string): ContainerRecord | undefined {
+  try {
+    const record = decodeRecord(containerType, bytes, id);
+    return record.id === id ? record : undefined;
+  } catch (error) {
+    if (error instanceof RtError) return undefined;
+    throw error;
+  }
+}
+
+/** The record of a container where it can be read. */
+export function recordOf(container: Container): ContainerRecord | undefined {
+  try {
+    return container.record;
+  } catch (error) {
+    if (error instanceof RtError) return undefined;
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from "node:fs";
-import { isErrno, while_ } from "../base/errors.ts";
+import { statSync } from "node:fs";
 import type { ContainerState } from "./record.ts";
+import { readStateFile } from "./state-file.ts";
 
 /**
  * What a container is doing, from the files that its monitor leaves in its state directory:
@@ -8,6 +8,9 @@ import type { ContainerState } from "./record.ts";
  *   lock    flock'ed by the monitor as long as it lives
  *   pid     "init <pid> <start time>\nmonitor <pid> <start time>\nstarted <unix ns>\n", once the program runs
  *   exit    "code <n>\nfinished <unix ns>\nerror <text>\n", by rename(2), before the monitor ends
+ *   record  what we want of it, once more (state-file.ts)
+ *
+ * Once the exit is in the store the directory goes: what is in it is what the store does not know yet.
  *
  *   exit file?   lock held?   pid file?    state
  *   yes          -            -            exited
@@ -15,6 +18,9 @@ import type { ContainerState } from "./record.ts";
  *   no           yes          no           created (about to start)
  *   no           no           yes          exited, lost: the monitor was killed, and its container with it
  *   no           no           no           created, or what the store remembers of the exit
+ *
+ * A damaged exit file is none while the lock is held, and an unknown exit after that. A damaged pid file still says that the
+ * program runs, but not as which process: pid 0.
  */
 export interface Observation {
   state: ContainerState;
@@ -43,6 +49,7 @@ export const zeroTime = "0001-01-01T00:00:00Z";
 /** As if by SIGKILL, which is what happens to the program when its monitor dies. */
 const lostExitCode = 137;
 const lostError = "the monitor was killed";
+const unreadableError = "its exit status cannot be read";
 
 /**
  * @param directory <state>/containers/<id>; it need not exist
@@ -65,24 +72,39 @@ function look(
   isLocked: (path: string) => boolean,
 ): Observation {
   const exit = fieldsOf(`${directory}/exit`);
-  const locked = exit === undefined && isLocked(`${directory}/lock`);
+  const code = codeIn(exit);
+  const locked = code === undefined && isLocked(`${directory}/lock`);
   const pids = fieldsOf(`${directory}/pid`);
   const startedAt = time(pids?.get("started")) ?? recorded?.startedAt ?? zeroTime;
   const monitor = processIn(pids?.get("monitor"));
   const init = processIn(pids?.get("init"));
-  if (exit) {
-    return { state: exited(exitFacts(exit, startedAt)), monitor, init, needsCleanup: false };
+  if (exit && code !== undefined) {
+    const finishedAt = time(exit.get("finished")) ?? zeroTime;
+    const facts = { exitCode: code, startedAt, finishedAt, error: exit.get("error") ?? "" };
+    return { state: exited(facts), monitor, init, needsCleanup: false };
   }
   if (locked) {
-    const status = init.pid > 0 ? "running" : "created";
-    const state = { ...unstarted, status, ...init, startedAt } as const;
+    const state = { ...unstarted, status: pids ? "running" : "created", ...init, startedAt } as const;
     return { state, monitor, init, needsCleanup: false };
   }
   if (recorded) return { state: exited(recorded), monitor, init, needsCleanup: false };
-  if (pids === undefined) return { state: { ...unstarted }, monitor, init, needsCleanup: false };
-  const finishedAt = fileTime(`${directory}/pid`);
-  const lost = { exitCode: lostExitCode, startedAt, finishedAt, error: lostError };
+  if (!pids && !exit) return { state: { ...unstarted }, monitor, init, needsCleanup: false };
+  const finishedAt = fileTime(`${directory}/${exit ? "exit" : "pid"}`);
+  const error = exit ? unreadableError : lostError;
+  const lost = { exitCode: lostExitCode, startedAt, finishedAt, error };
   return { state: exited(lost), monitor, init, needsCleanup: true };
+}
+
+/** Of one whose files cannot be found: what the store remembers. */
+export function unknown(recorded: ExitFacts | undefined): Observation {
+  const nobody = { pid: 0, startTime: "" };
+  const state = recorded ? exited(recorded) : { ...unstarted };
+  return { state, monitor: nobody, init: nobody, needsCleanup: false };
+}
+
+/** Without files, and nobody looks after it: the machine went down, or somebody removed them. */
+export function lostExit(): ExitFacts {
+  return { exitCode: lostExitCode, startedAt: zeroTime, finishedAt: zeroTime, error: "its state was lost" };
 }
 
 const unstarted: ContainerState = {
@@ -95,29 +117,19 @@ const unstarted: ContainerState = {
   error: "",
 };
 
-function exited(facts: ExitFacts): ContainerState {
+export function exited(facts: ExitFacts): ContainerState {
   return { status: "exited", pid: 0, startTime: "", ...facts };
 }
 
-function exitFacts(fields: Map<string, string>, startedAt: string): ExitFacts {
-  const code = Number(fields.get("code"));
-  return {
-    exitCode: Number.isInteger(code) ? code : lostExitCode,
-    startedAt,
-    finishedAt: time(fields.get("finished")) ?? zeroTime,
-    error: fields.get("error") ?? "",
-  };
+function codeIn(fields: Map<string, string> | undefined): number | undefined {
+  const text = fields?.get("code");
+  return text !== undefined && /^\d{1,3}$/.test(text) ? Number(text) : undefined;
 }
 
 /** "key rest of the line" for each line, or undefined when there is no such file. */
 function fieldsOf(path: string): Map<string, string> | undefined {
-  let content: string;
-  try {
-    content = readFileSync(path, "utf8");
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
-    throw while_(`cannot read ${path}`, error);
-  }
+  const content = readStateFile(path)?.toString();
+  if (content === undefined) return undefined;
   const fields = new Map<string, string>();
   for (const line of content.split("\n")) {
     const space = line.indexOf(" ");
@@ -127,7 +139,7 @@ function fieldsOf(path: string): Map<string, string> | undefined {
 }
 
 function processIn(text: string | undefined): ProcessName {
-  const match = /^(\d+) (\d+)$/.exec(text ?? "");
+  const match = /^([1-9]\d{0,8}) (\d{1,19})$/.exec(text ?? "");
   return match ? { pid: Number(match[1]), startTime: match[2]! } : { pid: 0, startTime: "" };
 }
 

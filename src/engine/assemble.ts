@@ -1,6 +1,7 @@
 import { while_ } from "../base/errors.ts";
 import { generateName } from "../container/names.ts";
 import type { ContainerRecord } from "../container/record.ts";
+import { writeRecordCopy } from "../container/state-file.ts";
 import type { ImageRecord } from "../image/record.ts";
 import type { Launched, Program } from "../runtime/native.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
@@ -30,8 +31,10 @@ export function assemble(
   const state = openState(host, wanted.id, undo);
   const launched = starting(wanted, () => build(host, wanted, snapshots, state, undo));
   // While the monitor builds. A name that we made up gives way to one that is taken; one that the user chose is a conflict.
-  const record = host.containers.create(wanted, options.name === undefined ? generateName : undefined);
+  const rename = options.name === undefined ? generateName : undefined;
+  const { record, bytes } = host.containers.create(wanted, rename);
   undo.defer(() => host.containers.remove(record.id));
+  writeRecordCopy(state.directory, bytes);
   return { record, launched, program: starting(record, () => launched.ready()) };
 }
 

@@ -4,7 +4,9 @@ import type { ContainerRecord } from "../container/record.ts";
 import { observe } from "../container/state.ts";
 import { awaitUnlocked, isLocked } from "../runtime/lock.ts";
 import { type AttachOptions, connect, type Program } from "../runtime/native.ts";
+import { findContainer } from "./find.ts";
 import type { Host } from "./host.ts";
+import { look } from "./look.ts";
 
 export interface AttachCommandOptions {
   sigProxy: boolean;
@@ -14,13 +16,14 @@ export interface AttachCommandOptions {
 
 /** `rt attach`: our stdio to a container that runs already. @returns the program's exit status, 0 after detaching */
 export async function attach(host: Host, name: string, options: AttachCommandOptions): Promise<number> {
-  const { record, exit } = host.containers.get(name);
-  const { state } = observe(host.stateOf(record.id), exit, isLocked);
-  if (state.status !== "running") {
+  const container = await findContainer(host, name);
+  const { state } = look(host, container);
+  if (state.pid === 0) {
     throw new RtError("conflict", "You cannot attach to a stopped container, start it first", {
       exitCode: 1,
     });
   }
+  const { record } = container;
   const socket = join(host.stateOf(record.id), "attach.sock");
   using program = connect(socket, state, (line) => host.warn(`warning: ${line}`));
   const status = follow(host, record, program, {
@@ -70,7 +73,9 @@ export function lostStatus(host: Host, record: ContainerRecord): number {
   // Whoever closed the connection may have written the exit before; the lock tells when all is said.
   const directory = host.stateOf(record.id);
   awaitUnlocked(join(directory, "lock"));
-  const { state, needsCleanup } = observe(directory, undefined, isLocked);
+  // Another command may have written it down, and removed the directory.
+  const exit = host.containers.find(record.id)?.exit;
+  const { state, needsCleanup } = observe(directory, exit, isLocked);
   if (state.status === "exited" && !needsCleanup) return state.exitCode;
   host.warn(`the monitor of container ${record.name} was killed, and the container with it`);
   return lostExitCode;

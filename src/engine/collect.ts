@@ -1,6 +1,7 @@
 import { readdirSync, statSync, unlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, while_ } from "../base/errors.ts";
+import { recordOf } from "../container/container-store.ts";
 import { FileLock } from "../content/file-lock.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { isLocked } from "../runtime/lock.ts";
@@ -75,9 +76,11 @@ export async function collect(host: Host, options: CollectOptions = {}): Promise
 }
 
 async function collectLocked(host: Host, released: ReadonlySet<string>, now: number): Promise<Collected> {
-  const needed = host.database.transaction(() => neededItems(host));
+  const { items: needed, unknown } = host.database.transaction(() => neededItems(host));
   const snapshots = new Set<Digest>();
   for (const driver of await driversHere(host)) {
+    removeStrayTops(host, driver);
+    if (unknown) continue;
     for (const chain of collectSnapshots(host, driver, needed, released, now)) snapshots.add(chain);
   }
   const content = await host.content();
@@ -96,13 +99,17 @@ function lockPath(host: Host): string {
   return join(host.paths.root, "collect.lock");
 }
 
-/** @throws RtError data-loss when a container's record is damaged: what it needs is unknown, so nothing is collected */
-function neededItems(host: Host): Set<string> {
+/**
+ * A container needs what its image does, and where that was forced away what its record says. `unknown`: one of those is
+ * damaged, and its layers may be any.
+ */
+function neededItems(host: Host): { items: Set<string>; unknown: boolean } {
   const items = leasedItems(host.database);
   const sql = "SELECT chain AS item FROM image_layers UNION SELECT blob FROM image_blobs";
   for (const { item } of host.database.all<{ item: string }>(sql)) items.add(item);
-  for (const { record } of host.containers.list()) for (const chain of record.chain) items.add(chain);
-  return items;
+  const records = host.containers.ofGoneImages().map(recordOf);
+  for (const record of records) for (const chain of record?.chain ?? []) items.add(chain);
+  return { items, unknown: records.includes(undefined) };
 }
 
 /** The driver in use, and those that were used before: their snapshots are garbage by the same rule. */
@@ -113,6 +120,14 @@ async function driversHere(host: Host): Promise<SnapshotDriver[]> {
   return [own, ...(await Promise.all(others.map(({ driver }) => host.snapshotsOf(driver))))];
 }
 
+/** Writable tops of containers that are no more. Without a row it may be being made: whoever makes it holds its lock. */
+function removeStrayTops(host: Host, driver: SnapshotDriver): void {
+  const known = new Set(host.containers.ids());
+  for (const key of driver.list().active) {
+    if (!known.has(key) && !isLocked(join(host.stateOf(key), "lock"))) driver.removeActive(key);
+  }
+}
+
 function collectSnapshots(
   host: Host,
   driver: SnapshotDriver,
@@ -120,21 +135,14 @@ function collectSnapshots(
   released: ReadonlySet<string>,
   now: number,
 ): Digest[] {
-  const onDisk = driver.list();
-  const known = new Set(host.containers.ids());
-  // Without a row it may be one that is being made: whoever makes it holds its lock.
-  for (const key of onDisk.active) {
-    if (!known.has(key) && !isLocked(join(host.stateOf(key), "lock"))) driver.removeActive(key);
-  }
-
   const sql = "SELECT chain, made FROM layers WHERE driver = ?";
   const rows = host.database.all<{ chain: string; made: number }>(sql, driver.name);
   const made = new Map(rows.map((row) => [row.chain, row.made]));
   // A snapshot without a row was committed by somebody who died right then: its size is unknown, so it is of no use.
   const old = (chain: Digest) => now - (made.get(chain) ?? 0) > graceTime_ms;
-  const unneeded = onDisk.committed.filter(
-    (chain) => !needed.has(chain) && (released.has(chain) || old(chain)),
-  );
+  const unneeded = driver
+    .list()
+    .committed.filter((chain) => !needed.has(chain) && (released.has(chain) || old(chain)));
   const order = new Map([...released].map((item, index) => [item, index]));
   unneeded.sort((a, b) => (order.get(a) ?? order.size) - (order.get(b) ?? order.size));
   for (const chain of unneeded) {

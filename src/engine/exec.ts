@@ -1,25 +1,29 @@
 import { RtError } from "../base/errors.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import { mergeEnv, workingDirectory } from "../container/settings.ts";
-import { observe } from "../container/state.ts";
 import type { SpecProcess } from "../oci/runtime-spec.ts";
-import { isLocked } from "../runtime/lock.ts";
 import { launch } from "../runtime/native.ts";
 import { resolveCapabilities } from "../spec/capabilities.ts";
 import { rlimits } from "../spec/generate.ts";
 import { checkTerminal, follow } from "./attach.ts";
+import { cgroupPath } from "./cgroup.ts";
 import type { ExecOptions } from "./exec-options.ts";
+import { findContainer } from "./find.ts";
 import type { Host } from "./host.ts";
-import { cgroupPath, consoleSize, descriptorsMax } from "./start.ts";
+import { unfindable } from "./kill.ts";
+import { look } from "./look.ts";
+import { consoleSize, descriptorsMax } from "./start.ts";
 
 /** `rt exec`: another program in a running container. @returns its exit status; 0 when detached */
 export async function exec(host: Host, options: ExecOptions): Promise<number> {
   if (!options.detach) checkTerminal(options);
-  const { record, exit } = host.containers.get(options.container);
-  const { state } = observe(host.stateOf(record.id), exit, isLocked);
-  if (state.status !== "running") {
-    throw new RtError("conflict", `container ${record.id} is not running`, { exitCode: 1 });
+  const container = await findContainer(host, options.container);
+  const { state } = look(host, container);
+  if (state.pid === 0) {
+    const why = state.status === "running" ? unfindable : "is not running";
+    throw new RtError("conflict", `container ${container.id} ${why}`, { exitCode: 1 });
   }
+  const { record } = container;
   const interactive = options.interactive && !options.detach;
   const launched = launch(
     {

@@ -6,6 +6,7 @@ import { packedReference } from "../base/packed.ts";
 import { type Paths, resolvePaths } from "../base/paths.ts";
 import { visible } from "../base/visible.ts";
 import { ContainerStore } from "../container/container-store.ts";
+import { readRecordCopy } from "../container/state-file.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { ImageStore } from "../image/image-store.ts";
 import type { EmbeddedLayout } from "../registry/embedded.ts";
@@ -87,7 +88,7 @@ export class Host implements Disposable {
   }
 
   get containers(): ContainerStore {
-    this.#containers ??= new ContainerStore(this.database);
+    this.#containers ??= new ContainerStore(this.database, (id) => readRecordCopy(this.stateOf(id)));
     return this.#containers;
   }
 
@@ -127,6 +128,15 @@ export class Host implements Disposable {
     if (own.name === name) return own;
     const { selectDriver } = await import("../snapshot/select.ts");
     return selectDriver(this.paths.root, name);
+  }
+
+  /** The driver of this name, which made a container's top; where that is unknown or none, every driver that there is. */
+  async driversFor(name: string | undefined): Promise<SnapshotDriver[]> {
+    const own = await this.snapshots();
+    if (own.name === name) return [own];
+    const { driverNames } = await import("../snapshot/select.ts");
+    const wanted = driverNames.filter((known) => known === name);
+    return Promise.all((wanted.length > 0 ? wanted : driverNames).map((known) => this.snapshotsOf(known)));
   }
 
   /**

@@ -15,6 +15,8 @@ export interface ImageListItem {
   created: string;
   size: number;
   labels: Record<string, string>;
+  /** Its record cannot be read: all but names and id is unknown. */
+  damaged: boolean;
 }
 
 export interface ImagesOptions {
@@ -30,7 +32,7 @@ const none = "<none>";
 
 /** Newest first. @throws RtError invalid-argument: a filter that is none; not-found: an image that one refers to */
 export function listImages(host: Host, options: ImagesOptions = {}): ImageListItem[] {
-  let images = host.images.list().map((image) => ({ image, items: itemsOf(image) }));
+  let images = host.images.list().map((image) => ({ image, items: itemsOf(host, image) }));
   for (const filter of options.filters ?? []) {
     const test = predicate(host, filter);
     images = images.map(({ image, items }) => ({ image, items: items.filter((item) => test(item, image)) }));
@@ -41,9 +43,9 @@ export function listImages(host: Host, options: ImagesOptions = {}): ImageListIt
 }
 
 /** One line for each tag; an image without any is one line for its repository, or "<none>" and "<none>". */
-function itemsOf({ record, tags, digests, targets }: Image): ImageListItem[] {
-  const { id, created, size } = record;
-  const rest = { id, created, size, labels: record.config.Labels ?? {} };
+function itemsOf(host: Host, image: Image): ImageListItem[] {
+  const { id, tags, digests, targets } = image;
+  const rest = { id, ...factsOf(host, image) };
   const digestOf = (name: Reference) => {
     const known = digests.filter((other) => sameRepository(other, name)).map(({ digest }) => digest);
     return known.find((digest) => digest === targets.get(canonical(name))) ?? known[0] ?? none;
@@ -57,6 +59,17 @@ function itemsOf({ record, tags, digests, targets }: Image): ImageListItem[] {
   return digests.map((name) => {
     return { repository: familiarName(name), tag: none, digest: name.digest ?? none, ...rest };
   });
+}
+
+function factsOf(host: Host, image: Image): Pick<ImageListItem, "created" | "size" | "labels" | "damaged"> {
+  try {
+    const { created, size, config } = image.record;
+    return { created, size, labels: config.Labels ?? {}, damaged: false };
+  } catch (error) {
+    if (!(error instanceof RtError)) throw error;
+    host.warn(error.message);
+    return { created: "", size: 0, labels: {}, damaged: true };
+  }
 }
 
 function sameRepository(a: Reference, b: Reference): boolean {

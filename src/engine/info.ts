@@ -29,15 +29,15 @@ export interface InfoFacts {
 }
 
 export async function info(host: Host): Promise<InfoFacts> {
-  const containers = await list(host, { all: true, filters: {}, size: false });
-  const running = containers.filter(({ state }) => state.status === "running").length;
+  const running = (await list(host, { all: false, filters: {}, size: false })).length;
+  const containers = host.containers.count();
   return {
     ServerVersion: rtVersion,
-    Containers: containers.length,
+    Containers: containers,
     ContainersRunning: running,
     ContainersPaused: 0,
-    ContainersStopped: containers.length - running,
-    Images: host.images.list().length,
+    ContainersStopped: containers - running,
+    Images: host.images.count(),
     Driver: (await host.snapshots()).name,
     CgroupVersion: cgroupVersion(textOf("/proc/self/mountinfo")),
     KernelVersion: release(),

@@ -1,14 +1,13 @@
 import { join } from "node:path";
 import { RtError, while_ } from "../base/errors.ts";
-import { observe } from "../container/state.ts";
 import type { ImageRecord } from "../image/record.ts";
 import { follow } from "../runtime/follow.ts";
-import { isLocked } from "../runtime/lock.ts";
 import { assemble, starting } from "./assemble.ts";
 import { lostStatus } from "./attach.ts";
 import { ConsoleLines, writeAll } from "./console-lines.ts";
 import type { Host } from "./host.ts";
 import type { InitContainer, OnExit } from "./init-config.ts";
+import { look } from "./look.ts";
 import { ensureImage, isNear } from "./pull.ts";
 import { reconcile } from "./reconcile.ts";
 import { Backoff, restarts } from "./restart.ts";
@@ -105,7 +104,7 @@ async function runBeside(
   try {
     const image = await obtainImage(host, plan, stopping, surroundings);
     const snapshots = await host.snapshots();
-    reconcile(host, snapshots);
+    await reconcile(host);
     using undo = new DisposableStack();
     const { record, launched, program } = assemble(host, image, snapshots, plan.options, undo);
     const streams = { stdout: new ConsoleLines(name, to(1)), stderr: new ConsoleLines(name, to(2)) };
@@ -181,8 +180,8 @@ async function runOnConsole(
 }
 
 function isRunning(host: Host, name: string): boolean {
-  const id = host.containers.idOf(name);
-  return id !== undefined && observe(host.stateOf(id), undefined, isLocked).state.status === "running";
+  const container = host.containers.find(name);
+  return container !== undefined && look(host, container).state.status === "running";
 }
 
 /** Until disposed: when `signal` aborts, do `end`, whose failure is only told. */

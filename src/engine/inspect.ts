@@ -1,46 +1,41 @@
 import { join } from "node:path";
-import type { ContainerRecord } from "../container/record.ts";
-import { observe } from "../container/state.ts";
+import { RtError } from "../base/errors.ts";
+import type { ContainerRecord, ContainerState } from "../container/record.ts";
 import { familiar } from "../reference/reference.ts";
-import { isLocked } from "../runtime/lock.ts";
 import type { MountRecord } from "../spec/settings.ts";
 import type { Host } from "./host.ts";
+import { look } from "./look.ts";
 import { reconcile } from "./reconcile.ts";
 
 type Json = Record<string, unknown>;
 
-/** `docker container inspect`'s object, as far as it is true of rt. @throws not-found */
+/** `docker container inspect`'s object, as far as it is true of rt; of a damaged one what is known. @throws not-found */
 export async function inspectContainer(host: Host, name: string): Promise<Json> {
-  const snapshots = await host.snapshots();
-  reconcile(host, snapshots);
-  const { record, exit } = host.containers.get(name);
-  const { state } = observe(host.stateOf(record.id), exit, isLocked);
+  await reconcile(host);
+  const container = host.containers.get(name);
+  const { state } = look(host, container);
+  const head = {
+    Id: container.id,
+    Created: container.created,
+    State: stateOf(state),
+    Image: container.imageId,
+    Name: `/${container.name}`,
+  };
+  const record = readable(host, container);
+  if (!record) return { ...head, Config: { Image: container.reference } };
   const directory = host.stateOf(record.id);
-  const running = state.status === "running";
   return {
-    Id: record.id,
-    Created: record.created,
+    Id: head.Id,
+    Created: head.Created,
     Path: record.args[0],
     Args: record.args.slice(1),
-    State: {
-      Status: state.status,
-      Running: running,
-      Paused: false,
-      Restarting: false,
-      OOMKilled: false,
-      Dead: false,
-      Pid: state.pid,
-      ExitCode: state.exitCode,
-      Error: state.error,
-      StartedAt: state.startedAt,
-      FinishedAt: state.finishedAt,
-    },
-    Image: record.image.id,
+    State: head.State,
+    Image: head.Image,
     ResolvConfPath: join(directory, "resolv.conf"),
     HostnamePath: join(directory, "hostname"),
     HostsPath: join(directory, "hosts"),
     LogPath: "",
-    Name: `/${record.name}`,
+    Name: head.Name,
     RestartCount: 0,
     Driver: record.driver,
     Platform: record.platform.split("/")[0],
@@ -49,7 +44,10 @@ export async function inspectContainer(host: Host, name: string): Promise<Json> 
     AppArmorProfile: "",
     ExecIDs: null,
     HostConfig: hostConfig(record),
-    GraphDriver: { Name: record.driver, Data: snapshots.rootfs(record.id, record.chain, {}) },
+    GraphDriver: {
+      Name: record.driver,
+      Data: (await host.snapshotsOf(record.driver)).rootfs(record.id, record.chain, {}),
+    },
     Mounts: record.mounts.map(mountPoint),
     Config: configOf(record),
     NetworkSettings: {
@@ -85,6 +83,33 @@ const unlimited: Json = {
   UsernsMode: "",
   VolumesFrom: null,
 };
+
+function stateOf(state: ContainerState): Json {
+  return {
+    Status: state.status,
+    Running: state.status === "running",
+    Paused: false,
+    Restarting: false,
+    OOMKilled: false,
+    Dead: false,
+    Pid: state.pid,
+    ExitCode: state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt,
+    FinishedAt: state.finishedAt,
+  };
+}
+
+/** What is asked of has a record, or somebody is told why not. */
+function readable<T>(host: Host, holder: { readonly record: T }): T | undefined {
+  try {
+    return holder.record;
+  } catch (error) {
+    if (!(error instanceof RtError)) throw error;
+    host.warn(error.message);
+    return undefined;
+  }
+}
 
 function hostConfig(record: ContainerRecord): Json {
   return {
@@ -180,11 +205,12 @@ const noDefaults: Json = {
 
 /** `docker image inspect`'s object. @throws not-found */
 export async function inspectImage(host: Host, name: string): Promise<Json> {
-  const { record, tags, digests } = host.images.get(await host.localName(name));
+  const image = host.images.get(await host.localName(name));
+  const head = { Id: image.id, RepoTags: image.tags.map(familiar), RepoDigests: image.digests.map(familiar) };
+  const record = readable(host, image);
+  if (!record) return head;
   return {
-    Id: record.id,
-    RepoTags: tags.map(familiar),
-    RepoDigests: digests.map(familiar),
+    ...head,
     Parent: "",
     Comment: "",
     Created: record.created || null,

@@ -1,18 +1,21 @@
 import { RtError } from "../base/errors.ts";
 import { parseSignal } from "../base/signals.ts";
-import { observe } from "../container/state.ts";
 import { signalProcess } from "../runtime/leaf.ts";
-import { isLocked } from "../runtime/lock.ts";
+import { findContainer } from "./find.ts";
 import type { Host } from "./host.ts";
+import { look } from "./look.ts";
 
 /** Send `signal` to a running container's program. */
 export async function kill(host: Host, name: string, signal: string): Promise<void> {
-  const { record, exit } = host.containers.get(name);
-  const { state } = observe(host.stateOf(record.id), exit, isLocked);
-  const sent =
-    state.status === "running" && signalProcess(state.pid, state.startTime, parseSignal(signal).number);
+  const container = await findContainer(host, name);
+  const { state } = look(host, container);
+  const sent = state.pid > 0 && signalProcess(state.pid, state.startTime, parseSignal(signal).number);
   if (sent) return;
-  throw new RtError("conflict", `cannot kill container: ${name}: container ${record.id} is not running`, {
+  const why = state.status === "running" ? unfindable : "is not running";
+  throw new RtError("conflict", `cannot kill container: ${name}: container ${container.id} ${why}`, {
     exitCode: 1,
   });
 }
+
+/** Its monitor lives, its pid file is damaged, and no cgroup shows it. */
+export const unfindable = "runs, but its state directory is damaged, and its processes cannot be found";

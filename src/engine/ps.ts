@@ -1,12 +1,15 @@
 import { RtError } from "../base/errors.ts";
+import { type Container, recordOf } from "../container/container-store.ts";
 import type { ContainerRecord, ContainerState } from "../container/record.ts";
-import { observe } from "../container/state.ts";
-import { isLocked } from "../runtime/lock.ts";
+import { exited } from "../container/state.ts";
 import type { Host } from "./host.ts";
-import { reconcile } from "./reconcile.ts";
+import { look } from "./look.ts";
+import { type Live, reconcile } from "./reconcile.ts";
 
 export interface ContainerSummary {
-  record: ContainerRecord;
+  container: Container;
+  /** Undefined of a damaged one. Decoded when it is asked for. */
+  readonly record: ContainerRecord | undefined;
   state: ContainerState;
   /** Bytes of the writable top, and with the image's; only when asked for. */
   size?: { writable: number; virtual: number };
@@ -22,25 +25,47 @@ export interface ListOptions {
 
 /** Containers and what they do now, newest first. @throws invalid-argument | not-found: a filter names what is not there */
 export async function list(host: Host, options: ListOptions): Promise<ContainerSummary[]> {
-  const snapshots = await host.snapshots();
-  reconcile(host, snapshots);
-  const found = host.containers
-    .list(() => undefined)
-    .map(
-      ({ record, exit }): ContainerSummary => ({
-        record,
-        state: observe(host.stateOf(record.id), exit, isLocked).state,
-      }),
-    );
-  const matching = found
-    .filter(({ state }) => options.all || state.status === "running")
-    .filter(matcher(host, options.filters));
+  const live = await reconcile(host);
+  const found = options.all ? everything(host, live) : running(live);
+  const matching = found.filter(matcher(host, options.filters)).sort(newestFirst);
+  for (const { container } of matching) if (container.damage) host.warn(container.damage.message);
   if (!options.size) return matching;
-  return matching.map((summary) => {
-    const writable = snapshots.usage(summary.record.id).bytes;
-    const image = host.images.find(summary.record.image.id)?.size ?? 0;
-    return { ...summary, size: { writable, virtual: writable + image } };
+  const snapshots = await host.snapshots();
+  for (const summary of matching) {
+    const writable = snapshots.usage(summary.container.id).bytes;
+    summary.size = { writable, virtual: writable + host.images.sizeOf(summary.container.imageId) };
+  }
+  return matching;
+}
+
+/** Files are looked at only where `reconcile` has left some: of the others the exit is on record. */
+function everything(host: Host, live: readonly Live[]): ContainerSummary[] {
+  const states = new Map(live.map(({ container, state }) => [container.id, state]));
+  return host.containers.list().map((container) => {
+    const known = states.get(container.id) ?? (container.exit && exited(container.exit));
+    return summaryOf(container, known ?? look(host, container).state);
   });
+}
+
+function running(live: readonly Live[]): ContainerSummary[] {
+  return live.flatMap(({ container, state }) =>
+    state.status === "running" ? [summaryOf(container, state)] : [],
+  );
+}
+
+function summaryOf(container: Container, state: ContainerState): ContainerSummary {
+  return {
+    container,
+    state,
+    get record() {
+      return recordOf(container);
+    },
+  };
+}
+
+function newestFirst({ container: a }: ContainerSummary, { container: b }: ContainerSummary): number {
+  if (a.created !== b.created) return a.created < b.created ? 1 : -1;
+  return a.id < b.id ? -1 : 1;
 }
 
 type Predicate = (summary: ContainerSummary) => boolean;
@@ -59,10 +84,10 @@ function matcher(host: Host, filters: ListOptions["filters"]): Predicate {
 function predicate(host: Host, key: string, value: string): Predicate {
   switch (key) {
     case "id":
-      return ({ record }) => record.id.startsWith(value);
+      return ({ container }) => container.id.startsWith(value);
     case "name": {
       const pattern = regularExpression(value);
-      return ({ record }) => pattern.test(record.name) || pattern.test(`/${record.name}`);
+      return ({ container: { name } }) => pattern.test(name) || pattern.test(`/${name}`);
     }
     case "status":
       return ({ state }) => state.status === value;
@@ -70,20 +95,21 @@ function predicate(host: Host, key: string, value: string): Predicate {
       return ({ state }) => state.status === "exited" && state.exitCode === Number(value);
     case "label": {
       const equals = value.indexOf("=");
-      if (equals < 0) return ({ record }) => Object.hasOwn(record.labels, value);
-      return ({ record }) => record.labels[value.slice(0, equals)] === value.slice(equals + 1);
+      const labelsOf = ({ record }: ContainerSummary) => record?.labels ?? {};
+      if (equals < 0) return (summary) => Object.hasOwn(labelsOf(summary), value);
+      return (summary) => labelsOf(summary)[value.slice(0, equals)] === value.slice(equals + 1);
     }
     case "ancestor": {
-      const image = host.images.find(value);
-      return ({ record }) => record.image.id === image?.id || record.image.reference === value;
+      const image = host.images.idOf(value);
+      return ({ container }) => container.imageId === image || container.reference === value;
     }
     case "before": {
-      const limit = Date.parse(host.containers.get(value).record.created);
-      return ({ record }) => Date.parse(record.created) < limit;
+      const limit = Date.parse(host.containers.get(value).created);
+      return ({ container }) => Date.parse(container.created) < limit;
     }
     case "since": {
-      const limit = Date.parse(host.containers.get(value).record.created);
-      return ({ record }) => Date.parse(record.created) > limit;
+      const limit = Date.parse(host.containers.get(value).created);
+      return ({ container }) => Date.parse(container.created) > limit;
     }
     default:
       throw new RtError("invalid-argument", `invalid filter '${key}'`, { exitCode: 1 });

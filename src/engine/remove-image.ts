@@ -1,7 +1,6 @@
-import { observe } from "../container/state.ts";
-import { isLocked } from "../content/file-lock.ts";
 import { collect } from "./collect.ts";
 import type { Host } from "./host.ts";
+import { look } from "./look.ts";
 
 export interface RemoveImageOptions {
   force?: boolean;
@@ -20,7 +19,7 @@ export async function removeImage(
 ): Promise<string[]> {
   const removal = host.images.remove(await host.localName(text), {
     force: options.force ?? false,
-    isRunning: (id) => observe(host.stateOf(id), undefined, isLocked).state.status === "running",
+    isRunning: (id) => look(host, { id, exit: undefined }).state.status === "running",
   });
   const lines = removal.untagged.map((name) => `Untagged: ${name}`);
   if (removal.deleted) lines.push(`Deleted: ${removal.deleted}`);

@@ -1,61 +1,55 @@
 import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
-import type { Container } from "../container/container-store.ts";
-import { observe } from "../container/state.ts";
-import { removeTree, signalProcess } from "../runtime/leaf.ts";
+import { recordOf } from "../container/container-store.ts";
+import { signalProcess } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
-import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import { membersOf } from "../runtime/members.ts";
+import { cgroupPath } from "./cgroup.ts";
 import type { Host } from "./host.ts";
+import { look } from "./look.ts";
 import { reconcile } from "./reconcile.ts";
 import { bury, erase } from "./settle.ts";
 import { holdsWithin, immortal, killedWithin_ms } from "./stop.ts";
 
 const SIGKILL = 9;
 
-/** Remove a container; a running one only with `force`, by SIGKILL. */
+/** Remove a container; a running one only with `force`, by SIGKILL. Nothing of it has to be readable for that. */
 export async function removeContainer(
   host: Host,
-  name: string,
+  text: string,
   options: { force: boolean; volumes: boolean },
 ): Promise<void> {
-  const snapshots = await host.snapshots();
-  reconcile(host, snapshots);
-  const { record, exit } = readable(host, snapshots, name, options.force);
-  if (!record) return;
-  const look = () => observe(host.stateOf(record.id), exit, isLocked).state;
-  if (look().status === "created" && isLocked(join(host.stateOf(record.id), "lock"))) {
-    throw conflict(`cannot remove container "${record.name}": it is just being started: try again`);
-  }
-  if (look().status === "running") {
-    if (!options.force) {
-      throw conflict(
-        `cannot remove container "${record.name}": container is running: stop the container before removing or force remove`,
-      );
-    }
-    const { pid, startTime } = look();
-    signalProcess(pid, startTime, SIGKILL);
+  await reconcile(host);
+  const container = host.containers.get(text);
+  const { id, name } = container;
+  const seen = () => look(host, container);
+  const isBeingMade = () => seen().state.status === "created" && isLocked(join(host.stateOf(id), "lock"));
+  const isOver = () => seen().state.status !== "running" && !isBeingMade();
+  if (!isOver()) {
+    if (!options.force) throw conflict(`cannot remove container "${name}": ${whyNot(isBeingMade())}`);
+    kill(id, seen().state);
     // Its end is what counts: the monitor may still be giving a slow client the last of the output.
-    if (!(await holdsWithin(killedWithin_ms, () => look().status !== "running"))) throw immortal(record.name);
+    if (!(await holdsWithin(killedWithin_ms, isOver))) throw immortal(name);
   }
-  erase(host, record, snapshots, { volumes: options.volumes || record.autoRemove });
+  const last = seen();
+  if (last.needsCleanup) bury(id, last);
+  const ended = last.state.status === "exited" && !last.needsCleanup;
+  const volumes = options.volumes || container.autoRemove;
+  const record = recordOf(container);
+  erase(host, { id, record }, await host.driversFor(record?.driver), { volumes, ended });
+}
+
+/** With its init all of a container goes; where that is unknown, what its cgroup holds. */
+function kill(id: string, init: { pid: number; startTime: string }): void {
+  const processes = init.pid > 0 ? [init] : membersOf(cgroupPath(id));
+  for (const { pid, startTime } of processes) signalProcess(pid, startTime, SIGKILL);
+}
+
+function whyNot(isBeingMade: boolean): string {
+  if (isBeingMade) return "it is just being started: try again";
+  return "container is running: stop the container before removing or force remove";
 }
 
 function conflict(message: string): RtError {
   return new RtError("conflict", message, { exitCode: 1 });
-}
-
-/** The container, or with `force` nothing once what is left of one whose record is damaged has been removed. */
-function readable(host: Host, snapshots: SnapshotDriver, name: string, force: boolean): Partial<Container> {
-  try {
-    return host.containers.get(name);
-  } catch (error) {
-    const id = force && error instanceof RtError && error.code === "data-loss" && host.containers.idOf(name);
-    if (!id) throw error;
-    const observation = observe(host.stateOf(id), undefined, isLocked);
-    bury(id, observation);
-    snapshots.removeActive(id); // of another driver: that is collected with the next image that goes
-    removeTree(host.stateOf(id));
-    host.containers.remove(id);
-    return {};
-  }
 }

@@ -23,7 +23,7 @@ export async function run(host: Host, options: RunOptions): Promise<number> {
   const cidFile = openCidFile(options.cidFile, undo);
   const image = await obtainImage(host, options);
   const snapshots = await host.snapshots();
-  reconcile(host, snapshots);
+  await reconcile(host);
   const { record, program } = assemble(host, image, snapshots, options, undo);
   cidFile?.(record.id);
   const status = starting(record, () => follow(host, record, program, attachOptions(options)));

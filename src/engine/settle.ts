@@ -1,14 +1,13 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
+import { isContainerId } from "../container/container-store.ts";
 import type { ContainerRecord } from "../container/record.ts";
-import { type Observation, observe } from "../container/state.ts";
+import { type ExitFacts, type Observation, observe } from "../container/state.ts";
 import { volumeDirectory } from "../container/volumes.ts";
 import { removeCgroup, removeTree, signalProcess } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
-import { selectDriver } from "../snapshot/select.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import { cgroupPath } from "./cgroup.ts";
 import type { Host } from "./host.ts";
-import { cgroupPath } from "./start.ts";
 
 const SIGKILL = 9;
 
@@ -16,9 +15,19 @@ const SIGKILL = 9;
 export function settle(host: Host, record: ContainerRecord, snapshots: SnapshotDriver): void {
   const observation = observe(host.stateOf(record.id), undefined, isLocked);
   // Without an orderly end the monitor was killed, be it before it had written down that the program runs.
-  if (observation.needsCleanup || observation.state.status !== "exited") bury(record.id, observation);
-  if (record.autoRemove) erase(host, record, snapshots, { volumes: true });
-  else if (observation.state.status === "exited") host.containers.recordExit(record.id, observation.state);
+  const ended = observation.state.status === "exited" && !observation.needsCleanup;
+  if (!ended) bury(record.id, observation);
+  if (record.autoRemove) erase(host, { id: record.id, record }, [snapshots], { volumes: true, ended });
+  else if (observation.state.status === "exited") conclude(host, record.id, observation.state);
+}
+
+/**
+ * Write down how it ended. Its state directory says nothing more then, and goes: what lies there is what a command has to
+ * look at, so that it does not grow with what is over.
+ */
+export function conclude(host: Host, id: string, exit: ExitFacts): void {
+  host.containers.recordExit(id, exit);
+  removeTree(host.stateOf(id));
 }
 
 /** The monitor was killed: its container's processes and cgroup are ours to end. */
@@ -28,19 +37,30 @@ export function bury(id: string, observation: Observation): void {
   removeCgroup(cgroupPath(id));
 }
 
-/** Everything of a container that does not run. The row goes last: a crash before that leaves something to be removed again. */
+/** A container that does not run. Of a damaged one there is no record. */
+interface Remains {
+  id: string;
+  record: ContainerRecord | undefined;
+}
+
+/**
+ * Everything of a container that does not run; its top is one of `drivers`. The row goes last: a crash before that leaves something to be removed again.
+ * `ended`: its monitor has taken the cgroups away.
+ */
 export function erase(
   host: Host,
-  record: ContainerRecord,
-  snapshots: SnapshotDriver,
-  options: { volumes: boolean },
+  { id, record }: Remains,
+  drivers: readonly SnapshotDriver[],
+  options: { volumes: boolean; ended: boolean },
 ): void {
-  if (!existsSync(join(host.stateOf(record.id), "exit"))) removeCgroup(cgroupPath(record.id));
-  const made = record.driver === snapshots.name ? snapshots : selectDriver(host.paths.root, record.driver);
-  made.removeActive(record.id);
-  if (options.volumes) removeAnonymousVolumes(host, record);
-  removeTree(host.stateOf(record.id));
-  host.containers.remove(record.id);
+  // Of an id that is damaged too nothing can be found: no directory has such a name.
+  if (isContainerId(id)) {
+    if (!options.ended) removeCgroup(cgroupPath(id));
+    for (const driver of drivers) driver.removeActive(id);
+    if (options.volumes && record) removeAnonymousVolumes(host, record);
+    removeTree(host.stateOf(id));
+  }
+  host.containers.remove(id);
 }
 
 /** The volumes that nobody named: they belong to this container alone. */

@@ -9,12 +9,8 @@ import { takeLock } from "../runtime/lock.ts";
 import { type Launched, launch } from "../runtime/native.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import { generateSpec } from "../spec/generate.ts";
+import { cgroupPath } from "./cgroup.ts";
 import type { Host } from "./host.ts";
-
-/** The cgroup of a container, below each hierarchy's root. */
-export function cgroupPath(id: string): string {
-  return `rt/${id}`;
-}
 
 /** The container's state directory, and its lock: from here on somebody looks after the container. */
 export function openState(

@@ -1,9 +1,10 @@
 import { RtError } from "../base/errors.ts";
 import { parseSignal } from "../base/signals.ts";
-import { observe } from "../container/state.ts";
+import { recordOf } from "../container/container-store.ts";
 import { signalProcess } from "../runtime/leaf.ts";
-import { isLocked } from "../runtime/lock.ts";
+import { findContainer } from "./find.ts";
 import type { Host } from "./host.ts";
+import { look } from "./look.ts";
 
 const SIGKILL = 9;
 /** How long a killed container may take to end: its processes may be writing their last pages. */
@@ -14,16 +15,16 @@ export const killedWithin_ms = 10_000;
  * @throws unavailable: not even SIGKILL ended it
  */
 export async function stop(host: Host, name: string, patience_ms: number): Promise<void> {
-  const { record, exit } = host.containers.get(name);
-  const look = () => observe(host.stateOf(record.id), exit, isLocked).state;
-  const over = () => look().status !== "running";
+  const container = await findContainer(host, name);
+  const over = () => look(host, container).state.status !== "running";
   const send = (signal: number) => {
-    const { status, pid, startTime } = look();
-    return status === "running" && signalProcess(pid, startTime, signal);
+    const { pid, startTime } = look(host, container).state;
+    return pid > 0 && signalProcess(pid, startTime, signal);
   };
-  if (!send(parseSignal(record.stopSignal).number) || (await holdsWithin(patience_ms, over))) return;
+  const stopSignal = recordOf(container)?.stopSignal || "TERM";
+  if (!send(parseSignal(stopSignal).number) || (await holdsWithin(patience_ms, over))) return;
   if (!send(SIGKILL) || (await holdsWithin(killedWithin_ms, over))) return;
-  throw immortal(record.name);
+  throw immortal(container.name);
 }
 
 export function immortal(name: string): RtError {

@@ -1,20 +1,22 @@
 import { RtError } from "../base/errors.ts";
-import { type Digest, isDigest } from "../oci/digest.ts";
+import type { Digest } from "../oci/digest.ts";
 import { canonical, familiar, parse, type Reference, repositoryOf } from "../reference/reference.ts";
 import { decodeRecord, encodeRecord } from "../store/codec.ts";
 import type { Database } from "../store/database.ts";
 import { type BlobRecord, type ImageRecord, imageType } from "./record.ts";
 import { planRemoval } from "./removal.ts";
 
-/** An image and what people call it. */
+/** An image and what people call it: its names are there whatever has happened to the record. */
 export interface Image {
-  record: ImageRecord;
+  readonly id: Digest;
+  /** @throws RtError data-loss | unsupported */
+  readonly record: ImageRecord;
   /** With a tag each; sorted. */
-  tags: Reference[];
+  readonly tags: Reference[];
   /** With a digest each: Docker's RepoDigests. */
-  digests: Reference[];
+  readonly digests: Reference[];
   /** By canonical name: what the name led to when it was pulled. */
-  targets: ReadonlyMap<string, Digest>;
+  readonly targets: ReadonlyMap<string, Digest>;
 }
 
 /** A name for an image: canonical text, and the digest that the name led to at its source. */
@@ -43,6 +45,7 @@ export interface NewImage {
 
 export interface RemoveOptions {
   force: boolean;
+  /** Asked of containers whose end is not on record. */
   isRunning: (containerId: string) => boolean;
 }
 
@@ -56,7 +59,7 @@ export interface Removal {
 }
 
 interface Row {
-  id: string;
+  id: Digest;
   record: Uint8Array;
 }
 
@@ -141,23 +144,46 @@ export class ImageStore {
    * @throws RtError invalid-argument when a beginning fits several IDs
    */
   find(text: string): ImageRecord | undefined {
-    return this.#lookUp(text)?.record;
+    const found = this.#row(text);
+    return found && decode(found.row);
   }
 
   /** @throws RtError not-found, in Docker's words */
   get(text: string): Image {
-    const found = this.#lookUp(text);
-    if (!found) throw new RtError("not-found", `No such image: ${text}`);
-    return this.#named(found.record);
+    const { row } = this.#lookUp(text);
+    return imageOf(row, this.#namesOf(row.id));
   }
 
-  /** `named` is set when a name led here, not an ID. */
-  #lookUp(text: string): { record: ImageRecord; named?: Reference } | undefined {
+  /** As `find`, of a damaged one too. */
+  idOf(text: string): Digest | undefined {
+    return this.#row(text)?.row.id;
+  }
+
+  /** Bytes of its unpacked layers; 0 where that is unknown. */
+  sizeOf(id: Digest): number {
+    const sql = `SELECT sum(size) AS bytes FROM (SELECT max(l.size) AS size FROM image_layers i JOIN layers l
+                 ON l.chain = i.chain WHERE i.image = ? GROUP BY l.chain)`;
+    return this.#database.get<{ bytes: number | null }>(sql, id)?.bytes ?? 0;
+  }
+
+  count(): number {
+    return this.#database.get<{ n: number }>("SELECT count(*) AS n FROM images")?.n ?? 0;
+  }
+
+  /** @throws RtError not-found, in Docker's words */
+  #lookUp(text: string): { row: Row; named?: Reference } {
+    const found = this.#row(text);
+    if (!found) throw new RtError("not-found", `No such image: ${text}`);
+    return found;
+  }
+
+  /** `named` is set when a name led here, not an ID. Nothing is decoded, so that a damaged one can be named and removed. */
+  #row(text: string): { row: Row; named?: Reference } | undefined {
     const named = nameIn(text);
-    const row = named && this.#byName(named);
-    if (row && named) return { record: decode(row), named };
+    const byName = named && this.#byName(named);
+    if (byName && named) return { row: byName, named };
     const byId = this.#byId(text);
-    return byId && { record: decode(byId) };
+    return byId && { row: byId };
   }
 
   #byName(name: Reference): Row | undefined {
@@ -185,11 +211,7 @@ export class ImageStore {
     const sql = "SELECT name, image, target FROM tags ORDER BY name";
     const names = Map.groupBy(this.#database.all<NameRow>(sql), ({ image }) => image);
     const rows = this.#database.all<Row>("SELECT id, record FROM images ORDER BY id");
-    return rows.map((row) => withNames(decode(row), names.get(row.id) ?? []));
-  }
-
-  #named(record: ImageRecord): Image {
-    return withNames(record, this.#namesOf(record.id));
+    return rows.map((row) => imageOf(row, names.get(row.id) ?? []));
   }
 
   #namesOf(id: Digest): NameRow[] {
@@ -214,22 +236,26 @@ export class ImageStore {
   remove(text: string, { force, isRunning }: RemoveOptions): Removal {
     const db = this.#database;
     return db.transaction(() => {
-      const found = this.#rowOf(text);
-      const users = db.all<{ id: string }>("SELECT id FROM containers WHERE image = ? ORDER BY id", found.id);
+      const {
+        row: { id: image },
+        named,
+      } = this.#lookUp(text);
+      const sql = "SELECT id, exit_code IS NULL AS unsettled FROM containers WHERE image = ? ORDER BY id";
+      const users = db.all<{ id: string; unsettled: number }>(sql, image);
       const plan = planRemoval({
         text,
-        ...(found.named && { named: found.named }),
-        id: found.id,
-        names: this.#namesOf(found.id).map(({ name }) => parse(name)),
-        users: users.map(({ id }) => ({ id, running: isRunning(id) })),
+        ...(named && { named }),
+        id: image,
+        names: referencesIn(this.#namesOf(image)),
+        users: users.map(({ id, unsettled }) => ({ id, running: unsettled === 1 && isRunning(id) })),
         force,
       });
       for (const name of plan.untag) db.run("DELETE FROM tags WHERE name = ?", canonical(name));
       const untagged = plan.untag.map(familiar);
       if (!plan.deleteImage) return { untagged, released: [] };
-      const released = this.#needsOf(found.id);
-      db.run("DELETE FROM images WHERE id = ?", found.id);
-      return { untagged, deleted: found.id, released };
+      const released = this.#needsOf(image);
+      db.run("DELETE FROM images WHERE id = ?", image);
+      return { untagged, deleted: image, released };
     });
   }
 
@@ -239,39 +265,44 @@ export class ImageStore {
     const rows = [chain, blobs].flatMap((sql) => this.#database.all<{ item: string }>(sql, id));
     return rows.map((row) => row.item);
   }
-
-  /** Without decoding the record, so that a damaged one can be removed. */
-  #rowOf(text: string): { id: Digest; named?: Reference } {
-    const named = nameIn(text);
-    const byName = named && this.#byName(named);
-    const row = byName ?? this.#byId(text);
-    if (!row || !isDigest(row.id)) throw new RtError("not-found", `No such image: ${text}`);
-    return { id: row.id, ...(byName && named && { named }) };
-  }
 }
 
 /** A name that could be in the store, or undefined for what can only be an ID. With a digest, the tag does not count. */
 function nameIn(text: string): Reference | undefined {
   if (/^(sha256:)?[0-9a-f]{64}$/.test(text)) return undefined;
-  let reference: Reference;
-  try {
-    reference = parse(text);
-  } catch (error) {
-    if (error instanceof RtError && error.code === "invalid-argument") return undefined;
-    throw error;
-  }
+  const reference = referenceIn(text);
+  if (!reference) return undefined;
   const { domain, path, digest } = reference;
   return digest ? { domain, path, digest } : reference;
 }
 
-function withNames(record: ImageRecord, rows: readonly NameRow[]): Image {
-  const references = rows.map(({ name }) => parse(name));
+function imageOf(row: Row, names: readonly NameRow[]): Image {
+  const references = referencesIn(names);
+  let record: ImageRecord | undefined;
   return {
-    record,
-    targets: new Map(rows.map(({ name, target }) => [name, target])),
+    id: row.id,
+    get record() {
+      record ??= decode(row);
+      return record;
+    },
+    targets: new Map(names.map(({ name, target }) => [name, target])),
     tags: references.filter((name) => name.tag !== undefined),
     digests: references.filter((name) => name.digest !== undefined),
   };
+}
+
+/** A damaged name is none. */
+function referencesIn(names: readonly NameRow[]): Reference[] {
+  return names.flatMap(({ name }) => referenceIn(name) ?? []);
+}
+
+function referenceIn(text: string): Reference | undefined {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof RtError && error.code === "invalid-argument") return undefined;
+    throw error;
+  }
 }
 
 function decode(row: Row): ImageRecord {

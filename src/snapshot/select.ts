@@ -7,8 +7,8 @@ import { CopyDriver } from "./copy.ts";
 import { OverlayDriver } from "./overlay.ts";
 import type { SnapshotDriver } from "./snapshot.ts";
 
-const names = ["overlay", "copy"] as const;
-type Name = (typeof names)[number];
+export const driverNames = ["overlay", "copy"] as const;
+type Name = (typeof driverNames)[number];
 
 /**
  * The storage driver of the data directory `root` (snapshots are in <root>/snapshots/<driver>): the one called `asked`,
@@ -19,17 +19,17 @@ type Name = (typeof names)[number];
 export function selectDriver(root: string, asked?: string): SnapshotDriver {
   const snapshots = join(root, "snapshots");
   const name = asked === undefined || asked === "" ? probed(snapshots) : parseName(asked);
-  dropUnsettledOfLastBoot(snapshots, names);
+  dropUnsettledOfLastBoot(snapshots, driverNames);
   const directory = join(snapshots, name);
   return name === "overlay" ? new OverlayDriver(directory) : new CopyDriver(directory);
 }
 
 function parseName(asked: string): Name {
-  const name = names.find((known) => known === asked);
+  const name = driverNames.find((known) => known === asked);
   if (name) return name;
   throw new RtError(
     "invalid-argument",
-    `unknown storage driver ${JSON.stringify(asked)}: there are ${names.join(" and ")}`,
+    `unknown storage driver ${JSON.stringify(asked)}: there are ${driverNames.join(" and ")}`,
   );
 }
 

@@ -41,9 +41,17 @@ function loadEncoder(): Encoder {
 }
 
 function header(type: { kind: string; version: number }): Uint8Array {
-  const name = new TextEncoder().encode(`${type.kind}/${type.version}`);
-  return new Uint8Array([0x83, 0x60 + name.length, ...name]);
+  const name = `${type.kind}/${type.version}`;
+  let head = headers.get(name);
+  if (!head) {
+    const text = new TextEncoder().encode(name);
+    head = new Uint8Array([0x83, 0x60 + text.length, ...text]);
+    headers.set(name, head);
+  }
+  return head;
 }
+
+const headers = new Map<string, Uint8Array>();
 
 export function encodeRecord<T>(type: RecordType<T>, record: T): Uint8Array {
   const body = (encoder ?? loadEncoder()).encode(record);
@@ -58,15 +66,7 @@ export function encodeRecord<T>(type: RecordType<T>, record: T): Uint8Array {
 
 /** @throws RtError data-loss, naming the record `name` and the remedy; unsupported when a newer rt wrote it */
 export function decodeRecord<T>(type: RecordType<T>, bytes: Uint8Array, name: string): T {
-  const head = header(type);
-  if (!startsWith(bytes, head)) throw strange(type, bytes, name);
-  const body = bytes.subarray(head.length + crcLength);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < head.length + crcLength || bytes[head.length] !== 0x1a)
-    throw damaged(type, name, "it is cut short");
-  if (view.getUint32(head.length + 1) !== Bun.hash.crc32(body))
-    throw damaged(type, name, "its checksum is wrong");
-  const record = decodeBody(type, body, name);
+  const record = decodeBody(type, checkedBody(type, bytes, name), name);
   const shape: Shape<T> = type.shape;
   try {
     shape(record, "");
@@ -75,6 +75,22 @@ export function decodeRecord<T>(type: RecordType<T>, bytes: Uint8Array, name: st
     throw error;
   }
   return record;
+}
+
+/**
+ * The record's own bytes, once the header and the checksum are right: that tells a damaged one at a hundredth of what
+ * decoding costs. @throws as decodeRecord
+ */
+export function checkedBody<T>(type: RecordType<T>, bytes: Uint8Array, name: string): Uint8Array {
+  const head = header(type);
+  if (!startsWith(bytes, head)) throw strange(type, bytes, name);
+  const body = bytes.subarray(head.length + crcLength);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < head.length + crcLength || bytes[head.length] !== 0x1a)
+    throw damaged(type, name, "it is cut short");
+  if (view.getUint32(head.length + 1) !== Bun.hash.crc32(body))
+    throw damaged(type, name, "its checksum is wrong");
+  return body;
 }
 
 function decodeBody<T>(type: RecordType<T>, body: Uint8Array, name: string): unknown {
@@ -86,7 +102,8 @@ function decodeBody<T>(type: RecordType<T>, body: Uint8Array, name: string): unk
 }
 
 function startsWith(bytes: Uint8Array, head: Uint8Array): boolean {
-  return head.every((byte, index) => bytes[index] === byte);
+  for (let index = 0; index < head.length; index++) if (bytes[index] !== head[index]) return false;
+  return true;
 }
 
 function strange<T>(type: RecordType<T>, bytes: Uint8Array, name: string): RtError {

@@ -191,6 +191,9 @@ function fill(path: string): void {
 }
 
 function migrate(sqlite: Sqlite): void {
-  for (const sql of migrations.slice(versionOf(sqlite))) sqlite.exec(sql);
+  for (const { sql, fill } of migrations.slice(versionOf(sqlite))) {
+    sqlite.exec(sql);
+    fill?.(sqlite);
+  }
   sqlite.exec(`PRAGMA user_version = ${schemaVersion}`);
 }

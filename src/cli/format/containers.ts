@@ -32,31 +32,42 @@ export function containerListing(list: readonly ContainerSummary[], truncate: bo
   return { headings, rows: list.map((summary) => row(summary, truncate, now)) };
 }
 
-function row(
-  { record, state, size }: ContainerSummary,
-  truncate: boolean,
-  now: number,
-): Record<string, unknown> {
-  const command = record.args.join(" ");
-  const named = record.mounts.map((mount) => mount.name ?? (mount.source || mount.destination));
-  const labels = Object.entries(record.labels).sort(([a], [b]) => (a < b ? -1 : 1));
+/** What the record alone has is asked of it only by who shows it: to decode a thousand of them takes a while. */
+function row(summary: ContainerSummary, truncate: boolean, now: number): Record<string, unknown> {
+  const { container, state, size } = summary;
+  const mounts = () => summary.record?.mounts ?? [];
+  const labels = () => summary.record?.labels ?? {};
   return {
-    Command: goQuote(truncate ? ellipsis(command, 20) : command),
-    CreatedAt: goTime(record.created),
-    ID: truncate ? record.id.slice(0, 12) : record.id,
-    Image: record.image.reference,
-    Labels: labels.map(([key, value]) => `${key}=${value}`).join(","),
-    Label: (key: string) => (Object.hasOwn(record.labels, key) ? record.labels[key] : ""),
-    LocalVolumes: String(record.mounts.filter((mount) => mount.type === "volume").length),
-    Mounts: named.map((name) => (truncate ? ellipsis(name, 15) : name)).join(","),
-    Names: record.name,
-    Networks: record.networkMode,
-    Platform: record.platform,
+    Command: goQuote(truncate ? ellipsis(container.command, 20) : container.command),
+    get CreatedAt() {
+      return goTime(container.created);
+    },
+    ID: truncate ? container.id.slice(0, 12) : container.id,
+    Image: container.reference,
+    get Labels() {
+      const sorted = Object.entries(labels()).sort(([a], [b]) => (a < b ? -1 : 1));
+      return sorted.map(([key, value]) => `${key}=${value}`).join(",");
+    },
+    Label: (key: string) => (Object.hasOwn(labels(), key) ? labels()[key] : ""),
+    get LocalVolumes() {
+      return String(mounts().filter((mount) => mount.type === "volume").length);
+    },
+    get Mounts() {
+      const named = mounts().map((mount) => mount.name ?? (mount.source || mount.destination));
+      return named.map((name) => (truncate ? ellipsis(name, 15) : name)).join(",");
+    },
+    Names: container.name,
+    get Networks() {
+      return summary.record?.networkMode ?? "";
+    },
+    get Platform() {
+      return summary.record?.platform ?? "";
+    },
     Ports: "",
-    RunningFor: `${humanDuration(now - Date.parse(record.created))} ago`,
+    RunningFor: ago(container.created, now) || "N/A",
     Size: size === undefined ? "0B" : `${humanSize(size.writable)} (virtual ${humanSize(size.virtual)})`,
     State: state.status,
-    Status: statusText(state, now),
+    Status: `${statusText(state, now)}${container.damage ? " (damaged)" : ""}`,
   };
 }
 
@@ -65,14 +76,27 @@ function statusText(state: ContainerSummary["state"], now: number): string {
     case "created":
       return "Created";
     case "running":
-      return `Up ${humanDuration(now - Date.parse(state.startedAt))}`;
+      return `Up ${since(state.startedAt, now)}`.trimEnd();
     case "exited":
-      return `Exited (${state.exitCode}) ${humanDuration(now - Date.parse(state.finishedAt))} ago`;
+      return `Exited (${state.exitCode}) ${ago(state.finishedAt, now)}`.trimEnd();
   }
+}
+
+function ago(timestamp: string, now: number): string {
+  const duration = since(timestamp, now);
+  return duration && `${duration} ago`;
+}
+
+/** "" when nobody knows when it was. */
+function since(timestamp: string, now: number): string {
+  const time = Date.parse(timestamp);
+  return Number.isNaN(time) || timestamp.startsWith("0001-") ? "" : humanDuration(now - time);
 }
 
 /** Go's strconv.Quote: what does not print is escaped, so that a command cannot write to the terminal. */
 function goQuote(text: string): string {
+  // Nearly always, and a list may have a thousand.
+  if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
   const escaped = text.replace(/[\\"\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu, (character) => {
     const short = { "\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t" }[character];
     if (short !== undefined) return short;

@@ -31,6 +31,7 @@ export function humanSize(bytes: number): string {
 
 /** `text` within `columns` characters, an ellipsis being the last when it was longer. */
 export function ellipsis(text: string, columns: number): string {
+  if (text.length <= columns) return text;
   const characters = [...text];
   return characters.length <= columns ? text : `${characters.slice(0, columns - 1).join("")}…`;
 }

@@ -36,7 +36,7 @@ function row(image: ImageListItem, truncate: boolean, now: number): Record<strin
     ID: truncate ? image.id.slice("sha256:".length, "sha256:".length + 12) : image.id,
     Repository: image.repository,
     SharedSize: "N/A",
-    Size: humanSize(image.size),
+    Size: image.damaged ? "(damaged)" : humanSize(image.size),
     Tag: image.tag,
     UniqueSize: "N/A",
     VirtualSize: humanSize(image.size),

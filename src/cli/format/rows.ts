@@ -26,16 +26,22 @@ export function alignColumns(lines: readonly string[]): string {
   const rows = lines.map((line) => line.split("\t"));
   const widths: number[] = [];
   for (const row of rows) {
-    for (const [column, cell] of row.slice(0, -1).entries()) {
-      widths[column] = Math.max(widths[column] ?? 10, [...cell].length + 3);
-    }
+    for (let column = 0; column < row.length - 1; column++)
+      widths[column] = Math.max(widths[column] ?? 10, characters(row[column]!) + 3);
   }
-  return rows
-    .map((row) => {
-      const padded = row.map((cell, column) => {
-        return column === row.length - 1 ? cell : cell + " ".repeat(widths[column]! - [...cell].length);
-      });
-      return `${padded.join("")}\n`;
-    })
-    .join("");
+  let text = "";
+  for (const row of rows) {
+    const last = row.length - 1;
+    for (let column = 0; column < last; column++) {
+      const cell = row[column]!;
+      text += cell + " ".repeat(widths[column]! - characters(cell));
+    }
+    text += `${row[last]}\n`;
+  }
+  return text;
+}
+
+/** Nearly all cells are of characters that JavaScript counts as one. */
+function characters(cell: string): number {
+  return /[\ud800-\udbff]/.test(cell) ? [...cell].length : cell.length;
 }

@@ -91,18 +91,23 @@ class Scope {
   }
 
   #pipeline(pipeline: Pipeline): unknown {
-    let value: unknown;
-    for (const [place, command] of pipeline.commands.entries()) {
-      value = this.#command(command, place > 0 ? [value] : []);
-    }
+    let value = this.#command(pipeline.commands[0]!, []);
+    for (const command of pipeline.commands.slice(1)) value = this.#command(command, [value]);
     if (pipeline.declares.length === 1) this.#variables.set(pipeline.declares[0]!, value);
     return value;
   }
 
-  #command([first, ...rest]: readonly Operand[], piped: unknown[]): unknown {
-    if (first!.kind === "call")
-      return this.#call(first!, [...rest.map((item) => this.#operand(item)), ...piped]);
-    const value = this.#operand(first!);
+  #command(command: readonly Operand[], piped: unknown[]): unknown {
+    const first = command[0]!;
+    if (first.kind === "path" && command.length === 1 && piped.length === 0) {
+      // A field alone, which nearly all of a listing is.
+      const value = this.#path(first);
+      return typeof value === "function" ? value() : value;
+    }
+    const rest = command.slice(1);
+    if (first.kind === "call")
+      return this.#call(first, [...rest.map((item) => this.#operand(item)), ...piped]);
+    const value = this.#operand(first);
     const values = [...rest.map((item) => this.#operand(item)), ...piped];
     // A method, as Docker's `{{.Label "key"}}`.
     if (typeof value === "function") return value(...values.map(plain));

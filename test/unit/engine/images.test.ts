@@ -42,6 +42,7 @@ test("one line for each tag, newest first", () => {
     created: "2024-01-01T00:00:00Z",
     size: 12345,
     labels: { tier: "db", "": "x" },
+    damaged: false,
   });
   expect(listImages(store.opened)[0]?.digest).toBe("<none>");
 });

@@ -129,12 +129,18 @@ test("a draft of a database that was never published is removed", async () => {
   expect(existsSync(draft)).toBe(false);
 });
 
-test("with a damaged container record nothing is collected", async () => {
+test("the layers of a container stay while its image is gone and its record is damaged; all else goes", async () => {
   using dir = scratch();
   using host = fakeHost(dir.path);
   const { image } = await pullFrom(host, parent());
   host.containers.create(containerRecord({ image: { id: image.id, reference: "" }, chain: image.chain }));
   host.database.run("UPDATE containers SET record = x'00'");
-  await expect(collect(host, { now: Date.now() + aDay })).rejects.toThrow("the stored record of container");
+  const later = Date.now() + aDay;
+  expect((await collect(host, { now: later })).snapshots).toEqual([]);
+  await removeImage(host, "parent", { force: true });
+  await collect(host, { now: later });
   expect(host.driver.list().committed).toHaveLength(2);
+  expect((await host.content()).list()).toEqual([]);
+  host.containers.remove(host.containers.ids()[0]!);
+  expect((await collect(host, { now: later })).snapshots).toHaveLength(2);
 });

@@ -16,12 +16,21 @@ function container(
   args: string[],
 ): ContainerSummary {
   return {
-    record: {
+    container: {
       id: id.repeat(64),
       name,
       created: "2024-05-01T11:54:59.123456789Z",
-      image: { id: digestOf("x"), reference: "alpine:3.20" },
-      args,
+      imageId: digestOf("x"),
+      reference: "alpine:3.20",
+      command: args.join(" "),
+      autoRemove: false,
+      exit: undefined,
+      damage: undefined,
+      get record(): never {
+        throw new Error("nobody needs it of the container");
+      },
+    },
+    record: {
       labels: { b: "2", a: "1" },
       mounts: [],
       networkMode: "none",
@@ -121,6 +130,7 @@ test("images", () => {
     created: "2024-03-01T12:00:00Z",
     size: 7_833_000,
     labels: {},
+    damaged: false,
   };
   const rows = imageListing(
     [image, { ...image, repository: "<none>", tag: "<none>", created: "" }],

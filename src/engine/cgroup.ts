@@ -1,0 +1,4 @@
+/** The cgroup of a container, below each hierarchy's root. */
+export function cgroupPath(id: string): string {
+  return `rt/${id}`;
+}

@@ -1,0 +1,30 @@
+import { statSync } from "node:fs";
+import type { Container } from "../container/container-store.ts";
+import { isContainerId } from "../container/container-store.ts";
+import { type Observation, observe, unknown } from "../container/state.ts";
+import { isLocked } from "../runtime/lock.ts";
+import { membersOf } from "../runtime/members.ts";
+import { cgroupPath } from "./cgroup.ts";
+import type { Host } from "./host.ts";
+
+/** Nobody needs longer from the making of a container's state directory to the start of its program. */
+export const youngFor_ms = 10_000;
+
+/**
+ * What a container is doing now. Its files say so; where they are damaged or gone while its program runs on, its cgroup does.
+ */
+export function look(host: Host, { id, exit }: Pick<Container, "id" | "exit">): Observation {
+  if (!isContainerId(id)) return unknown(exit); // no directory has such a name
+  const directory = host.stateOf(id);
+  const seen = observe(directory, exit, isLocked);
+  const { status, pid } = seen.state;
+  const unclear = status === "created" ? ageOf(directory) > youngFor_ms : status === "running" && pid === 0;
+  const init = unclear ? membersOf(cgroupPath(id))[0] : undefined;
+  return init ? { ...seen, init, state: { ...seen.state, status: "running", ...init } } : seen;
+}
+
+/** Milliseconds since something was last made in `directory`; one that is not there is as old as can be. */
+export function ageOf(directory: string): number {
+  const made = statSync(directory, { throwIfNoEntry: false })?.mtimeMs;
+  return made === undefined ? Number.POSITIVE_INFINITY : Date.now() - made;
+}
