@@ -11,7 +11,7 @@ export function leave(status: number): void {
   exit(status);
 }
 
-/** The native library's way out, once there is one. */
+/** The native library's way out: once it is loaded, or there is a database that must not be closed. */
 export function setLeave(faster: (status: number) => void): void {
   exit = faster;
 }

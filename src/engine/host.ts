@@ -2,6 +2,7 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../base/config.ts";
 import { type CallerEnvironment, environmentOf } from "../base/environment.ts";
+import { setLeave } from "../base/leave.ts";
 import { packedReference } from "../base/packed.ts";
 import { type Paths, resolvePaths } from "../base/paths.ts";
 import { visible } from "../base/visible.ts";
@@ -10,6 +11,7 @@ import { readRecordCopy } from "../container/state-file.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { ImageStore } from "../image/image-store.ts";
 import type { EmbeddedLayout } from "../registry/embedded.ts";
+import { exitProcess } from "../runtime/leaf.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import { Database } from "../store/database.ts";
 
@@ -78,7 +80,10 @@ export class Host implements Disposable {
   }
 
   get database(): Database {
-    this.#database ??= Database.open(this.paths.root);
+    if (!this.#database) {
+      this.#database = Database.open(this.paths.root);
+      setLeave(exitProcess);
+    }
     return this.#database;
   }
 

@@ -1,7 +1,9 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import type { Container } from "../container/container-store.ts";
 import { isContainerId } from "../container/container-store.ts";
-import { type Observation, observe, unknown } from "../container/state.ts";
+import { type Observation, observe, unknown, zeroTime } from "../container/state.ts";
+import { signalProcess } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
 import { membersOf } from "../runtime/members.ts";
 import { cgroupPath } from "./cgroup.ts";
@@ -17,10 +19,20 @@ export function look(host: Host, { id, exit }: Pick<Container, "id" | "exit">): 
   if (!isContainerId(id)) return unknown(exit); // no directory has such a name
   const directory = host.stateOf(id);
   const seen = observe(directory, exit, isLocked);
+  if (seen.needsCleanup && isUnlockedOnly(directory, seen))
+    return { ...seen, needsCleanup: false, state: { ...seen.state, ...alive, ...seen.init } };
   const { status, pid } = seen.state;
   const unclear = status === "created" ? ageOf(directory) > youngFor_ms : status === "running" && pid === 0;
   const init = unclear ? membersOf(cgroupPath(id))[0] : undefined;
   return init ? { ...seen, init, state: { ...seen.state, status: "running", ...init } } : seen;
+}
+
+const alive = { status: "running", exitCode: 0, finishedAt: zeroTime, error: "" } as const;
+
+/** Somebody has removed the lock, and the monitor that held it lives. */
+function isUnlockedOnly(directory: string, { monitor, init }: Observation): boolean {
+  if (monitor.pid === 0 || init.pid === 0 || existsSync(join(directory, "lock"))) return false;
+  return signalProcess(monitor.pid, monitor.startTime, 0);
 }
 
 /** Milliseconds since something was last made in `directory`; one that is not there is as old as can be. */

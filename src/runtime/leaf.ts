@@ -1,4 +1,11 @@
 /**
  * The leaf calls of the native library that the engine needs around a container; the engine itself does not import native.
  */
-export { closeDescriptor, removeCgroup, removeTree, signalProcess, windowSize } from "../native/system.ts";
+export {
+  closeDescriptor,
+  exitProcess,
+  removeCgroup,
+  removeTree,
+  signalProcess,
+  windowSize,
+} from "../native/system.ts";

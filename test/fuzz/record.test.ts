@@ -1,10 +1,16 @@
 import { expect, test } from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { RtError } from "../../src/base/errors.ts";
+import { ContainerStore, recordOf } from "../../src/container/container-store.ts";
 import { containerType } from "../../src/container/container-type.ts";
+import { observe } from "../../src/container/state.ts";
+import { ImageStore } from "../../src/image/image-store.ts";
 import { imageType } from "../../src/image/record.ts";
 import { decodeRecord, encodeRecord, type RecordType } from "../../src/store/codec.ts";
+import { Database } from "../../src/store/database.ts";
 import type { Shape } from "../../src/store/shape.ts";
-import { containerRecord, imageRecord } from "../unit/store/samples.ts";
+import { containerRecord, imageRecord, newImage, scratch } from "../unit/store/samples.ts";
 
 const rounds = Number(process.env.RT_FUZZ_ROUNDS || 20_000);
 
@@ -57,6 +63,13 @@ function outcome<T>(type: RecordType<T>, bytes: Uint8Array): "data-loss" | "unsu
   }
 }
 
+/** As a disk or a stranger would leave it: each kind of damage has its turn. */
+function anyBytes(good: Uint8Array, random: (below: number) => number): Uint8Array {
+  if (random(4) === 0) return Uint8Array.from({ length: random(64) }, () => random(256));
+  const bad = damage(good, random);
+  return random(2) === 0 ? bad : resealed(bad, good.indexOf(0x1a));
+}
+
 const kinds = [
   { type: imageType as RecordType<object>, good: encodeRecord(imageType, imageRecord("alpine")) },
   { type: containerType as RecordType<object>, good: encodeRecord(containerType, containerRecord()) },
@@ -94,5 +107,67 @@ test("random bytes are not a record", () => {
   for (let round = 0; round < rounds; round++) {
     const bytes = Uint8Array.from({ length: random(64) }, () => random(256));
     for (const { type } of kinds) expect(outcome(type, bytes)).toBe("data-loss");
+  }
+});
+
+test("whatever the records hold, a store lists all of them, and the good ones as they are", () => {
+  using dir = scratch();
+  using database = Database.open(dir.path);
+  const [images, containers] = [new ImageStore(database), new ContainerStore(database)];
+  const [image, container] = [imageRecord("good"), containerRecord()];
+  images.put(newImage(image, ["docker.io/library/good:1"]));
+  containers.create({ ...container, image: { id: image.id, reference: "good:1" } });
+  const good = kinds.map(({ good }) => good);
+  const random = generator(4);
+  const count = Math.min(rounds, 3000);
+  database.transaction(() => {
+    for (let round = 0; round < count; round++) {
+      const id = round.toString(16).padStart(64, "0");
+      const text = String.fromCharCode(...Array.from({ length: random(9) }, () => random(0x10000)));
+      database.run("INSERT INTO images VALUES (?, ?)", `sha256:${id}`, anyBytes(good[0]!, random));
+      database.run("INSERT INTO tags VALUES (?, ?, ?)", `${round}${text}`, `sha256:${id}`, text);
+      database.run(
+        "INSERT INTO containers (id, name, image, created, record, reference, command) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ...[id, `${round}${text}`, text, text, anyBytes(good[1]!, random), text, text],
+      );
+    }
+  });
+  expect(containers.list()).toHaveLength(count + 1);
+  expect(containers.get(container.name).record.env).toEqual(container.env);
+  for (const each of containers.list()) {
+    const record = recordOf(each);
+    if (each.damage) expect(record).toBeUndefined();
+    if (record) containerType.shape(record, "");
+  }
+  expect(images.list()).toHaveLength(count + 1);
+  expect(images.get("good:1").record).toEqual(image);
+  for (const { id } of images.list()) {
+    expect(images.idOf(id)).toBe(id);
+    images.remove(id, { force: true, isRunning: () => false });
+  }
+  expect(images.list()).toEqual([]);
+});
+
+test("whatever the files of a state directory hold, it is one of the three states", () => {
+  using dir = scratch();
+  const random = generator(5);
+  const good = {
+    pid: "init 4242 987654\nmonitor 4241 987650\nstarted 1735689600123456789\n",
+    exit: "code 3\nfinished 1735689601000000001\nerror \n",
+  };
+  for (let round = 0; round < Math.min(rounds, 3000); round++) {
+    for (const [name, text] of Object.entries(good)) {
+      rmSync(join(dir.path, name), { force: true });
+      const bytes = random(8) === 0 ? Buffer.from(text) : damage(Buffer.from(text), random);
+      if (random(6) > 0) writeFileSync(join(dir.path, name), bytes);
+    }
+    for (const locked of [true, false]) {
+      const { state } = observe(dir.path, undefined, () => locked);
+      expect(["created", "running", "exited"]).toContain(state.status);
+      expect(Number.isNaN(Date.parse(state.startedAt)) || Number.isNaN(Date.parse(state.finishedAt))).toBe(
+        false,
+      );
+      expect(BigInt(state.startTime || "0")).toBeLessThan(1n << 64n);
+    }
   }
 });

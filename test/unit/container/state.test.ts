@@ -117,3 +117,23 @@ test("damaged files are no crash", () => {
     startedAt: zeroTime,
   });
 });
+
+test("a damaged exit file says nothing while somebody looks after the container", () => {
+  using dir = directory({ lock: "", pid: pidFile, exit: "code x\n" });
+  expect(observe(dir.path, undefined, held).state).toMatchObject({ status: "running", pid: 4242 });
+  expect(observe(dir.path, undefined, free)).toMatchObject({
+    state: { status: "exited", exitCode: 137, error: "its exit status cannot be read" },
+    needsCleanup: true,
+  });
+});
+
+test("a damaged pid file says that it runs, and not as what", () => {
+  for (const text of ["", "\0\0", "init -1 5\n", "init 99999999999 5\n", "init 0 0\n"]) {
+    using dir = directory({ lock: "", pid: text });
+    expect(observe(dir.path, undefined, held).state).toMatchObject({
+      status: "running",
+      pid: 0,
+      startTime: "",
+    });
+  }
+});

@@ -3,11 +3,14 @@ import { expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../../../src/base/errors.ts";
+import { ContainerStore } from "../../../src/container/container-store.ts";
+import { containerType } from "../../../src/container/container-type.ts";
+import { encodeRecord } from "../../../src/store/codec.ts";
 import { Database } from "../../../src/store/database.ts";
-import { schemaVersion } from "../../../src/store/schema.ts";
+import { migrations, schemaVersion } from "../../../src/store/schema.ts";
 import { run } from "../../support/command.ts";
 import { needs } from "../../support/root.ts";
-import { scratch } from "./samples.ts";
+import { containerRecord, scratch } from "./samples.ts";
 
 const script = join(import.meta.dir, "write-many.ts");
 
@@ -92,6 +95,46 @@ test("a database of a newer rt is refused, and left as it was", () => {
   sqlite.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
   sqlite.close();
   expect(codeOf(() => Database.open(dir.path))).toStartWith(`unsupported: ${path} was made by a newer rt`);
+});
+
+test("a database of yesterday reads today, whatever its records hold", () => {
+  using dir = scratch();
+  const path = join(dir.path, "db.sqlite");
+  const sqlite = new Sqlite(path);
+  sqlite.exec(`${migrations[0]!.sql}; PRAGMA user_version = 1; PRAGMA journal_mode = WAL`);
+  const good = containerRecord({ args: ["sh", "-c", "a b"], autoRemove: true });
+  const insert = (id: string, record: Uint8Array) =>
+    sqlite.run("INSERT INTO containers (id, name, image, created, record) VALUES (?, ?, 'x', 'y', ?)", [
+      id,
+      id,
+      record,
+    ]);
+  insert(good.id, encodeRecord(containerType, good));
+  insert("d".repeat(64), new Uint8Array([1, 2, 3]));
+  insert("e".repeat(64), new Uint8Array());
+  insert(
+    "f".repeat(64),
+    encodeRecord({ kind: "container", version: 1, remedy: "", shape: () => {} }, { image: 1 }),
+  );
+  sqlite.close();
+  using database = Database.open(dir.path);
+  const containers = new ContainerStore(database);
+  expect(containers.get(good.id).record).toEqual(good);
+  expect(containers.get(good.id)).toMatchObject({
+    reference: "alpine",
+    command: "sh -c a b",
+    autoRemove: true,
+  });
+  for (const digit of "def") {
+    const damaged = containers.get(digit.repeat(64));
+    expect(damaged).toMatchObject({ reference: "", command: "", autoRemove: false, exit: undefined });
+    expect(() => damaged.record).toThrow("is damaged");
+  }
+  expect(containers.unsettled()).toHaveLength(4);
+  const plan = database.all<{ detail: string }>(
+    "EXPLAIN QUERY PLAN SELECT id FROM containers WHERE exit_code IS NULL",
+  );
+  expect(plan[0]?.detail).toContain("containers_unsettled");
 });
 
 test("an empty file in its place becomes a database", () => {
