@@ -218,12 +218,6 @@ function nativeFiles(output: string): Bun.BunPlugin {
         contents: "module.exports = globalThis[Symbol.for('rt.zstd')];",
         loader: "js",
       }));
-      // cbor-x's optional accelerator is looked for at an absolute path; there is none in one file.
-      build.onResolve({ filter: /^cbor-extract$/ }, () => ({ path: "cbor-extract", namespace: "absent" }));
-      build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({
-        contents: "throw new Error('absent')",
-        loader: "js",
-      }));
     },
   };
 }
@@ -237,7 +231,7 @@ async function compress(path: string): Promise<void> {
 /** LICENSES/, and the packages' own texts. */
 function licenses(runtime: Runtime): string {
   const files = ["LICENSES/README.md", "LICENSE", "LICENSES/LGPL-2.1.txt"]
-    .concat(["cbor-x", "tldts", "tldts-core", "zstd-napi"].map((name) => `node_modules/${name}/LICENSE`))
+    .concat(["tldts", "tldts-core", "zstd-napi"].map((name) => `node_modules/${name}/LICENSE`))
     .map((name) => `---- ${name}\n\n${readFileSync(join(project, name), "utf8")}`);
   return `${[...files, `---- The C library inside\n\n${versionOf(runtime)}`].join("\n")}\n`;
 }

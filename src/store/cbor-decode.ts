@@ -1,10 +1,6 @@
 /**
  * Reads the CBOR (RFC 8949) that our own records are made of: maps with text keys, arrays, texts, numbers, booleans, null.
  * Anything else is an error: a record with it is not ours.
- *
- * cbor-x writes the records, and could read them; but every `rt run` reads one before it can start anything, and loading
- * and warming a general codec for that costs a millisecond, a twentieth of the whole run. What is written is written
- * while the container is being built, and costs nothing.
  */
 export function decodeCbor(bytes: Uint8Array): unknown {
   const reader = new Reader(bytes);

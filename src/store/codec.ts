@@ -1,6 +1,6 @@
-import type { Encoder } from "cbor-x/encode";
 import { RtError } from "../base/errors.ts";
 import { decodeCbor } from "./cbor-decode.ts";
+import { encodeCbor } from "./cbor-encode.ts";
 import { type Shape, ShapeError } from "./shape.ts";
 
 /**
@@ -24,22 +24,6 @@ export interface RecordType<T> {
 
 const crcLength = 5;
 
-let encoder: Encoder | undefined;
-
-/** At the first record that is written, not before: see cbor-decode.ts. */
-function loadEncoder(): Encoder {
-  // `/encode` is the entry without Node streams and without the search for the native cbor-extract, which would look for
-  // node_modules at the path of the machine that built us.
-  const cbor = require("cbor-x/encode") as typeof import("cbor-x/encode");
-  encoder ??= new cbor.Encoder({
-    useRecords: false,
-    mapsAsObjects: true,
-    variableMapSize: true,
-    tagUint8Array: false,
-  });
-  return encoder;
-}
-
 function header(type: { kind: string; version: number }): Uint8Array {
   const name = `${type.kind}/${type.version}`;
   let head = headers.get(name);
@@ -54,7 +38,7 @@ function header(type: { kind: string; version: number }): Uint8Array {
 const headers = new Map<string, Uint8Array>();
 
 export function encodeRecord<T>(type: RecordType<T>, record: T): Uint8Array {
-  const body = (encoder ?? loadEncoder()).encode(record);
+  const body = encodeCbor(record);
   const head = header(type);
   const bytes = new Uint8Array(head.length + crcLength + body.length);
   bytes.set(head);
