@@ -7,8 +7,8 @@ import type { ImageRecord } from "../image/record.ts";
 import { formatPlatform, hostPlatform, matches } from "../oci/platform.ts";
 import { mark, ownExecutable, packedPart, pageBytes, trailer } from "../registry/packed-app.ts";
 import { protect } from "./collect.ts";
+import { ensureImage, isNear } from "./ensure.ts";
 import type { Host } from "./host.ts";
-import { ensureImage, isNear } from "./pull.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export interface PackOptions extends Pick<RunOptions, "image" | "platform" | "pull" | "command" | "onPull"> {

@@ -1,5 +1,4 @@
-import { RtError, while_ } from "../base/errors.ts";
-import { packedReference } from "../base/packed.ts";
+import { RtError } from "../base/errors.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { digestName, type TagRecord } from "../image/image-store.ts";
 import type { BlobRecord, ImageRecord } from "../image/record.ts";
@@ -7,12 +6,13 @@ import { cancelled, type LayerPlan, type LayerProgress, transferLayers } from ".
 import { chainIDs, type Digest } from "../oci/digest.ts";
 import { checkLayerCount, type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
 import { layerType } from "../oci/media-types.ts";
-import { formatPlatform, hostPlatform, matches, parsePlatform } from "../oci/platform.ts";
+import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { canonical, familiar, parse } from "../reference/reference.ts";
 import type { NamedSource } from "../registry/named-source.ts";
 import type { ResolvedImage, Source } from "../registry/source.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import { collect, collectRarely, protect } from "./collect.ts";
+import { isNear } from "./ensure.ts";
 import type { Host } from "./host.ts";
 
 export type { LayerProgress } from "../image/transfer.ts";
@@ -143,75 +143,9 @@ async function bringImage(
   };
 }
 
-/** A file is read anew each time, and what is embedded is never far: neither is missed. */
-export function isNear(text: string): boolean {
-  return /^(oci|oci-archive|docker-archive|embed):/.test(text);
-}
-
-export interface EnsureOptions extends PullOptions {
-  policy: "always" | "missing" | "never";
-  /** It is not here and will be pulled: Docker's "Unable to find image 'x' locally". */
-  onMissing?: (() => void) | undefined;
-}
-
-/**
- * The image for `rt run`. When it is here this costs one read of the database and a look at the top layer's snapshot.
- * @throws RtError not-found: not here, and not to be pulled; and all that `pull` throws
- */
-export async function ensureImage(host: Host, text: string, options: EnsureOptions): Promise<ImageRecord> {
-  if (text === packedReference) return ensurePacked(host, options);
-  const isFile = /^(oci|oci-archive|docker-archive):/.test(text);
-  const name = text.replace(/^docker:\/\//, "");
-  if (options.policy !== "always" && !isFile) {
-    const image = host.images.find(name);
-    if (image && isFor(image, options.platform) && (await isUnpacked(host, image))) return image;
-    if (options.policy === "never") throw absent(text, image, options.platform);
-  } else if (options.policy === "never") {
-    throw absent(text, undefined, undefined);
-  }
-  if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) throw absent(text, undefined, undefined);
-  options.onMissing?.();
-  return (await pull(host, text, options)).image;
-}
-
-/**
- * The image in this executable. Another app's image has another name, but a name is not a digest: only the manifest that is
- * in here will do. There is no network on this way, whatever `policy` says.
- */
-async function ensurePacked(host: Host, options: EnsureOptions): Promise<ImageRecord> {
-  const packed = await host.embedded?.("packed");
-  if (packed) {
-    const image = host.images.find(packed.reference);
-    const isIt = image && image.manifest.digest === packed.manifest?.digest;
-    if (isIt && isFor(image, options.platform) && (await isUnpacked(host, image))) return image;
-  }
-  options.onMissing?.();
-  try {
-    return (await pull(host, packedReference, options)).image;
-  } catch (error) {
-    const isDamage = packed && error instanceof RtError && error.code === "data-loss";
-    throw isDamage ? while_("this app is damaged", error) : error;
-  }
-}
-
-function absent(text: string, image: ImageRecord | undefined, platform: string | undefined): RtError {
-  if (!image || !platform) return new RtError("not-found", `No such image: ${text}`);
-  const has = formatPlatform(image.platform);
-  return new RtError(
-    "not-found",
-    `image ${text} is here for ${has} only, not for ${platform}: pull it with --platform`,
-  );
-}
-
-function isFor(image: ImageRecord, platform: string | undefined): boolean {
-  return !platform || matches(image.platform, parsePlatform(platform, hostPlatform()));
-}
-
-/** By this storage driver. If by another only: from the blobs that are here, without asking a registry. */
-async function isUnpacked(host: Host, image: ImageRecord): Promise<boolean> {
+/** Unpack an image with the driver in use, from the blobs that are here. False when some are not. */
+export async function unpackHere(host: Host, image: ImageRecord): Promise<boolean> {
   const driver = await host.snapshots();
-  const top = image.chain.at(-1);
-  if (!top || driver.has(top)) return true;
   const content = await host.content();
   if (!image.layers.every(({ digest }) => content.has(digest))) return false;
   using _ = await protect(host, [...image.chain, ...image.layers.map(({ digest }) => digest)]);

@@ -5,8 +5,8 @@ import type { ImageRecord } from "../image/record.ts";
 import type { AttachOptions } from "../runtime/native.ts";
 import { assemble, starting } from "./assemble.ts";
 import { checkTerminal, follow } from "./attach.ts";
+import { ensureImage, isNear } from "./ensure.ts";
 import type { Host } from "./host.ts";
-import { ensureImage, isNear, pullInterrupted } from "./pull.ts";
 import { reconcile } from "./reconcile.ts";
 import type { RunOptions } from "./run-options.ts";
 import { settle } from "./settle.ts";
@@ -58,7 +58,9 @@ async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord
       onProgress: (progress) => onPull?.progress(progress),
     });
   } catch (error) {
-    throw interrupt.signal.aborted ? pullInterrupted(error) : error;
+    if (!interrupt.signal.aborted) throw error;
+    const { pullInterrupted } = await import("./pull.ts");
+    throw pullInterrupted(error);
   } finally {
     onPull?.end();
   }

@@ -10,6 +10,7 @@ export function decodeCbor(bytes: Uint8Array): unknown {
 }
 
 const depthMax = 32;
+const ownField = { writable: true, enumerable: true, configurable: true };
 const texts = new TextDecoder("utf-8", { fatal: true });
 
 class Reader {
@@ -83,13 +84,10 @@ class Reader {
     for (let index = 0; index < length; index++) {
       const key = this.value(depth + 1);
       if (typeof key !== "string") throw new Error("a key that is no text");
+      const value = this.value(depth + 1);
       // Not an assignment: a key "__proto__" is a key like any other.
-      Object.defineProperty(map, key, {
-        value: this.value(depth + 1),
-        writable: true,
-        enumerable: true,
-        configurable: true,
-      });
+      if (key === "__proto__") Object.defineProperty(map, key, { value, ...ownField });
+      else map[key] = value;
     }
     return map;
   }
