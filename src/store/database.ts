@@ -1,5 +1,5 @@
 import { Database as Sqlite } from "bun:sqlite";
-import { closeSync, linkSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, linkSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError, while_ } from "../base/errors.ts";
 import { privateDirectory } from "./directory.ts";
@@ -165,6 +165,7 @@ function reconnect(path: string): Sqlite {
 /** Make a complete database aside and publish it; losing the race to another process is fine. */
 function create(root: string, path: string): void {
   privateDirectory(root);
+  refuseForeignLog(path);
   const draft = `${path}.new-${crypto.randomUUID()}`;
   try {
     closeSync(openSync(draft, "wx", 0o600));
@@ -176,6 +177,17 @@ function create(root: string, path: string): void {
   } finally {
     for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(draft + suffix, { force: true });
   }
+}
+
+/**
+ * A log whose database somebody has taken away would be folded into the new one, which it does not belong to. In this order:
+ * a log is made after its database, so one that another process is making now has its database already.
+ */
+function refuseForeignLog(path: string): void {
+  const log = `${path}-wal`;
+  if (!existsSync(log) || statSync(log).size === 0 || existsSync(path)) return;
+  const text = `cannot use ${path}: it is gone, but its log is here; put it back, or move ${log} away too to start afresh`;
+  throw new RtError("data-loss", text);
 }
 
 function fill(path: string): void {

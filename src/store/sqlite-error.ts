@@ -42,7 +42,7 @@ const advice: Readonly<Record<string, { code: ErrorCode; text: string }>> = {
   },
   SQLITE_NOTADB: {
     code: "data-loss",
-    text: "the file is not a database; move it away to start afresh: images must then be pulled again",
+    text: "the file is not a database; move it (and its -wal and -shm) away to start afresh: images must then be pulled again",
   },
   SQLITE_FULL: { code: "exhausted", text: "no space left on the device; free some and try again" },
   SQLITE_CANTOPEN: {

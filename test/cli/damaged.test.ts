@@ -250,7 +250,11 @@ test("a row whose id is none is listed, and goes by its name", async () => {
 });
 
 const files: [string, (path: string) => void, RegExp][] = [
-  ["is no database", (path) => writeFileSync(path, "text ".repeat(999)), /is not a database; move it away/],
+  [
+    "is no database",
+    (path) => writeFileSync(path, "text ".repeat(999)),
+    /is not a database; move it \(and its -wal/,
+  ],
   [
     "is cut short",
     (path) => writeFileSync(path, readFileSync(path).subarray(0, 9000)),

@@ -1,6 +1,15 @@
 import { Database as Sqlite } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../../../src/base/errors.ts";
 import { ContainerStore } from "../../../src/container/container-store.ts";
@@ -164,6 +173,21 @@ test("damage is data-loss, and says what to do", () => {
     return database.all("SELECT * FROM containers");
   };
   expect(codeOf(use)).toStartWith("data-loss: ");
+});
+
+test("a log without its database is not taken for the log of a new one", () => {
+  using dir = scratch();
+  const path = join(dir.path, "db.sqlite");
+  const old = Database.open(dir.path);
+  old.run("INSERT INTO blobs VALUES ('old', 1, '')");
+  const log = readFileSync(`${path}-wal`);
+  old.close();
+  rmSync(path);
+  writeFileSync(`${path}-wal`, log);
+  expect(codeOf(() => Database.open(dir.path))).toStartWith(`data-loss: cannot use ${path}: it is gone`);
+  rmSync(`${path}-wal`);
+  using database = Database.open(dir.path);
+  expect(database.all("SELECT * FROM blobs")).toEqual([]);
 });
 
 test("a place where nothing can be made is named", () => {
