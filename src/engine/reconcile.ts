@@ -84,8 +84,10 @@ function careForStray(host: Host, id: string): Found {
   const directory = host.stateOf(id);
   if (ageOf(directory) <= youngFor_ms || !existsSync(directory)) return undefined;
   if (!isLocked(join(directory, "lock"))) return { remove: () => removeStray(host, id) };
+  // A row is written before its program runs: what has no pid file yet may still be on its way to one.
+  if (!isContainerId(id) || !existsSync(join(directory, "pid"))) return undefined;
   const { state } = look(host, { id, exit: undefined });
-  if (!isContainerId(id) || state.status !== "running") return undefined;
+  if (state.status !== "running") return undefined;
   const made = statSync(directory).mtime.toISOString();
   const name = host.containers.adopt(id, readRecordCopy(directory), made, generateName);
   host.warn(`container ${name} runs, and was not in the database: now it is there again`);

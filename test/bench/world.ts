@@ -66,6 +66,7 @@ export async function makeWorld(): Promise<World> {
   const rt = await rtEngine(host, scratch, binary);
   const { peers, absent } = await findPeers(shells.toReversed(), scratch);
   let registry: Promise<Registry> | undefined;
+  let busybox: Promise<Image> | undefined;
   const theRegistry = () => {
     registry ??= startRegistry().then((started) => owned.use(started));
     return registry;
@@ -80,7 +81,10 @@ export async function makeWorld(): Promise<World> {
     rt,
     engines: [rt, ...peers],
     absent,
-    busybox: () => busyboxImage(scratch, theRegistry),
+    busybox() {
+      busybox ??= busyboxImage(scratch, theRegistry);
+      return busybox;
+    },
     debian: () => debianImage(theRegistry),
     async abort() {
       await Promise.all(shells.map((shell) => shell.kill()));

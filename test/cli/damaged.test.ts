@@ -303,6 +303,46 @@ for (const [what, damage, says] of files) {
   });
 }
 
+for (const [what, damage] of records) {
+  const damaged = what.includes("of an image") ? () => forged(1, {}) : damage;
+  test(`an image whose record is ${what}: images, inspect, run, pull, rmi`, async () => {
+    const name = "embed:hello";
+    await host().ok(["pull", "-q", name]);
+    const id = (await host().ok(["inspect", "-f", "{{.Id}}", name])).trim();
+    const spoil = () => {
+      using database = new Database(join(host().root, "db.sqlite"));
+      const row = database.query("SELECT record FROM images WHERE id = ?").get(id) as { record: Uint8Array };
+      database.query("UPDATE images SET record = ? WHERE id = ?").run(damaged(row.record), id);
+    };
+    spoil();
+    const listed = await host().rt(["images", "--no-trunc"]);
+    expect([listed.code, oneLine(listed.stderr)]).toEqual([
+      0,
+      expect.stringMatching(/image sha256:\w+ (is|was) /),
+    ]);
+    expect(listed.stdout).toMatch(new RegExp(`^embed +hello +${id} .*\\(damaged\\)$`, "m"));
+    expect(listed.stdout).toContain(image);
+    expect((await host().rt(["inspect", "-f", "{{.Id}} {{.RepoTags}}", name])).stdout).toContain(id);
+    expect(await host().ok(["run", "--rm", image, "echo", "on"])).toBe("on\n");
+    const refused = await host().rt(["run", "--rm", name]);
+    expect([refused.code, oneLine(refused.stderr)]).toEqual([125, expect.stringMatching(/rmi -f|newer rt/)]);
+    await host().ok(["pull", "-q", name]);
+    expect((await host().rt(["images"])).stderr).toBe("");
+    spoil();
+    expect(await host().ok(["rmi", what.length % 2 ? name : id.slice(7, 30)])).toContain(`Deleted: ${id}`);
+    expect((await host().rt(["images"])).stderr).toBe("");
+  });
+}
+
+test("an image whose name is none is listed, and goes by its id", async () => {
+  await host().ok(["pull", "-q", "embed:hello"]);
+  const id = (await host().ok(["inspect", "-f", "{{.Id}}", "embed:hello"])).trim();
+  sql("UPDATE tags SET name = CAST(x'1b5b00eda080' AS TEXT), target = '?' WHERE image = ?", id);
+  const { stdout, stderr } = await host().rt(["images", "--no-trunc"]);
+  expect([stdout.includes(id), stdout.includes("\x1b"), stderr]).toEqual([true, false, ""]);
+  expect(await host().ok(["rmi", id])).toContain(`Deleted: ${id}`);
+});
+
 /** The database's bytes, with all of its log in them. */
 function folded(path: string): Buffer {
   using database = new Database(path);
