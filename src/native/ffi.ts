@@ -58,6 +58,12 @@ function load(): Symbols {
   return process.env.RT_TRACE === "ffi" ? traced(symbols) : symbols;
 }
 
+/** exit_group(2). A command that has needed nothing of librt does not load it for that: libc is mapped in any case. */
+export function exitProcess(status: number): void {
+  if (loaded) loaded.rt_exit(status);
+  dlopen("libc.so.6", { _exit: { args: ["i32"], returns: "void" } }).symbols._exit(status);
+}
+
 /** A Node-API addon out of this executable: as librt, never through a file that somebody could replace. */
 export function loadAddon(name: string, bytes: Uint8Array): unknown {
   const fd = check(

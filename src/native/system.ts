@@ -72,11 +72,6 @@ export function mount(source: string, target: string, type: string, flags: numbe
   check(result, `cannot mount ${source || type} on ${target}`);
 }
 
-/** exit_group(2): nothing of the runtime's is closed or written. */
-export function exitProcess(status: number): void {
-  native().rt_exit(status);
-}
-
 /** Wait for the end of a helper that we started, so that it does not stay a zombie. */
 export function awaitHelper(pid: number): void {
   check(native().rt_wait(pid), "cannot wait for a helper");

@@ -1,9 +1,9 @@
 /**
  * The leaf calls of the native library that the engine needs around a container; the engine itself does not import native.
  */
+export { exitProcess } from "../native/ffi.ts";
 export {
   closeDescriptor,
-  exitProcess,
   removeCgroup,
   removeTree,
   signalProcess,
