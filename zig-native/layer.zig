@@ -76,7 +76,7 @@ pub fn main(init: std.process.Init.Minimal) u8 {
             var usage: Usage = .{};
             const tree = place.openPath(request.need("path"));
             confine.enter(tree, &confine.looking);
-            usage.add(tree, 0);
+            usage.add(tree);
             report.succeed(",\"bytes\":{d},\"inodes\":{d}", .{ usage.bytes, usage.inodes });
         },
         .seed => seed.run(request),

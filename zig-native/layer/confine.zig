@@ -1,6 +1,7 @@
 //! What this process gives up before it looks at a byte that a stranger wrote.
 const std = @import("std");
 const linux = std.os.linux;
+const names = @import("names.zig");
 const report = @import("report.zig");
 const sys = @import("sys.zig");
 
@@ -9,12 +10,20 @@ pub fn settle() void {
     const umask_nr = .umask;
     _ = linux.syscall1(umask_nr, 0);
     _ = linux.prctl(@intFromEnum(linux.PR.SET_PDEATHSIG), @intFromEnum(linux.SIG.KILL), 0, 0, 0);
-    var limit: linux.rlimit = undefined;
-    if (linux.errno(linux.getrlimit(.NOFILE, &limit)) == .SUCCESS and limit.cur < limit.max) {
-        limit.cur = limit.max;
-        _ = linux.setrlimit(.NOFILE, &limit); // 400 open directories also fit in the usual 1024
-    }
+    raiseDescriptors(descriptors_wanted);
     sys.openOwnDescriptors();
+}
+
+/// Two for each level of the deepest tree. Without the right to raise the limit the usual 1024 do for all but such trees.
+const descriptors_wanted = 2 * names.depth_max + 1024;
+
+fn raiseDescriptors(wanted: u64) void {
+    var limit: linux.rlimit = undefined;
+    if (linux.errno(linux.getrlimit(.NOFILE, &limit)) != .SUCCESS or limit.cur >= wanted) return;
+    var more: linux.rlimit = .{ .cur = @max(wanted, limit.max), .max = @max(wanted, limit.max) };
+    if (linux.errno(linux.setrlimit(.NOFILE, &more)) == .SUCCESS) return;
+    more = .{ .cur = limit.max, .max = limit.max };
+    _ = linux.setrlimit(.NOFILE, &more);
 }
 
 /// The tree becomes the root and the working directory: absolute paths and `..` lead nowhere else. Of the capabilities only

@@ -11,8 +11,6 @@ const xattrs = @import("xattrs.zig");
 
 const shown = report.shown;
 
-/// Each level is a stack frame and two descriptors.
-const depth_max = 2000;
 /// Files of at most this, without holes, are not worth more than a read and a write.
 const small_bytes_max = 64 * 1024;
 
@@ -24,9 +22,12 @@ pub const Devices = enum { copied, left_out };
 /// Everything below the directory `from` into the directory `to`, which is empty, and its own metadata too.
 pub fn treeInto(from: i32, to: i32, devices: Devices) void {
     var copier: Copier = .{ .to_root = to, .inherits = sys.inherits(to, true), .devices = devices };
-    copier.children(from, to, 0);
+    copier.children(from, to);
     finishDirectory(from, to, "");
 }
+
+/// A directory that is being filled.
+const Level = struct { from: i32, to: i32, path_bytes: usize, listing: Listing };
 
 const FileId = struct { device: u64, inode: u64 };
 
@@ -35,6 +36,7 @@ const Copier = struct {
     /// The path below `to_root` of the directory at work, for messages and for the first names of hard links.
     path: [64 * 1024]u8 = undefined,
     path_bytes: usize = 0,
+    levels: std.ArrayList(Level) = .empty,
     links: std.AutoHashMapUnmanaged(FileId, [:0]const u8) = .empty,
     arena: std.heap.ArenaAllocator = .init(std.heap.page_allocator),
     buffer: [small_bytes_max]u8 = undefined,
@@ -45,17 +47,33 @@ const Copier = struct {
     can_clone: bool = true,
     can_copy_range: bool = true,
 
-    fn children(self: *Copier, from: i32, to: i32, depth: usize) void {
-        if (depth == depth_max) report.fail(.limit, "directories are too deep at {f}", .{shown(self.here())});
-        var listing: Listing = undefined;
-        listing.open(from);
-        while (listing.next()) |name| {
-            const name_z = names.NameZ.init(name);
-            const before = self.path_bytes;
-            self.push(name);
-            self.entry(from, to, name_z.ptr(), depth);
-            self.path_bytes = before;
+    fn children(self: *Copier, from: i32, to: i32) void {
+        self.enter(from, to);
+        while (true) {
+            const level = &self.levels.items[self.levels.items.len - 1];
+            self.path_bytes = level.path_bytes;
+            if (level.listing.next()) |name| {
+                const name_z = names.NameZ.init(name);
+                self.push(name);
+                self.entry(level.from, level.to, name_z.ptr());
+            } else {
+                const done = self.levels.pop().?;
+                if (self.levels.items.len == 0) return;
+                finishDirectory(done.from, done.to, self.here());
+                _ = linux.close(done.from);
+                _ = linux.close(done.to);
+            }
         }
+    }
+
+    /// The directory at `here`.
+    fn enter(self: *Copier, from: i32, to: i32) void {
+        if (self.levels.items.len > names.depth_max) report.fail(.limit, "directories are more than {d} deep", .{names.depth_max});
+        const level = self.levels.addOne(std.heap.smp_allocator) catch outOfMemory();
+        level.from = from;
+        level.to = to;
+        level.path_bytes = self.path_bytes;
+        level.listing.open(from);
     }
 
     fn push(self: *Copier, name: []const u8) void {
@@ -72,10 +90,10 @@ const Copier = struct {
         return self.path[0..self.path_bytes];
     }
 
-    fn entry(self: *Copier, from: i32, to: i32, name: [*:0]const u8, depth: usize) void {
+    fn entry(self: *Copier, from: i32, to: i32, name: [*:0]const u8) void {
         const s = sys.stat(from, name) orelse return; // gone since it was listed
         switch (s.mode & linux.S.IFMT) {
-            linux.S.IFDIR => self.directory(from, to, name, depth),
+            linux.S.IFDIR => self.directory(from, to, name),
             linux.S.IFSOCK => {}, // nobody listens on a copy
             else => {
                 if (sys.isWhiteout(s)) return; // of an overlay layer that is read without a mount: nothing is there
@@ -90,16 +108,13 @@ const Copier = struct {
         }
     }
 
-    fn directory(self: *Copier, from: i32, to: i32, name: [*:0]const u8, depth: usize) void {
+    fn directory(self: *Copier, from: i32, to: i32, name: [*:0]const u8) void {
         const source = sys.openDirectory(from, name);
         files.check(source, "open", self.here());
         files.check(linux.mkdirat(to, name, 0o700), "create", self.here());
         const target = sys.openDirectory(to, name);
         files.check(target, "open", self.here());
-        self.children(@intCast(source), @intCast(target), depth + 1);
-        finishDirectory(@intCast(source), @intCast(target), self.here());
-        _ = linux.close(@intCast(source));
-        _ = linux.close(@intCast(target));
+        self.enter(@intCast(source), @intCast(target));
     }
 
     /// True: this is another name of a file that was copied before. Its first name is remembered, if a path can be so long.

@@ -3,6 +3,8 @@ const std = @import("std");
 
 pub const path_bytes_max = 4096;
 pub const name_bytes_max = 255;
+/// No path has more components. Trees are walked with levels on the heap, each with a descriptor or two.
+pub const depth_max = path_bytes_max / 2;
 
 pub const Error = error{ Escapes, TooLong, HasNul };
 

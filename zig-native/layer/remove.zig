@@ -44,55 +44,73 @@ pub const Listing = struct {
 
 /// Remove `name` in `parent`, whatever it is. Not there is fine.
 pub fn tree(parent: i32, name: [*:0]const u8) void {
-    switch (linux.errno(linux.unlinkat(parent, name, 0))) {
-        .SUCCESS, .NOENT => return,
-        .ISDIR, .PERM => {},
-        else => |e| fail(e, name),
-    }
+    if (unlinked(parent, name)) return;
     const top = openForRemoval(parent, name) orelse return;
     defer _ = linux.close(top);
-    children(top, top, 0);
+    children(top);
     removeDirectory(parent, name);
 }
 
-/// Again until nothing is listed: some file systems skip entries when others are removed meanwhile, and directories may
-/// have been moved up here.
-fn children(top: i32, fd: i32, depth: usize) void {
+/// A directory that is being emptied: `name` in the one above.
+const Level = struct { fd: i32, name: names.NameZ, listing: Listing, found: usize };
+
+fn children(top: i32) void {
+    var levels: std.ArrayList(Level) = .empty;
+    defer levels.deinit(std.heap.smp_allocator);
+    enter(&levels, top, names.NameZ.init(""));
     while (true) {
-        var listing: Listing = undefined;
-        listing.open(fd);
-        var found: usize = 0;
-        while (listing.next()) |name| : (found += 1) {
+        const level = &levels.items[levels.items.len - 1];
+        if (level.listing.next()) |name| {
+            level.found += 1;
+            // A copy: the listing moves when a level is added.
             const name_z = names.NameZ.init(name);
-            entry(top, fd, name_z.ptr(), depth);
+            if (unlinked(level.fd, name_z.ptr())) continue;
+            if (levels.items.len > depth_max and movedUp(top, level.fd, name_z.ptr())) continue;
+            if (openForRemoval(level.fd, name_z.ptr())) |child| enter(&levels, child, name_z);
+        } else if (level.found > 0) {
+            // Again until nothing is listed: some file systems skip entries when others are removed meanwhile, and
+            // directories may have been moved up here.
+            level.found = 0;
+            level.listing.open(level.fd);
+        } else {
+            const done = levels.pop().?;
+            if (levels.items.len == 0) return;
+            _ = linux.close(done.fd);
+            removeDirectory(levels.items[levels.items.len - 1].fd, done.name.ptr());
         }
-        if (found == 0) return;
     }
 }
 
-fn entry(top: i32, fd: i32, name: [*:0]const u8, depth: usize) void {
-    switch (linux.errno(linux.unlinkat(fd, name, 0))) {
-        .SUCCESS, .NOENT => return,
-        .ISDIR, .PERM => {},
+fn enter(levels: *std.ArrayList(Level), fd: i32, name: names.NameZ) void {
+    if (levels.items.len > names.depth_max) report.fail(.limit, "directories are more than {d} deep", .{names.depth_max});
+    const level = levels.addOne(std.heap.smp_allocator) catch report.fail(.limit, "out of memory", .{});
+    level.fd = fd;
+    level.name = name;
+    level.found = 0;
+    level.listing.open(fd);
+}
+
+/// False: it is a directory.
+fn unlinked(fd: i32, name: [*:0]const u8) bool {
+    return switch (linux.errno(linux.unlinkat(fd, name, 0))) {
+        .SUCCESS, .NOENT => true,
+        .ISDIR, .PERM => false,
         else => |e| fail(e, name),
-    }
-    if (depth == depth_max) return moveUp(top, fd, name);
-    const child = openForRemoval(fd, name) orelse return;
-    children(top, child, depth + 1);
-    _ = linux.close(child);
-    removeDirectory(fd, name);
+    };
 }
 
 var moved_total: u64 = 0;
 
-fn moveUp(top: i32, fd: i32, name: [*:0]const u8) void {
+/// False: overlay moves no directory of a lower layer. Those are no deeper than a path of an archive.
+fn movedUp(top: i32, fd: i32, name: [*:0]const u8) bool {
     while (true) {
         var buffer: [64]u8 = undefined;
         const target = std.fmt.bufPrintZ(&buffer, ".rt-removed-{d}", .{moved_total}) catch unreachable; // fits
         moved_total += 1;
         switch (linux.errno(linux.renameat2(fd, name, top, target.ptr, .{ .NOREPLACE = true }))) {
-            .SUCCESS => return,
+            .SUCCESS => return true,
             .EXIST => {},
+            .XDEV => return false,
             else => |e| fail(e, name),
         }
     }

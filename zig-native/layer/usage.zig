@@ -6,33 +6,50 @@ const names = @import("names.zig");
 const report = @import("report.zig");
 const sys = @import("sys.zig");
 
-/// Each level is a stack frame and a descriptor.
-const depth_max = 2000;
+const Level = struct { fd: i32, listing: Listing };
 
 pub const Usage = struct {
     bytes: u64 = 0,
     inodes: u64 = 0,
     linked: std.AutoHashMapUnmanaged(u64, void) = .empty,
+    levels: std.ArrayList(Level) = .empty,
 
     /// Everything below an open directory, which itself does not count.
-    pub fn add(self: *Usage, fd: i32, depth: usize) void {
-        if (depth == depth_max) report.fail(.limit, "directories are too deep", .{});
-        var listing: Listing = undefined;
-        listing.open(fd);
-        while (listing.next()) |name| {
-            const name_z = names.NameZ.init(name);
-            const s = sys.stat(fd, name_z.ptr()) orelse continue; // gone since it was listed
-            if (!sys.isDirectory(s) and s.nlink > 1) {
-                const slot = self.linked.getOrPut(std.heap.page_allocator, s.ino) catch report.fail(.limit, "out of memory", .{});
-                if (slot.found_existing) continue;
+    pub fn add(self: *Usage, top: i32) void {
+        self.enter(top);
+        while (true) {
+            const level = &self.levels.items[self.levels.items.len - 1];
+            if (level.listing.next()) |name| {
+                self.one(level.fd, &names.NameZ.init(name));
+            } else {
+                const done = self.levels.pop().?;
+                if (self.levels.items.len == 0) return;
+                _ = linux.close(done.fd);
             }
-            self.bytes += s.blocks * 512;
-            self.inodes += 1;
-            if (!sys.isDirectory(s)) continue;
-            const child = sys.openDirectory(fd, name_z.ptr());
-            if (linux.errno(child) != .SUCCESS) continue; // gone, or not a directory any more
-            self.add(@intCast(child), depth + 1);
-            _ = linux.close(@intCast(child));
         }
     }
+
+    fn one(self: *Usage, fd: i32, name: *const names.NameZ) void {
+        const s = sys.stat(fd, name.ptr()) orelse return; // gone since it was listed
+        if (!sys.isDirectory(s) and s.nlink > 1) {
+            const slot = self.linked.getOrPut(std.heap.page_allocator, s.ino) catch outOfMemory();
+            if (slot.found_existing) return;
+        }
+        self.bytes += s.blocks * 512;
+        self.inodes += 1;
+        if (!sys.isDirectory(s)) return;
+        const child = sys.openDirectory(fd, name.ptr());
+        if (linux.errno(child) == .SUCCESS) self.enter(@intCast(child)); // else gone, or not a directory any more
+    }
+
+    fn enter(self: *Usage, fd: i32) void {
+        if (self.levels.items.len > names.depth_max) report.fail(.limit, "directories are more than {d} deep", .{names.depth_max});
+        const level = self.levels.addOne(std.heap.smp_allocator) catch outOfMemory();
+        level.fd = fd;
+        level.listing.open(fd);
+    }
 };
+
+fn outOfMemory() noreturn {
+    report.fail(.limit, "out of memory", .{});
+}
