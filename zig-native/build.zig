@@ -20,7 +20,7 @@ pub fn build(b: *std.Build) void {
 
     _ = executable(b, target, "rt-monitor", "monitor.zig", .ReleaseSmall);
     _ = executable(b, target, "rt-init", "boot.zig", .ReleaseSmall);
-    _ = executable(b, target, "rt-layer", "layer.zig", .ReleaseFast);
+    _ = executable(b, target, "rt-layer", "layer.zig", .ReleaseSafe);
     _ = executable(b, target, "rt-probe", "probe.zig", .ReleaseSmall);
 
     // At an address that is far from Bun's program (which ends below 256 MiB) and within reach of the small code model.

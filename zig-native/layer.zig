@@ -2,7 +2,7 @@
 //! nothing of the engine's, and works with its new tree as its root directory.
 //!
 //!   rt-layer VERB key=value …      one JSON line on standard output, the last: {"ok":true,…} or
-//!                                  {"ok":false,"kind":"malformed|digest|limit|conflict|os|request","errno":"ENOSPC","message":"…"}
+//!                                  {"ok":false,"kind":"malformed|digest|limit|conflict|os|request|fault","errno":"ENOSPC","message":"…"}
 //!
 //!   copy from=DIR to=DIR           a whole tree into an empty directory
 //!   remove parent=DIR name=NAME    rm -rf
@@ -39,6 +39,7 @@ const std = @import("std");
 const linux = std.os.linux;
 const Request = @import("layer/request.zig").Request;
 const Usage = @import("layer/usage.zig").Usage;
+const fault = @import("fault.zig");
 const confine = @import("layer/confine.zig");
 const copy = @import("layer/copy.zig");
 const place = @import("layer/place.zig");
@@ -49,9 +50,19 @@ const seed = @import("layer/seed.zig");
 const settle = @import("layer/settle.zig");
 const unpack = @import("layer/unpack.zig");
 
+pub const panic = fault.panic;
+pub const std_options = fault.options;
+
+/// The standard library puts the thread's control block right behind thread-local data, of whatever alignment that is (its
+/// own allocator has four bytes); it checks for that of a pointer before there is anything that could tell of a fault.
+threadlocal var aligned: u64 align(16) = 0;
+
 const Verb = enum { unpack, copy, remove, usage, seed, settle, @"probe-overlay" };
 
 pub fn main(init: std.process.Init.Minimal) u8 {
+    @as(*volatile u64, &aligned).* = 1; // or it would not be there
+    fault.tell = &report.tellFault;
+    fault.program = "rt-layer";
     const arguments = init.args.vector;
     if (arguments.len < 2) report.fail(.request, "a verb is missing", .{});
     const request: Request = .{ .arguments = @ptrCast(arguments[2..]) };

@@ -17,7 +17,7 @@ export interface HelperAnswer {
 
 interface HelperProblem {
   ok: false;
-  kind: "malformed" | "digest" | "limit" | "conflict" | "os" | "request";
+  kind: "malformed" | "digest" | "limit" | "conflict" | "os" | "request" | "fault";
   errno: string;
   message: string;
 }
@@ -76,6 +76,9 @@ function problemOf({ kind, errno, message }: HelperProblem): Error {
       return new RtError("data-loss", message);
     case "limit":
       return new RtError("exhausted", message);
+    case "fault":
+      // A safety check of its own failed, for a reason that nobody has thought of; what it made is removed as ever.
+      return new RtError("internal", message);
     case "request":
       return new RtError("internal", `the layer helper: ${message}`);
     case "os":

@@ -19,6 +19,8 @@ pub const Kind = enum {
     os,
     /// The caller went away or asked for something impossible.
     request,
+    /// A safety check of ours failed: what was asked for is not done.
+    fault,
 };
 
 /// Only the first failure is reported, and nobody writes after it.
@@ -49,6 +51,17 @@ fn answerFailure(kind: Kind, errno: ?linux.E, comptime format: []const u8, argum
     line.writeAll("\"}\n") catch unreachable; // as above
     writeAll(line.buffered());
     linux.exit_group(1);
+}
+
+/// The last words after a failed safety check (fault.zig). Nothing is waited for: another thread may hold anything.
+pub fn tellFault(line: []const u8) void {
+    if (answered.swap(true, .acq_rel)) return;
+    var buffer: [2048]u8 = undefined;
+    var writer = std.Io.Writer.fixed(&buffer);
+    writer.writeAll("{\"ok\":false,\"kind\":\"fault\",\"errno\":\"\",\"message\":\"") catch return;
+    writeJsonText(&writer, line) catch return;
+    writer.writeAll("\"}\n") catch return;
+    writeAll(writer.buffered());
 }
 
 /// The success line: `format` gives the members of a JSON object, without its braces.
