@@ -19,15 +19,21 @@ export const file = (name: string, content = name, more: Partial<Member> = {}): 
   ...more,
 });
 
-/** One image of some layers, applied one by one and all at once: the names in it, with their contents. */
-export function layering(name: DriverName, test: Test): void {
-  const image = (what: string, layers: readonly Uint8Array[], check: (tree: string) => void) =>
+export type ImageTest = (what: string, layers: readonly Uint8Array[], check: (tree: string) => void) => void;
+
+export function imageTest(name: DriverName, test: Test): ImageTest {
+  return (what, layers, check) =>
     test(what, async () => {
       await using bench = workbench(name);
       check(await bench.view(await bench.apply(layers)));
       await using together = workbench(name);
       check(await together.view(await together.applyTogether(layers)));
     });
+}
+
+/** One image of some layers, applied one by one and all at once: the names in it, with their contents. */
+export function layering(name: DriverName, test: Test): void {
+  const image = imageTest(name, test);
   image(
     "whiteouts delete what is below",
     [
@@ -184,7 +190,7 @@ export function layering(name: DriverName, test: Test): void {
 }
 
 /** All names below `tree`, files with their contents. Links are not followed: they may lead to the host. */
-function names(tree: string, below = ""): string[] {
+export function names(tree: string, below = ""): string[] {
   return readdirSync(join(tree, below))
     .sort()
     .flatMap((name) => {

@@ -8,6 +8,7 @@ import { needs } from "../support/root.ts";
 import { archive } from "../support/tar.ts";
 import { describeTree, treeNeeds } from "../support/tree.ts";
 import { type DriverName, workbench } from "./bench.ts";
+import { corners } from "./corners.ts";
 import { dir, file, layering, type Test } from "./layering.ts";
 
 const gated = needs(treeNeeds);
@@ -26,6 +27,7 @@ export function snapshotContract(name: DriverName): void {
   commits(name, test);
   refusals(name, test);
   layering(name, test);
+  corners(name, test);
   containers(name, test);
   volumes(name, test);
 }

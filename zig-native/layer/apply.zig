@@ -9,6 +9,7 @@ const Archive = @import("archive.zig").Archive;
 const Entry = @import("archive.zig").Entry;
 const Directories = @import("directories.zig").Directories;
 const Directory = @import("directories.zig").Directory;
+const Kind = @import("seen.zig").Kind;
 const Pool = @import("pool.zig").Pool;
 const Seen = @import("seen.zig").Seen;
 const files = @import("files.zig");
@@ -35,6 +36,9 @@ pub const Mode = enum {
     merged,
 };
 
+/// In `Seen`, of a directory: no name can be this.
+const time_mark = "/time";
+
 /// A directory's time is set when nothing is created in it any more.
 const Timed = struct { path: []const u8, mtime: pax.Time };
 
@@ -52,6 +56,8 @@ pub const Apply = struct {
     whiteouts: std.ArrayList([]const u8) = .empty,
     kept_bytes: usize = 0,
     root_listed: bool = false,
+    /// Hard links may lead to what aufs kept: it goes in the end.
+    has_aufs_links: bool = false,
     entries: u64 = 0,
     file_bytes: u64 = 0,
 
@@ -68,6 +74,9 @@ pub const Apply = struct {
         }
         self.archive.drain();
         self.pool.idle();
+        if (!self.has_aufs_links) return;
+        self.directories.forget();
+        remove.tree(self.directories.root, whiteout.aufs_links);
     }
 
     fn one(self: *Apply, entry: *const Entry, path: []const u8) void {
@@ -75,6 +84,10 @@ pub const Apply = struct {
         switch (whiteout.meaningOf(path)) {
             .none => {},
             .ignored => return,
+            .aufs_link => {
+                if (entry.type != .regular) return;
+                self.has_aufs_links = true;
+            },
             .opaque_directory => return whiteout.hideLower(self, at.parent),
             .deletion => |name| return whiteout.delete(self, at.parent, name),
         }
@@ -161,9 +174,11 @@ pub const Apply = struct {
 
     /// Make the name free: after this nothing has it, and it is ours. What was there goes, a whole tree if need be, as
     /// docker and containerd do. Answers the parent anew, for a removal empties the cache that it lives in.
-    fn claim(self: *Apply, target: Target, kind: @import("seen.zig").Kind) *Directory {
+    fn claim(self: *Apply, target: Target, kind: Kind) *Directory {
         const before = self.seen.get(target.parent.canonical, target.base);
+        if (kind != .directory and (before == .directory or before == .implied_directory)) self.changedItsMind(target.path);
         self.seen.put(target.parent.canonical, target.base, kind);
+        self.touch(target.parent);
         // In a diff a name is free until this layer itself takes it.
         if (before == null and self.mode == .diff) return target.parent;
         if (before != null) self.pool.idle();
@@ -176,6 +191,11 @@ pub const Apply = struct {
         remove.tree(target.parent.fd, target.name.ptr());
         self.directories.forget();
         return self.parentOf(names.split(target.path).parent);
+    }
+
+    /// What of the lower layers that leaves in sight, only a merged tree shows.
+    fn changedItsMind(self: *Apply, path: []const u8) void {
+        if (self.directories.blind) report.fail(.conflict, "{f} is both a directory and something else", .{shown(path)});
     }
 
     fn symbolicLink(self: *Apply, entry: *const Entry, target: Target) void {
@@ -228,7 +248,6 @@ pub const Apply = struct {
         defer _ = linux.close(source_fd);
         const source_name = names.NameZ.init(at.base);
         const found = sys.stat(source_fd, source_name.ptr()) orelse self.noLinkTarget(target.path, path);
-        if (sys.isWhiteout(found)) self.noLinkTarget(target.path, path);
         if (sys.isDirectory(found)) report.fail(.malformed, "{f} is a hard link to the directory {f}", .{ shown(target.path), shown(path) });
         // The look-up above may have emptied the slot that the parent lived in.
         const parent = self.parentOf(std.mem.trimEnd(u8, target_parent, "/"));
@@ -259,6 +278,7 @@ pub const Apply = struct {
         if (before == .file) self.pool.idle();
         var parent = target.parent;
         var fresh = true;
+        self.touch(parent);
         switch (linux.errno(linux.mkdirat(parent.fd, target.name.ptr(), entry.mode & 0o1777))) {
             .SUCCESS => {},
             .EXIST => {
@@ -266,6 +286,7 @@ pub const Apply = struct {
                 if (found != null and sys.isDirectory(found.?)) {
                     fresh = false;
                 } else {
+                    self.changedItsMind(target.path);
                     parent = self.claim(target, .directory);
                     files.check(linux.mkdirat(parent.fd, target.name.ptr(), entry.mode & 0o1777), "create", target.path);
                 }
@@ -274,10 +295,10 @@ pub const Apply = struct {
         }
         self.seen.put(parent.canonical, target.base, .directory);
         const inherited = parent.inherits;
-        var buffer: [names.path_bytes_max + 1 + names.name_bytes_max]u8 = undefined;
-        const canonical = names.join(parent.canonical, target.base, &buffer);
+        var buffer: [names.path_bytes_max]u8 = undefined;
+        const canonical = names.join(parent.canonical, target.base, &buffer) catch tooLong(target.base);
         const made = self.directories.getChild(parent, target.name, target.path, canonical);
-        if (before == .whiteout and fresh) whiteout.setOpaque(made.fd, target.path);
+        if (fresh and whiteout.hides(&self.directories, before, canonical)) whiteout.setOpaque(&self.directories, made.fd, target.path);
         self.dress(entry, made, target.path, !fresh or inherited);
     }
 
@@ -293,8 +314,31 @@ pub const Apply = struct {
 
     /// A diff deletes `name` of what is below the directory.
     pub fn noteWhiteout(self: *Apply, directory_: []const u8, name: []const u8) void {
-        var buffer: [names.path_bytes_max + 1 + names.name_bytes_max]u8 = undefined;
-        self.whiteouts.append(self.arena.allocator(), self.keep(names.join(directory_, name, &buffer))) catch outOfMemory();
+        var buffer: [names.path_bytes_max]u8 = undefined;
+        const path = names.join(directory_, name, &buffer) catch tooLong(name);
+        self.whiteouts.append(self.arena.allocator(), self.keep(path)) catch outOfMemory();
+    }
+
+    /// Before names change in a directory: in a merged tree one of a lower layer, which this one does not list, keeps its
+    /// time. A diff does not touch it.
+    pub fn touch(self: *Apply, changed: *Directory) void {
+        if (changed.touched) return;
+        changed.touched = true;
+        self.touchOpen(changed.fd, changed.canonical);
+    }
+
+    pub fn touchOpen(self: *Apply, fd: i32, canonical: []const u8) void {
+        if (self.mode == .diff or !self.has_parents) return;
+        const mtime = sys.statFd(fd).mtime;
+        self.keepTime(canonical, .{ .seconds = mtime.sec, .nanoseconds = mtime.nsec });
+    }
+
+    pub fn keepTime(self: *Apply, canonical: []const u8, mtime: pax.Time) void {
+        const at = names.split(canonical);
+        const own = if (canonical.len == 0) self.root_listed else self.seen.get(at.parent, at.base) != null;
+        if (own or self.seen.get(canonical, time_mark) != null) return;
+        self.seen.put(canonical, time_mark, .file);
+        self.timed.append(self.arena.allocator(), .{ .path = self.keep(canonical), .mtime = mtime }) catch outOfMemory();
     }
 
     /// Paths of directories are kept until the end: a hostile archive must not take the memory with them.
@@ -317,6 +361,10 @@ pub const Apply = struct {
 
 fn metaOf(entry: *const Entry) files.Meta {
     return .{ .mode = entry.mode, .uid = entry.uid, .gid = entry.gid, .mtime = entry.mtime };
+}
+
+fn tooLong(name: []const u8) noreturn {
+    report.fail(.malformed, "a path is too long: {f}", .{shown(name)});
 }
 
 fn outOfMemory() noreturn {

@@ -49,6 +49,8 @@ pub const Archive = struct {
     global: pax.Overrides = .{},
     map: sparse.Map = .{},
     pax_bytes: [pax.header_bytes_max]u8 = undefined,
+    /// Of its own: what an extended header before it said lies in the other until the entry comes.
+    global_bytes: [pax.header_bytes_max]u8 = undefined,
     name_bytes: [long_name_bytes_max]u8 = undefined,
     link_bytes: [long_name_bytes_max]u8 = undefined,
     block: [tar.block_bytes]u8 = undefined,
@@ -77,7 +79,7 @@ pub const Archive = struct {
                 .gnu_long_link => long_link = tar.text(self.readSpecial(header.size, &self.link_bytes)),
                 .pax => self.readPax(header.size),
                 .pax_global => {
-                    const bytes = self.readSpecial(header.size, &self.pax_bytes);
+                    const bytes = self.readSpecial(header.size, &self.global_bytes);
                     pax.parseGlobal(bytes, &self.global) catch |e| fail(e, "a global extended header");
                 },
                 .volume_label => self.skip(header.size),
@@ -159,7 +161,9 @@ pub const Archive = struct {
         const name = o.path orelse long_name orelse self.joined(header);
         const linkname = o.linkpath orelse long_link orelse header.linkname;
         var entry: Entry = .{
-            .type = header.type,
+            // Before directories had a type, they were files with a slash at the end: of the whole name, for a header's own may
+            // be the first 100 bytes of a longer one.
+            .type = if (header.type == .regular and std.mem.endsWith(u8, name, "/")) .directory else header.type,
             .name = name,
             .linkname = linkname,
             .mode = header.mode,

@@ -21,6 +21,8 @@ pub const Directory = struct {
     canonical: []u8,
     /// New entries do not simply get our group and the mode that we ask for.
     inherits: bool,
+    /// Its time has been noted, if that must be: see Apply.touch.
+    touched: bool = false,
     references: std.atomic.Value(u32) = .init(0),
 
     pub fn retain(self: *Directory) void {
@@ -38,8 +40,14 @@ pub const Directories = struct {
     root: i32,
     pool: *Pool,
     seen: *Seen,
-    /// Told of each directory that the archive implies without listing it.
+    /// Told of each directory that the archive implies without listing it, and that is not hidden from the layers below.
     on_implied: *const fn (canonical: []const u8) void,
+    /// Told before a directory changes for the sake of an implied one.
+    on_change: *const fn (fd: i32, canonical: []const u8) void,
+    /// A diff, and there are layers below, which are not seen.
+    blind: bool,
+    /// Some directory of the diff hides what is below.
+    has_opaque: bool = false,
     slots: [slots_max]Directory = undefined,
     count: usize = 0,
     clock: usize = 0,
@@ -78,6 +86,7 @@ pub const Directories = struct {
     pub fn openDirect(self: *Directories, path: []const u8) ?i32 {
         var buffer: [names.path_bytes_max + 1]u8 = undefined;
         const text = if (path.len == 0) "." else path;
+        if (text.len > names.path_bytes_max) return null;
         @memcpy(buffer[0..text.len], text);
         buffer[text.len] = 0;
         const fd = sys.openBeneath(self.root, @ptrCast(&buffer));

@@ -1,8 +1,8 @@
-//! Directories that a layer implies without listing them look like those of the layers below. A diff is made before
-//! those are there, so this comes last: each implied directory takes owner, mode, attributes and times of the nearest
-//! lower one, and so does the root.
+//! What a diff cannot know before the layers below are there comes last:
 //!
-//! Whiteouts that hide nothing go.
+//! Directories that a layer implies without listing them look like those of the layers below: each takes owner, mode,
+//! attributes and times of the nearest lower one, and so does the root. Deletions of names that a lower layer has become
+//! overlay's marks; all others mean nothing, and leave nothing.
 //!
 //! What it finds may also show that the diff is wrong: where a lower layer has a link, the entries belong elsewhere.
 //! Then the answer is "conflict", and the layer is applied anew in merged mode.
@@ -13,50 +13,71 @@ const files = @import("files.zig");
 const names = @import("names.zig");
 const report = @import("report.zig");
 const sys = @import("sys.zig");
+const whiteout = @import("whiteout.zig");
 const xattrs = @import("xattrs.zig");
 
 const shown = report.shown;
 
 /// `lowers` are the open roots of the layers below, topmost first.
 pub fn fill(apply: *Apply, lowers: []const i32) void {
+    // First: some directories are implied by them.
+    for (apply.whiteouts.items) |path| hide(apply, path, lowers);
     if (!apply.root_listed) one(apply, "", lowers);
     for (apply.implied.items) |path| {
         const at = names.split(path);
         if (apply.seen.get(at.parent, at.base) == .implied_directory) one(apply, path, lowers);
     }
-    for (apply.whiteouts.items) |path| removeUseless(apply, path, lowers);
 }
 
-/// Where no lower layer has the directory, overlay shows ours as it is, and a whiteout in it would be listed, as a name
-/// that cannot be opened.
-fn removeUseless(apply: *Apply, path: []const u8, lowers: []const i32) void {
+/// A deletion, unless the layer brought the name after all, or there is nothing to hide.
+fn hide(apply: *Apply, path: []const u8, lowers: []const i32) void {
     const at = names.split(path);
-    if (at.parent.len == 0) return;
-    const name = names.NameZ.init(at.base);
-    const own = apply.directories.openDirect(at.parent) orelse return;
-    defer _ = linux.close(own);
-    const found = sys.stat(own, name.ptr()) orelse return;
-    if (!sys.isWhiteout(found)) return;
-    if (!hiddenByThisLayer(apply, path)) for (lowers) |lower| switch (find(lower, at.parent)) {
-        .directory => |fd| {
-            _ = linux.close(fd);
-            return;
+    const all = std.mem.eql(u8, at.base, whiteout.opaque_name);
+    if (all) {
+        // A directory that came later was marked at once.
+        const own = apply.directories.openDirect(at.parent) orelse return hideAll(apply, at.parent, lowers);
+        _ = linux.close(own);
+        return;
+    }
+    if (apply.seen.get(at.parent, at.base) != .whiteout) return;
+    if (!isBelow(lowers, at.parent, at.base) or whiteout.hidden(apply, at.parent)) return;
+    const parent = apply.parentOf(at.parent);
+    files.check(linux.mknodat(parent.fd, names.NameZ.init(at.base).ptr(), linux.S.IFCHR, 0), "create the whiteout of", path);
+}
+
+fn hideAll(apply: *Apply, path: []const u8, lowers: []const i32) void {
+    const at = names.split(path);
+    if (!isBelow(lowers, at.parent, at.base) or whiteout.hidden(apply, at.parent)) return;
+    // A file or another deletion has its name.
+    if (apply.seen.get(at.parent, at.base) != null) return;
+    // Making it marks it.
+    _ = apply.parentOf(path);
+}
+
+/// Do the lower layers have `name` in `directory`? Through a link, nobody can say.
+fn isBelow(lowers: []const i32, directory: []const u8, name: []const u8) bool {
+    const name_z = names.NameZ.init(name);
+    for (lowers) |lower| switch (find(lower, directory)) {
+        .directory => |found| {
+            defer _ = linux.close(found.fd);
+            if (sys.stat(found.fd, name_z.ptr())) |there| return !sys.isWhiteout(there);
+            if (found.is_opaque) return false;
         },
         .missing => {},
-        .hidden, .other => break,
+        .hidden => return false,
+        .other => report.fail(.conflict, "{f} is not a directory in a lower layer", .{shown(directory)}),
     };
-    files.check(linux.unlinkat(own, name.ptr(), 0), "remove the whiteout", path);
+    return false;
 }
 
 fn one(apply: *Apply, path: []const u8, lowers: []const i32) void {
     // It may have been removed again by a later entry.
     const own = apply.directories.openDirect(path) orelse return;
     defer _ = linux.close(own);
-    if (hiddenByThisLayer(apply, path)) return;
     for (lowers) |lower| switch (find(lower, path)) {
-        .directory => |fd| {
-            take(fd, own, path);
-            _ = linux.close(fd);
+        .directory => |found| {
+            take(found.fd, own, path);
+            _ = linux.close(found.fd);
             return;
         },
         .missing => {},
@@ -65,7 +86,13 @@ fn one(apply: *Apply, path: []const u8, lowers: []const i32) void {
     };
 }
 
-const Found = union(enum) { directory: i32, missing, hidden, other };
+const Found = union(enum) {
+    /// `is_opaque`: no layer further down adds to it.
+    directory: struct { fd: i32, is_opaque: bool },
+    missing,
+    hidden,
+    other,
+};
 
 /// As overlay would: a whiteout, or an opaque directory without the name, hides what is further down.
 fn find(lower: i32, path: []const u8) Found {
@@ -82,26 +109,9 @@ fn find(lower: i32, path: []const u8) Found {
             return if (sys.isWhiteout(found)) .hidden else .other;
         }
         fd = @intCast(next);
-        is_opaque = is_opaque or isOpaque(fd);
+        is_opaque = is_opaque or whiteout.isOpaque(fd);
     }
-    return .{ .directory = fd };
-}
-
-/// Is a directory above `path` opaque in the layer that we make?
-fn hiddenByThisLayer(apply: *Apply, path: []const u8) bool {
-    var end: usize = 0;
-    while (std.mem.indexOfScalarPos(u8, path, end, '/')) |slash| : (end = slash + 1) {
-        const fd = apply.directories.openDirect(path[0..slash]) orelse return false;
-        defer _ = linux.close(fd);
-        if (isOpaque(fd)) return true;
-    }
-    return false;
-}
-
-fn isOpaque(fd: i32) bool {
-    var value: [1]u8 = undefined;
-    const length = linux.fgetxattr(fd, "trusted.overlay.opaque", &value, 1);
-    return linux.errno(length) == .SUCCESS and length == 1 and value[0] == 'y';
+    return .{ .directory = .{ .fd = fd, .is_opaque = is_opaque } };
 }
 
 fn take(from: i32, to: i32, path: []const u8) void {

@@ -42,16 +42,16 @@ pub fn split(path: []const u8) Split {
     return .{ .parent = path[0..slash], .base = path[slash + 1 ..] };
 }
 
-/// directory/name, where the root is "". `into` has room for both and the slash.
-pub fn join(directory: []const u8, name: []const u8, into: []u8) []u8 {
-    if (directory.len == 0) {
-        @memcpy(into[0..name.len], name);
-        return into[0..name.len];
+/// directory/name, where the root is "".
+pub fn join(directory: []const u8, name: []const u8, into: *[path_bytes_max]u8) error{TooLong}![]u8 {
+    const start = if (directory.len == 0) 0 else directory.len + 1;
+    if (start + name.len >= path_bytes_max) return error.TooLong;
+    if (start > 0) {
+        @memcpy(into[0..directory.len], directory);
+        into[directory.len] = '/';
     }
-    @memcpy(into[0..directory.len], directory);
-    into[directory.len] = '/';
-    @memcpy(into[directory.len + 1 ..][0..name.len], name);
-    return into[0 .. directory.len + 1 + name.len];
+    @memcpy(into[start..][0..name.len], name);
+    return into[0 .. start + name.len];
 }
 
 /// A name for a system call.
@@ -70,6 +70,15 @@ pub const NameZ = struct {
         return @ptrCast(&self.buffer);
     }
 };
+
+test join {
+    var buffer: [path_bytes_max]u8 = undefined;
+    try std.testing.expectEqualStrings("a/b", try join("a", "b", &buffer));
+    try std.testing.expectEqualStrings("b", try join("", "b", &buffer));
+    try std.testing.expectEqual(path_bytes_max - 1, (try join("d" ** 4000, "n" ** 94, &buffer)).len);
+    try std.testing.expectError(error.TooLong, join("d" ** 4000, "n" ** 95, &buffer));
+    try std.testing.expectError(error.TooLong, join("d" ** 5000, "n", &buffer));
+}
 
 test clean {
     var buffer: [path_bytes_max]u8 = undefined;

@@ -72,8 +72,6 @@ pub fn parse(block: *const [block_bytes]u8) Error!Header {
         },
         else => {},
     };
-    // Before directories had a type, they were files with a slash at the end.
-    if (header.type == .regular and std.mem.endsWith(u8, header.name, "/")) header.type = .directory;
     return header;
 }
 

@@ -97,7 +97,7 @@ fn prepareApply(mode: Mode, has_parents: bool, root: i32) void {
         .archive = &archive,
         .pool = &pool,
         .seen = undefined,
-        .directories = .{ .root = root, .pool = &pool, .seen = &apply.seen, .on_implied = noteImplied },
+        .directories = .{ .root = root, .pool = &pool, .seen = &apply.seen, .on_implied = noteImplied, .on_change = noteChange, .blind = mode == .diff and has_parents },
         .arena = .init(std.heap.page_allocator),
     };
     apply.seen.init();
@@ -106,6 +106,10 @@ fn prepareApply(mode: Mode, has_parents: bool, root: i32) void {
 fn noteImplied(path: []const u8) void {
     if (apply.mode == .merged) return;
     apply.implied.append(apply.arena.allocator(), apply.keep(path)) catch report.fail(.limit, "out of memory", .{});
+}
+
+fn noteChange(fd: i32, canonical: []const u8) void {
+    apply.touchOpen(fd, canonical);
 }
 
 /// Always descriptor 3. A blob may be renamed while it arrives, so it comes open.

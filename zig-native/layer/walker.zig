@@ -23,6 +23,8 @@ pub const Walker = struct {
     rest: [4 * names.path_bytes_max]u8 = undefined,
     start: usize = 4 * names.path_bytes_max,
     links: usize = 0,
+    /// The directory where we are was made on this way.
+    made: bool = false,
 
     /// Null: missing, or something that is not a directory is in the way.
     pub fn walk(self: *Walker, path: []const u8, need: Need) ?i32 {
@@ -60,6 +62,8 @@ pub const Walker = struct {
     fn step(self: *Walker, part: []const u8, need: Need) bool {
         if (std.mem.eql(u8, part, ".")) return true;
         if (std.mem.eql(u8, part, "..")) {
+            // With the layers below in sight it may not have been made, and a later whiteout of it means something else.
+            if (self.made and self.owner.blind) report.fail(.conflict, "a link leads through {f}, which this layer has not", .{shown(self.here())});
             self.reopen(std.mem.lastIndexOfScalar(u8, self.here(), '/') orelse 0);
             return true;
         }
@@ -69,16 +73,13 @@ pub const Walker = struct {
         if (self.owner.seen.get(self.here(), part)) |kind| if (kind == .file) self.owner.pool.idle();
         var fd = sys.openDirectory(self.fd, name.ptr());
         switch (linux.errno(fd)) {
-            .SUCCESS => {},
+            .SUCCESS => self.made = false,
             .NOENT => {
                 if (need == .existing) return false;
-                self.make(&name, part);
-                fd = sys.openDirectory(self.fd, name.ptr());
-                if (linux.errno(fd) != .SUCCESS) report.failErrno(linux.errno(fd), "cannot open {f}", .{shown(part)});
+                fd = self.make(&name, part);
+                self.made = true;
             },
-            .NOTDIR, .LOOP => if (need == .create and self.owner.seen.get(self.here(), part) == .whiteout) {
-                fd = self.replaceWhiteout(&name, part);
-            } else return self.follow(&name),
+            .NOTDIR, .LOOP => return self.follow(&name),
             else => |e| report.failErrno(e, "cannot open {f}", .{shown(part)}),
         }
         self.enter(part, @intCast(fd));
@@ -88,7 +89,7 @@ pub const Walker = struct {
     fn enter(self: *Walker, part: []const u8, fd: i32) void {
         _ = linux.close(self.fd);
         self.fd = fd;
-        if (self.canonical_bytes + part.len + 1 >= self.canonical.len) report.fail(.malformed, "a path is too long: {f}", .{shown(part)});
+        if (self.canonical_bytes + part.len + 1 >= self.canonical.len) tooLong(part);
         if (self.canonical_bytes > 0) {
             self.canonical[self.canonical_bytes] = '/';
             self.canonical_bytes += 1;
@@ -97,21 +98,20 @@ pub const Walker = struct {
         self.canonical_bytes += part.len;
     }
 
-    fn make(self: *Walker, name: *const names.NameZ, part: []const u8) void {
+    fn make(self: *Walker, name: *const names.NameZ, part: []const u8) usize {
+        var buffer: [names.path_bytes_max]u8 = undefined;
+        const path = names.join(self.here(), part, &buffer) catch tooLong(part);
+        const before = self.owner.seen.get(self.here(), part);
+        self.owner.on_change(self.fd, self.here());
         const made = linux.mkdirat(self.fd, name.ptr(), 0o755);
         if (linux.errno(made) != .SUCCESS) report.failErrno(linux.errno(made), "cannot create {f}", .{shown(part)});
-        self.owner.seen.put(self.here(), part, .implied_directory);
-        var buffer: [names.path_bytes_max + 1 + names.name_bytes_max]u8 = undefined;
-        self.owner.on_implied(names.join(self.here(), part, &buffer));
-    }
-
-    /// This layer said that the lower one's is gone, and now it brings its own: a directory that hides the lower one.
-    fn replaceWhiteout(self: *Walker, name: *const names.NameZ, part: []const u8) usize {
-        files.check(linux.unlinkat(self.fd, name.ptr(), 0), "replace", part);
-        self.make(name, part);
         const fd = sys.openDirectory(self.fd, name.ptr());
         files.check(fd, "open", part);
-        whiteout.setOpaque(@intCast(fd), part);
+        if (whiteout.hides(self.owner, before, path)) whiteout.setOpaque(self.owner, @intCast(fd), path);
+        // Then no lower layer says what it looks like.
+        const hidden = before == .whiteout or whiteout.hiddenAbove(self.owner, path);
+        self.owner.seen.put(self.here(), part, if (hidden) .directory else .implied_directory);
+        if (!hidden) self.owner.on_implied(path);
         return fd;
     }
 
@@ -133,6 +133,11 @@ pub const Walker = struct {
             report.fail(.malformed, "a directory vanished while its path was walked", .{});
         _ = linux.close(self.fd);
         self.fd = fd;
+        self.made = false;
         self.canonical_bytes = length;
     }
 };
+
+fn tooLong(part: []const u8) noreturn {
+    report.fail(.malformed, "a path is too long: {f}", .{shown(part)});
+}

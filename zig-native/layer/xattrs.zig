@@ -9,13 +9,12 @@ const name_bytes_max = 255;
 const value_bytes_max = 65536;
 const list_bytes_max = 65536;
 
-/// Attributes that the file system or kernel does not know (system.nfs4_acl …) cannot be kept: how many were not.
+/// Attributes that the file system or kernel does not know (system.nfs4_acl …), or not on such a file, cannot be kept, and
+/// overlay's own marks, which change what a container sees of the layers below, must not be: how many were not.
 pub var skipped: std.atomic.Value(u32) = .init(0);
 
-/// Overlay's own marks change what a container sees of the layers below; a layer has no business there.
 pub fn check(xattrs: []const pax.Xattr, path: []const u8) void {
     for (xattrs) |x| {
-        if (isOverlays(x.name)) report.fail(.malformed, "{f} carries the reserved attribute {f}", .{ shown(path), shown(x.name) });
         if (x.name.len == 0 or x.name.len > name_bytes_max or std.mem.indexOfScalar(u8, x.name, 0) != null or x.value.len > value_bytes_max)
             report.fail(.malformed, "{f} has an invalid extended attribute {f}", .{ shown(path), shown(x.name) });
     }
@@ -28,6 +27,7 @@ pub fn isOverlays(name: []const u8) bool {
 /// After the owner is set: a change of owner drops security.capability.
 pub fn set(fd: i32, xattrs: []const pax.Xattr, path: []const u8) void {
     for (xattrs) |x| {
+        if (isLeftOut(x.name)) continue;
         const name = Name.init(x.name);
         settled(linux.fsetxattr(fd, name.ptr(), x.value.ptr, x.value.len, 0), x.name, path);
     }
@@ -38,17 +38,25 @@ pub fn setNoFollow(directory: i32, file: [*:0]const u8, xattrs: []const pax.Xatt
     if (xattrs.len == 0) return;
     if (linux.errno(linux.fchdir(directory)) != .SUCCESS) report.failErrno(linux.errno(linux.fchdir(directory)), "cannot enter the directory of {f}", .{shown(path)});
     for (xattrs) |x| {
+        if (isLeftOut(x.name)) continue;
         const name = Name.init(x.name);
         settled(linux.lsetxattr(file, name.ptr(), x.value.ptr, x.value.len, 0), x.name, path);
     }
 }
 
+fn isLeftOut(name: []const u8) bool {
+    if (!isOverlays(name)) return false;
+    _ = skipped.fetchAdd(1, .monotonic);
+    return true;
+}
+
 fn settled(rc: usize, name: []const u8, path: []const u8) void {
-    switch (linux.errno(rc)) {
-        .SUCCESS => {},
-        .OPNOTSUPP => _ = skipped.fetchAdd(1, .monotonic),
-        else => |e| report.failErrno(e, "cannot set the attribute {f} of {f}", .{ shown(name), shown(path) }),
-    }
+    const e = linux.errno(rc);
+    if (e == .SUCCESS) return;
+    // user.* is for files and directories only; links, fifos and devices answer EPERM.
+    const impossible = e == .OPNOTSUPP or (e == .PERM and std.mem.startsWith(u8, name, "user."));
+    if (!impossible) report.failErrno(e, "cannot set the attribute {f} of {f}", .{ shown(name), shown(path) });
+    _ = skipped.fetchAdd(1, .monotonic);
 }
 
 /// Take away what a directory of a lower layer had: this layer lists it anew.
