@@ -176,24 +176,31 @@ const attacks: [name: string, parts: (host: string, up: string) => Part[], outco
   ["a device that is overlay's whiteout", () => [device("w", "3", 0, 0)], /0:0/],
   [
     "the attribute that makes a directory opaque",
-    () => [paxRecords({ "SCHILY.xattr.trusted.overlay.opaque": "y" }), folder("d")],
-    /reserved attribute/,
+    () => [paxRecords({ "SCHILY.xattr.trusted.overlay.opaque": "y" }), folder("d"), file("d/y", "inside")],
+    (tree) => noOverlayAttributes(tree, "d"),
   ],
   [
     "the attribute that redirects a directory",
     () => [paxRecords({ "SCHILY.xattr.trusted.overlay.redirect": "/etc" }), folder("d")],
-    /reserved attribute/,
+    (tree) => noOverlayAttributes(tree, "d"),
   ],
   [
     "overlay's attributes of user namespaces",
     () => [paxRecords({ "SCHILY.xattr.user.overlay.metacopy": "y" }), file("f")],
-    /reserved attribute/,
+    (tree) => noOverlayAttributes(tree, "f"),
   ],
   [
     "aufs' leftovers mean nothing",
     () => [folder(".wh..wh.plnk"), file(".wh..wh.plnk/1.2"), file("a", "a")],
     absent(".wh..wh.plnk"),
   ],
+  ["aufs' files do not lead out", (_, up) => [file(`.wh..wh.plnk/../${up}/file`)], /leads out/],
+  [
+    "a link among aufs' files is none of them",
+    (host) => [link(".wh..wh.plnk/l", `${host}/file`), hard("h", ".wh..wh.plnk/l")],
+    /does not exist/,
+  ],
+  ["a hard link to a file that aufs did not keep", () => [hard("h", ".wh..wh.plnk/1.2")], /does not exist/],
   // Devices, owners, sizes.
   [
     "a device major of more than 2^32",
@@ -221,8 +228,97 @@ const attacks: [name: string, parts: (host: string, up: string) => Part[], outco
     () => [paxRecords({ "GNU.sparse.map": "0,4,9000,0", "GNU.sparse.size": "100" }), file("f")],
     /sparse/,
   ],
+  [
+    "a sparse map that overlaps itself",
+    () => [paxRecords({ "GNU.sparse.map": "0,4,2,4", "GNU.sparse.size": "100" }), file("f", "12345678")],
+    /sparse/,
+  ],
+  [
+    "a sparse map whose sum wraps round",
+    () => [
+      paxRecords({
+        "GNU.sparse.map": "0,9223372036854775807,9223372036854775807,5",
+        "GNU.sparse.size": "100",
+      }),
+      file("f"),
+    ],
+    /sparse/,
+  ],
+  [
+    "a sparse map of more numbers than its data",
+    () => [
+      paxRecords({ "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9" }),
+      file("f", "999999\n1\n"),
+    ],
+    /sparse/,
+  ],
+  [
+    "a sparse map of 2^63 entries",
+    () => [
+      paxRecords({ "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9" }),
+      file("f", "9223372036854775808\n"),
+    ],
+    /sparse/,
+  ],
+  [
+    "a deletion with a size of 2^62",
+    () => [base256(file(".wh.x", ""), 124, 12, 1n << 62n), file("g")],
+    /ends/,
+  ],
+  [
+    "an extended header whose record is longer than it",
+    () => [{ name: "x", type: "x", content: "18446744073709551616 path=y\n" }, file("f")],
+    /BadRecord/,
+  ],
+  ["a device minor of 2^20", () => [device("d", "4", 8, 1 << 20)], /out of range/],
+  [
+    "an attribute without a name",
+    () => [paxRecords({ "SCHILY.xattr.": "1" }), file("f")],
+    /invalid extended/,
+  ],
+  [
+    "an attribute with a NUL in its name",
+    () => [paxRecords({ "SCHILY.xattr.user.a\0b": "1" }), file("f")],
+    /invalid extended/,
+  ],
+  [
+    "an attribute of 64 KiB and one",
+    () => [paxRecords({ "SCHILY.xattr.user.a": "v".repeat(65537) }), file("f")],
+    /invalid extended/,
+  ],
+  [
+    "honest: the times that a file system can hold are as near as it comes",
+    () => [paxRecords({ mtime: "9223372036854775807" }), file("f", "inside")],
+    has("f", "inside"),
+  ],
+  ["a path without links of more than 4,096 bytes", () => beyondPath(folder), /too long/],
+  [
+    "a path without links of more than 4,096 bytes, implied",
+    () => beyondPath((name) => file(`${name}/x`)),
+    /too long/,
+  ],
   ["an unknown kind of member", () => [{ name: "f", type: "Z" }], /unknown type/],
 ];
+
+/** Sixteen names of 255 bytes, reached by a link of one, and then once more. */
+function beyondPath(last: (name: string) => Member): Part[] {
+  const deep = Array.from({ length: 15 }, (_, index) => String.fromCharCode(97 + index).repeat(255)).join(
+    "/",
+  );
+  const long = (full: string): Member => ({ name: "././@LongLink", type: "L", content: `${full}\0` });
+  const parts: Part[] = [long(deep), folder("d"), paxRecords({ linkpath: deep }), link("l", "x")];
+  let path = "l";
+  for (let level = 0; level < 4; level++) {
+    path += `/${"x".repeat(255)}`;
+    parts.push(long(level === 3 ? last(path).name : path), level === 3 ? last("d") : folder("d"));
+  }
+  return parts;
+}
+
+function noOverlayAttributes(tree: string, name: string): void {
+  const dump = ["getfattr", "-d", "-m", "overlay", join(tree, name)];
+  expect(Bun.spawnSync(dump).stdout.toString()).toBe("");
+}
 
 function upOf(): string {
   return `${"../".repeat(12)}${canary.dir.slice(1)}`;
