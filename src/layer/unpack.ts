@@ -64,7 +64,8 @@ export async function unpackLayer(source: UnpackSource, target: UnpackTarget): P
   source.signal?.addEventListener("abort", onAbort);
   const say = (word: string) => sayTo(child, word, () => over);
   source.parentReady.then(() => say("p")).catch(stop);
-  const feeding = compression === "zstd" ? pump(child, source, say) : ring(source.stream, say, () => over);
+  const feeding =
+    compression === "zstd" ? pump(child, source, target, say) : ring(source.stream, say, () => over);
   feeding.catch(stop);
   try {
     const output = await child.stdout.text();
@@ -122,7 +123,14 @@ async function ring(
 }
 
 /** zstd is inflated here and goes through a pipe. */
-async function pump(child: Child, source: UnpackSource, say: (word: string) => Promise<void>): Promise<void> {
+async function pump(
+  child: Child,
+  source: UnpackSource,
+  target: UnpackTarget,
+  say: (word: string) => Promise<void>,
+): Promise<void> {
+  // The helper reads nothing before: a window that is held while it waits may be the one that a parent waits for.
+  if (target.mode === "merged") await source.parentReady;
   const pipe = await HelperPipe.open(child.stdio[3] as number);
   try {
     for await (const chunk of inflateZstd(source.stream, source.fd)) {
