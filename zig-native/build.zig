@@ -36,7 +36,11 @@ pub fn build(b: *std.Build) void {
     // For test/fuzz: with every safety check.
     const fuzz = b.addExecutable(.{ .name = "rt-fuzz", .root_module = module(b, "layer/fuzz.zig", target, .ReleaseSafe) });
     const install_fuzz = b.addInstallArtifact(fuzz, .{ .dest_dir = .{ .override = .prefix } });
-    b.step("fuzz", "Build the fuzzing target").dependOn(&install_fuzz.step);
+    const fuzz_layer = b.addExecutable(.{ .name = "rt-fuzz-layer", .linkage = .static, .root_module = module(b, "fuzz_layer.zig", target, .ReleaseSafe) });
+    const install_fuzz_layer = b.addInstallArtifact(fuzz_layer, .{ .dest_dir = .{ .override = .prefix } });
+    const fuzz_step = b.step("fuzz", "Build the fuzzing targets");
+    fuzz_step.dependOn(&install_fuzz.step);
+    fuzz_step.dependOn(&install_fuzz_layer.step);
 
     const tests = b.step("test", "Run the Zig unit tests");
     for ([_][]const u8{ "lib.zig", "monitor.zig", "boot.zig", "layer.zig", "start/block.zig" }) |root| {

@@ -22,9 +22,13 @@ function longLayer(index: number, windowLog: number, bytes: number): { layer: Bu
   return { layer: zstdCompressSync(tar, { params }), diffID: digestOf(tar) };
 }
 
-for (const driver of ["overlay", "copy"]) {
-  test(`${driver}: eight layers with windows of 128 MiB take the memory of one`, async () => {
-    const layers = Array.from({ length: 8 }, (_, index) => longLayer(index, 27, 140 * MiB));
+// The copy driver has one layer at work at a time.
+for (const [driver, count] of [
+  ["overlay", 8],
+  ["copy", 3],
+] as const) {
+  test(`${driver}: ${count} layers with windows of 128 MiB take the memory of one`, async () => {
+    const layers = Array.from({ length: count }, (_, index) => longLayer(index, 27, 140 * MiB));
     await using world = await servedImage(
       imageOf(
         layers.map(({ layer }) => layer),

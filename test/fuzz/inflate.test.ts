@@ -5,39 +5,17 @@
 import { beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { constants, crc32, deflateRawSync, inflateRawSync } from "node:zlib";
 import { seeded } from "./mutate.ts";
+import { fuzzProgram } from "./program.ts";
 
-const project = resolve(import.meta.dir, "../..");
 const outputMax = 1 << 20;
 let program = "";
 
 beforeAll(async () => {
-  program = await build();
+  program = await fuzzProgram("rt-fuzz");
 }, 120_000);
-
-/** Built beside the other native programs; the compiler's cache makes this quick but for the first time. */
-async function build(): Promise<string> {
-  const output = join(project, ".build/fuzz");
-  const cache = join(project, ".build/zig-cache");
-  const zig = join(project, "node_modules/.bin/zig");
-  const command = [
-    zig,
-    "build",
-    "fuzz",
-    "--prefix",
-    output,
-    "--cache-dir",
-    cache,
-    "--global-cache-dir",
-    cache,
-  ];
-  const child = Bun.spawn(command, { cwd: join(project, "zig-native"), stdout: "pipe", stderr: "pipe" });
-  const errors = await child.stderr.text();
-  if ((await child.exited) !== 0) throw new Error(errors);
-  return join(output, "rt-fuzz");
-}
 
 interface Case {
   stream: Uint8Array;

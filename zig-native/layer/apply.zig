@@ -305,8 +305,10 @@ pub const Apply = struct {
     /// Owner, mode and xattrs now, the time at the end.
     fn dress(self: *Apply, entry: *const Entry, made: *Directory, path: []const u8, unknown: bool) void {
         const meta = metaOf(entry);
+        // Files that are on their way into it take from it what it had when they were listed.
+        if (unknown and (made.inherits or meta.mode & linux.S.ISGID != 0)) self.pool.idle();
         files.setOwnerAndMode(made.fd, unknown, meta, 0o1777, path);
-        if (unknown and self.mode == .merged) xattrs.clear(made.fd, path);
+        if (unknown) xattrs.clear(made.fd, path);
         xattrs.set(made.fd, entry.xattrs, path);
         made.inherits = sys.inherits(made.fd, self.directories.default_acls);
         self.timed.append(self.arena.allocator(), .{ .path = self.keep(made.canonical), .mtime = entry.mtime }) catch outOfMemory();

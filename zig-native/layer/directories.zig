@@ -52,7 +52,7 @@ pub const Directories = struct {
     count: usize = 0,
     clock: usize = 0,
     by_key: std.StringHashMapUnmanaged(usize) = .empty,
-    /// A default ACL was set somewhere: ask every directory.
+    /// A default ACL may be somewhere: ask every directory.
     default_acls: bool = false,
 
     /// A directory; with `create`, made with its parents (0755) if it is missing. Null: missing, or not a directory.

@@ -55,9 +55,11 @@ pub fn writeAll(fd: i32, bytes: []const u8, text: []const u8) void {
 }
 
 /// Owner first, then the bits that a change of owner clears. A new file belongs to us and has the bits of `given_mask`;
-/// only what differs is changed. In a set-group-id directory, or one with a default ACL, nothing is taken for granted.
+/// only what differs is changed. In a set-group-id directory, or one with a default ACL, nothing is taken for granted, and
+/// an ACL that came from there goes.
 pub fn setOwnerAndMode(fd: i32, inherits: bool, meta: Meta, given_mask: u32, text: []const u8) void {
     const owned = meta.uid == 0 and meta.gid == 0 and !inherits;
+    if (inherits) _ = linux.fremovexattr(@intCast(fd), "system.posix_acl_access");
     if (!owned) check(linux.fchown(fd, meta.uid, meta.gid), "change the owner of", text);
     if (inherits or meta.mode & ~given_mask != 0) check(linux.fchmod(fd, meta.mode), "change the mode of", text);
 }

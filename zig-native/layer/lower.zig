@@ -22,36 +22,43 @@ const shown = report.shown;
 pub fn fill(apply: *Apply, lowers: []const i32) void {
     // First: some directories are implied by them.
     for (apply.whiteouts.items) |path| hide(apply, path, lowers);
-    if (!apply.root_listed) one(apply, "", lowers);
+    if (!apply.root_listed) one(apply, "", lowers, true);
     for (apply.implied.items) |path| {
         const at = names.split(path);
-        if (apply.seen.get(at.parent, at.base) == .implied_directory) one(apply, path, lowers);
+        // One that is listed after all looks like that, and yet it may not have been a directory when it was implied.
+        one(apply, path, lowers, apply.seen.get(at.parent, at.base) == .implied_directory);
     }
 }
 
-/// A deletion, unless the layer brought the name after all, or there is nothing to hide.
+/// A deletion, unless the layer brought the name after all, or there is nothing to hide. First of all: does a link below give
+/// it another meaning?
 fn hide(apply: *Apply, path: []const u8, lowers: []const i32) void {
     const at = names.split(path);
-    const all = std.mem.eql(u8, at.base, whiteout.opaque_name);
-    if (all) {
-        // A directory that came later was marked at once.
-        const own = apply.directories.openDirect(at.parent) orelse return hideAll(apply, at.parent, lowers);
-        _ = linux.close(own);
-        return;
-    }
-    if (apply.seen.get(at.parent, at.base) != .whiteout) return;
-    if (!isBelow(lowers, at.parent, at.base) or whiteout.hidden(apply, at.parent)) return;
+    if (std.mem.eql(u8, at.base, whiteout.opaque_name)) return hideAll(apply, at.parent, lowers);
+    if (!isBelow(lowers, at.parent, at.base) or apply.seen.get(at.parent, at.base) != .whiteout or whiteout.hidden(apply, at.parent)) return;
     const parent = apply.parentOf(at.parent);
     files.check(linux.mknodat(parent.fd, names.NameZ.init(at.base).ptr(), linux.S.IFCHR, 0), "create the whiteout of", path);
 }
 
 fn hideAll(apply: *Apply, path: []const u8, lowers: []const i32) void {
     const at = names.split(path);
-    if (!isBelow(lowers, at.parent, at.base) or whiteout.hidden(apply, at.parent)) return;
-    // A file or another deletion has its name.
-    if (apply.seen.get(at.parent, at.base) != null) return;
+    // Not null: a directory that came later was marked at once; a file or another deletion has the name.
+    if (!isDirectoryBelow(lowers, path) or apply.seen.get(at.parent, at.base) != null or whiteout.hidden(apply, at.parent)) return;
     // Making it marks it.
     _ = apply.parentOf(path);
+}
+
+fn isDirectoryBelow(lowers: []const i32, path: []const u8) bool {
+    for (lowers) |lower| switch (find(lower, path)) {
+        .directory => |found| {
+            _ = linux.close(found.fd);
+            return true;
+        },
+        .missing => {},
+        .hidden => return false,
+        .other => notDirectory(path),
+    };
+    return false;
 }
 
 /// Do the lower layers have `name` in `directory`? Through a link, nobody can say.
@@ -65,25 +72,30 @@ fn isBelow(lowers: []const i32, directory: []const u8, name: []const u8) bool {
         },
         .missing => {},
         .hidden => return false,
-        .other => report.fail(.conflict, "{f} is not a directory in a lower layer", .{shown(directory)}),
+        .other => notDirectory(directory),
     };
     return false;
 }
 
-fn one(apply: *Apply, path: []const u8, lowers: []const i32) void {
+fn one(apply: *Apply, path: []const u8, lowers: []const i32, dressed: bool) void {
     // It may have been removed again by a later entry.
     const own = apply.directories.openDirect(path) orelse return;
     defer _ = linux.close(own);
     for (lowers) |lower| switch (find(lower, path)) {
         .directory => |found| {
-            take(found.fd, own, path);
+            if (dressed) take(found.fd, own, path);
             _ = linux.close(found.fd);
             return;
         },
         .missing => {},
         .hidden => return,
-        .other => report.fail(.conflict, "{f} is not a directory in a lower layer", .{shown(path)}),
+        .other => notDirectory(path),
     };
+}
+
+/// It may be a link, and then all that is said of it is meant for another place.
+fn notDirectory(path: []const u8) noreturn {
+    report.fail(.conflict, "{f} is not a directory in a lower layer", .{shown(path)});
 }
 
 const Found = union(enum) {

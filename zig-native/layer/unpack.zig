@@ -97,7 +97,16 @@ fn prepareApply(mode: Mode, has_parents: bool, root: i32) void {
         .archive = &archive,
         .pool = &pool,
         .seen = undefined,
-        .directories = .{ .root = root, .pool = &pool, .seen = &apply.seen, .on_implied = noteImplied, .on_change = noteChange, .blind = mode == .diff and has_parents },
+        .directories = .{
+            .root = root,
+            .pool = &pool,
+            .seen = &apply.seen,
+            .on_implied = noteImplied,
+            .on_change = noteChange,
+            .blind = mode == .diff and has_parents,
+            // Those below may have some.
+            .default_acls = mode == .merged and has_parents,
+        },
         .arena = .init(std.heap.page_allocator),
     };
     apply.seen.init();

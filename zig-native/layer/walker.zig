@@ -7,6 +7,7 @@ const names = @import("names.zig");
 const files = @import("files.zig");
 const sys = @import("sys.zig");
 const whiteout = @import("whiteout.zig");
+const xattrs = @import("xattrs.zig");
 const Directories = @import("directories.zig").Directories;
 const Need = @import("directories.zig").Need;
 
@@ -107,12 +108,19 @@ pub const Walker = struct {
         if (linux.errno(made) != .SUCCESS) report.failErrno(linux.errno(made), "cannot create {f}", .{shown(part)});
         const fd = sys.openDirectory(self.fd, name.ptr());
         files.check(fd, "open", part);
+        if (sys.inherits(self.fd, true)) plain(@intCast(fd), path);
         if (whiteout.hides(self.owner, before, path)) whiteout.setOpaque(self.owner, @intCast(fd), path);
         // Then no lower layer says what it looks like.
         const hidden = before == .whiteout or whiteout.hiddenAbove(self.owner, path);
         self.owner.seen.put(self.here(), part, if (hidden) .directory else .implied_directory);
         if (!hidden) self.owner.on_implied(path);
         return fd;
+    }
+
+    /// Whatever the directory around it gives to new ones.
+    fn plain(fd: i32, path: []const u8) void {
+        files.setOwnerAndMode(fd, true, .{ .mode = 0o755, .uid = 0, .gid = 0, .mtime = undefined }, 0, path);
+        xattrs.clear(fd, path);
     }
 
     /// Not a directory: a link is followed, inside the root.

@@ -47,11 +47,11 @@ pub fn meaningOf(path: []const u8) Meaning {
 
 /// `.wh.name` in the directory `parent_path`.
 pub fn delete(apply: *Apply, parent_path: []const u8, name: []const u8) void {
+    if (!apply.has_parents) return;
     if (apply.mode == .merged) {
         const parent = apply.directories.get(parent_path, .existing) orelse return;
         return removal.name(apply, parent, name);
     }
-    if (!apply.has_parents) return;
     const place = placeOf(apply, parent_path) orelse return;
     if (apply.seen.get(place.canonical, name)) |kind| switch (kind) {
         .file, .whiteout => {},
@@ -70,11 +70,11 @@ pub fn delete(apply: *Apply, parent_path: []const u8, name: []const u8) void {
 
 /// `.wh..wh..opq` in the directory `path`.
 pub fn hideLower(apply: *Apply, path: []const u8) void {
+    if (!apply.has_parents) return;
     if (apply.mode == .merged) {
         const directory = apply.directories.get(path, .existing) orelse return;
         return removal.children(apply, directory);
     }
-    if (!apply.has_parents) return;
     const place = placeOf(apply, path) orelse return;
     // The kernel does not look for the mark on a layer's root.
     if (place.canonical.len == 0) report.fail(.conflict, "the layer's root is opaque", .{});

@@ -59,7 +59,7 @@ fn settled(rc: usize, name: []const u8, path: []const u8) void {
     _ = skipped.fetchAdd(1, .monotonic);
 }
 
-/// Take away what a directory of a lower layer had: this layer lists it anew.
+/// Take away what a directory had before it is listed anew, or was given by the one around it.
 pub fn clear(fd: i32, path: []const u8) void {
     var list: [list_bytes_max]u8 = undefined;
     var names = namesOf(linux.flistxattr(fd, &list, list.len), &list, path);

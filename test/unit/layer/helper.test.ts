@@ -24,6 +24,7 @@ test("what went wrong has a class and one line", () => {
     [answer("os", "ENOSPC"), "exhausted", "it: no space left on the device (ENOSPC)"],
     [answer("os", "EPERM"), "forbidden", "it: operation not permitted (EPERM)"],
     [answer("request"), "internal", "the layer helper: it"],
+    [answer("fault"), "internal", "it"],
     ["", "internal", "the layer helper ended without an answer (signal SIGKILL)"],
   ];
   for (const [output, code, message] of cases) {
