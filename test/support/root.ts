@@ -26,6 +26,7 @@ export interface Gated {
 }
 
 const toolPackages: Record<string, string> = {
+  bsdtar: "libarchive-tools",
   busybox: "busybox-static",
   "linux.uml": "user-mode-linux",
   modprobe: "kmod",
