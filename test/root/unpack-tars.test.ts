@@ -76,6 +76,8 @@ async function described(tree: string, { extent, loses }: Writer): Promise<Map<s
   for (const [path, line] of lines) {
     if (line.startsWith("socket")) lines.delete(path);
     let kept = loses ? line.replace(loses, "") : line;
+    // Other names of its files may be elsewhere.
+    if (given) kept = kept.replace(/ links=\d+ of \/.*?(?= \w+\.|$)/, "");
     if (given && extent !== "all") kept = kept.replace(attributes, "").replace(fraction, "");
     lines.set(path, kept);
   }
