@@ -24,13 +24,25 @@ const console = @import("boot/console.zig");
 const finish = @import("boot/finish.zig");
 const prepare = @import("boot/prepare.zig");
 const root = @import("boot/root.zig");
+const fault = @import("fault.zig");
 const session = @import("boot/session.zig");
 const Place = @import("boot/place.zig").Place;
+
+pub const panic = fault.panic;
+pub const std_options = fault.options;
+
+/// A fault of our own must not end process 1 of a machine, which is a kernel panic: it says so, and the power goes off.
+fn concede(line: []const u8) void {
+    console.say("{s}", .{line});
+    finish.end(.detect(), .power_off, fault.status);
+}
 
 pub fn main(init: std.process.Init.Minimal) u8 {
     const arguments = init.args.vector;
     // Everything below is for a process 1 alone: to any other the same calls would do harm.
     if (linux.getpid() != 1 or arguments.len < 2) return 125;
+    fault.program = "rt-init";
+    fault.tell = &concede;
     // Executed from a descriptor, the kernel would call us by its number.
     _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-init"), 0, 0, 0);
     const all = linux.sigfillset();

@@ -13,30 +13,31 @@ pub fn build(b: *std.Build) void {
     const lib = b.addLibrary(.{
         .name = "rt",
         .linkage = .dynamic,
-        .root_module = module(b, "lib.zig", target, .ReleaseSmall),
+        .root_module = module(b, "lib.zig", target, .ReleaseSafe, .multi),
     });
     lib.root_module.pic = true;
     b.getInstallStep().dependOn(&b.addInstallArtifact(lib, .{ .dest_dir = .{ .override = .prefix }, .dest_sub_path = "librt.so" }).step);
 
-    _ = executable(b, target, "rt-monitor", "monitor.zig", .ReleaseSmall);
-    _ = executable(b, target, "rt-init", "boot.zig", .ReleaseSmall);
-    _ = executable(b, target, "rt-layer", "layer.zig", .ReleaseSafe);
-    _ = executable(b, target, "rt-probe", "probe.zig", .ReleaseSmall);
+    // What reads the words of others keeps its checks: an index that is wrong is one line and the end (fault.zig).
+    _ = executable(b, target, "rt-monitor", "monitor.zig", .ReleaseSafe, .single);
+    _ = executable(b, target, "rt-init", "boot.zig", .ReleaseSafe, .single);
+    _ = executable(b, target, "rt-layer", "layer.zig", .ReleaseSafe, .multi);
+    _ = executable(b, target, "rt-probe", "probe.zig", .ReleaseSmall, .single);
 
     // At an address that is far from Bun's program (which ends below 256 MiB) and within reach of the small code model.
-    const start = executable(b, target, "rt-start", "start.zig", .ReleaseSmall);
+    const start = executable(b, target, "rt-start", "start.zig", .ReleaseSmall, .single);
     start.image_base = 0x4000_0000;
     start.bundle_compiler_rt = true;
 
     // abi.ts is written by a program that imports abi.zig, so that the two cannot differ.
-    const generator = b.addExecutable(.{ .name = "abi-gen", .root_module = module(b, "abi_gen.zig", b.graph.host, .Debug) });
+    const generator = b.addExecutable(.{ .name = "abi-gen", .root_module = module(b, "abi_gen.zig", b.graph.host, .Debug, .single) });
     const generate = b.addRunArtifact(generator);
     b.getInstallStep().dependOn(&b.addInstallFile(generate.captureStdOut(.{}), "abi.ts").step);
 
     // For test/fuzz: with every safety check.
-    const fuzz = b.addExecutable(.{ .name = "rt-fuzz", .root_module = module(b, "layer/fuzz.zig", target, .ReleaseSafe) });
+    const fuzz = b.addExecutable(.{ .name = "rt-fuzz", .root_module = module(b, "layer/fuzz.zig", target, .ReleaseSafe, .single) });
     const install_fuzz = b.addInstallArtifact(fuzz, .{ .dest_dir = .{ .override = .prefix } });
-    const fuzz_layer = b.addExecutable(.{ .name = "rt-fuzz-layer", .linkage = .static, .root_module = module(b, "fuzz_layer.zig", target, .ReleaseSafe) });
+    const fuzz_layer = b.addExecutable(.{ .name = "rt-fuzz-layer", .linkage = .static, .root_module = module(b, "fuzz_layer.zig", target, .ReleaseSafe, .multi) });
     const install_fuzz_layer = b.addInstallArtifact(fuzz_layer, .{ .dest_dir = .{ .override = .prefix } });
     const fuzz_step = b.step("fuzz", "Build the fuzzing targets");
     fuzz_step.dependOn(&install_fuzz.step);
@@ -45,25 +46,27 @@ pub fn build(b: *std.Build) void {
     const tests = b.step("test", "Run the Zig unit tests");
     for ([_][]const u8{ "lib.zig", "monitor.zig", "boot.zig", "layer.zig", "start/block.zig" }) |root| {
         // LLVM also for Debug: Zig's own backend does not know the SHA and CRC instructions.
-        const unit = b.addTest(.{ .root_module = module(b, root, target, .Debug), .use_llvm = true });
+        const unit = b.addTest(.{ .root_module = module(b, root, target, .Debug, .multi), .use_llvm = true });
         tests.dependOn(&b.addRunArtifact(unit).step);
     }
 }
 
-fn module(b: *std.Build, root: []const u8, target: std.Build.ResolvedTarget, optimize: std.builtin.OptimizeMode) *std.Build.Module {
+const Threads = enum { single, multi };
+
+fn module(b: *std.Build, root: []const u8, target: std.Build.ResolvedTarget, optimize: std.builtin.OptimizeMode, threads: Threads) *std.Build.Module {
     return b.createModule(.{
         .root_source_file = b.path(root),
         .target = target,
         .optimize = optimize,
         .strip = optimize != .Debug,
-        .single_threaded = optimize == .ReleaseSmall,
+        .single_threaded = threads == .single,
         // Nothing here unwinds: a third of the small programs' size.
         .unwind_tables = if (optimize == .Debug) null else .none,
     });
 }
 
-fn executable(b: *std.Build, target: std.Build.ResolvedTarget, name: []const u8, root: []const u8, optimize: std.builtin.OptimizeMode) *std.Build.Step.Compile {
-    const exe = b.addExecutable(.{ .name = name, .linkage = .static, .root_module = module(b, root, target, optimize) });
+fn executable(b: *std.Build, target: std.Build.ResolvedTarget, name: []const u8, root: []const u8, optimize: std.builtin.OptimizeMode, threads: Threads) *std.Build.Step.Compile {
+    const exe = b.addExecutable(.{ .name = name, .linkage = .static, .root_module = module(b, root, target, optimize, threads) });
     // Otherwise the start code raises RLIMIT_STACK to 16 MiB, and every container inherits that.
     exe.stack_size = 1 << 20;
     b.getInstallStep().dependOn(&b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .prefix } }).step);

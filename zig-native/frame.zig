@@ -3,7 +3,15 @@ const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("abi.zig");
 
-pub const Header = struct { type: u8, length: u32 };
+pub const Header = struct {
+    type: u8,
+    length: u32,
+
+    /// Bytes of the whole frame. The length is the other side's word: only what is wider than it can hold the sum.
+    pub fn frameBytes(self: Header) u64 {
+        return abi.frame_header_bytes + @as(u64, self.length);
+    }
+};
 
 pub fn encode(bytes: *[abi.frame_header_bytes]u8, frame: abi.Frame, length: u32) void {
     bytes.* = .{ @intFromEnum(frame), 0, 0, 0, 0, 0, 0, 0 };
@@ -53,4 +61,9 @@ pub fn receive(fd: i32, buffer: []u8) linux.E {
 fn wait(fd: i32, events: i16) void {
     var set = [_]linux.pollfd{.{ .fd = fd, .events = events, .revents = 0 }};
     _ = linux.poll(&set, 1, -1);
+}
+
+test "a length at its largest does not wrap" {
+    const header = decode(&.{ 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff });
+    try std.testing.expectEqual(0x1_0000_0007, header.frameBytes());
 }

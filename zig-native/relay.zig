@@ -182,7 +182,8 @@ pub const Relay = struct {
 
     /// Receive into `buffer` until it holds one whole frame; true when it does.
     fn fill(self: *Relay, client: *Client, buffer: []u8, have: *usize) bool {
-        const want = frameBytes(buffer, have.*);
+        // Checked as soon as it was known: it is more than we have, and no more than there is room for.
+        const want: usize = @intCast(frameBytes(buffer, have.*));
         const result = linux.recvfrom(client.socket, buffer[have.*..].ptr, want - have.*, linux.MSG.DONTWAIT, null, null);
         switch (linux.errno(result)) {
             .SUCCESS => if (result == 0) {
@@ -205,9 +206,9 @@ pub const Relay = struct {
     }
 
     /// How long the frame at the start of `buffer` is, as far as `have` bytes of it tell.
-    fn frameBytes(buffer: []const u8, have: usize) usize {
+    fn frameBytes(buffer: []const u8, have: usize) u64 {
         if (have < header_bytes) return header_bytes;
-        return header_bytes + frame.decode(buffer[0..header_bytes]).length;
+        return frame.decode(buffer[0..header_bytes]).frameBytes();
     }
 
     /// A whole frame of stdin is here and not, or not all of it, with the program yet. (Another client may be in the middle

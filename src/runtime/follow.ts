@@ -33,7 +33,7 @@ export async function follow(socketPath: string, listener: Listener): Promise<Fo
       // A socket's address holds 107 bytes; this is never longer.
       unix: `/proc/self/fd/${directory}/${basename(socketPath)}`,
       socket: {
-        data: (_socket, bytes) => reader.push(bytes),
+        data: (socket, bytes) => void (reader.push(bytes) || socket.end()),
         close: () => resolve(undefined),
         error: () => resolve(undefined),
       },
@@ -53,14 +53,18 @@ export class FrameReader {
     this.#frame = frame;
   }
 
-  push(bytes: Uint8Array): void {
+  /** False: what came is no frame of the monitor's, and nothing after it can be read. */
+  push(bytes: Uint8Array): boolean {
     let rest = this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : Buffer.from(bytes);
     while (rest.length >= abi.frame_header_bytes) {
-      const end = abi.frame_header_bytes + rest.readUInt32BE(4);
+      const length = rest.readUInt32BE(4);
+      if (length > abi.frame_payload_max) return false;
+      const end = abi.frame_header_bytes + length;
       if (rest.length < end) break;
       this.#frame(rest.readUInt8(0), rest.subarray(abi.frame_header_bytes, end));
       rest = rest.subarray(end);
     }
     this.#rest = rest;
+    return true;
   }
 }
