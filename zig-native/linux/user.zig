@@ -1,6 +1,6 @@
 //! Docker's user string ("name|uid[:group|gid]") resolved against the container's own /etc/passwd and /etc/group. The files
-//! are the image's, so they are opened without following a last link, must be regular and small, and are read as plain
-//! text: no library of the container has a say. Numbers are 0..2^32-2 and never wrap; a number is a number even when a
+//! are the image's, so links are followed beneath its root only, what is found must be regular and small, and is read as
+//! plain text, in time that grows with its length: no library of the container has a say. Numbers are 0..2^32-2 and never wrap; a number is a number even when a
 //! user bears it as a name.
 const std = @import("std");
 const linux = std.os.linux;
@@ -16,6 +16,8 @@ pub const Identity = struct {
 };
 
 const file_bytes_max = 10 * 1024 * 1024;
+/// NGROUPS_MAX
+const groups_max = 65536;
 const id_max = std.math.maxInt(u32) - 1;
 
 /// `root` is the container's root directory. With an empty `text` the identity is `default_uid`:`default_gid`, and its
@@ -30,9 +32,9 @@ pub fn resolve(arena: std.mem.Allocator, root: i32, text: []const u8, default_ui
     return identity;
 }
 
-/// The file's text, "" when there is none.
+/// The file's text, "" when there is none, or a link to none.
 fn readDatabase(pages: std.mem.Allocator, root: i32, name: [:0]const u8) path.Error![]const u8 {
-    const flags: linux.O = .{ .CLOEXEC = true, .NOFOLLOW = true, .NONBLOCK = true, .NOCTTY = true };
+    const flags: linux.O = .{ .CLOEXEC = true, .NONBLOCK = true, .NOCTTY = true };
     const opened = path.open(root, name, flags, 0, path.contained);
     switch (linux.errno(opened)) {
         .SUCCESS => {},
@@ -43,7 +45,12 @@ fn readDatabase(pages: std.mem.Allocator, root: i32, name: [:0]const u8) path.Er
     const fd: i32 = @intCast(opened);
     defer _ = linux.close(fd);
     const info = path.stat(fd) orelse return stage.fail(.identity, .IO, "stat {s}", .{name});
-    if (info.kind != .regular) return stage.fail(.identity, .INVAL, "{s} of the image is not a regular file", .{name});
+    // Of the kernel's own files some wait for something to happen, and none has users.
+    const kernels = switch (path.fileSystem(fd)) {
+        path.magic_proc, path.magic_sysfs => true,
+        else => false,
+    };
+    if (info.kind != .regular or kernels) return stage.fail(.identity, .INVAL, "{s} of the image is not a regular file", .{name});
     if (info.size > file_bytes_max) return stage.fail(.identity, .FBIG, "{s} of the image is larger than 10 MiB", .{name});
     return try path.readAll(pages, fd, file_bytes_max) orelse stage.fail(.identity, .IO, "read {s}", .{name});
 }
@@ -77,14 +84,17 @@ fn lookUp(arena: std.mem.Allocator, passwd: []const u8, group: []const u8, text:
     return result;
 }
 
-/// setgroups(2)'s list: the primary group too (a file that denies it must deny us), then each once.
+/// setgroups(2)'s list: the primary group too (a file that denies it must deny us), each once. The kernel sorts it anyway.
 pub fn groupList(arena: std.mem.Allocator, identity: Identity, additional: []const u32) error{OutOfMemory}![]const u32 {
-    var list: std.ArrayList(u32) = .empty;
-    try list.append(arena, identity.gid);
-    for ([_][]const u32{ identity.groups, additional }) |part| {
-        for (part) |gid| if (std.mem.indexOfScalar(u32, list.items, gid) == null) try list.append(arena, gid);
+    const list = try std.mem.concat(arena, u32, &.{ &.{identity.gid}, identity.groups, additional });
+    std.mem.sortUnstable(u32, list, {}, std.sort.asc(u32));
+    var length: usize = 0;
+    for (list) |gid| {
+        if (length > 0 and list[length - 1] == gid) continue;
+        list[length] = gid;
+        length += 1;
     }
-    return list.items;
+    return list[0..length];
 }
 
 /// The number that `text` is, null when it is a name, an error when it is a number that no id can be.
@@ -166,13 +176,14 @@ fn withGroups(arena: std.mem.Allocator, group: []const u8, gids: []const u32, ad
     return out;
 }
 
-fn memberships(arena: std.mem.Allocator, group: []const u8, name: []const u8) error{OutOfMemory}![]const u32 {
+fn memberships(arena: std.mem.Allocator, group: []const u8, name: []const u8) path.Error![]const u32 {
     var gids: std.ArrayList(u32) = .empty;
     var lines = groupLines(group);
     while (lines.next()) |entry| {
         var members = std.mem.splitScalar(u8, entry.members, ',');
         while (members.next()) |member| {
             if (!std.mem.eql(u8, member, name)) continue;
+            if (gids.items.len == groups_max) return stage.fail(.identity, .SUCCESS, "{s} is in more than {d} groups of /etc/group", .{ name, groups_max });
             try gids.append(arena, entry.gid);
             break;
         }

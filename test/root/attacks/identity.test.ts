@@ -10,6 +10,7 @@ import { containerTests, image, oneLine, running } from "../../cli/world.ts";
 import { plantCanary } from "../../support/canary.ts";
 import { run } from "../../support/command.ts";
 import { facts, factsNamed, probeBinary } from "../../support/probe.ts";
+import { patience } from "../../support/wait.ts";
 import { directory, file, hostileImage, symlink } from "./hostile.ts";
 
 const { test, host } = containerTests(["getfattr"]);
@@ -146,16 +147,16 @@ test("a number is a number, even if a user or a group is so named", async () => 
 });
 
 test("a user database that is no file is refused, at once and in one line", async () => {
-  const canary = await plantCanary(host().dir, "canary-passwd");
-  writeFileSync(join(host().dir, "taken"), "app:x:0:0::/:\n");
   const large = Buffer.alloc(20 * 1024 * 1024, "app:x:0:0::/:\n");
   for (const name of ["etc/passwd", "etc/group"]) {
     for (const [kind, member] of [
       ["fifo", { name, type: "6" }],
       ["directory", directory(name)],
       ["device", { name, type: "3", device: { major: 1, minor: 5 } }],
-      ["absolute", symlink(name, join(host().dir, "taken"))],
-      ["relative", symlink(name, `../../../../..${canary.file}`)],
+      ["link to a device", symlink(name, "/dev/zero")],
+      ["link to a directory", symlink(name, "../etc")],
+      ["link to itself", symlink(name, name.slice("etc/".length))],
+      ["magic link", symlink(name, "/proc/self/fd/0")],
       ["proc", symlink(name, "/proc/self/environ")],
       ["large", file(name, large)],
     ] as const) {
@@ -168,8 +169,66 @@ test("a user database that is no file is refused, at once and in one line", asyn
       }
     }
   }
+}, 60_000);
+
+test("a user database that is a link is read beneath the root; one that leads to nothing is none", async () => {
+  const canary = await plantCanary(host().dir, "canary-passwd");
+  writeFileSync(join(host().dir, "taken"), "app:x:0:0::/:\nstaff:x:0:\n");
+  const users = async (name: string, links: { passwd: string; group: string }, user: string) => {
+    const members = [
+      ...["etc", "usr", "usr/share"].map((path) => directory(path)),
+      file("usr/share/passwd", "app:x:1234:77::/home:/bin/sh\n"),
+      file("usr/share/group", "staff:x:55:app\n"),
+      symlink("etc/passwd", links.passwd),
+      symlink("etc/group", links.group),
+    ];
+    const linked = await hostileImage(host(), `linked-${name}`, { members });
+    return host().rt(["run", "--rm", "-u", user, linked, "probe", "ids"]);
+  };
+  const ids = ({ stdout }: { stdout: string }) =>
+    ["uid", "gid", "groups"].map((key) => facts(stdout).get(key));
+  for (const [name, links] of [
+    ["absolute", { passwd: "/usr/share/passwd", group: "/usr/share/group" }],
+    ["relative", { passwd: "../usr/share/passwd", group: "../usr/share/group" }],
+    ["up", { passwd: "../../../usr/share/passwd", group: "../../../usr/share/group" }],
+  ] as const) {
+    expect([name, ...ids(await users(name, links, "app"))]).toEqual([name, "1234", "77", "55 77"]);
+  }
+  for (const [name, target] of [
+    ["dangling", "/usr/share/none"],
+    ["absolute-out", join(host().dir, "taken")],
+    ["relative-out", `../../../../..${canary.file}`],
+  ] as const) {
+    const links = { passwd: target, group: target };
+    const { code, stderr } = await users(name, links, "app");
+    expect([name, code]).toEqual([name, 125]);
+    expect(oneLine(stderr)).toContain("unable to find user app");
+    expect([name, ...ids(await users(name, links, "1000"))]).toEqual([name, "1000", "0", "0"]);
+  }
   await canary.check();
 }, 60_000);
+
+test("600,000 lines of /etc/group: read in a moment, and more groups than the kernel takes are an error", async () => {
+  const crowd = (count: number) =>
+    Array.from({ length: count }, (_, gid) => `g${gid}:x:${gid + 1}:app\n`).join("");
+  const passwd = file("etc/passwd", "app:x:1000:1000::/:/bin/sh\n");
+  const others = `${"x:x:9:none\n".repeat(600_000)}last:x:77:app\n`;
+  for (const [name, group, wanted] of [
+    ["many-lines", others, 0],
+    ["many-groups", crowd(60_000), 0],
+    ["too-many-groups", crowd(600_000).slice(0, 9 << 20), 125],
+  ] as const) {
+    const image = await hostileImage(host(), name, {
+      members: [directory("etc"), passwd, file("etc/group", Buffer.from(group))],
+    });
+    const started = performance.now();
+    const { code, stdout, stderr } = await host().rt(["run", "--rm", "-u", "app", image, "probe", "ids"]);
+    expect([name, code]).toEqual([name, wanted]);
+    expect(performance.now() - started).toBeLessThan(4000 * patience);
+    if (name === "many-lines") expect(facts(stdout).get("groups")).toBe("77 1000");
+    if (wanted !== 0) expect(oneLine(stderr)).toContain("app is in more than 65536 groups of /etc/group");
+  }
+}, 120_000);
 
 test("what is injected into our files by options is an error in one line", async () => {
   const before = readdirSync(join(host().state, "containers"));
@@ -241,8 +300,11 @@ test("a bare KEY of the image is not the caller's", async () => {
 test("each container has a session keyring of its own, and /proc/keys says nothing", async () => {
   const ring = (output: string) => facts(output).get("keyring")?.split(" ")[0];
   const ours = ring(await run([await probeBinary(), "process"]));
-  const runs = [1, 2].map(async () => ring(await host().ok(["run", "--rm", image, "probe", "process"])));
-  await using container = await running(host());
+  // The filter of system calls lets nobody ask for a keyring.
+  const open = ["--security-opt", "seccomp=unconfined"];
+  const probe = ["run", "--rm", ...open, image, "probe", "process"];
+  const runs = [1, 2].map(async () => ring(await host().ok(probe)));
+  await using container = await running(host(), ["sleep", "1000"], open);
   const inside = ring(await host().ok(["exec", container.name, "probe", "process"]));
   const all = [ours, inside, ...(await Promise.all(runs))];
   expect(all.slice(1)).not.toContain(undefined);
