@@ -85,6 +85,7 @@ pub const Ended = enum(u32) {
 
 /// Flags of `rt_attach`.
 pub const attach_stdin: u32 = 1;
+/// The program has a terminal: its size is ours, and with stdin our own is raw meanwhile.
 pub const attach_tty: u32 = 2;
 /// Hand the signals that we get on to the program.
 pub const attach_signals: u32 = 4;

@@ -57,7 +57,9 @@ pub fn attach(socket: i32, flags: u32, pidfd: i32, keys: []const u8, message: []
     result.* = .{ .status = 0, .ended = .lost, .stage = 0, .errno = 0, .message_bytes = 0 };
     var client: Client = .{ .socket = socket, .flags = flags, .pidfd = pidfd, .keys = keys, .result = result, .message = message, .stdin_open = flags & abi.attach_stdin != 0 };
     var before: linux.termios = undefined;
-    const raw = flags & abi.attach_tty != 0 and linux.errno(linux.tcgetattr(0, &before)) == .SUCCESS;
+    // Only keys that go to the program are not for our own terminal; and a job in the background may not touch it.
+    const raw = flags & abi.attach_tty != 0 and client.stdin_open and linux.errno(linux.tcgetattr(0, &before)) == .SUCCESS;
+    client.resize_pending = flags & abi.attach_tty != 0;
     // Handlers first: a signal between the two would leave the terminal raw.
     const wakeup = if (flags & (abi.attach_signals | abi.attach_tty) != 0) signals.install(flags & abi.attach_signals != 0) else -1;
     defer signals.uninstall();
@@ -66,7 +68,6 @@ pub fn attach(socket: i32, flags: u32, pidfd: i32, keys: []const u8, message: []
         var mode = before;
         makeRaw(&mode);
         _ = linux.tcsetattr(0, .DRAIN, &mode);
-        client.resize_pending = true;
     }
     defer if (raw) {
         _ = linux.tcsetattr(0, .DRAIN, &before);
@@ -167,8 +168,7 @@ fn nextControl(client: *Client) bool {
     var payload: [4]u8 = undefined;
     if (client.resize_pending) {
         client.resize_pending = false;
-        var size: std.posix.winsize = undefined;
-        if (linux.errno(linux.ioctl(0, linux.T.IOCGWINSZ, @intFromPtr(&size))) != .SUCCESS) return nextControl(client);
+        const size = windowSize() orelse return nextControl(client);
         std.mem.writeInt(u16, payload[0..2], size.row, .big);
         std.mem.writeInt(u16, payload[2..4], size.col, .big);
         put(client, .resize, &payload);
@@ -181,6 +181,13 @@ fn nextControl(client: *Client) bool {
         put(client, .stdin_eof, "");
     } else return false;
     return true;
+}
+
+/// Of our stdin's terminal, or of that which the output goes to.
+fn windowSize() ?std.posix.winsize {
+    var size: std.posix.winsize = undefined;
+    for ([_]i32{ 0, 1 }) |fd| if (linux.errno(linux.ioctl(fd, linux.T.IOCGWINSZ, @intFromPtr(&size))) == .SUCCESS) return size;
+    return null;
 }
 
 fn put(client: *Client, kind: abi.Frame, payload: []const u8) void {

@@ -48,4 +48,4 @@ export const attach_stdin = 1;
 export const attach_tty = 2;
 export const attach_signals = 4;
 export const attach_start = 8;
-export const hash = 3290746820;
+export const hash = 3933828503;
