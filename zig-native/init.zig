@@ -14,6 +14,7 @@ const cgroup = @import("linux/cgroup.zig");
 const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
 const device = @import("linux/device.zig");
 const exec = @import("exec.zig");
+const inherited = @import("inherited.zig");
 const keyring = @import("linux/keyring.zig");
 const loopback = @import("linux/loopback.zig");
 const mask = @import("mask.zig");
@@ -69,8 +70,7 @@ fn become(create: *const request.Create, given: stage.Handles, arena: std.mem.Al
     stage.expect(handles.sync, 'G');
     _ = linux.setsid();
     try program.dieWithMonitor(handles.sync);
-    _ = linux.syscall1(.umask, 0);
-    program.setOomScore(handles.sync, process);
+    inherited.shed(handles.sync, process);
 
     try rootfs.leaveChroot(arena);
     const hierarchies = try enterCgroup(create, handles, arena);
@@ -80,7 +80,9 @@ fn become(create: *const request.Create, given: stage.Handles, arena: std.mem.Al
     try rootfs.pivot(arena, root);
     if (!process.terminal) try program.setStdio(handles);
 
-    const ready = try program.become(arena, handles.sync, root, process, .{ .user = create.user, .groups = create.groupAdd });
+    const prepared = try program.takeIdentity(arena, handles.sync, root, process, .{ .user = create.user, .groups = create.groupAdd, .confined = create.confined });
+    try program.keepOnly(handles.sync);
+    const ready = try program.settle(arena, handles.sync, process, prepared);
     _ = stage.send(handles.sync, "R");
     stage.expect(handles.sync, 'S');
     if (create.reaper) return reaper.run(ready, process.terminal);

@@ -5,10 +5,15 @@ const linux = std.os.linux;
 const abi = @import("abi.zig");
 const attach = @import("attach.zig");
 const cgroup = @import("linux/cgroup.zig");
+const fault = @import("fault.zig");
 const frame = @import("frame.zig");
 const process = @import("process.zig");
+const signals = @import("attach_signals.zig");
 const spawn = @import("spawn.zig");
 const tree = @import("tree.zig");
+
+pub const panic = fault.panic;
+pub const std_options = fault.options;
 
 export fn rt_abi_hash() u32 {
     return abi.hash;
@@ -81,8 +86,10 @@ export fn rt_frame_send(fd: i32, kind: u32, payload: [*]const u8, length: usize)
 }
 
 /// Wait for one frame; its type goes to `kind`, its payload to `buffer`. Answers the payload's length, -EMSGSIZE when it does
-/// not fit, -ECONNRESET when the other end is gone.
+/// not fit, -ECONNRESET when the other end is gone, -EINTR for a signal that asks us to end: then `kind` is its number.
 export fn rt_frame_receive(fd: i32, kind: *u32, buffer: [*]u8, capacity: usize) i32 {
+    kind.* = signals.awaitReadable(fd);
+    if (kind.* != 0) return -@as(i32, @intFromEnum(linux.E.INTR));
     var bytes: [abi.frame_header_bytes]u8 = undefined;
     const errno = frame.receive(fd, &bytes);
     if (errno != .SUCCESS) return -@as(i32, @intFromEnum(errno));
@@ -130,6 +137,12 @@ export fn rt_remove_tree(path: [*:0]const u8) i32 {
 /// Remove the cgroup `path` from every hierarchy.
 export fn rt_cgroup_remove(path: [*:0]const u8) i32 {
     cgroup.remove(std.mem.span(path));
+    return 0;
+}
+
+/// SIGKILL for everything in the cgroup `path` and below it; nothing of it stays frozen.
+export fn rt_cgroup_end(path: [*:0]const u8) i32 {
+    cgroup.end(std.mem.span(path));
     return 0;
 }
 

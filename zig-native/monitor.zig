@@ -23,51 +23,22 @@ const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("abi.zig");
 const cgroup = @import("linux/cgroup.zig");
-const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
-const clone = @import("linux/clone.zig");
+const fault = @import("fault.zig");
 const frame = @import("frame.zig");
-const init_stage = @import("init.zig");
-const join_stage = @import("join.zig");
+const launching = @import("launch.zig");
 const process = @import("process.zig");
 const records = @import("records.zig");
 const relays = @import("relay.zig");
-const request = @import("request.zig");
 const request_memory = @import("request_memory.zig");
 const stage = @import("stage.zig");
-const stdio = @import("stdio.zig");
 
-const client_socket = 1;
-const tiocgptpeer = 0x5441;
-const open_noctty = 0o2 | 0o400 | 0o2000000; // O_RDWR | O_NOCTTY | O_CLOEXEC
-const lock_file = 2;
+pub const panic = fault.panic;
+pub const std_options = fault.options;
+
+const client_socket = launching.client_socket;
+const Session = launching.Session;
 
 var relay: relays.Relay = undefined;
-
-/// What is known of the container or exec once its request has been read.
-const Session = struct {
-    request: request.Request,
-    state: i32 = -1,
-    sync: i32 = -1,
-    /// The stage's process, which becomes the program's; for an exec the stage's own child.
-    pid: i32 = -1,
-    start_time: u64 = 0,
-    pidfd: i32 = -1,
-    listener: i32 = -1,
-    signals: i32 = -1,
-
-    fn process_(self: *const Session) *const request.Process {
-        return switch (self.request) {
-            .create => |*each| &each.spec.process,
-            .exec => |*each| &each.process,
-        };
-    }
-
-    fn wantsStdin(self: *const Session) bool {
-        return switch (self.request) {
-            inline else => |each| each.stdin,
-        };
-    }
-};
 
 pub fn main(arguments: std.process.Init.Minimal) u8 {
     _ = arguments;
@@ -75,6 +46,8 @@ pub fn main(arguments: std.process.Init.Minimal) u8 {
     if (linux.errno(linux.fcntl(2, linux.F.GETFD, 0)) != .SUCCESS) _ = linux.openat(linux.AT.FDCWD, "/dev/null", .{ .ACCMODE = .RDWR, .CLOEXEC = true }, 0);
     // Executed from a descriptor, the kernel would call us by its number.
     _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-monitor"), 0, 0, 0);
+    fault.program = "rt-monitor";
+    fault.tell = &tellClients;
     relay.init();
     relay.add(client_socket);
     run() catch {
@@ -87,27 +60,43 @@ pub fn main(arguments: std.process.Init.Minimal) u8 {
 /// Tell the client of `stage.failure`: the last thing that we do.
 fn report() void {
     var payload: [abi.failure_header_bytes + 512]u8 = undefined;
-    const message = stage.failure.message();
-    std.mem.writeInt(u32, payload[0..4], @intFromEnum(stage.failure.stage), .big);
-    std.mem.writeInt(u32, payload[4..8], @intFromEnum(stage.failure.errno), .big);
-    @memcpy(payload[abi.failure_header_bytes..][0..message.len], message);
-    _ = frame.send(client_socket, .failed, payload[0 .. abi.failure_header_bytes + message.len]);
+    _ = frame.send(client_socket, .failed, failedPayload(&payload, stage.failure.stage, stage.failure.errno, stage.failure.message()));
+}
+
+fn failedPayload(buffer: *[abi.failure_header_bytes + 512]u8, at: abi.Stage, errno: linux.E, message: []const u8) []const u8 {
+    const text = message[0..@min(message.len, buffer.len - abi.failure_header_bytes)];
+    std.mem.writeInt(u32, buffer[0..4], @intFromEnum(at), .big);
+    std.mem.writeInt(u32, buffer[4..8], @intFromEnum(errno), .big);
+    @memcpy(buffer[abi.failure_header_bytes..][0..text.len], text);
+    return buffer[0 .. abi.failure_header_bytes + text.len];
+}
+
+/// A fault of our own (fault.zig): each client that is between two frames hears of it. The program dies with us.
+fn tellClients(line: []const u8) void {
+    var payload: [abi.failure_header_bytes + 512]u8 = undefined;
+    const body = failedPayload(&payload, .monitor, .SUCCESS, line);
+    var header: [abi.frame_header_bytes]u8 = undefined;
+    frame.encode(&header, .failed, @intCast(body.len));
+    for (&relay.clients) |*client| {
+        if (client.socket < 0 or (client.sent != 0 and client.sent != relay.output_end)) continue;
+        for ([_][]const u8{ &header, body }) |part| _ = linux.sendto(client.socket, part.ptr, part.len, linux.MSG.DONTWAIT | linux.MSG.NOSIGNAL, null, 0);
+    }
 }
 
 fn run() stage.Error!void {
     const memory = try request_memory.Memory.map();
-    var session: Session = .{ .request = try memory.readRequest() };
+    var session: Session = .{ .relay = &relay, .request = try request_memory.read(memory) };
     try open(&session);
     var cgroup_path_buffer: [256]u8 = undefined;
     const cgroup_path = try copyCgroupPath(&session, &cgroup_path_buffer);
     // Undone in every case: it is ours, and nobody is left in it.
     defer if (cgroup_path.len > 0) cgroup.remove(cgroup_path);
     // Also when building fails: a half-built init must not wait for ever.
-    errdefer killStage(&session);
-    try launch(&session, memory.allocator());
-    try awaitReady(&session);
+    errdefer launching.killStage(&session);
+    try launching.launch(&session, memory.allocator());
+    try launching.awaitReady(&session);
     memory.unmap();
-    try start(&session);
+    try launching.start(&session);
     const status = try serve(&session);
     finish(&session, status);
 }
@@ -153,135 +142,6 @@ fn copyCgroupPath(session: *const Session, buffer: []u8) stage.Error![]const u8 
     if (path.len > buffer.len) return stage.fail(.request, .NAMETOOLONG, "cgroup path", .{});
     @memcpy(buffer[0..path.len], path);
     return buffer[0..path.len];
-}
-
-/// Make the program's stdio and the stage's process, and let it go.
-fn launch(session: *Session, arena: std.mem.Allocator) stage.Error!void {
-    var pair: [2]i32 = undefined;
-    _ = try stage.check(linux.socketpair(linux.AF.UNIX, linux.SOCK.SEQPACKET | linux.SOCK.CLOEXEC, 0, &pair), .monitor, "socketpair", .{});
-    session.sync = pair[0];
-    var handles: stage.Handles = .{ .sync = pair[1] };
-    relay.terminal = session.process_().terminal;
-    if (!relay.terminal) try stdio.makePipes(&relay, session.wantsStdin(), &handles);
-
-    var flags: u64 = 0;
-    var group: i32 = -1;
-    if (session.request == .create) {
-        const create = &session.request.create;
-        flags = init_stage.cloneFlags(&create.spec);
-        if (create.cgroup) |wanted| group = cgroup.openUnified(arena, try hierarchies(arena), wanted.path) catch return outOfMemory();
-    }
-    defer if (group >= 0) {
-        _ = linux.close(group);
-    };
-    const cloned = clone.clone(flags, group);
-    const pid: i32 = @intCast(try stage.check(cloned.result, .namespace, "create namespaces", .{}));
-    if (pid == 0) {
-        handles.in_group = cloned.in_group;
-        closeMonitorsDescriptors(session);
-        switch (session.request) {
-            .create => |*create| init_stage.run(create, handles, arena),
-            .exec => |*exec| join_stage.run(exec, handles, arena),
-        }
-    }
-    session.pid = pid;
-    for ([_]i32{ handles.sync, handles.stdin, handles.stdout, handles.stderr }) |fd| if (fd >= 0) {
-        _ = linux.close(fd);
-    };
-    try sendSync(session, "G");
-}
-
-fn hierarchies(arena: std.mem.Allocator) stage.Error![]const cgroup_hierarchy.Hierarchy {
-    return cgroup_hierarchy.discover(arena) catch outOfMemory();
-}
-
-fn outOfMemory() stage.Error {
-    return stage.fail(.request, .NOMEM, "the request is too large", .{});
-}
-
-fn sendSync(session: *const Session, message: []const u8) stage.Error!void {
-    _ = try stage.check(linux.sendto(session.sync, message.ptr, message.len, linux.MSG.NOSIGNAL, null, 0), .monitor, "init ended early", .{});
-}
-
-/// In the stage: nothing of the monitor's may live on in it, above all not the lock.
-fn closeMonitorsDescriptors(session: *const Session) void {
-    for ([_]i32{ session.state, lock_file, session.listener, session.signals, session.sync, client_socket, 0, relay.stdin, relay.stdout, relay.stderr }) |fd| if (fd >= 0) {
-        _ = linux.close(fd);
-    };
-    const none = linux.sigemptyset();
-    _ = linux.sigprocmask(linux.SIG.SETMASK, &none, null);
-    const default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = linux.sigemptyset(), .flags = 0 };
-    for ([_]linux.SIG{ .HUP, .INT, .QUIT, .PIPE }) |signal| _ = linux.sigaction(signal, &default, null);
-}
-
-/// Read the stage's packets until it is ready.
-fn awaitReady(session: *Session) stage.Error!void {
-    while (true) {
-        var buffer: [1024]u8 = undefined;
-        const packet = try receiveSync(session, &buffer);
-        if (packet.len == 0) return stage.fail(.monitor, .CHILD, "init ended while it was being built", .{});
-        switch (packet[0]) {
-            'R' => break,
-            'E' => return failedStage(packet),
-            'W' => _ = frame.send(client_socket, .warning, packet[1..]),
-            'T' => {}, // the descriptor is taken where it is received
-            'P' => {
-                // The stage of an exec has made the program's process as our child, and ends.
-                var status: u32 = 0;
-                while (linux.errno(linux.waitpid(session.pid, &status, 0)) == .INTR) {}
-                session.pid = std.mem.readInt(i32, packet[1..5], .big);
-            },
-            else => return stage.fail(.monitor, .PROTO, "init said {d}", .{packet[0]}),
-        }
-    }
-    session.pidfd = @intCast(try stage.check(linux.pidfd_open(session.pid, 0), .monitor, "pidfd_open", .{}));
-    session.start_time = process.startTime(session.pid) orelse 0;
-}
-
-fn failedStage(packet: []const u8) stage.Error {
-    if (packet.len < 9) return stage.fail(.monitor, .PROTO, "init failed", .{});
-    const at: abi.Stage = @enumFromInt(std.mem.readInt(u32, packet[1..5], .big));
-    const errno: linux.E = @enumFromInt(std.mem.readInt(u32, packet[5..9], .big));
-    return stage.fail(at, errno, "{s}", .{packet[9..]});
-}
-
-/// One packet of the stage's; a descriptor that comes with it is the terminal.
-fn receiveSync(session: *Session, buffer: []u8) stage.Error![]u8 {
-    var vector = [_]std.posix.iovec{.{ .base = buffer.ptr, .len = buffer.len }};
-    var control: [64]u8 align(8) = undefined;
-    var message: linux.msghdr = .{ .name = null, .namelen = 0, .iov = &vector, .iovlen = 1, .control = &control, .controllen = control.len, .flags = 0 };
-    while (true) {
-        const result = linux.recvmsg(session.sync, &message, linux.MSG.CMSG_CLOEXEC);
-        if (linux.errno(result) == .INTR) continue;
-        const length = try stage.check(result, .monitor, "read from init", .{});
-        // struct cmsghdr: length, level, type, then the descriptor.
-        if (message.controllen >= 20) {
-            const master = std.mem.readInt(i32, control[16..20], .little);
-            stdio.nonblocking(master);
-            relay.stdin = master;
-            relay.stdout = master;
-            const peer = linux.ioctl(master, tiocgptpeer, open_noctty);
-            if (linux.errno(peer) == .SUCCESS) relay.peer = @intCast(peer); // Linux 4.13
-        }
-        return buffer[0..length];
-    }
-}
-
-/// `created` to the client, its `start` back, `started` when the program has been executed.
-fn start(session: *Session) stage.Error!void {
-    var payload: [4]u8 = undefined;
-    std.mem.writeInt(u32, &payload, @intCast(session.pid), .big);
-    if (frame.send(client_socket, .created, &payload) != .SUCCESS) return stage.fail(.monitor, .CONNRESET, "the client went away", .{});
-    var header: [abi.frame_header_bytes]u8 = undefined;
-    if (frame.receive(client_socket, &header) != .SUCCESS) return stage.fail(.monitor, .CONNRESET, "the client went away", .{});
-    if (header[0] != @intFromEnum(abi.Frame.start)) return stage.fail(.monitor, .PROTO, "client said {d} before start", .{header[0]});
-    try sendSync(session, "S");
-    var buffer: [1024]u8 = undefined;
-    const packet = try receiveSync(session, &buffer);
-    if (packet.len > 0) return failedStage(packet);
-    _ = linux.close(session.sync);
-    if (session.state >= 0) try records.writePid(session.state, session.pid, session.start_time);
-    relay.announce(.started, "");
 }
 
 /// Relay until the program has ended and its output has been handed on. Answers its exit status.
@@ -381,17 +241,8 @@ fn finish(session: *Session, status: u32) void {
     if (session.listener >= 0) _ = linux.unlinkat(session.state, "attach.sock", 0);
 }
 
-/// The stage, or the container that could not be started, goes; its namespaces and mounts go with it.
-fn killStage(session: *const Session) void {
-    if (session.pid <= 0) return;
-    _ = linux.kill(session.pid, .KILL);
-    var status: u32 = 0;
-    while (linux.errno(linux.waitpid(session.pid, &status, 0)) == .INTR) {}
-}
-
 test {
+    _ = fault;
+    _ = launching;
     _ = @import("frame.zig");
-    _ = init_stage;
-    _ = join_stage;
-    _ = process;
 }

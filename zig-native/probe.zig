@@ -6,8 +6,10 @@ const builtin = @import("builtin");
 const linux = std.os.linux;
 const attack = @import("probe/attack.zig");
 const files = @import("probe/files.zig");
+const freezing = @import("probe/freeze.zig");
 const greeting = @import("probe/greeting.zig");
 const input = @import("probe/input.zig");
+const joining = @import("probe/joining.zig");
 const network = @import("probe/network.zig");
 const output = @import("probe/output.zig");
 const refuse = @import("probe/refuse.zig");
@@ -66,6 +68,9 @@ const commands = [_]Command{
     .{ .name = "seed-chmodder", .run = volume.chmodder, .usage = " FILE PREFIX" },
     .{ .name = "fchdir-walk", .run = attack.fchdirWalk },
     .{ .name = "stalk", .run = attack.stalk, .usage = " [SECONDS]" },
+    .{ .name = "watch-joins", .run = joining.watch, .usage = " COUNT [NEEDLE…]" },
+    .{ .name = "usurp-joins", .run = joining.usurp, .usage = " PID" },
+    .{ .name = "freeze", .run = freezing.freeze, .usage = " v1|v2 own|nested" },
     .{ .name = "help", .run = help },
 };
 

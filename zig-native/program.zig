@@ -7,6 +7,7 @@ const exec = @import("exec.zig");
 const path = @import("linux/path.zig");
 const request = @import("request.zig");
 const rlimit = @import("linux/rlimit.zig");
+const seccomp = @import("linux/seccomp.zig");
 const stage = @import("stage.zig");
 const tty = @import("linux/tty.zig");
 const user = @import("linux/user.zig");
@@ -22,13 +23,28 @@ pub fn isolate(handles: stage.Handles) stage.Error!stage.Handles {
         }
     }
     try closeAllBut(&.{ moved.sync, moved.stdin, moved.stdout, moved.stderr });
+    try fillStdio();
+    stage.tellFaults(moved.sync);
+    return moved;
+}
+
+/// 0-2 are what nobody gains anything from: ends of a pipe that is used by no one.
+fn fillStdio() stage.Error!void {
+    var pipe: [2]i32 = undefined;
     while (true) {
-        const opened = linux.open("/", .{ .PATH = true, .CLOEXEC = true }, 0);
-        const fd: i32 = @intCast(try stage.check(opened, .monitor, "open /", .{}));
-        if (fd < 3) continue;
-        _ = linux.close(fd);
-        return moved;
+        _ = try stage.check(linux.pipe2(&pipe, .{ .CLOEXEC = true }), .monitor, "pipe", .{});
+        if (pipe[0] > 2) break;
+        if (pipe[1] > 2) {
+            _ = linux.close(pipe[1]);
+            return;
+        }
     }
+    for (pipe) |fd| _ = linux.close(fd);
+}
+
+/// Close all but 0-2 and `sync`.
+pub fn keepOnly(sync: i32) stage.Error!void {
+    return closeAllBut(&.{ 0, 1, 2, sync });
 }
 
 /// Negative descriptors are none.
@@ -58,22 +74,12 @@ pub fn dieWithMonitor(sync: i32) stage.Error!void {
     if (linux.errno(ready) == .SUCCESS and polled[0].revents & linux.POLL.HUP != 0) linux.exit_group(1);
 }
 
-/// While the host's /proc is still "/proc". A host that took CAP_SYS_RESOURCE from us lets us raise the score only.
-pub fn setOomScore(sync: i32, process: *const request.Process) void {
-    const score = process.oomScoreAdj orelse return;
-    var buffer: [16]u8 = undefined;
-    var writer: std.Io.Writer = .fixed(&buffer);
-    writer.print("{d}", .{score}) catch unreachable; // 11 characters hold every i32
-    const errno = path.writeFile(linux.AT.FDCWD, "/proc/self/oom_score_adj", writer.buffered(), 0);
-    if (errno != .SUCCESS) stage.warn(sync, "cannot set oom_score_adj to {d}: {s}", .{ score, @tagName(errno) });
-}
-
-/// 0-2 from the monitor's pipes. What is not given, and what is the host's /dev/null, is the container's own /dev/null.
+/// 0-2 from the monitor's pipes; what is not given is the container's own /dev/null.
 pub fn setStdio(handles: stage.Handles) stage.Error!void {
     for ([_]i32{ handles.stdin, handles.stdout, handles.stderr }, 0..) |fd, number| {
-        const is_null = if (fd < 0) true else if (path.stat(fd)) |info| info.isDevice(.character, 1, 3) else false;
-        const source = if (is_null) try openNull() else fd;
+        const source = if (fd < 0) try openNull() else fd;
         try place(source, @intCast(number));
+        _ = linux.close(source);
     }
 }
 
@@ -102,30 +108,47 @@ pub fn consoleSize(process: *const request.Process) ?tty.Size {
     return .{ .rows = size.height, .columns = size.width };
 }
 
-/// The request's user string and additional groups.
-pub const Who = struct { user: []const u8, groups: []const []const u8 };
+/// The request's user string and additional groups, and whether the system calls are filtered.
+pub const Who = struct { user: []const u8, groups: []const []const u8, confined: bool };
 
-/// Take the user's identity and everything that goes with it. `root` is the container's "/". Afterwards nothing is left
-/// to do but to execute what is returned.
-pub fn become(arena: std.mem.Allocator, sync: i32, root: i32, process: *const request.Process, who: Who) path.Error!exec.Program {
+/// What `takeIdentity` leaves to be done by the process that becomes the program.
+pub const Prepared = struct {
+    environment: []const []const u8,
+    /// We are in the working directory.
+    entered: bool,
+};
+
+/// Take the user's identity and everything that goes with it: afterwards the process has no right that the program will
+/// not have. `root` is the container's "/".
+pub fn takeIdentity(arena: std.mem.Allocator, sync: i32, root: i32, process: *const request.Process, who: Who) path.Error!Prepared {
     if (process.args.len == 0) return stage.fail(.exec, .INVAL, "no command was given", .{});
     const identity = try user.resolve(arena, root, who.user, process.user.uid, process.user.gid, who.groups);
     const environment = try withHome(arena, process.env, identity.home);
     try setLimits(sync, process);
     giveStdio(identity.uid);
     const entered = try enterDirectory(arena, root, process.cwd, false);
-    try setIdentity(arena, process, identity);
+    try setIdentity(arena, sync, process, who.confined, identity);
     // The change of credentials made us what fs.suid_dumpable says, which is to be traced where an administrator set it to 1.
     try set(.SET_DUMPABLE, 0, "prctl");
-    if (!entered) _ = try enterDirectory(arena, root, process.cwd, true);
-    try verifyDirectory(process.cwd);
     _ = linux.syscall1(.umask, process.user.umask orelse 0o022);
+    return .{ .environment = environment, .entered = entered };
+}
+
+/// In the program's own process, with its identity. Nothing is left to do but to execute what is returned.
+pub fn settle(arena: std.mem.Allocator, sync: i32, process: *const request.Process, prepared: Prepared) path.Error!exec.Program {
+    if (!prepared.entered) {
+        const opened = linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
+        const root: i32 = @intCast(try stage.check(opened, .cwd, "open /", .{}));
+        defer _ = linux.close(root);
+        _ = try enterDirectory(arena, root, process.cwd, true);
+    }
+    try verifyDirectory(process.cwd);
     try dieWithMonitor(sync);
-    const file = try exec.find(arena, process.args[0], environment);
+    const file = try exec.find(arena, process.args[0], prepared.environment);
     return .{
         .file = file,
         .arguments = try exec.strings(arena, process.args, "an argument"),
-        .environment = try exec.strings(arena, environment, "an environment variable"),
+        .environment = try exec.strings(arena, prepared.environment, "an environment variable"),
     };
 }
 
@@ -156,14 +179,15 @@ fn giveStdio(uid: u32) void {
     }
 }
 
-/// As root first, as the user where root may not (a directory on NFS): false then, unless `last`. Magic links are
-/// refused: /proc/self/fd/N can be a directory of the host.
+/// As root first, as the user where root may not (a directory on NFS), and from inside where it is not there from outside
+/// of the pid namespace (/proc/self): false then, unless `last`. Magic links are refused: /proc/self/fd/N can be a
+/// directory of the host.
 fn enterDirectory(arena: std.mem.Allocator, root: i32, directory: []const u8, last: bool) path.Error!bool {
     if (directory.len == 0 or directory[0] != '/') return stage.fail(.cwd, .INVAL, "the working directory {s} is not absolute", .{directory});
     const text = try path.terminated(arena, directory, .cwd, "the working directory");
     const opened = path.open(root, text, path.directory_path, 0, path.contained);
     const errno = linux.errno(opened);
-    if (!last and (errno == .ACCES or errno == .PERM)) return false;
+    if (!last and (errno == .ACCES or errno == .PERM or errno == .NOENT)) return false;
     const fd: i32 = @intCast(try stage.check(opened, .cwd, "enter the working directory {s}", .{directory}));
     defer _ = linux.close(fd);
     const changed = linux.fchdir(fd);
@@ -180,7 +204,7 @@ fn verifyDirectory(directory: []const u8) stage.Error!void {
         return stage.fail(.cwd, .PERM, "the working directory {s} is outside of the container", .{directory});
 }
 
-fn setIdentity(arena: std.mem.Allocator, process: *const request.Process, identity: user.Identity) path.Error!void {
+fn setIdentity(arena: std.mem.Allocator, sync: i32, process: *const request.Process, confined: bool, identity: user.Identity) path.Error!void {
     const asked = process.capabilities;
     const ours = try capability.ours();
     const sets = capability.forUser(.{
@@ -190,6 +214,8 @@ fn setIdentity(arena: std.mem.Allocator, process: *const request.Process, identi
         .inheritable = try capability.mask(asked.inheritable) & ours,
         .ambient = try capability.mask(asked.ambient) & ours,
     }, identity.uid);
+    // Without no_new_privs only who has CAP_SYS_ADMIN may load a filter; what follows is allowed by it.
+    if (confined) try seccomp.load(sync, sets.bounding);
     try capability.dropBounding(sets.bounding);
     const groups = try user.groupList(arena, identity, process.user.additionalGids);
     _ = try stage.check(linux.setgroups(groups.len, groups.ptr), .identity, "set groups", .{});

@@ -3,6 +3,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const exec = @import("exec.zig");
+const request_memory = @import("request_memory.zig");
 const stage = @import("stage.zig");
 const tty = @import("linux/tty.zig");
 
@@ -20,6 +21,9 @@ pub fn run(program: exec.Program, terminal: bool) stage.Error {
     _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-init"), 0, 0, 0);
     // `sync` and the stdio are the program's: their ends must show when it has gone.
     _ = linux.syscall3(.close_range, 0, std.math.maxInt(u32), 0);
+    // Paths of the host are in the request, and a container may have the right to read our memory.
+    const memory: request_memory.Memory = .{};
+    memory.unmap();
     supervise(@intCast(forked), &all);
 }
 

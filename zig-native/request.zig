@@ -17,6 +17,7 @@ pub const Create = struct {
     groupAdd: []const []const u8,
     reaper: bool,
     stdin: bool,
+    confined: bool,
     cgroup: ?Cgroup,
 };
 
@@ -29,6 +30,7 @@ pub const Exec = struct {
     user: []const u8,
     groupAdd: []const []const u8,
     stdin: bool,
+    confined: bool,
     cgroup: ?struct { path: []const u8 },
 };
 

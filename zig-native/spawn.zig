@@ -104,6 +104,8 @@ fn execute(child: *const Child) linux.E {
     const none = linux.sigemptyset();
     _ = linux.sigprocmask(linux.SIG.SETMASK, &none, null);
     _ = linux.setsid();
+    // A debugger's `setarch -R` is for its child: what we start has its addresses at random again.
+    _ = linux.syscall1(.personality, 0);
     if (linux.errno(linux.chdir("/")) != .SUCCESS) return .NOENT;
     // First above everything that they will become, then down: a descriptor may be the number another one must become.
     const count = child.descriptors.len;

@@ -6,16 +6,17 @@
 //!      |   <-- sync 'T' + fd -- |   the pty's master, when a terminal was asked for (SCM_RIGHTS)
 //!      |   <-- sync 'P' pid --- |   an exec: the stage made the program's process as the monitor's child (CLONE_PARENT),
 //!      |                        |   pid i32 big-endian in the monitor's namespace; the stage itself then exits with 0
-//!      |   <-- sync 'R' ------- |   everything is built; it waits
+//!      |   <-- sync 'R' ------- |   everything is built; it waits (an exec's may come before 'P')
 //!      |   --- sync 'S' ------> |   start: execute the program
 //!      |   <-- sync 'W' text -- |   a warning (any time before 'R'); the monitor hands it on to the client
 //!      |   <-- sync 'E' ...  -- |   failed at a stage: stage u32, errno u32, message (big-endian); errno 0: the message says all
 //!      |   <-- end of file ---- |   execve succeeded (the socket is close-on-exec)
 //!
-//! `sync` is one SOCK_SEQPACKET pair: a message is a packet.
+//! `sync` is one SOCK_SEQPACKET pair: a message is a packet. The monitor believes none of it (sync.zig).
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("abi.zig");
+const fault = @import("fault.zig");
 
 /// What the stage process starts with. It was cloned by the monitor, so all of the monitor's memory is here too.
 pub const Handles = struct {
@@ -65,6 +66,19 @@ pub fn check(result: usize, at: abi.Stage, comptime format: []const u8, argument
     const errno = linux.errno(result);
     if (errno != .SUCCESS) return fail(at, errno, format, arguments);
     return result;
+}
+
+var fault_sync: i32 = -1;
+
+/// From here on a fault of ours (fault.zig) is a failure of this stage, told through `sync`.
+pub fn tellFaults(sync: i32) void {
+    fault_sync = sync;
+    fault.tell = &tellFault;
+}
+
+fn tellFault(line: []const u8) void {
+    failure.set(.monitor, .SUCCESS, "{s}", .{line});
+    report(fault_sync);
 }
 
 /// A packet to the monitor. False when it is gone, and we shall be soon.

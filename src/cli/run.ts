@@ -131,7 +131,7 @@ export default class RunCommand extends RtCommand {
   readOnly = Option.Boolean("--read-only", false, { description: "Mount the root file system read-only" });
   rm = Option.Boolean("--rm", false, { description: "Remove the container when it exits" });
   securityOptions = Option.Array("--security-opt", [], {
-    description: "`OPTION` no-new-privileges: setuid programs gain nothing",
+    description: "`OPTION` no-new-privileges, or seccomp=unconfined: no filter of system calls",
   });
   shmSize = Option.String("--shm-size", { description: "`SIZE` Size of /dev/shm (default 64m)" });
   sigProxy = Option.Boolean("--sig-proxy", true, {

@@ -67,6 +67,7 @@ export const containerType: RecordType<ContainerRecord> = {
     readonlyRootfs: flag,
     init: flag,
     noNewPrivileges: flag,
+    seccomp: optional(oneOf("unconfined")),
     capAdd: listOf(text),
     capDrop: listOf(text),
     mounts: listOf(mount),

@@ -46,6 +46,7 @@ export function describeContainer(
     readonlyRootfs: options.readonlyRootfs,
     init: options.init,
     noNewPrivileges: options.noNewPrivileges,
+    ...(options.seccomp && { seccomp: options.seccomp }),
     capAdd: options.capAdd,
     capDrop: options.capDrop,
     mounts: resolveMounts(

@@ -12,7 +12,7 @@ import { findContainer } from "./find.ts";
 import type { Host } from "./host.ts";
 import { unfindable } from "./kill.ts";
 import { look } from "./look.ts";
-import { consoleSize, descriptorsMax } from "./start.ts";
+import { consoleSize, descriptorsMax, isConfined } from "./start.ts";
 
 /** `rt exec`: another program in a running container. @returns its exit status; 0 when detached */
 export async function exec(host: Host, options: ExecOptions): Promise<number> {
@@ -35,6 +35,7 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
       user: options.user ?? record.user,
       groupAdd: record.groupAdd,
       stdin: interactive,
+      confined: isConfined(record),
       cgroup: { path: cgroupPath(record.id) },
     },
     undefined,

@@ -73,7 +73,7 @@ function warnings(): string[] {
   const list = [
     "no bridge networks yet: --network is none or host",
     "no limits on memory and CPU yet",
-    "no seccomp profile yet",
+    "a small fixed seccomp filter, no profiles yet",
   ];
   return process.geteuid?.() === 0
     ? list

@@ -131,7 +131,10 @@ function hostConfig(record: ContainerRecord): Json {
     Privileged: record.privileged,
     PublishAllPorts: false,
     ReadonlyRootfs: record.readonlyRootfs,
-    SecurityOpt: record.noNewPrivileges ? ["no-new-privileges"] : [],
+    SecurityOpt: [
+      ...(record.noNewPrivileges ? ["no-new-privileges"] : []),
+      ...(record.seccomp ? [`seccomp=${record.seccomp}`] : []),
+    ],
     Tmpfs: Object.fromEntries(
       record.mounts
         .filter((mount) => mount.type === "tmpfs")

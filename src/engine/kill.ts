@@ -1,16 +1,23 @@
 import { RtError } from "../base/errors.ts";
 import { parseSignal } from "../base/signals.ts";
 import { signalProcess } from "../runtime/leaf.ts";
+import { killContainer } from "./end.ts";
 import { findContainer } from "./find.ts";
 import type { Host } from "./host.ts";
 import { look } from "./look.ts";
+
+const SIGKILL = 9;
 
 /** Send `signal` to a running container's program. */
 export async function kill(host: Host, name: string, signal: string): Promise<void> {
   const container = await findContainer(host, name);
   const { state } = look(host, container);
-  const sent = state.pid > 0 && signalProcess(state.pid, state.startTime, parseSignal(signal).number);
-  if (sent) return;
+  const { number } = parseSignal(signal);
+  const send = () =>
+    number === SIGKILL
+      ? killContainer(container.id, state)
+      : signalProcess(state.pid, state.startTime, number);
+  if (state.pid > 0 && send()) return;
   const why = state.status === "running" ? unfindable : "is not running";
   throw new RtError("conflict", `cannot kill container: ${name}: container ${container.id} ${why}`, {
     exitCode: 1,

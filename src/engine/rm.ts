@@ -1,17 +1,15 @@
 import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
 import { recordOf } from "../container/container-store.ts";
-import { signalProcess } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
 import { membersOf } from "../runtime/members.ts";
 import { cgroupPath } from "./cgroup.ts";
+import { killContainer } from "./end.ts";
 import type { Host } from "./host.ts";
 import { look } from "./look.ts";
 import { reconcile } from "./reconcile.ts";
 import { bury, erase } from "./settle.ts";
 import { holdsWithin, immortal, killedWithin_ms } from "./stop.ts";
-
-const SIGKILL = 9;
 
 /** Remove a container; a running one only with `force`, by SIGKILL. Nothing of it has to be readable for that. */
 export async function removeContainer(
@@ -42,7 +40,7 @@ export async function removeContainer(
 /** With its init all of a container goes; where that is unknown, what its cgroup holds. */
 function kill(id: string, init: { pid: number; startTime: string }): void {
   const processes = init.pid > 0 ? [init] : membersOf(cgroupPath(id));
-  for (const { pid, startTime } of processes) signalProcess(pid, startTime, SIGKILL);
+  for (const process of processes) killContainer(id, process);
 }
 
 function whyNot(isBeingMade: boolean): string {

@@ -57,6 +57,7 @@ export interface RunOptions {
   capAdd: string[];
   capDrop: string[];
   noNewPrivileges: boolean;
+  seccomp?: "unconfined";
   devices: DeviceRequest[];
   init: boolean;
 

@@ -3,13 +3,12 @@ import { isContainerId } from "../container/container-store.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import { type ExitFacts, type Observation, observe } from "../container/state.ts";
 import { volumeDirectory } from "../container/volumes.ts";
-import { removeCgroup, removeTree, signalProcess } from "../runtime/leaf.ts";
+import { removeCgroup, removeTree } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import { cgroupPath } from "./cgroup.ts";
+import { killContainer } from "./end.ts";
 import type { Host } from "./host.ts";
-
-const SIGKILL = 9;
 
 /** The program has ended: write down how, or with `--rm` remove what is left. */
 export function settle(host: Host, record: ContainerRecord, snapshots: SnapshotDriver): void {
@@ -32,8 +31,7 @@ export function conclude(host: Host, id: string, exit: ExitFacts): void {
 
 /** The monitor was killed: its container's processes and cgroup are ours to end. */
 export function bury(id: string, observation: Observation): void {
-  const { init } = observation;
-  if (init.pid > 0) signalProcess(init.pid, init.startTime, SIGKILL);
+  killContainer(id, observation.init);
   removeCgroup(cgroupPath(id));
 }
 

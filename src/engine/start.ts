@@ -89,6 +89,7 @@ export function build(
       groupAdd: record.groupAdd,
       reaper: record.init,
       stdin: record.openStdin,
+      confined: isConfined(record),
       cgroup: { path: cgroupPath(record.id), files: [] },
     },
     state.lock,
@@ -98,6 +99,11 @@ export function build(
   // It is the monitor's now: were it ours too, nobody would see that the monitor has died.
   closeDescriptor(state.lock);
   return launched;
+}
+
+/** Are the system calls of the container's programs filtered? */
+export function isConfined(record: ContainerRecord): boolean {
+  return !record.privileged && record.seccomp !== "unconfined";
 }
 
 export function consoleSize(): { height: number; width: number } | undefined {

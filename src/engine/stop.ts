@@ -2,11 +2,11 @@ import { RtError } from "../base/errors.ts";
 import { parseSignal } from "../base/signals.ts";
 import { recordOf } from "../container/container-store.ts";
 import { signalProcess } from "../runtime/leaf.ts";
+import { killContainer } from "./end.ts";
 import { findContainer } from "./find.ts";
 import type { Host } from "./host.ts";
 import { look } from "./look.ts";
 
-const SIGKILL = 9;
 /** How long a killed container may take to end: its processes may be writing their last pages. */
 export const killedWithin_ms = 10_000;
 
@@ -23,7 +23,8 @@ export async function stop(host: Host, name: string, patience_ms: number): Promi
   };
   const stopSignal = recordOf(container)?.stopSignal || "TERM";
   if (!send(parseSignal(stopSignal).number) || (await holdsWithin(patience_ms, over))) return;
-  if (!send(SIGKILL) || (await holdsWithin(killedWithin_ms, over))) return;
+  if (!killContainer(container.id, look(host, container).state) || (await holdsWithin(killedWithin_ms, over)))
+    return;
   throw immortal(container.name);
 }
 

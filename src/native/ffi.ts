@@ -33,6 +33,7 @@ const declarations = {
   rt_remove_tree: { args: ["ptr"], returns: "i32" },
   rt_exit: { args: ["i32"], returns: "void" },
   rt_cgroup_remove: { args: ["ptr"], returns: "i32" },
+  rt_cgroup_end: { args: ["ptr"], returns: "i32" },
 } as const satisfies Record<string, FFIFunction>;
 
 type Argument = number | bigint | NodeJS.TypedArray;

@@ -66,6 +66,11 @@ export function removeCgroup(path: string): void {
   check(native().rt_cgroup_remove(cstring(path)), `cannot remove cgroup ${path}`);
 }
 
+/** SIGKILL for all that is in a cgroup and below, frozen or not; absent is fine. */
+export function endCgroup(path: string): void {
+  check(native().rt_cgroup_end(cstring(path)), `cannot end cgroup ${path}`);
+}
+
 /** mount(2); `flags` are its MS_ bits, `data` the file system's own options. */
 export function mount(source: string, target: string, type: string, flags: number, data: string): void {
   const result = native().rt_mount(cstring(source), cstring(target), cstring(type), flags, cstring(data));

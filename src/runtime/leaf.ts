@@ -4,6 +4,7 @@
 export { exitProcess } from "../native/ffi.ts";
 export {
   closeDescriptor,
+  endCgroup,
   removeCgroup,
   removeTree,
   signalProcess,

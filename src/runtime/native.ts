@@ -112,6 +112,9 @@ function awaitFrame(socket: number, type: number, warn: (line: string) => void):
   const payload = Buffer.alloc(messageBytes);
   while (true) {
     const length = native().rt_frame_receive(socket, kind, payload, payload.length);
+    if (length === -EINTR) {
+      throw new RtError("cancelled", "interrupted", { exitCode: 128 + kind[0]! });
+    }
     if (length < 0)
       throw new RtError("internal", `the monitor ended early: ${describeErrno(errnoName(-length))}`);
     const body = payload.subarray(0, length);
@@ -128,6 +131,7 @@ function awaitFrame(socket: number, type: number, warn: (line: string) => void):
 }
 
 const ENOENT = 2;
+const EINTR = 4;
 
 /** The child's words as an error: its message names the object, the errno says why. */
 function failure(stage: number, errno: number, message: string): RtError {

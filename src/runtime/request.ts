@@ -21,6 +21,8 @@ export interface CreateRequest {
   reaper: boolean;
   /** Keep stdin open for a client (`-i`); otherwise it is /dev/null. */
   stdin: boolean;
+  /** Its system calls go through our filter (zig-native/linux/seccomp/fence.zig). */
+  confined: boolean;
   /** Made, joined and removed by the monitor. Null: stay in the caller's. */
   cgroup: CgroupRequest | null;
 }
@@ -42,6 +44,8 @@ export interface ExecRequest {
   user: string;
   groupAdd: string[];
   stdin: boolean;
+  /** As its container's. */
+  confined: boolean;
   cgroup: { path: string } | null;
 }
 

@@ -16,6 +16,8 @@ export interface ContainerSettings {
   privileged: boolean;
   readonlyRootfs: boolean;
   noNewPrivileges: boolean;
+  /** `--security-opt seccomp=unconfined`: no filter of system calls. A privileged container has none either. */
+  seccomp?: "unconfined";
   capAdd: string[];
   capDrop: string[];
   mounts: MountRecord[];

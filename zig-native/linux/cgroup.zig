@@ -6,6 +6,8 @@ const std = @import("std");
 const linux = std.os.linux;
 const stage = @import("../stage.zig");
 const request = @import("../request.zig");
+const request_memory = @import("../request_memory.zig");
+const cgroup_freezer = @import("cgroup_freezer.zig");
 const cgroup_hierarchy = @import("cgroup_hierarchy.zig");
 const cgroup_removal = @import("cgroup_removal.zig");
 const path = @import("path.zig");
@@ -148,11 +150,6 @@ fn openGroup(directory: [*:0]const u8) i32 {
     return if (linux.errno(opened) == .SUCCESS) @intCast(opened) else -1;
 }
 
-/// Put the calling process into the v2 group of an open directory, wherever our namespaces are by now.
-pub fn joinOpen(group: i32) linux.E {
-    return path.writeFile(group, "cgroup.procs", "0", 0);
-}
-
 /// Put the calling process, which must have one thread, into `group` of every hierarchy that has it; `born`: it is in that
 /// of v2 since its birth.
 pub fn join(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []const u8, born: bool) path.Error!void {
@@ -163,10 +160,10 @@ pub fn join(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []c
     }
 }
 
-/// Join the v1 groups of another process; `groups` is its /proc/PID/cgroup.
-pub fn joinProcess(arena: std.mem.Allocator, hierarchies: []const Hierarchy, groups: []const u8) path.Error!void {
+/// Join the groups of another process; `groups` is its /proc/PID/cgroup. `born`: we are in that of v2 since our birth.
+pub fn joinProcess(arena: std.mem.Allocator, hierarchies: []const Hierarchy, groups: []const u8, born: bool) path.Error!void {
     for (hierarchies) |hierarchy| {
-        if (hierarchy.unified()) continue;
+        if (born and hierarchy.unified()) continue;
         const there = cgroup_hierarchy.ownGroup(groups, hierarchy.controllers);
         if (std.mem.eql(u8, there, hierarchy.own)) continue;
         try enter(arena, hierarchy, try hierarchy.directory(arena, there));
@@ -185,25 +182,31 @@ fn enter(arena: std.mem.Allocator, hierarchy: Hierarchy, directory: []const u8) 
     }
 }
 
-const scratch_bytes = 8 << 20;
-
 /// Remove the group everywhere, with those that a container which could write to its own has made below it. What stays
-/// busy (a process that left its pid namespace's end behind) is left; the next cleanup finds it. The memory for it lives
-/// just as long: at a container's end the monitor has none of its own left.
+/// busy (a process that left its pid namespace's end behind) is left; the next cleanup finds it.
 pub fn remove(group: []const u8) void {
+    // At a container's end the monitor has no memory of its own left.
+    const scratch = request_memory.Scratch.map() catch return;
+    defer scratch.unmap();
+    removeEverywhere(scratch.allocator(), group) catch return; // mountinfo larger than the scratch memory
+}
+
+fn removeEverywhere(arena: std.mem.Allocator, group: []const u8) error{OutOfMemory}!void {
     if (!isGroup(group)) return;
-    const flags: linux.MAP = .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true };
-    const address = linux.mmap(null, scratch_bytes, .{ .READ = true, .WRITE = true }, flags, -1, 0);
-    if (linux.errno(address) != .SUCCESS) return;
-    const memory: [*]align(std.heap.page_size_min) u8 = @ptrFromInt(address);
-    defer _ = linux.munmap(memory, scratch_bytes);
-    var fixed: std.heap.FixedBufferAllocator = .init(memory[0..scratch_bytes]);
-    const arena = fixed.allocator();
-    const hierarchies = cgroup_hierarchy.discover(arena) catch return; // mountinfo larger than the scratch memory
-    for (hierarchies) |hierarchy| {
-        const directory = std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ hierarchy.mount_point, group }, 0) catch return;
+    for (try cgroup_hierarchy.discover(arena)) |hierarchy| {
+        const directory = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ hierarchy.mount_point, group }, 0);
         cgroup_removal.remove(directory);
     }
+}
+
+/// SIGKILL for all that is in the group and below, frozen or not.
+pub fn end(group: []const u8) void {
+    if (!isGroup(group)) return;
+    const scratch = request_memory.Scratch.map() catch return;
+    defer scratch.unmap();
+    const arena = scratch.allocator();
+    const hierarchies = cgroup_hierarchy.discover(arena) catch return;
+    cgroup_freezer.end(arena, hierarchies, group) catch return; // groups nested deeper than the scratch memory holds
 }
 
 test "device rules" {

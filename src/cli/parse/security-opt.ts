@@ -1,17 +1,21 @@
 import { RtError } from "../../base/errors.ts";
 import { invalid, quote } from "./invalid.ts";
 
-/** What runs unconfined today: asking for exactly that is granted, asking for a profile is an honest error. */
-const alreadySo = new Set([
-  "seccomp=unconfined",
-  "apparmor=unconfined",
-  "label=disable",
-  "systempaths=confined",
-]);
+/** What is so today: asking for exactly that is granted, asking for a profile is an honest error. */
+const alreadySo = new Set(["apparmor=unconfined", "label=disable", "systempaths=confined"]);
 
-/** `--security-opt no-new-privileges[:true|false]`, last wins. @throws RtError invalid-argument | unsupported */
-export function parseSecurityOptions(texts: readonly string[]): { noNewPrivileges: boolean } {
+export interface SecurityOptions {
+  noNewPrivileges: boolean;
+  seccomp?: "unconfined";
+}
+
+/**
+ * `--security-opt no-new-privileges[:true|false]`, last wins, and `seccomp=unconfined`.
+ * @throws RtError invalid-argument | unsupported
+ */
+export function parseSecurityOptions(texts: readonly string[]): SecurityOptions {
   let noNewPrivileges = false;
+  let unconfined = false;
   for (const text of texts) {
     const match = /^no-new-privileges(?:[:=](.*))?$/.exec(text);
     if (match) {
@@ -23,13 +27,17 @@ export function parseSecurityOptions(texts: readonly string[]): { noNewPrivilege
     }
     const normal = text.replace(/^(seccomp|apparmor|label|systempaths):/, "$1=");
     if (alreadySo.has(normal)) continue;
+    if (normal === "seccomp=unconfined") {
+      unconfined = true;
+      continue;
+    }
     if (/^(seccomp|apparmor|label|systempaths)=/.test(normal)) {
       throw new RtError(
         "unsupported",
         `--security-opt ${quote(text)} is not there yet: profiles come in a later version`,
       );
     }
-    throw invalid(`invalid --security-opt ${quote(text)}: want no-new-privileges`);
+    throw invalid(`invalid --security-opt ${quote(text)}: want no-new-privileges or seccomp=unconfined`);
   }
-  return { noNewPrivileges };
+  return { noNewPrivileges, ...(unconfined && { seccomp: "unconfined" }) };
 }

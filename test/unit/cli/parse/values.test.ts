@@ -194,9 +194,10 @@ test("security options", () => {
     expect(parseSecurityOptions([text])).toEqual({ noNewPrivileges: true });
   }
   expect(
-    parseSecurityOptions(["no-new-privileges", "no-new-privileges:false", "seccomp=unconfined"]),
+    parseSecurityOptions(["no-new-privileges", "no-new-privileges:false", "seccomp:unconfined"]),
   ).toEqual({
     noNewPrivileges: false,
+    seccomp: "unconfined",
   });
   refused((text) => parseSecurityOptions([text]), ["", "no-new-privileges:maybe", "what"]);
   expect(() => parseSecurityOptions(["seccomp=/x.json"])).toThrow("profiles come in a later version");

@@ -1,0 +1,238 @@
+//! From a request to a program that runs: the stage's process, and what it and the client say until then. monitor.zig draws
+//! the whole way.
+const std = @import("std");
+const linux = std.os.linux;
+const abi = @import("abi.zig");
+const cgroup = @import("linux/cgroup.zig");
+const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
+const clone = @import("linux/clone.zig");
+const frame = @import("frame.zig");
+const freezer = @import("linux/cgroup_freezer.zig");
+const init_stage = @import("init.zig");
+const join_stage = @import("join.zig");
+const process = @import("process.zig");
+const records = @import("records.zig");
+const relays = @import("relay.zig");
+const request = @import("request.zig");
+const stage = @import("stage.zig");
+const stdio = @import("stdio.zig");
+const sync = @import("sync.zig");
+
+pub const client_socket = 1;
+pub const lock_file = 2;
+const tiocgptpeer = 0x5441;
+const open_noctty = 0o2 | 0o400 | 0o2000000; // O_RDWR | O_NOCTTY | O_CLOEXEC
+
+/// What is known of the container or exec once its request has been read.
+pub const Session = struct {
+    relay: *relays.Relay,
+    request: request.Request,
+    state: i32 = -1,
+    sync: sync.Channel = undefined,
+    /// The stage's process, which becomes the program's; for an exec the stage's own child.
+    pid: i32 = -1,
+    start_time: u64 = 0,
+    pidfd: i32 = -1,
+    listener: i32 = -1,
+    signals: i32 = -1,
+    /// An exec: says when the container's processes are frozen, and ours with them.
+    frozen: freezer.Watch = .{},
+
+    pub fn process_(self: *const Session) *const request.Process {
+        return switch (self.request) {
+            .create => |*each| &each.spec.process,
+            .exec => |*each| &each.process,
+        };
+    }
+
+    pub fn wantsStdin(self: *const Session) bool {
+        return switch (self.request) {
+            inline else => |each| each.stdin,
+        };
+    }
+};
+
+/// Make the program's stdio and the stage's process, and let it go.
+pub fn launch(session: *Session, arena: std.mem.Allocator) stage.Error!void {
+    var pair: [2]i32 = undefined;
+    _ = try stage.check(linux.socketpair(linux.AF.UNIX, linux.SOCK.SEQPACKET | linux.SOCK.CLOEXEC, 0, &pair), .monitor, "socketpair", .{});
+    session.relay.terminal = session.process_().terminal;
+    session.sync = .{ .socket = pair[0], .terminal_due = session.relay.terminal, .process_due = session.request == .exec };
+    var handles: stage.Handles = .{ .sync = pair[1] };
+    if (!session.relay.terminal) try stdio.makePipes(session.relay, session.wantsStdin(), &handles);
+    switch (session.request) {
+        .create => |*create| {
+            const group = if (create.cgroup) |wanted| cgroup.openUnified(arena, try hierarchies(arena), wanted.path) catch return outOfMemory() else -1;
+            if (try cloneStage(session, init_stage.cloneFlags(&create.spec), group, &handles)) init_stage.run(create, handles, arena);
+        },
+        .exec => |*exec| {
+            var place = join_stage.Place.find(exec) catch |err| return if (err == error.OutOfMemory) outOfMemory() else error.Failed;
+            defer place.forget();
+            const scratch = place.scratch.allocator();
+            session.frozen = freezer.Watch.of(scratch, place.hierarchies, place.groups) catch return outOfMemory();
+            if (session.frozen.frozen()) return failFrozen();
+            const group = cgroup.openUnifiedOf(scratch, place.hierarchies, place.groups) catch return outOfMemory();
+            if (try cloneStage(session, 0, group, &handles)) join_stage.run(exec, handles, &place, arena);
+        },
+    }
+    for ([_]i32{ handles.sync, handles.stdin, handles.stdout, handles.stderr }) |fd| if (fd >= 0) {
+        _ = linux.close(fd);
+    };
+    try sendSync(session, "G");
+}
+
+/// The stage's process, born in the v2 cgroup `group` (a descriptor, closed here) where it is not -1. True in the stage.
+fn cloneStage(session: *Session, flags: u64, group: i32, handles: *stage.Handles) stage.Error!bool {
+    const cloned = clone.clone(flags, group);
+    if (group >= 0) _ = linux.close(group);
+    const pid: i32 = @intCast(try stage.check(cloned.result, .namespace, "create namespaces", .{}));
+    if (pid == 0) {
+        handles.in_group = cloned.in_group;
+        closeMonitorsDescriptors(session);
+        return true;
+    }
+    session.pid = pid;
+    return false;
+}
+
+fn hierarchies(arena: std.mem.Allocator) stage.Error![]const cgroup_hierarchy.Hierarchy {
+    return cgroup_hierarchy.discover(arena) catch outOfMemory();
+}
+
+fn outOfMemory() stage.Error {
+    return stage.fail(.request, .NOMEM, "the request is too large", .{});
+}
+
+fn failFrozen() stage.Error {
+    return stage.fail(.monitor, .SUCCESS, "the container is frozen: no program starts in it (rt kill ends it)", .{});
+}
+
+fn sendSync(session: *const Session, message: []const u8) stage.Error!void {
+    _ = try stage.check(linux.sendto(session.sync.socket, message.ptr, message.len, linux.MSG.NOSIGNAL | linux.MSG.DONTWAIT, null, 0), .monitor, "init ended early", .{});
+}
+
+/// In the stage: nothing of the monitor's may live on in it, above all not the lock.
+fn closeMonitorsDescriptors(session: *const Session) void {
+    for ([_]i32{ session.state, lock_file, session.listener, session.signals, session.sync.socket, client_socket, 0, session.relay.stdin, session.relay.stdout, session.relay.stderr }) |fd| if (fd >= 0) {
+        _ = linux.close(fd);
+    };
+    const none = linux.sigemptyset();
+    _ = linux.sigprocmask(linux.SIG.SETMASK, &none, null);
+    const default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = linux.sigemptyset(), .flags = 0 };
+    for ([_]linux.SIG{ .HUP, .INT, .QUIT, .PIPE }) |signal| _ = linux.sigaction(signal, &default, null);
+}
+
+/// Read the stage's packets until it is ready.
+pub fn awaitReady(session: *Session) stage.Error!void {
+    while (session.sync.ready_due or session.sync.process_due) {
+        if (!session.sync.ready_due) {
+            // The stage of an exec has said who the program's process is before it ended, or never will.
+            reapStage(session);
+            if (!try isReadable(session, 0)) return stage.fail(.monitor, .CHILD, "init ended while it was being built", .{});
+        } else while (!try isReadable(session, glance_ms)) if (session.frozen.frozen()) return failFrozen();
+        switch (try session.sync.receive() orelse continue) {
+            .ready => {},
+            .closed => return stage.fail(.monitor, .CHILD, "init ended while it was being built", .{}),
+            .failure => |failure| return failedStage(failure),
+            .warning => |text| _ = frame.send(client_socket, .warning, text),
+            .terminal => |master| takeTerminal(session.relay, master),
+            .process => |pid| {
+                reapStage(session);
+                session.pid = pid;
+            },
+        }
+    }
+    session.pidfd = @intCast(try stage.check(linux.pidfd_open(session.pid, 0), .monitor, "pidfd_open", .{}));
+    session.start_time = process.startTime(session.pid) orelse 0;
+}
+
+/// How often a stage that says nothing is looked after.
+const glance_ms = 250;
+
+/// Is there a packet of the stage's? A client that goes meanwhile (it hangs up) is the end.
+fn isReadable(session: *const Session, timeout_ms: i32) stage.Error!bool {
+    var set = [_]linux.pollfd{
+        .{ .fd = session.sync.socket, .events = linux.POLL.IN, .revents = 0 },
+        .{ .fd = client_socket, .events = 0, .revents = 0 },
+    };
+    const ready = linux.poll(&set, set.len, timeout_ms);
+    if (linux.errno(ready) == .INTR) return true; // `receive` looks itself
+    _ = try stage.check(ready, .monitor, "poll", .{});
+    if (set[1].revents != 0) return stage.fail(.monitor, .CONNRESET, "the client went away", .{});
+    return set[0].revents != 0;
+}
+
+/// The stage of an exec has made the program's process as our child, and ends.
+fn reapStage(session: *Session) void {
+    if (session.pid <= 0) return;
+    var status: u32 = 0;
+    while (linux.errno(linux.waitpid(session.pid, &status, 0)) == .INTR) {}
+    session.pid = -1;
+}
+
+fn failedStage(failure: sync.Failure) stage.Error {
+    return stage.fail(failure.stage, failure.errno, "{s}", .{failure.message});
+}
+
+fn takeTerminal(relay: *relays.Relay, master: i32) void {
+    stdio.nonblocking(master);
+    relay.stdin = master;
+    relay.stdout = master;
+    const peer = linux.ioctl(master, tiocgptpeer, open_noctty);
+    if (linux.errno(peer) == .SUCCESS) relay.peer = @intCast(peer); // Linux 4.13
+}
+
+/// `created` to the client, its `start` back, `started` when the program has been executed.
+pub fn start(session: *Session) stage.Error!void {
+    var payload: [4]u8 = undefined;
+    std.mem.writeInt(u32, &payload, @intCast(session.pid), .big);
+    if (frame.send(client_socket, .created, &payload) != .SUCCESS) return stage.fail(.monitor, .CONNRESET, "the client went away", .{});
+    var header: [abi.frame_header_bytes]u8 = undefined;
+    if (frame.receive(client_socket, &header) != .SUCCESS) return stage.fail(.monitor, .CONNRESET, "the client went away", .{});
+    if (header[0] != @intFromEnum(abi.Frame.start)) return stage.fail(.monitor, .PROTO, "client said {d} before start", .{header[0]});
+    try sendSync(session, "S");
+    try awaitExecuted(session);
+    _ = linux.close(session.sync.socket);
+    if (session.state >= 0) try records.writePid(session.state, session.pid, session.start_time);
+    session.relay.announce(.started, "");
+}
+
+/// The end of `sync` says that the program was executed; so does its own end, where somebody inside has kept a copy.
+fn awaitExecuted(session: *Session) stage.Error!void {
+    while (true) {
+        var set = [_]linux.pollfd{
+            .{ .fd = session.sync.socket, .events = linux.POLL.IN, .revents = 0 },
+            .{ .fd = session.pidfd, .events = linux.POLL.IN, .revents = 0 },
+        };
+        const ready = linux.poll(&set, set.len, -1);
+        if (linux.errno(ready) == .INTR) continue;
+        _ = try stage.check(ready, .monitor, "poll", .{});
+        if (set[0].revents == 0) return;
+        switch (try session.sync.receive() orelse continue) {
+            .closed => return,
+            .failure => |failure| return failedStage(failure),
+            else => return stage.fail(.monitor, .PROTO, "init said what it should not", .{}),
+        }
+    }
+}
+
+/// How long the kernel may take to end what was killed; a frozen process ends when it is thawed, without us.
+const killed_ms = 5000;
+
+/// The stage, or the container that could not be started, goes; its namespaces and mounts go with it.
+pub fn killStage(session: *const Session) void {
+    if (session.pid <= 0) return;
+    _ = linux.kill(session.pid, .KILL);
+    const pidfd = linux.pidfd_open(session.pid, 0);
+    var ended = [_]linux.pollfd{.{ .fd = if (linux.errno(pidfd) == .SUCCESS) @intCast(pidfd) else -1, .events = linux.POLL.IN, .revents = 0 }};
+    if (!session.frozen.frozen()) _ = linux.poll(&ended, 1, killed_ms);
+    var status: u32 = 0;
+    _ = linux.waitpid(session.pid, &status, linux.W.NOHANG);
+}
+
+test {
+    _ = init_stage;
+    _ = join_stage;
+    _ = process;
+    _ = sync;
+}
