@@ -35,13 +35,11 @@ pub fn build(b: *std.Build) void {
     b.getInstallStep().dependOn(&b.addInstallFile(generate.captureStdOut(.{}), "abi.ts").step);
 
     // For test/fuzz: with every safety check.
-    const fuzz = b.addExecutable(.{ .name = "rt-fuzz", .root_module = module(b, "layer/fuzz.zig", target, .ReleaseSafe, .single) });
-    const install_fuzz = b.addInstallArtifact(fuzz, .{ .dest_dir = .{ .override = .prefix } });
-    const fuzz_layer = b.addExecutable(.{ .name = "rt-fuzz-layer", .linkage = .static, .root_module = module(b, "fuzz_layer.zig", target, .ReleaseSafe, .multi) });
-    const install_fuzz_layer = b.addInstallArtifact(fuzz_layer, .{ .dest_dir = .{ .override = .prefix } });
-    const fuzz_step = b.step("fuzz", "Build the fuzzing targets");
-    fuzz_step.dependOn(&install_fuzz.step);
-    fuzz_step.dependOn(&install_fuzz_layer.step);
+    const fuzz = b.step("fuzz", "Build the fuzzing targets");
+    for ([_][2][]const u8{ .{ "rt-fuzz", "layer/fuzz.zig" }, .{ "rt-fuzz-layer", "fuzz_layer.zig" }, .{ "rt-fuzz-frames", "fuzz_frames.zig" } }) |each| {
+        const exe = b.addExecutable(.{ .name = each[0], .linkage = .static, .root_module = module(b, each[1], target, .ReleaseSafe, .multi) });
+        fuzz.dependOn(&b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .prefix } }).step);
+    }
 
     const tests = b.step("test", "Run the Zig unit tests");
     for ([_][]const u8{ "lib.zig", "monitor.zig", "boot.zig", "layer.zig", "start/block.zig" }) |root| {

@@ -208,6 +208,11 @@ pub fn process(_: Args) u8 {
     output.octal(mask);
     output.text("\n");
     fileLines("oom_score_adj", "/proc/self/oom_score_adj");
+    // The raw call answers 20 less the niceness.
+    output.pair("priority", linux.syscall2(.getpriority, 0, 0));
+    output.pair("policy", linux.syscall1(.sched_getscheduler, 0));
+    output.pair("ioprio", linux.syscall2(.ioprio_get, 1, 0));
+    output.pair("timer_slack_ns", linux.prctl(@intFromEnum(linux.PR.GET_TIMERSLACK), 0, 0, 0, 0));
     var lines = input.lines(input.contents("/proc/self/status") orelse return 1);
     while (lines.next()) |line| {
         if (!std.mem.startsWith(u8, line, "Sig") or line[3] == 'Q') continue;
