@@ -240,7 +240,7 @@ pub const Relay = struct {
     fn consume(self: *Relay, bytes: []const u8) void {
         const payload = bytes[header_bytes..];
         switch (@as(abi.Frame, @enumFromInt(bytes[0]))) {
-            .stdin_eof => self.closeStdin(),
+            .stdin_eof => if (payload.len == 0) self.closeStdin(),
             .resize => if (payload.len == 4) self.resize(payload),
             .output_closed => if (payload.len == 1 and self.count() == 1) self.closeOutput(payload[0]),
             else => {},

@@ -87,7 +87,7 @@ for (const init of [[], ["--init"]]) {
     // The line discipline of the container's terminal makes the signal: the sleep must be in the foreground first.
     await until("ctrl-C is heard", () => {
       terminal.type("\x03");
-      return /# $|after/.test(terminal.screen.text.split("before").at(-1)!);
+      return /# |after/.test(terminal.screen.text.split("before").at(-1)!);
     });
     terminal.type("exit 9\r");
     expect(await terminal.exited).toBe(9);
@@ -322,4 +322,56 @@ test("a program that closes its terminal and opens the console later is still he
   const terminal = host().pty(["run", "--rm", "-t", image, "sh", "-c", script]);
   expect(await terminal.exited).toBe(7);
   expect(terminal.screen.text).toContain("two");
+});
+
+test("-t without -i: the caller's terminal stays as it is, and its keys are for the client", async () => {
+  await using terminal = host().pty(
+    ["run", "-t", "--rm", image, "probe", "signal-wait", "--exit-on", "TERM"],
+    {
+      rows: 31,
+      columns: 99,
+    },
+  );
+  const before = terminal.flags();
+  await terminal.screen.waitFor("ready");
+  expect(terminal.flags()).toEqual(before);
+  expect(isRaw(terminal)).toBe(false);
+  terminal.type("\x03");
+  await terminal.screen.waitFor("signal INT");
+  terminal.type("\x1c");
+  await terminal.screen.waitFor("signal QUIT");
+  terminal.resize(40, 120);
+  await terminal.screen.waitFor("signal WINCH");
+  terminal.kill("SIGTERM");
+  expect(await terminal.exited).toBe(0);
+  expect(terminal.flags()).toEqual(before);
+});
+
+test("-t without -i under a shell: ^Z stops the client, and in the background it is not stopped", async () => {
+  const rt = `${rtBinary} run -t --rm ${image}`;
+  await using shell = openPty(["bash", "--norc", "--noprofile", "-i"], {
+    env: { ...host().env, TERM: "xterm", PS1: "prompt> " },
+  });
+  await shell.screen.waitFor("prompt> ");
+  shell.type(`${rt} probe signal-wait --exit-on INT\r`);
+  await shell.screen.waitFor("ready");
+  shell.type("\x1a");
+  await shell.screen.waitFor(/\[1\]\+\s+Stopped/);
+  shell.type("fg\r");
+  await shell.screen.waitFor(/fg\r\n/);
+  await until("the client goes on", () => !isRaw(shell));
+  shell.type("\x03");
+  await shell.screen.waitFor("signal INT");
+  await shell.screen.waitFor(/signal INT[\s\S]*prompt> /);
+
+  shell.type(`${rt} sh -c 'sleep 0.2; echo from the back''ground' &\r`);
+  await shell.screen.waitFor("from the background");
+  await until("the job is done", async () => {
+    shell.type("jobs -l\r");
+    await Bun.sleep(50);
+    return /\[1\]\+.* Done/.test(shell.screen.text);
+  });
+  expect(shell.screen.text).not.toContain("Stopped (tty");
+  shell.type("exit\r");
+  expect(await shell.exited).toBe(0);
 });

@@ -1,0 +1,55 @@
+/** What a process has from whoever started it is not the container's: it starts as if from a daemon, as docker's do. */
+import { expect } from "bun:test";
+import { run } from "../support/command.ts";
+import { facts } from "../support/probe.ts";
+import { rtBinary } from "../support/rt.ts";
+import { containerTests, image, running } from "./world.ts";
+
+const { test, host } = containerTests(["python3"]);
+
+/** A caller with every such thing set: score, niceness, SCHED_BATCH, idle I/O, no ASLR, slow timers, umask, signals. */
+const caller = `
+import ctypes, os, signal, sys
+call = ctypes.CDLL(None, use_errno=True).syscall
+prctl, ioprio_set, personality = (157, 251, 135) if os.uname().machine == "x86_64" else (167, 30, 92)
+open("/proc/self/oom_score_adj", "w").write("500")
+os.nice(10)
+os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+assert call(ioprio_set, 1, 0, 3 << 13) == 0
+assert call(prctl, 29, 1000000, 0, 0, 0) == 0
+assert call(personality, 0x40000) >= 0
+os.umask(0o077)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+os.execv(sys.argv[1], sys.argv[1:])
+`;
+
+const clean = {
+  oom_score_adj: "0",
+  priority: "20",
+  policy: "0",
+  ioprio: "0",
+  timer_slack_ns: "50000",
+  personality: "0",
+  umask: "0022",
+  SigBlk: "0000000000000000",
+  SigIgn: "0000000000000000",
+};
+
+async function called(...args: string[]): Promise<Record<string, string | undefined>> {
+  const output = await run(["python3", "-c", caller, rtBinary, ...args], { env: host().env });
+  const found = facts(output);
+  return Object.fromEntries(Object.keys(clean).map((key) => [key, found.get(key)]));
+}
+
+test("run: nothing of the caller's", async () => {
+  expect(await called("run", "--rm", image, "probe", "process")).toEqual(clean);
+  expect(await called("run", "--rm", "-u", "app", "--init", image, "probe", "process")).toEqual(clean);
+});
+
+test("exec: nothing of the caller's", async () => {
+  await using container = await running(host());
+  expect(await called("exec", container.name, "probe", "process")).toEqual(clean);
+  expect(await called("exec", "-u", "app", container.name, "probe", "process")).toEqual(clean);
+});
