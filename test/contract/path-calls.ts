@@ -59,6 +59,7 @@ export const allowed: Allowed = {
     faccessat2: [1, "the program itself, in the container and with the user's identity"],
     execve: [1, "as before"],
   },
+  "fuzz_frames.zig": { open: [1, 'a test\'s own "/"'] },
   "init.zig": { open: [1, "a namespace's path, which the request names"] },
   "join.zig": { open: [3, kernel], readlinkat: [1, kernel] },
   "layer/apply.zig": {
@@ -94,8 +95,10 @@ export const allowed: Allowed = {
   "layer/xattrs.zig": { lsetxattr: [2, chrooted], llistxattr: [1, chrooted], lgetxattr: [1, chrooted] },
   "lib.zig": { mount: [1, early] },
   "linux/cgroup.zig": { mkdir: [1, kernel], open: [1, kernel] },
+  "linux/cgroup_freezer.zig": { open: [3, kernel], openat: [2, one] },
   "linux/cgroup_hierarchy.zig": { open: [1, kernel] },
   "linux/cgroup_removal.zig": { rmdir: [2, kernel], openat: [1, one], unlinkat: [1, one] },
+  "linux/cgroup_walk.zig": { openat: [1, one], mkdir: [1, "its test"], rmdir: [1, "its test"] },
   "linux/device.zig": { mknodat: [1, one], fchownat: [1, one], symlinkat: [1, one] },
   "linux/mount.zig": {
     open_tree: [1, "a descriptor, one component of the workbench, or a bind's source as the user wrote it"],
@@ -118,6 +121,7 @@ export const allowed: Allowed = {
     ...{ pivot_root: [1, slash], chroot: [1, slash], chdir: [1, "the new root"] },
   },
   "spawn.zig": { openat: [2, host], access: [1, kernel], chdir: [1, "/"], execveat: [2, empty] },
+  "sync.zig": { open: [1, "its test"] },
   "start/loader.zig": { mkdir: [1, early], mount: [1, early], open: [1, kernel], statfs: [1, kernel] },
   "start/place.zig": { chdir: [1, "/"] },
   "tree.zig": { unlinkat: [3, one], openat: [1, one], renameat2: [1, one] },
