@@ -57,7 +57,7 @@ export abstract class RtCommand extends Command<Context> {
   /** The store and directories that the flags name. Imported late: what needs no store does not load it. */
   protected async host(): Promise<Host> {
     const { openHost } = await import("../engine/host.ts");
-    return openHost({
+    const host = openHost({
       root: this.root,
       state: this.state,
       config: this.config,
@@ -65,6 +65,9 @@ export abstract class RtCommand extends Command<Context> {
       env: this.context.env,
       caller: this.context.caller,
     });
+    // A name that is mistyped is told of, also where the command has no use for what it names.
+    if (this.config !== undefined || this.storageDriver !== undefined) await host.check();
+    return host;
   }
 
   /** @throws RtError forbidden, in one line, before anything was touched. */

@@ -113,6 +113,13 @@ export class Host implements Disposable {
     return this.#config;
   }
 
+  /** Is there what the flags name? @throws RtError not-found | invalid-argument */
+  async check(): Promise<void> {
+    await this.config();
+    const { storageDriver } = this.#options;
+    if (storageDriver) (await import("../snapshot/select.ts")).parseName(storageDriver);
+  }
+
   /** The driver that was asked for by flag, environment or configuration, in this order; else undefined: probe. */
   async storageDriver(): Promise<string | undefined> {
     const asked = this.#options.storageDriver || this.env.RT_STORAGE_DRIVER;

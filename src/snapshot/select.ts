@@ -24,7 +24,8 @@ export function selectDriver(root: string, asked?: string): SnapshotDriver {
   return name === "overlay" ? new OverlayDriver(directory) : new CopyDriver(directory);
 }
 
-function parseName(asked: string): Name {
+/** @throws invalid-argument: no such driver */
+export function parseName(asked: string): Name {
   const name = driverNames.find((known) => known === asked);
   if (name) return name;
   throw new RtError(

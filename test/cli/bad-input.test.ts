@@ -86,7 +86,7 @@ const rows: Row[] = [
   { args: ["run", "--rm", "--cidfile", "/no/such/dir/file", image, "true"], line: /\/no\/such\/dir\/file/ },
   { args: ["run", "--rm", "--group-add", "nosuch", image, "true"], line: /nosuch/, code: 125 },
   { args: ["--root", "relative", "ps"], line: /--root/ },
-  { args: ["--config", "/no/such/config", "pull", "-q", "a"], line: /\/no\/such\/config/ },
+  { args: ["--config", "/no/such/config", "ps"], line: /\/no\/such\/config/ },
   { args: ["--storage-driver", "nosuch", "ps"], line: /nosuch/ },
   { args: ["--log-level", "loud", "ps"], line: /loud/ },
   // Names

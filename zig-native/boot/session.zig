@@ -111,7 +111,10 @@ fn fillEnvironment(place: Place, environment: []const ?[*:0]const u8, out: *[wor
 /// What Bun ignored before it became us would stay ignored in every container.
 fn resetSignals() void {
     const default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = linux.sigemptyset(), .flags = 0 };
-    for (1..linux.NSIG) |number| _ = linux.sigaction(@enumFromInt(number), &default, null);
+    for (1..linux.NSIG) |number| switch (@as(linux.SIG, @enumFromInt(number))) {
+        .KILL, .STOP => {}, // have no other action, and the standard library checks that nobody asks for one
+        else => |signal| _ = linux.sigaction(signal, &default, null),
+    };
     const none = linux.sigemptyset();
     _ = linux.sigprocmask(linux.SIG.SETMASK, &none, null);
 }
