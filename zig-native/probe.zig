@@ -5,6 +5,7 @@ const std = @import("std");
 const builtin = @import("builtin");
 const linux = std.os.linux;
 const attack = @import("probe/attack.zig");
+const bomb = @import("probe/bomb.zig");
 const files = @import("probe/files.zig");
 const freezing = @import("probe/freeze.zig");
 const greeting = @import("probe/greeting.zig");
@@ -66,6 +67,7 @@ const commands = [_]Command{
     .{ .name = "racer", .run = attack.racer, .usage = " A B [SECONDS]" },
     .{ .name = "seed-linker", .run = volume.linker, .usage = " OUTSIDE NAME…" },
     .{ .name = "seed-chmodder", .run = volume.chmodder, .usage = " FILE PREFIX" },
+    .{ .name = "bomb", .run = bomb.run },
     .{ .name = "fchdir-walk", .run = attack.fchdirWalk },
     .{ .name = "stalk", .run = attack.stalk, .usage = " [SECONDS]" },
     .{ .name = "watch-joins", .run = joining.watch, .usage = " COUNT [NEEDLE…]" },

@@ -45,8 +45,11 @@ pub const Rootfs = struct {
 
 pub const Cgroup = struct {
     path: []const u8,
-    files: []const struct { controller: []const u8, name: []const u8, value: []const u8, required: bool },
+    files: []const CgroupFile,
+    above: []const CgroupFile = &.{},
 };
+
+pub const CgroupFile = struct { controller: []const u8, name: []const u8, value: []const u8, required: bool = false };
 
 /// src/oci/runtime-spec.ts
 pub const Spec = struct {

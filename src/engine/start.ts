@@ -7,10 +7,27 @@ import { finishSeedSync } from "../layer/tree.ts";
 import { closeDescriptor, removeCgroup, removeTree, windowSize } from "../runtime/leaf.ts";
 import { takeLock } from "../runtime/lock.ts";
 import { type Launched, launch } from "../runtime/native.ts";
+import type { CgroupRequest } from "../runtime/request.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import { generateSpec } from "../spec/generate.ts";
 import { cgroupPath } from "./cgroup.ts";
 import type { Host } from "./host.ts";
+
+const processesMax = 4096;
+
+/**
+ * How many processes and threads a container may have, and all together: an eighth of what this kernel has numbers and
+ * memory for stays free, so that rt can always be started, and no container has more than half of what is for them.
+ */
+function processLimits(): Pick<CgroupRequest, "files" | "above"> {
+  const [numbers, threads] = ["pid_max", "threads-max"].map((name) =>
+    Number(readFileSync(`/proc/sys/kernel/${name}`, "latin1")),
+  );
+  const all = Math.floor((Math.min(numbers!, threads!) * 7) / 8);
+  const limit = (value: number) => ({ controller: "pids", name: "pids.max", value: String(value) });
+  const each = Math.min(processesMax, Math.floor(all / 2));
+  return { files: [{ ...limit(each), required: false }], above: [limit(all)] };
+}
 
 /** The container's state directory, and its lock: from here on somebody looks after the container. */
 export function openState(
@@ -90,7 +107,7 @@ export function build(
       reaper: record.init,
       stdin: record.openStdin,
       confined: isConfined(record),
-      cgroup: { path: cgroupPath(record.id), files: [] },
+      cgroup: { path: cgroupPath(record.id), ...processLimits() },
     },
     state.lock,
     (line) => host.warn(`warning: ${line}`),

@@ -30,8 +30,17 @@ export interface CreateRequest {
 /** Path below each hierarchy's root, without a leading slash ("rt/<id>"), and files to write once it exists. */
 export interface CgroupRequest {
   path: string;
-  /** v1 controller or "" for a v2 file; a missing controller is skipped with a warning unless `required`. */
-  files: { controller: string; name: string; value: string; required: boolean }[];
+  /** One that is not `required` is a default: where it cannot be had the container does without. */
+  files: (CgroupFile & { required: boolean })[];
+  /** Of the group above ("rt"), for all containers together; what is limited there already stays so. */
+  above: CgroupFile[];
+}
+
+export interface CgroupFile {
+  /** Whose hierarchy of v1 it is in, where that is mounted; else it is in the unified one. */
+  controller: string;
+  name: string;
+  value: string;
 }
 
 export interface ExecRequest {

@@ -15,8 +15,8 @@ const path = @import("path.zig");
 const Hierarchy = cgroup_hierarchy.Hierarchy;
 const readProc = cgroup_hierarchy.readProc;
 
-/// Make the container's group in every hierarchy, write its limits and its device rules.
-/// Failures without a `required` file are warnings.
+/// Make the container's group in every hierarchy, write its limits and its device rules. A file that is not `required` is a
+/// default: a host that does not have it does without.
 pub fn create(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: *const request.Cgroup, devices: []const request.DeviceRule, sync: i32) path.Error!void {
     if (!isGroup(group.path)) return stage.fail(.request, .INVAL, "cgroup path {s}", .{group.path});
     for (hierarchies) |hierarchy| {
@@ -25,14 +25,25 @@ pub fn create(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: *
         if (errno != .SUCCESS and errno != .ROFS and errno != .EXIST and errno != .PERM and errno != .ACCES)
             stage.warn(sync, "cannot make a cgroup in {s}: {s}", .{ hierarchy.mount_point, @tagName(errno) });
     }
+    const above = std.fs.path.dirnamePosix(group.path) orelse "";
+    for (group.above) |file| {
+        // What somebody has set for all containers stays.
+        const hierarchy = hierarchyOf(hierarchies, file.controller) orelse continue;
+        const directory = try std.fmt.allocPrint(arena, "{s}/{s}", .{ hierarchy.mount_point, above });
+        const now = try readFile(arena, directory, file.name) orelse continue;
+        if (std.mem.eql(u8, now, "max\n")) _ = try write(arena, hierarchy, above, file.name, file.value);
+    }
     for (group.files) |file| {
-        const hierarchy = cgroup_hierarchy.find(hierarchies, file.controller);
+        const hierarchy = hierarchyOf(hierarchies, file.controller);
         const errno: linux.E = if (hierarchy) |there| try write(arena, there, group.path, file.name, file.value) else .NOENT;
-        if (errno == .SUCCESS) continue;
-        if (file.required) return stage.fail(.monitor, errno, "set cgroup limit {s}={s}", .{ file.name, file.value });
-        stage.warn(sync, "cannot set cgroup limit {s}={s}: {s}", .{ file.name, file.value, @tagName(errno) });
+        if (errno != .SUCCESS and file.required) return stage.fail(.monitor, errno, "set cgroup limit {s}={s}", .{ file.name, file.value });
     }
     if (cgroup_hierarchy.find(hierarchies, "devices")) |hierarchy| try writeDeviceRules(arena, hierarchy, group.path, devices);
+}
+
+/// Where a controller is: in a v1 hierarchy, or else in the unified one.
+fn hierarchyOf(hierarchies: []const Hierarchy, controller: []const u8) ?Hierarchy {
+    return cgroup_hierarchy.find(hierarchies, controller) orelse cgroup_hierarchy.find(hierarchies, "");
 }
 
 /// A group below a hierarchy's root: `remove` takes away what it is given, with everything in it.

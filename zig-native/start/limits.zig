@@ -18,6 +18,7 @@ pub fn check(auxiliary: [*]const [2]usize) void {
     checkLimits();
     checkMemory();
     checkCalls();
+    checkThreads();
 }
 
 fn checkLimits() void {
@@ -25,9 +26,10 @@ fn checkLimits() void {
     if (limit(.FSIZE) < file_bytes_min) tooSmall("file size", "-f", file_bytes_min);
 }
 
-/// One mapping meets the limits on address space and data and the kernel's own account, where that is strict.
+/// One mapping meets the limits on address space and data and the kernel's own account, where that is strict; elsewhere the
+/// runtime reserves more than a small machine has, and never touches it.
 fn checkMemory() void {
-    const flags: linux.MAP = .{ .TYPE = .PRIVATE, .ANONYMOUS = true };
+    const flags: linux.MAP = .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true };
     const mapped = linux.mmap(null, memory_bytes, .{ .READ = true, .WRITE = true }, flags, -1, 0);
     if (linux.errno(mapped) == .SUCCESS) {
         _ = linux.munmap(@ptrFromInt(mapped), memory_bytes);
@@ -50,6 +52,40 @@ fn checkCalls() void {
         else => |errno| _ = say.check(@bitCast(-@as(isize, @intFromEnum(errno))), "clone3(2)"),
     }
 }
+
+/// What the runtime makes before it could tell of anything.
+const threads_first = 5;
+
+/// That many at a time, and each with no more than a moment of its own: they borrow our memory as by vfork(2).
+fn checkThreads() void {
+    var nested: Nested = .{ .left = threads_first };
+    nested.make();
+    if (nested.errno == .AGAIN)
+        say.die(&.{"cannot start: there is no room for another process or thread (EAGAIN): see ulimit -u, and pids.max of the cgroup"});
+}
+
+const Nested = struct {
+    left: usize,
+    errno: linux.E = .SUCCESS,
+    stacks: [threads_first][1024]u8 align(16) = undefined,
+
+    fn make(nested: *Nested) void {
+        if (nested.left == 0) return;
+        nested.left -= 1;
+        const flags = linux.CLONE.VM | linux.CLONE.VFORK | @as(u32, @intFromEnum(linux.SIG.CHLD));
+        const pid = linux.clone(run, @intFromPtr(&nested.stacks[nested.left]) + nested.stacks[0].len, flags, @intFromPtr(nested), null, 0, null);
+        nested.errno = if (linux.errno(pid) == .SUCCESS) nested.errno else linux.errno(pid);
+        if (linux.errno(pid) != .SUCCESS) return;
+        var status: u32 = 0;
+        while (linux.errno(linux.waitpid(@intCast(pid), &status, 0)) == .INTR) {}
+    }
+
+    fn run(argument: usize) callconv(.c) u8 {
+        const nested: *Nested = @ptrFromInt(argument);
+        nested.make();
+        return 0;
+    }
+};
 
 fn close(result: usize, what: []const u8) void {
     _ = linux.close(@intCast(say.check(result, what)));
