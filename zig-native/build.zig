@@ -20,7 +20,7 @@ pub fn build(b: *std.Build) void {
 
     // What reads the words of others keeps its checks: an index that is wrong is one line and the end (fault.zig).
     _ = executable(b, target, "rt-monitor", "monitor.zig", .ReleaseSafe, .single);
-    _ = executable(b, target, "rt-init", "boot.zig", .ReleaseSafe, .single);
+    const init = executable(b, target, "rt-init", "boot.zig", .ReleaseSafe, .single);
     _ = executable(b, target, "rt-layer", "layer.zig", .ReleaseSafe, .multi);
     _ = executable(b, target, "rt-probe", "probe.zig", .ReleaseSmall, .single);
 
@@ -28,6 +28,7 @@ pub fn build(b: *std.Build) void {
     const start = executable(b, target, "rt-start", "start.zig", .ReleaseSmall, .single);
     start.image_base = 0x4000_0000;
     start.bundle_compiler_rt = true;
+    start.root_module.addAnonymousImport("rt-init", .{ .root_source_file = init.getEmittedBin() });
 
     // abi.ts is written by a program that imports abi.zig, so that the two cannot differ.
     const generator = b.addExecutable(.{ .name = "abi-gen", .root_module = module(b, "abi_gen.zig", b.graph.host, .Debug, .single) });
@@ -42,9 +43,10 @@ pub fn build(b: *std.Build) void {
     }
 
     const tests = b.step("test", "Run the Zig unit tests");
-    for ([_][]const u8{ "lib.zig", "monitor.zig", "boot.zig", "layer.zig", "start/block.zig" }) |root| {
+    for ([_][]const u8{ "lib.zig", "monitor.zig", "boot.zig", "layer.zig", "start_tests.zig" }) |root| {
         // LLVM also for Debug: Zig's own backend does not know the SHA and CRC instructions.
         const unit = b.addTest(.{ .root_module = module(b, root, target, .Debug, .multi), .use_llvm = true });
+        unit.root_module.addAnonymousImport("rt-init", .{ .root_source_file = init.getEmittedBin() });
         tests.dependOn(&b.addRunArtifact(unit).step);
     }
 }

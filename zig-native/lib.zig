@@ -31,14 +31,19 @@ export fn rt_spawn(executable: i32, name: [*:0]const u8, role: [*:0]const u8, de
 }
 
 /// Become the file `executable`. `arguments` and `environment` are their strings one after the other, each with its NUL, and
-/// how many; `keep` is the one more descriptor that the new program gets. Answers -errno, or not at all.
-export fn rt_execute(executable: i32, keep: i32, arguments: [*]const u8, argument_count: u32, environment: [*]const u8, variable_count: u32) i32 {
-    return spawn.replace(executable, keep, arguments, argument_count, environment, variable_count);
+/// how many. Answers -errno, or not at all.
+export fn rt_execute(executable: i32, arguments: [*]const u8, argument_count: u32, environment: [*]const u8, variable_count: u32) i32 {
+    return spawn.replace(executable, arguments, argument_count, environment, variable_count);
 }
 
 /// mount(2). An empty source, type or data is a null one.
 export fn rt_mount(source: [*:0]const u8, target: [*:0]const u8, kind: [*:0]const u8, flags: u32, data: [*:0]const u8) i32 {
     return answer(linux.mount(orNull(source), target, orNull(kind), flags, @intFromPtr(orNull(data))));
+}
+
+/// umount2(2), at once: whoever still looks there keeps what he sees.
+export fn rt_unmount(target: [*:0]const u8) i32 {
+    return answer(linux.umount2(target, linux.MNT.DETACH | linux.UMOUNT_NOFOLLOW));
 }
 
 fn orNull(text: [*:0]const u8) ?[*:0]const u8 {

@@ -129,15 +129,13 @@ fn execute(child: *const Child) linux.E {
 
 const words_max = 1024;
 
-/// execveat(2) of `executable` in this very process, with `keep` as the one descriptor more that stays open.
-pub fn replace(executable: i32, keep: i32, arguments: [*]const u8, argument_count: u32, environment: [*]const u8, variable_count: u32) i32 {
+/// execveat(2) of `executable` in this very process.
+pub fn replace(executable: i32, arguments: [*]const u8, argument_count: u32, environment: [*]const u8, variable_count: u32) i32 {
     if (argument_count > words_max or variable_count > words_max) return -@as(i32, @intFromEnum(linux.E.@"2BIG"));
     var words: [words_max + 1]?[*:0]const u8 = @splat(null);
     split(arguments, argument_count, &words);
     var variables: [words_max + 1]?[*:0]const u8 = @splat(null);
     split(environment, variable_count, &variables);
-    const open = linux.fcntl(keep, linux.F.SETFD, 0);
-    if (linux.errno(open) != .SUCCESS) return negative(open);
     return negative(linux.execveat(executable, "", @ptrCast(&words), @ptrCast(&variables), .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true }));
 }
 

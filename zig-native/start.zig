@@ -5,7 +5,8 @@
 //!
 //!   [ Bun's program ][ this stub ][ ld.so ][ libc.so.6 ][ libm.so.6 ] … [ header table ]   an app: [ layout ][ trailer ]
 //!
-//!   kernel -> _start: is this kernel, is this CPU new enough?       (one line and 125 if not)
+//!   kernel -> _start: are we a machine's or a namespace's process 1?  (start/first.zig: then this becomes rt-init)
+//!             is this kernel, is this CPU new enough?       (one line and 125 if not)
 //!             do the caller's limits leave enough to start?         (start/limits.zig)
 //!             the environment is reduced to what may steer us       (start/environment.zig)
 //!             ld.so is mapped from the file                         (start/loader.zig)
@@ -23,6 +24,7 @@ const builtin = @import("builtin");
 const app = @import("start/app.zig");
 const Block = @import("start/block.zig").Block;
 const environment = @import("start/environment.zig");
+const first = @import("start/first.zig");
 const limits = @import("start/limits.zig");
 const loader = @import("start/loader.zig");
 const machine = @import("start/machine.zig");
@@ -69,6 +71,7 @@ const Jump = extern struct { stack: usize, entry: usize };
 
 fn prepare(stack: [*]usize) callconv(.c) Jump {
     var block: Block = .find(stack);
+    first.becomeInit(stack, block.envp);
     machine.check(block.auxiliary);
     limits.check(block.auxiliary);
     const file = loader.openSelf();

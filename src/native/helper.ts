@@ -1,17 +1,14 @@
 import { readFileSync } from "node:fs";
-import rtInit from "#native/rt-init" with { type: "file" };
 import rtLayer from "#native/rt-layer" with { type: "file" };
 import rtMonitor from "#native/rt-monitor" with { type: "file" };
-import { RtError } from "../base/errors.ts";
 import { check, cstring, errnoName, native } from "./ffi.ts";
 
 /** The static helper programs that travel inside this executable. */
-export type Helper = "rt-monitor" | "rt-layer" | "rt-init";
+export type Helper = "rt-monitor" | "rt-layer";
 
 const files: Record<Helper, string> = {
   "rt-monitor": rtMonitor,
   "rt-layer": rtLayer,
-  "rt-init": rtInit,
 };
 const sealed = new Map<Helper, number>();
 
@@ -55,28 +52,4 @@ export function spawnHelper(helper: Helper, role: string, descriptors: readonly 
     list.length,
   );
   return check(result, `cannot start ${helper}`);
-}
-
-/**
- * Become the helper: its arguments are the number of the descriptor `keep`, which stays open, and `words`; the environment
- * is `environment`, NUL-terminated strings one after the other as in /proc/self/environ.
- */
-export function becomeHelper(
-  helper: Helper,
-  keep: number,
-  words: readonly string[],
-  environment: Buffer,
-): never {
-  const all = [helper, String(keep), ...words];
-  const variables = environment.filter((byte) => byte === 0).length;
-  const result = native().rt_execute(
-    helperDescriptor(helper),
-    keep,
-    Buffer.concat(all.map(cstring)),
-    all.length,
-    environment.length > 0 ? environment : Buffer.alloc(1),
-    variables,
-  );
-  check(result, `cannot execute ${helper}`);
-  throw new RtError("internal", `${helper} was not executed`);
 }

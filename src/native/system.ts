@@ -77,7 +77,24 @@ export function mount(source: string, target: string, type: string, flags: numbe
   check(result, `cannot mount ${source || type} on ${target}`);
 }
 
+/** umount2(2), of what may still be in use. */
+export function unmount(target: string): void {
+  check(native().rt_unmount(cstring(target)), `cannot unmount ${target}`);
+}
+
 /** Wait for the end of a helper that we started, so that it does not stay a zombie. */
 export function awaitHelper(pid: number): void {
   check(native().rt_wait(pid), "cannot wait for a helper");
+}
+
+/**
+ * Become the program at `fd`. `environment`: NUL-terminated strings one after the other, as in /proc/self/environ.
+ * @throws RtError; it does not return
+ */
+export function execute(fd: number, argv: readonly string[], environment: Buffer): void {
+  const variables = environment.filter((byte) => byte === 0).length;
+  const words = Buffer.concat(argv.map(cstring));
+  // An empty buffer has no address.
+  const block = environment.length > 0 ? environment : Buffer.alloc(1);
+  check(native().rt_execute(fd, words, argv.length, block, variables), `cannot execute ${argv[0]}`);
 }

@@ -2,16 +2,14 @@
  * rt as the first program of a machine: /init of an initramfs that holds nothing else, or named by init= on a read-only
  * root. What needs no machine is in test/cli/init.test.ts.
  */
-import { afterAll, expect } from "bun:test";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { expect } from "bun:test";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../support/command.ts";
 import { busyboxLayout } from "../support/images.ts";
-import { needs, tool } from "../support/root.ts";
+import { needs } from "../support/root.ts";
 import { rtBinary } from "../support/rt.ts";
-import { scratchDirectory } from "../support/scratch.ts";
-import { type InitramfsMember, makeInitramfs } from "./initramfs.ts";
-import type { Ended } from "./machine.ts";
+import { beside, configured, container, directory, initramfs, isClean, said, web } from "./boot.ts";
 import { bootQemu, qemuNeeds } from "./qemu.ts";
 import { bootUml, startUml, umlNeeds } from "./uml.ts";
 
@@ -19,55 +17,10 @@ const uml = needs(umlNeeds);
 const withDisk = needs({ ...umlNeeds, tools: [...umlNeeds.tools, "mkfs.ext4", "dumpe2fs"] });
 const qemu = needs(qemuNeeds);
 
-let scratch: Promise<string> | undefined;
-afterAll(async () => {
-  if (scratch) await rm(await scratch, { recursive: true, force: true });
-});
-
-let archives = 0;
-
-/** An initramfs of rt as /init and `more`. */
-async function initramfs(more: readonly InitramfsMember[] = []): Promise<string> {
-  scratch ??= mkdtemp(join(scratchDirectory(), "rt-vm-init-"));
-  const file = join(await scratch, `initramfs-${archives++}`);
-  await makeInitramfs(file, [{ path: "init", file: rtBinary }, ...more]);
-  return file;
-}
-
 let onlyRt: Promise<string> | undefined;
 function rtAlone(): Promise<string> {
   onlyRt ??= initramfs();
   return onlyRt;
-}
-
-/** The busybox image in /images/box.tar, and a configuration. */
-async function configured(toml: string, more: readonly InitramfsMember[] = []): Promise<string> {
-  scratch ??= mkdtemp(join(scratchDirectory(), "rt-vm-init-"));
-  const box = join(await scratch, "box.tar");
-  if (!(await Bun.file(box).exists())) await run(["tar", "-C", await busyboxLayout(), "-cf", box, "."]);
-  return initramfs([
-    { path: "images", directory: true },
-    { path: "images/box.tar", file: box },
-    { path: "etc", directory: true },
-    { path: "etc/rt", directory: true },
-    { path: "etc/rt/init.toml", text: toml },
-    ...more,
-  ]);
-}
-
-function container(name: string, script: string, more = ""): string {
-  return `[[container]]\nname = "${name}"\nimage = "oci-archive:/images/box.tar"\ncommand = ["sh", "-c", '''${script}''']\n${more}\n`;
-}
-
-/** What was said on the console from the first word of ours on. */
-function said({ console }: Ended): string[] {
-  const lines = console.split("\n").map((line) => line.trimEnd());
-  return lines.filter((line) => /^(rt:|[a-z]+ \| )/.test(line));
-}
-
-function isClean(ended: Ended): void {
-  expect(ended.panic).toBe(undefined);
-  expect(ended.code).toBe(0);
 }
 
 uml.test("an initramfs of rt alone: the embedded image greets, and the power goes off", async () => {
@@ -189,25 +142,49 @@ for (const [name, append, message] of bad) {
 const killSession =
   "busybox kill -KILL $(busybox awk '$4 == 1 && $2 !~ /sh|busybox|begin|rt-monitor/ { print $1 }' /proc/[0-9]*/stat)";
 
-/** Starts rt as process 1 beside a script that waits until the container "web" says that it is up. */
-function beside(script: string): InitramfsMember[] {
-  const init = `#!/bin/busybox sh
-    (until test -e /data/up; do busybox sleep 0.05; done; ${script}) &
-    exec /init "$@"`;
-  return [
-    { path: "bin", directory: true },
-    { path: "bin/busybox", file: tool("busybox") ?? "" },
-    { path: "dev/null", device: "char", major: 1, minor: 3 },
-    { path: "begin", text: init.replace(/^ +/gm, "") },
-  ];
-}
+uml.test("a file whose name has a space, named by the kernel's command line", async () => {
+  const toml = container("web", "echo found");
+  const more = [{ path: "etc/my box.toml", text: toml }];
+  const archive = await configured("hostname = [", more);
+  const ended = await bootUml({ initramfs: archive, append: ['rt.config="/etc/my box.toml"'] });
+  expect(said(ended)).toEqual(["web | found", "rt: status 0: power off"]);
+  isClean(ended);
+});
 
-const web = (end: string) =>
-  container(
-    "web",
-    `trap '${end}' TERM; echo up; touch /data/up; while :; do sleep 0.05; done`,
-    'args = ["-v", "/data:/data"]',
+uml.test("set-user-ID programs of an image work there", async () => {
+  const script = "cp $(command -v probe) /tmp/x && chmod 4755 /tmp/x && su app -s /bin/sh -c '/tmp/x ids'";
+  const ended = await bootUml({ initramfs: await configured(container("web", script)) });
+  expect(said(ended)).toContain("web | euid 0");
+  isClean(ended);
+});
+
+uml.test("a packed app with a name of its own, one that was to stay, is /init", async () => {
+  const app = join(await directory(), "app");
+  const flags = ["--name", "mine", "--rm=false", "--cidfile=/x", "--entrypoint", "sh"];
+  await run([
+    rtBinary,
+    "pack",
+    "-q",
+    ...flags,
+    "-o",
+    app,
+    `oci:${await busyboxLayout()}`,
+    "-c",
+    "echo packed",
+  ]);
+  const ended = await bootUml({ initramfs: await initramfs([], app) });
+  expect(ended.console).toContain("packed\n");
+  expect(said(ended)).toEqual(["rt: status 0: power off"]);
+  isClean(ended);
+});
+
+uml.test("too little memory for more than the engine is said", async () => {
+  const ended = await bootUml({ initramfs: await rtAlone(), memory: "320M" });
+  expect(said(ended)[0]).toMatch(
+    /^rt: memory is short: \d+ MB are left for images and containers, and 128 MB should be$/,
   );
+  isClean(ended);
+});
 
 const signals: [string, string][] = [
   ["TERM", "power off"],
@@ -245,8 +222,7 @@ uml.test("a session that is killed: one line, everything ends, the power goes of
 });
 
 withDisk.test("a disk is unmounted cleanly, and images on it are there at the next boot", async () => {
-  scratch ??= mkdtemp(join(scratchDirectory(), "rt-vm-init-"));
-  const disk = join(await scratch, "disk");
+  const disk = join(await directory(), "disk");
   await writeFile(disk, "");
   await run(["truncate", "-s", "256M", disk]);
   await run(["mkfs.ext4", "-q", disk]);

@@ -1,41 +1,35 @@
 //! The end: everything else ends, what was written reaches the disks, and the machine does what it was asked to. In a pid
 //! namespace the kernel does all that when we exit, and nothing outside of it is touched.
+//!
+//! It always comes: a step that does not end in its time is left behind, and another signal from outside leaves it at once.
 const std = @import("std");
 const linux = std.os.linux;
+const clock = @import("clock.zig");
 const console = @import("console.zig");
 const mountinfo = @import("../linux/mountinfo.zig");
+const signals = @import("signals.zig");
 const Place = @import("place.zig").Place;
 
-pub const Request = enum { power_off, reboot, halt };
+/// What programs have after SIGTERM to end by themselves, and the kernel after SIGKILL to end them.
+const terminated_ms = 1500;
+const killed_ms = 1000;
+/// A slow disk may have much to write; a dead one takes nothing, ever.
+const synced_ms = 30_000;
+const unmounted_ms = 5000;
 
-const rtmin = 34; // as glibc counts
-
-/// What a signal to process 1 asks for, null for nothing. USR1 and USR2 are busybox's halt and poweroff; TERM ends, as it
-/// ends any program; the real-time ones are systemd's.
-pub fn requestOf(place: Place, signal: u32) ?Request {
-    return switch (signal) {
-        @intFromEnum(linux.SIG.TERM), @intFromEnum(linux.SIG.USR2), @intFromEnum(linux.SIG.PWR), rtmin + 4 => .power_off,
-        @intFromEnum(linux.SIG.INT), rtmin + 5 => .reboot,
-        @intFromEnum(linux.SIG.USR1), rtmin + 3 => .halt,
-        // The terminal of a namespace may go; a console does not.
-        @intFromEnum(linux.SIG.HUP) => if (place == .machine) null else .power_off,
-        else => null,
-    };
-}
-
-/// How long programs may take to end by themselves after SIGTERM, and the kernel to end them after SIGKILL.
-const patience_ms = 3000;
-
-pub fn end(place: Place, request: Request, status: u8) noreturn {
-    sweep();
+/// `hurried`: somebody has asked twice already.
+pub fn end(place: Place, request: signals.Request, status: u8, hurried: bool) noreturn {
+    sweep(place, hurried);
     if (place != .machine) linux.exit_group(status);
-    linux.sync();
-    unmountAll();
+    within(place, synced_ms, "what was written does not reach the disks", sync);
+    within(place, unmounted_ms, "the file systems cannot be unmounted", unmountAll);
+    console.release();
     console.say("status {d}: {s}", .{ status, switch (request) {
         .power_off => "power off",
         .reboot => "reboot",
         .halt => "halt",
     } });
+    console.drain();
     // A machine that cannot switch its power off is halted by the same call.
     const result = linux.reboot(.MAGIC1, .MAGIC2, switch (request) {
         .power_off => .POWER_OFF,
@@ -48,44 +42,58 @@ pub fn end(place: Place, request: Request, status: u8) noreturn {
 }
 
 /// Everything that still runs in our pid namespace.
-fn sweep() void {
-    for ([_]linux.SIG{ .TERM, .KILL }) |signal| {
-        if (reapAll()) return;
+fn sweep(place: Place, hurried: bool) void {
+    for ([_]linux.SIG{ .TERM, .KILL }, [_]i64{ if (hurried) 0 else terminated_ms, killed_ms }) |signal, patience_ms| {
+        if (isDone(null)) return;
         _ = linux.kill(-1, signal);
         _ = linux.kill(-1, .CONT); // a stopped one could not act on it
-        awaitAll();
+        _ = await(place, patience_ms, null);
     }
 }
 
-fn awaitAll() void {
-    const deadline = now_ms() + patience_ms;
-    var child_ended = linux.sigemptyset();
-    linux.sigaddset(&child_ended, .CHLD);
-    while (!reapAll()) {
-        const left = deadline - now_ms();
-        if (left <= 0) return;
-        const timeout: linux.timespec = .{ .sec = @divTrunc(left, 1000), .nsec = @rem(left, 1000) * std.time.ns_per_ms };
-        _ = linux.syscall4(.rt_sigtimedwait, @intFromPtr(&child_ended), 0, @intFromPtr(&timeout), linux.NSIG / 8);
+const Awaited = enum { done, late, hurried };
+
+/// Until the process `pid`, with null every child, has ended, `patience_ms` are over, or somebody asks for the end again.
+fn await(place: Place, patience_ms: i64, pid: ?i32) Awaited {
+    const deadline = clock.now_ms() + patience_ms;
+    while (!isDone(pid)) {
+        const left = deadline - clock.now_ms();
+        if (left <= 0) return .late;
+        const signal = signals.next(left) orelse continue;
+        if (signals.requestOf(place, @intFromEnum(signal.signo)) != null) return .hurried;
     }
+    return .done;
 }
 
-/// Reap what has ended. True when we have no child left: then nothing is left, as every orphan becomes ours.
-fn reapAll() bool {
+/// Reap what has ended. Was `pid` among it? With null: is nothing left? (Every orphan becomes our child.)
+fn isDone(pid: ?i32) bool {
     while (true) {
         var status: u32 = 0;
-        const pid = linux.waitpid(-1, &status, linux.W.NOHANG);
-        switch (linux.errno(pid)) {
-            .SUCCESS => if (pid == 0) return false,
+        const ended = linux.waitpid(-1, &status, linux.W.NOHANG);
+        switch (linux.errno(ended)) {
+            .SUCCESS => {
+                if (ended == 0) return false;
+                if (pid != null and ended == @as(usize, @intCast(pid.?))) return true;
+            },
             .INTR => {},
             else => return true,
         }
     }
 }
 
-fn now_ms() i64 {
-    var time: linux.timespec = undefined;
-    _ = linux.clock_gettime(.MONOTONIC, &time);
-    return time.sec * 1000 + @divTrunc(time.nsec, std.time.ns_per_ms);
+/// `step` in a process of its own, which is left behind when it takes too long.
+fn within(place: Place, patience_ms: i64, comptime late: []const u8, step: *const fn () void) void {
+    const forked = linux.fork();
+    if (linux.errno(forked) != .SUCCESS) return console.say(late ++ ": {s}", .{@tagName(linux.errno(forked))});
+    if (forked == 0) {
+        step();
+        linux.exit_group(0);
+    }
+    if (await(place, patience_ms, @intCast(forked)) != .done) console.say(late ++ ": left", .{});
+}
+
+fn sync() void {
+    linux.sync();
 }
 
 /// Of these nothing has to be saved, and /proc is still looked at.
@@ -111,15 +119,4 @@ fn unmountAll() void {
 fn inMemory(kind: []const u8) bool {
     for (in_memory) |name| if (std.mem.eql(u8, name, kind)) return true;
     return false;
-}
-
-test requestOf {
-    try std.testing.expectEqual(@as(?Request, .power_off), requestOf(.machine, 15));
-    try std.testing.expectEqual(@as(?Request, .power_off), requestOf(.machine, 12));
-    try std.testing.expectEqual(@as(?Request, .halt), requestOf(.machine, 10));
-    try std.testing.expectEqual(@as(?Request, .reboot), requestOf(.machine, 2));
-    try std.testing.expectEqual(@as(?Request, .reboot), requestOf(.machine, 39));
-    try std.testing.expectEqual(@as(?Request, null), requestOf(.machine, 1));
-    try std.testing.expectEqual(@as(?Request, .power_off), requestOf(.namespace, 1));
-    try std.testing.expectEqual(@as(?Request, null), requestOf(.machine, 17));
 }

@@ -3,6 +3,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const console = @import("console.zig");
+const path = @import("../linux/path.zig");
 const Place = @import("place.zig").Place;
 
 /// Says to rt that it is the session, and of what.
@@ -11,9 +12,19 @@ const marker = "RT_INIT=";
 const not_the_app = "RT_APP=0";
 const default_path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The executable, after `keepOnly`.
+/// The executable, after `keepOnly`; once the session has started, what it says of its patience.
 const executable = 3;
+const patience_pipe = 3;
+/// In the session: where it says how many milliseconds it takes to stop, in digits (src/runtime/boot.ts).
+const patience_out = 4;
 const words_max = 1024;
+
+/// The engine's own failures end with this.
+pub const failed_status = 125;
+pub const killed_status = 128 + 9;
+/// Until the session has said what it needs it runs no container.
+const patience_default_ms = 3000;
+const patience_max_ms = 4000 * 1000;
 
 /// Everything that Bun had open goes, but for the console and the executable.
 pub fn keepOnly(fd: i32) void {
@@ -40,6 +51,14 @@ pub const Session = struct {
         _ = linux.kill(self.pid, .KILL);
     }
 
+    /// How long it may take to stop everything.
+    pub fn patience_ms(_: *const Session) i64 {
+        var text: [32]u8 = undefined;
+        const length = linux.read(patience_pipe, &text, text.len);
+        if (linux.errno(length) != .SUCCESS) return patience_default_ms;
+        return patienceIn(text[0..length]);
+    }
+
     /// Reap everything that has ended. The session's status, once it is among them.
     pub fn reap(self: *Session) ?Status {
         while (true) {
@@ -51,6 +70,11 @@ pub const Session = struct {
         }
     }
 };
+
+fn patienceIn(text: []const u8) i64 {
+    const said = std.fmt.parseInt(i64, std.mem.sliceTo(text, '\n'), 10) catch return patience_default_ms;
+    return std.math.clamp(said, 0, patience_max_ms);
+}
 
 fn statusOf(status: u32) Status {
     if (!linux.W.IFSIGNALED(status)) return .{ .code = linux.W.EXITSTATUS(status), .signal = 0 };
@@ -64,16 +88,20 @@ pub fn start(place: Place, words: []const [*:0]const u8, environment: []const ?[
         console.say("too many arguments or variables", .{});
         return error.Failed;
     }
-    const forked = linux.fork();
+    var pipe: [2]i32 = undefined;
+    const piped = linux.errno(linux.pipe2(&pipe, .{ .CLOEXEC = true, .NONBLOCK = true }));
+    const forked = if (piped == .SUCCESS) linux.fork() else @as(usize, @bitCast(-@as(isize, @intFromEnum(piped))));
     if (linux.errno(forked) != .SUCCESS) {
         console.say("cannot start the session: {s}", .{@tagName(linux.errno(forked))});
         return error.Failed;
     }
-    if (forked != 0) return .{ .pid = @intCast(forked) };
-    execute(place, words, environment);
+    if (forked == 0) execute(place, pipe[1], words, environment);
+    _ = linux.dup3(pipe[0], patience_pipe, 0o2000000);
+    for (pipe) |fd| _ = linux.close(fd);
+    return .{ .pid = @intCast(forked) };
 }
 
-fn execute(place: Place, words: []const [*:0]const u8, environment: []const ?[*:0]const u8) noreturn {
+fn execute(place: Place, patience: i32, words: []const [*:0]const u8, environment: []const ?[*:0]const u8) noreturn {
     var arguments: [words_max + 1]?[*:0]const u8 = @splat(null);
     arguments[0] = "rt";
     arguments[1] = "init";
@@ -83,9 +111,16 @@ fn execute(place: Place, words: []const [*:0]const u8, environment: []const ?[*:
 
     resetSignals();
     _ = linux.setsid();
+    if (place == .machine) {
+        console.open(.blocking);
+        // It holds everything else, and so does whom it starts to look after a container: they go last. Containers are as any
+        // program is (program.zig).
+        _ = path.writeFile(linux.AT.FDCWD, "/proc/self/oom_score_adj", "-999", 0);
+    }
+    _ = linux.dup3(patience, patience_out, 0);
     const result = linux.execveat(executable, "", @ptrCast(&arguments), @ptrCast(&variables), .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true });
     console.say("cannot start the session: {s}", .{@tagName(linux.errno(result))});
-    linux.exit_group(125);
+    linux.exit_group(failed_status);
 }
 
 /// Ours without another's markers, and with a PATH: the kernel gives none.
@@ -111,12 +146,19 @@ fn fillEnvironment(place: Place, environment: []const ?[*:0]const u8, out: *[wor
 /// What Bun ignored before it became us would stay ignored in every container.
 fn resetSignals() void {
     const default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = linux.sigemptyset(), .flags = 0 };
-    for (1..linux.NSIG) |number| switch (@as(linux.SIG, @enumFromInt(number))) {
-        .KILL, .STOP => {}, // have no other action, and the standard library checks that nobody asks for one
-        else => |signal| _ = linux.sigaction(signal, &default, null),
-    };
+    for (1..linux.NSIG) |number| {
+        const signal: linux.SIG = @enumFromInt(number);
+        if (signal != .KILL and signal != .STOP) _ = linux.sigaction(signal, &default, null); // these two nobody can ignore
+    }
     const none = linux.sigemptyset();
     _ = linux.sigprocmask(linux.SIG.SETMASK, &none, null);
+}
+
+test patienceIn {
+    try std.testing.expectEqual(12_000, patienceIn("12000\n"));
+    try std.testing.expectEqual(0, patienceIn("-5\n"));
+    try std.testing.expectEqual(patience_max_ms, patienceIn("99999999999\n"));
+    for ([_][]const u8{ "", "\n", "x\n", "9999999999999999999999\n" }) |text| try std.testing.expectEqual(patience_default_ms, patienceIn(text));
 }
 
 test statusOf {

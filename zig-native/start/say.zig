@@ -1,6 +1,7 @@
 //! One line for people, before there is any library: what, why, what to do.
 const std = @import("std");
 const linux = std.os.linux;
+const place = @import("../boot/place.zig");
 
 /// The engine's own failures end with this, as docker's do.
 const engine_failed = 125;
@@ -20,6 +21,8 @@ pub fn die(parts: []const []const u8) noreturn {
     linux.sigaddset(&file_limit, .XFSZ);
     _ = linux.sigprocmask(linux.SIG.BLOCK, &file_limit, null);
     _ = linux.write(2, &line, used);
+    // Of a whole machine: our end would be its kernel's panic.
+    if (place.isMachine()) _ = linux.reboot(.MAGIC1, .MAGIC2, .POWER_OFF, null);
     linux.exit_group(engine_failed);
 }
 

@@ -1,0 +1,69 @@
+/** What keeps rt from running at all on a machine is one line and a power-off there, and never the kernel's panic. */
+import { expect } from "bun:test";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { run } from "../support/command.ts";
+import { needs, tool } from "../support/root.ts";
+import { rtBinary } from "../support/rt.ts";
+import { directory, initramfs, isClean, said } from "./boot.ts";
+import { bootQemu, qemuNeeds } from "./qemu.ts";
+import { bootUml, umlNeeds } from "./uml.ts";
+
+const uml = needs(umlNeeds);
+const withDisk = needs({ ...umlNeeds, tools: [...umlNeeds.tools, "mkfs.ext4"] });
+const qemu = needs(qemuNeeds);
+
+/** rt as /init, after a shell has made the machine what it is to be. */
+async function after(script: string): Promise<string> {
+  return initramfs([
+    { path: "bin", directory: true },
+    { path: "bin/busybox", file: tool("busybox") ?? "" },
+    { path: "proc", directory: true },
+    {
+      path: "begin",
+      text: `#!/bin/busybox sh\nbusybox() { /bin/busybox "$@"; }\nbusybox mount -t proc proc /proc\n${script}\nexec /init`,
+    },
+  ]);
+}
+
+qemu.test("a processor that is too old", async () => {
+  const ended = await bootQemu({ initramfs: await initramfs(), cpu: "qemu64", timeoutMs: 110_000 });
+  expect(said(ended)).toEqual([
+    expect.stringMatching(/^rt: this CPU has no [\w.]+, which rt's JavaScript engine needs/),
+    "rt: status 125: power off",
+  ]);
+  isClean(ended);
+});
+
+uml.test("a kernel that lends no memory that it has not got", async () => {
+  const strict = "echo 2 >/proc/sys/vm/overcommit_memory; echo 20 >/proc/sys/vm/overcommit_ratio";
+  const ended = await bootUml({ initramfs: await after(strict), init: "/begin", memory: "512M" });
+  expect(said(ended)).toEqual([
+    expect.stringMatching(/^rt: cannot start: the kernel does not lend 320 MB of memory/),
+    "rt: status 125: power off",
+  ]);
+  isClean(ended);
+});
+
+uml.test("no room for threads", async () => {
+  const few = "echo 20 >/proc/sys/kernel/threads-max";
+  const ended = await bootUml({ initramfs: await after(few), init: "/begin", memory: "512M" });
+  expect(said(ended).at(-1)).toMatch(/^rt: (status 125: power off|cannot start.*EAGAIN.*)$/);
+  isClean(ended);
+});
+
+withDisk.test("a read-only root without a /proc", async () => {
+  const tree = join(await directory(), "bare");
+  await mkdir(join(tree, "dev"), { recursive: true });
+  await run(["cp", rtBinary, join(tree, "init")]);
+  const disk = join(await directory(), "bare.ext4");
+  await writeFile(disk, "");
+  await run(["truncate", "-s", "200M", disk]);
+  await run(["mkfs.ext4", "-q", "-d", tree, disk]);
+  const root = ["root=/dev/ubda", "rootfstype=ext4", "rootflags=errors=continue", "ro"];
+  const ended = await bootUml({ init: "/init", append: [`ubd0=${disk}`, ...root] });
+  expect(said(ended)).toEqual([
+    expect.stringMatching(/^rt: cannot start: \/proc is not mounted, and mounting it: /),
+  ]);
+  isClean(ended);
+});
