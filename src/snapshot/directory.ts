@@ -1,7 +1,7 @@
-import { closeSync, mkdirSync, openSync, readdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
-import { flock, removeTree } from "../native/system.ts";
+import { flock, mount, removeTree, unmount } from "../native/system.ts";
 import { type Digest, hexOf, parseDigest } from "../oci/digest.ts";
 
 /**
@@ -13,6 +13,9 @@ import { type Digest, hexOf, parseDigest } from "../oci/digest.ts";
  *
  * Things appear in committed/ and leave it by rename(2), so it never shows half of anything. All directories are 0700:
  * a setuid file of a layer is out of everybody's reach.
+ *
+ * A store in memory (engine/machine.ts) has no other way to tell containers apart than a file system for each: its file
+ * `active-size` says how many bytes one may write before its disk is full.
  */
 export class SnapshotDirectory {
   readonly root: string;
@@ -43,11 +46,25 @@ export class SnapshotDirectory {
       this.ensure();
       mkdirSync(path, { mode: 0o700 });
     }
+    const bytes = this.#activeSize();
+    if (bytes !== undefined) mount("tmpfs", path, "tmpfs", MS_NODEV, `mode=700,size=${bytes}`);
     return path;
   }
 
   removeActive(key: string): void {
-    removeTree(join(this.active, key));
+    const path = join(this.active, key);
+    if (this.#activeSize() !== undefined && isMountPoint(path)) unmount(path);
+    removeTree(path);
+  }
+
+  /** Undefined on a disk. */
+  #activeSize(): string | undefined {
+    try {
+      return readFileSync(join(this.root, "../..", activeSizeFile), "latin1");
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return undefined;
+      throw error;
+    }
   }
 
   removeCommitted(chain: Digest): void {
@@ -101,6 +118,15 @@ export class SnapshotDirectory {
     if (flock(fd, "exclusive", false)) dead.set(path, fd);
     else closeSync(fd);
   }
+}
+
+/** In the data directory. */
+export const activeSizeFile = "active-size";
+const MS_NODEV = 4;
+
+function isMountPoint(path: string): boolean {
+  const here = statSync(path, { throwIfNoEntry: false });
+  return here !== undefined && here.dev !== statSync(dirname(path)).dev;
 }
 
 export function randomName(): string {
