@@ -1,5 +1,5 @@
 import { RtError, while_ } from "../base/errors.ts";
-import type { Plan } from "../engine/init.ts";
+import { noDetachKeys, type Plan } from "../engine/init.ts";
 import type { InitContainer } from "../engine/init-config.ts";
 import type { Context } from "./command.ts";
 import { assign, grammarOf, hydrate, parse } from "./grammar.ts";
@@ -13,17 +13,22 @@ import { runOptions } from "./run-options.ts";
  * @throws RtError that names the container: every one is checked before the first is started
  */
 export function planOf(container: InitContainer, terminal: boolean, context: Context): Plan {
-  const { name, image, args, command, console } = container;
+  const { name, image, args, console } = container;
   // Other containers write there too: no progress is drawn.
-  const stdio = console ? ["--quiet", terminal ? "-it" : "-i"] : [];
-  const argv = ["--rm", "--name", name, ...stdio, ...args, image, ...command];
+  const stdio = console ? ["--quiet", noDetachKeys, terminal ? "-it" : "-i"] : [];
+  const argv = ["--rm", "--name", name, ...stdio, ...args, image, ...container.command];
   try {
-    const options = runOptions(parseRun(argv, context), context.caller);
-    if (options.image !== image || options.command.length !== command.length) {
+    const command = parseRun(argv, context);
+    const options = runOptions(command, context.caller);
+    if (options.image !== image || options.command.length !== container.command.length) {
       throw invalid("args holds more than flags: what is run belongs into image and command");
     }
     if (options.name !== name) throw invalid("args holds --name: there is the key name");
     if (!options.autoRemove) throw invalid("args holds --rm=false: each start is a new container");
+    const other = foreign.find((flag) =>
+      command.given.some((given) => given.name === flag && given.value !== ""),
+    );
+    if (other !== undefined) throw invalid(`args holds ${other}, which is not for a container of init`);
     if (!console && (options.tty || options.interactive)) {
       throw invalid("args holds -i or -t: console = true gives it the console");
     }
@@ -32,6 +37,12 @@ export function planOf(container: InitContainer, terminal: boolean, context: Con
     throw while_(`container ${JSON.stringify(name)}`, error);
   }
 }
+
+/** Of rt itself, which is the same for all of them, or of one who runs a command and goes away. */
+const foreign = [
+  ...["--root", "--state", "--config", "--storage-driver", "--log-level", "--debug", "-D"],
+  ...["--cidfile", "--detach-keys"],
+];
 
 function parseRun(argv: readonly string[], context: Context): RunCommand {
   const command = new RunCommand();
@@ -44,6 +55,7 @@ function parseRun(argv: readonly string[], context: Context): RunCommand {
     { options: parsed.options, positionals: assign(grammar, parsed.arguments, "run") },
     context,
   );
+  command.given = parsed.options;
   return command;
 }
 

@@ -5,10 +5,8 @@ import { visible } from "../base/visible.ts";
 import type { InitConfig, OnExit } from "../engine/init-config.ts";
 import { RtCommand, type Usage } from "./command.ts";
 import { planOf } from "./init-plan.ts";
+import { marker } from "./process-one.ts";
 import { reportError } from "./report.ts";
-
-/** Set by rt-init for the session: "machine" or "namespace" (zig-native/boot/session.zig). */
-const marker = "RT_INIT";
 
 export default class InitCommand extends RtCommand {
   static override paths = [["init"]];
@@ -36,7 +34,7 @@ export default class InitCommand extends RtCommand {
     this.requireRoot();
     if (process.pid === 1) {
       const { becomeInit } = await import("../engine/init.ts");
-      return becomeInit(this.#words());
+      becomeInit(this.#words());
     }
     const place = this.context.env[marker];
     if (place === undefined || process.ppid !== 1) {
@@ -57,23 +55,29 @@ export default class InitCommand extends RtCommand {
   async #session(isMachine: boolean): Promise<number> {
     let onExit: OnExit = "poweroff";
     const driver = this.storageDriver;
-    const { askForEnd, runSession } = await import("../engine/init.ts");
+    const [{ askForEnd, runSession }, { consoleOutputs }] = await Promise.all([
+      import("../engine/init.ts"),
+      import("../engine/console.ts"),
+    ]);
+    const outputs = consoleOutputs();
+    const said = (text: string) => void outputs.stderr.write(Buffer.from(text));
+    const stderr = { write: said, isTerminal: false, columns: 80, rows: 24 };
+    const report = (error: unknown) => reportError(error, { ...this.context, stderr });
+    const say = (line: string) => said(`rt: ${visible(line)}\n`);
     try {
       const config = await this.#configuration(isMachine);
       onExit = config.onExit;
       const { configureMachine, storeDirectory } = await import("../engine/machine.ts");
       const terminal = process.getBuiltinModule("node:tty").isatty(0);
       const plans = config.containers.map((container) => planOf(container, terminal, this.context));
-      configureMachine(config, isMachine);
-      using host = await this.#host(isMachine ? storeDirectory : (directory) => directory);
-      return await runSession(host, plans, {
-        say: (line) => this.context.stderr.write(`rt: ${visible(line)}\n`),
-        report: (error) => reportError(error, this.context),
-        env: { ...wholeEnvironment(), ...(driver !== undefined && { RT_STORAGE_DRIVER: driver }) },
-      });
+      configureMachine(config, isMachine, say);
+      using host = await this.#host(isMachine ? storeDirectory : (root) => root, say);
+      const env = { ...wholeEnvironment(), ...(driver !== undefined && { RT_STORAGE_DRIVER: driver }) };
+      return await runSession(host, plans, { say, report, env, ...outputs });
     } catch (error) {
-      return reportError(error, this.context);
+      return report(error);
     } finally {
+      await Promise.all([outputs.stdout.drain(), outputs.stderr.drain()]);
       askForEnd(onExit);
     }
   }
@@ -84,22 +88,28 @@ export default class InitCommand extends RtCommand {
     if (configured) return configured;
     // The one program of a machine gets the machine's network.
     const network = isMachine ? ["--network=host"] : [];
-    if (this.context.env.RT_PACKED === undefined) return embeddedConfig("embed:hello", network, []);
+    if (this.context.env.RT_PACKED === undefined)
+      return embeddedConfig("console", "embed:hello", network, []);
     const { appStart } = await import("../engine/packed.ts");
     const { flags, command } = appStart();
-    return embeddedConfig(packedReference, [...network, ...flags], [...command]);
+    const name = flags.findLast((flag) => flag.startsWith("--name="))?.slice("--name=".length);
+    const args = [...network, ...flags.filter((flag) => !ofOneRun.test(flag))];
+    return embeddedConfig(name ?? "console", packedReference, args, [...command]);
   }
 
   /** `--config` is not the engine's here. */
-  async #host(storeAt: (directory: string) => string) {
+  async #host(storeAt: (directory: string) => string, warn: (line: string) => void) {
     const { openHost } = await import("../engine/host.ts");
     const { state, storageDriver, context } = this;
-    const options = { root: this.root, state, storageDriver, env: context.env };
+    const options = { root: this.root, state, storageDriver, env: context.env, warn };
     const host = openHost(options);
     const root = storeAt(host.paths.root);
     return root === host.paths.root ? host : openHost({ ...options, root });
   }
 }
+
+/** Flags of an app that say something of a single run, as `rt pack` spells them: as init each start is a new container. */
+const ofOneRun = /^--(?:name|rm|cidfile|detach-keys)=/;
 
 /** All that process 1 was given, for `-e NAME` on the console; our own marker is nobody else's. */
 function wholeEnvironment(): Record<string, string> {

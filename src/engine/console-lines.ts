@@ -1,6 +1,3 @@
-import { writeSync } from "node:fs";
-import { isErrno } from "../base/errors.ts";
-
 const lineBytesMax = 4096;
 const lineFeed = 10;
 
@@ -10,15 +7,16 @@ const lineFeed = 10;
  */
 export class ConsoleLines {
   readonly #prefix: Buffer;
-  readonly #write: (bytes: Uint8Array) => void;
+  readonly #write: (bytes: Uint8Array) => Promise<void> | undefined;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(name: string, write: (bytes: Uint8Array) => void) {
+  /** @param write like `push`: a promise when it wants no more for the moment */
+  constructor(name: string, write: (bytes: Uint8Array) => Promise<void> | undefined) {
     this.#prefix = Buffer.from(`${name} | `);
     this.#write = write;
   }
 
-  push(bytes: Uint8Array): void {
+  push(bytes: Uint8Array): Promise<void> | undefined {
     let rest = Buffer.concat([this.#rest, bytes]);
     const out: Uint8Array[] = [];
     while (rest.length > 0) {
@@ -29,7 +27,7 @@ export class ConsoleLines {
       rest = rest.subarray(end === found ? end + 1 : end);
     }
     this.#rest = rest;
-    if (out.length > 0) this.#write(Buffer.concat(out));
+    return out.length > 0 ? this.#write(Buffer.concat(out)) : undefined;
   }
 
   end(): void {
@@ -38,16 +36,3 @@ export class ConsoleLines {
 }
 
 const newline = Buffer.from("\n");
-
-/** All of `bytes` to a descriptor that may be in non-blocking mode. One that is gone takes nothing more, quietly. */
-export function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let offset = 0; offset < bytes.length; ) {
-    try {
-      offset += writeSync(fd, bytes, offset);
-    } catch (error) {
-      if (isErrno(error, "EPIPE") || isErrno(error, "EIO")) return;
-      if (!isErrno(error, "EAGAIN")) throw error;
-      Bun.sleepSync(1);
-    }
-  }
-}

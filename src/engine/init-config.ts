@@ -66,8 +66,8 @@ export function readInitConfig(file: string | undefined): InitConfig | undefined
 }
 
 /** Without a file: an image that travels in the executable, on the console. */
-export function embeddedConfig(image: string, args: string[], command: string[]): InitConfig {
-  const container = { name: "console", image, args, command, restart: "no" as const, console: true };
+export function embeddedConfig(name: string, image: string, args: string[], command: string[]): InitConfig {
+  const container = { name, image, args, command, restart: "no" as const, console: true };
   return {
     hostname: undefined,
     onExit: "poweroff",
@@ -117,7 +117,7 @@ function containerIn(table: Record<string, unknown>, index: number, file: string
   );
   const { console = false, "stop-timeout": timeout = stopTimeoutDefault_s } = table;
   if (typeof console !== "boolean") throw bad(file, `${where}console must be true or false`);
-  if (typeof timeout !== "number" || timeout < 0 || timeout > 3600) {
+  if (typeof timeout !== "number" || !(timeout >= 0 && timeout <= 3600)) {
     throw bad(file, `${where}stop-timeout must be a number of seconds, at most 3600`);
   }
   return {

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { RtError, while_ } from "../base/errors.ts";
 import type { ImageRecord } from "../image/record.ts";
+import { tellPatience } from "../runtime/boot.ts";
 import { follow } from "../runtime/follow.ts";
 import { assemble, starting } from "./assemble.ts";
 import { lostStatus } from "./attach.ts";
-import { ConsoleLines, writeAll } from "./console-lines.ts";
+import type { ConsoleOutput } from "./console.ts";
+import { ConsoleLines } from "./console-lines.ts";
 import { ensureImage, isNear } from "./ensure.ts";
 import type { Host } from "./host.ts";
 import type { InitContainer, OnExit } from "./init-config.ts";
@@ -33,7 +35,15 @@ export interface Surroundings {
   report(error: unknown): number;
   /** Of the console's container, which is an `rt run` of its own. */
   env: Record<string, string>;
+  /** Where containers write that do not have the console. */
+  stdout: ConsoleOutput;
+  stderr: ConsoleOutput;
 }
+
+/** How long SIGKILL may take here: the machine's end does not wait for what cannot be ended. */
+const killedWithin_ms = 1500;
+/** What the session itself needs, when it is asked to end; its last lines have a second of it. */
+const leave_ms = 1500;
 
 /**
  * The session of `rt init`: run the containers until all have ended for good, or the one on the console has, or SIGTERM asks
@@ -47,7 +57,12 @@ export async function runSession(
   surroundings: Surroundings,
 ): Promise<number> {
   const stopping = new AbortController();
+  stopping.signal.addEventListener("abort", () => {
+    for (const output of [surroundings.stdout, surroundings.stderr]) output.hurry();
+  });
   process.on("SIGTERM", () => stopping.abort());
+  const timeouts = plans.map(({ container }) => container.stopTimeout_ms);
+  tellPatience(Math.max(...timeouts) + killedWithin_ms + leave_ms);
   const ends = plans.map(async (plan) => {
     const { console } = plan.container;
     const attempt = console
@@ -107,7 +122,8 @@ async function runBeside(
     await reconcile(host);
     using undo = new DisposableStack();
     const { record, launched, program } = assemble(host, image, snapshots, plan.options, undo);
-    const streams = { stdout: new ConsoleLines(name, to(1)), stderr: new ConsoleLines(name, to(2)) };
+    const to = (output: ConsoleOutput) => new ConsoleLines(name, (bytes) => output.write(bytes));
+    const streams = { stdout: to(surroundings.stdout), stderr: to(surroundings.stderr) };
     const following = await follow(join(host.stateOf(record.id), "attach.sock"), {
       output: (stream, bytes) => streams[stream].push(bytes),
     });
@@ -115,8 +131,11 @@ async function runBeside(
     starting(record, () => program.start());
     undo.move();
     program[Symbol.dispose](); // `following` is the one client now
-    using _end = onAbort(stopping, () => stop(host, record.id, stopTimeout_ms), surroundings);
-    const status = (await following.exit) ?? lostStatus(host, record);
+    const immortal = Promise.withResolvers<never>();
+    using _end = onAbort(stopping, () =>
+      stop(host, record.id, stopTimeout_ms, killedWithin_ms).catch(immortal.reject),
+    );
+    const status = (await Promise.race([following.exit, immortal.promise])) ?? lostStatus(host, record);
     for (const stream of Object.values(streams)) stream.end();
     settle(host, record, snapshots);
     launched.awaitMonitor();
@@ -143,10 +162,6 @@ async function obtainImage(
   }
 }
 
-function to(fd: number): (bytes: Uint8Array) => void {
-  return (bytes) => writeAll(fd, bytes);
-}
-
 /** One life of the container that has the console: `rt run` as a child, with our stdio. */
 async function runOnConsole(
   host: Host,
@@ -155,28 +170,55 @@ async function runOnConsole(
   surroundings: Surroundings,
 ): Promise<number> {
   const { container, argv } = plan;
+  const { report } = surroundings;
   try {
     // What takes long is said and can be stopped; a file the child reads by itself.
     if (!isNear(container.image)) await obtainImage(host, plan, stopping, surroundings);
   } catch (error) {
-    return surroundings.report(error);
+    return report(error);
   }
   if (stopping.aborted) return 0;
+  let client = startClient(host, ["run", ...argv], surroundings);
+  using _end = onAbort(stopping, async () => {
+    const giveUp = performance.now() + container.stopTimeout_ms + killedWithin_ms;
+    while (isAlive(client)) {
+      if (isRunning(host, container.name)) {
+        await stop(host, container.name, container.stopTimeout_ms, killedWithin_ms).catch(report);
+      } else client.kill("SIGTERM"); // it pulls its image, or is about to start: the container goes with it
+      await Promise.race([client.exited, Bun.sleep(200)]);
+      // It waits for a console that takes nothing.
+      if (performance.now() > giveUp) client.kill("SIGKILL");
+    }
+  });
+  let status = await client.exited;
+  // A client may be killed, and its container lives on: the console comes back to it.
+  while (isRunning(host, container.name) && !stopping.aborted) {
+    report(
+      new RtError("unavailable", `the client of container ${container.name} was killed: attached again`),
+    );
+    await Bun.sleep(attachPause_ms);
+    client = startClient(host, ["attach", noDetachKeys, container.name], surroundings);
+    status = await client.exited;
+  }
+  return status;
+}
+
+/** Nothing that is typed on the console takes the console away from its container. */
+export const noDetachKeys = "--detach-keys=";
+const attachPause_ms = 100;
+
+function startClient(host: Host, words: readonly string[], { env }: Surroundings): Bun.Subprocess {
   const { root, state } = host.paths;
-  const child = Bun.spawn(["/proc/self/exe", "run", "--root", root, "--state", state, ...argv], {
+  const [verb, ...rest] = words;
+  return Bun.spawn(["/proc/self/exe", verb!, "--root", root, "--state", state, ...rest], {
     argv0: "rt",
     stdio: ["inherit", "inherit", "inherit"],
-    env: surroundings.env,
+    env,
   });
-  const end = async () => {
-    while (child.exitCode === null && child.signalCode === null) {
-      if (isRunning(host, container.name)) await stop(host, container.name, container.stopTimeout_ms);
-      else child.kill("SIGTERM"); // it pulls its image, or is about to start: the container goes with it
-      await Promise.race([child.exited, Bun.sleep(200)]);
-    }
-  };
-  using _end = onAbort(stopping, end, surroundings);
-  return await child.exited;
+}
+
+function isAlive({ exitCode, signalCode }: Bun.Subprocess): boolean {
+  return exitCode === null && signalCode === null;
 }
 
 function isRunning(host: Host, name: string): boolean {
@@ -184,11 +226,9 @@ function isRunning(host: Host, name: string): boolean {
   return container !== undefined && look(host, container).state.status === "running";
 }
 
-/** Until disposed: when `signal` aborts, do `end`, whose failure is only told. */
-function onAbort(signal: AbortSignal, end: () => Promise<void>, { report }: Surroundings): Disposable {
-  const listener = () => {
-    end().catch((error: unknown) => report(error));
-  };
+/** Until disposed: when `signal` aborts, do `end`, which throws nothing. */
+function onAbort(signal: AbortSignal, end: () => Promise<void>): Disposable {
+  const listener = () => void end();
   signal.addEventListener("abort", listener, { once: true });
   return { [Symbol.dispose]: () => signal.removeEventListener("abort", listener) };
 }

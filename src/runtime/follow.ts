@@ -7,8 +7,11 @@ import * as abi from "../native/abi.ts";
  * blocking one, for a foreground command, is `Program.attach`. Protocol: zig-native/monitor.zig.
  */
 export interface Listener {
-  /** Called with each piece, in order; the bytes are only good during the call. */
-  output(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /**
+   * Called with each piece, in order; the bytes are only good during the call. While a promise that it answers is pending
+   * nothing more is read, and in the end the program waits.
+   */
+  output(stream: "stdout" | "stderr", bytes: Uint8Array): Promise<void> | undefined;
 }
 
 export interface Following {
@@ -22,9 +25,10 @@ export interface Following {
  */
 export async function follow(socketPath: string, listener: Listener): Promise<Following> {
   const { promise: exit, resolve } = Promise.withResolvers<number | undefined>();
+  let busy: Promise<void> | undefined;
   const reader = new FrameReader((type, payload) => {
-    if (type === abi.Frame.stdout) listener.output("stdout", payload);
-    else if (type === abi.Frame.stderr) listener.output("stderr", payload);
+    if (type === abi.Frame.stdout) busy = listener.output("stdout", payload) ?? busy;
+    else if (type === abi.Frame.stderr) busy = listener.output("stderr", payload) ?? busy;
     else if (type === abi.Frame.exit) resolve(payload.readUInt32BE(0));
   });
   const directory = openSync(dirname(socketPath), "r");
@@ -33,7 +37,13 @@ export async function follow(socketPath: string, listener: Listener): Promise<Fo
       // A socket's address holds 107 bytes; this is never longer.
       unix: `/proc/self/fd/${directory}/${basename(socketPath)}`,
       socket: {
-        data: (socket, bytes) => void (reader.push(bytes) || socket.end()),
+        data(socket, bytes) {
+          if (!reader.push(bytes)) socket.end();
+          if (busy === undefined) return;
+          socket.pause();
+          busy.then(() => socket.resume());
+          busy = undefined;
+        },
         close: () => resolve(undefined),
         error: () => resolve(undefined),
       },

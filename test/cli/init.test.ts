@@ -3,7 +3,7 @@ import { expect } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { mountPoints } from "../support/leaks.ts";
+import { mountPoints, processesMentioning } from "../support/leaks.ts";
 import { openPty, type Pty } from "../support/pty.ts";
 import { rtBinary } from "../support/rt.ts";
 import { Transcript, until } from "../support/wait.ts";
@@ -49,8 +49,11 @@ function startInit(words: readonly string[]): Init {
     }),
     pid: () => until("process 1", () => childrenOf(child.pid)[0]),
     async [Symbol.asyncDispose]() {
+      const first = childrenOf(child.pid);
       child.kill("SIGKILL");
       await child.exited;
+      // The namespace's process 1 goes last, when nothing in it holds a container's lock any more.
+      await until("the namespace ends", () => !first.some((pid) => existsSync(`/proc/${pid}`)));
     },
   };
 }
@@ -64,8 +67,10 @@ async function ended(running: Init): Promise<{ code: number; stdout: string; std
   return { code, stdout: running.stdout.text, stderr: running.stderr.text };
 }
 
+/** None of a process that is gone. */
 function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  const file = `/proc/${pid}/task/${pid}/children`;
+  return existsSync(file) ? readFileSync(file, "utf8").split(" ").filter(Boolean).map(Number) : [];
 }
 
 function nameOf(pid: number): string {
@@ -247,6 +252,49 @@ test("the console is a terminal for its container, and its end stops the others"
   await terminal.screen.waitFor("/dev/pts/0");
   expect(await terminal.exited).toBe(5);
   expect(terminal.screen.text).toContain("web | bye");
+});
+
+test("the console's keys are its container's, and it comes back when its client is killed", async () => {
+  const shell = `[[container]]\nname = "shell"\nimage = "${image}"\ncommand = ["sh"]\nconsole = true\nrestart = "on-failure"\n`;
+  const words = [...inNamespace, rtBinary, "init", "--config", configured(shell)];
+  await using terminal: Pty = openPty(words, { env: { ...host().env, TERM: "xterm" } });
+  await terminal.screen.waitFor("# ");
+  terminal.type("\x10\x11echo $((40 + 2)) still here\r");
+  await terminal.screen.waitFor("42 still here");
+  const client = processesMentioning(`rt run --root ${host().root}`).find(({ command }) =>
+    command.includes("shell"),
+  );
+  process.kill(client!.pid, "SIGKILL");
+  await terminal.screen.waitFor("rt: the client of container shell was killed: attached again");
+  terminal.type("echo $((40 + 3)) again; exit 5\r");
+  await terminal.screen.waitFor("43 again");
+  // A failure, so that there is a next one, under the same name.
+  await terminal.screen.waitFor("rt: container shell ended with status 5, and starts again");
+  await terminal.screen.waitFor(/starts again in 100 ms[\s\S]*# /);
+  terminal.type("exit\r");
+  expect(await terminal.exited).toBe(0);
+});
+
+test("a file that is named from where the caller is", async () => {
+  configured(container("web", "echo found"));
+  const words = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", host().dir];
+  await using running = startInit([...words, rtBinary, "init", "--config", "init.toml"]);
+  expect(await ended(running)).toEqual({ code: 0, stdout: "web | found\n", stderr: "" });
+});
+
+test("a signal that comes before anything runs ends it", async () => {
+  for (const words of [
+    [rtBinary, "init", "--config"],
+    ["bash", "-c", 'exec -a /init "$0" "$@"', rtBinary, "--config"],
+  ]) {
+    await using running = startInit([...words, configured(container("web", "echo up; sleep 1000"))]);
+    const pid = await running.pid();
+    const stub = () => /^(rt|init|rt-init)$/.test(nameOf(pid));
+    await until("rt is executed", stub);
+    process.kill(pid, "SIGTERM");
+    expect(await running.exited).toBeGreaterThan(0);
+    expect(running.stdout.text).toBe("");
+  }
 });
 
 test("the console's container takes the caller's environment with -e NAME, and is stopped by a signal", async () => {

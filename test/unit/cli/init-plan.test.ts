@@ -38,7 +38,8 @@ test("flags, image and command become what rt run would make of them", () => {
   ]);
 });
 
-test("the console is a terminal where it is one", () => {
+test("the console is a terminal where it is one, and nothing that is typed there takes it away", () => {
+  expect(plan({ console: true }).options.detachKeys).toHaveLength(0);
   expect(plan({ console: true }).options).toMatchObject({ interactive: true, tty: true });
   expect(plan({ console: true }, false).options).toMatchObject({ interactive: true, tty: false });
 });
@@ -50,6 +51,12 @@ describe("flags that do not go with init", () => {
     [{ args: ["--name=other"] }, /args holds --name/],
     [{ args: ["--rm=false"] }, /args holds --rm=false/],
     [{ args: ["-it"] }, /args holds -i or -t/],
+    [{ args: ["--root", "/x"] }, /args holds --root, which is not for a container of init/],
+    [{ args: ["--state=/x"], console: true }, /args holds --state/],
+    [{ args: ["--storage-driver", "copy"] }, /args holds --storage-driver/],
+    [{ args: ["-D"] }, /args holds -D/],
+    [{ args: ["--cidfile=/x"] }, /args holds --cidfile/],
+    [{ args: ["--detach-keys=a"], console: true }, /args holds --detach-keys/],
     [{ args: ["--help"] }, /args holds --help/],
     [{ args: ["--netwrk=host"] }, /unknown flag --netwrk .*did you mean --network/],
     [{ args: ["-d"] }, /"?run"? -d is not there yet/],

@@ -32,7 +32,9 @@ test("a line that does not end is cut, and nothing of it is lost", () => {
 
 test("bytes that are no UTF-8 pass as they are", () => {
   const written: number[] = [];
-  const console = new ConsoleLines("a", (bytes) => written.push(...bytes));
+  const console = new ConsoleLines("a", (bytes) => {
+    written.push(...bytes);
+  });
   console.push(Uint8Array.of(0xff, 0x00, 0x0a));
   expect(written).toEqual([...Buffer.from("a | "), 0xff, 0x00, 0x0a]);
 });

@@ -86,6 +86,10 @@ describe("one line that names the key", () => {
     [`${one}command = [1]`, 'container "a": command must be an array of strings'],
     [`${one}restart = "sometimes"`, 'container "a": restart must be "no" or "always" or "on-failure"'],
     [`${one}console = 1`, 'container "a": console must be true or false'],
+    ...["nan", "inf", "-inf", "1e9"].map((value): [string, string] => [
+      `${one}stop-timeout = ${value}`,
+      'container "a": stop-timeout must be a number of seconds, at most 3600',
+    ]),
     [`${one}stop-timeout = -1`, 'container "a": stop-timeout must be a number of seconds, at most 3600'],
     [
       `${one}console = true\n[[container]]\nname = "b"\nimage = "i"\nconsole = true`,

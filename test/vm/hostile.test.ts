@@ -1,0 +1,103 @@
+/** A machine under containers that take whatever they can get: it goes on, and ends when it is told to. */
+import { expect } from "bun:test";
+import { needs } from "../support/root.ts";
+import { beside, configured, container, isClean, said, web } from "./boot.ts";
+import { bootUml, startUml, umlNeeds } from "./uml.ts";
+
+const uml = needs(umlNeeds);
+const memory = "512M";
+
+/** The whole disk, as an ordinary user. */
+const fill = container("fill", "dd if=/dev/zero of=/tmp/x bs=1M; echo status $?", 'args = ["-u", "1000"]');
+
+/** More memory than there is; the second time it has had enough. */
+const hog = container(
+  "hog",
+  "test -e /data/hog && echo enough && touch /data/enough && exit 0; touch /data/hog; exec dd if=/dev/zero of=/dev/null bs=400M",
+  'restart = "on-failure"\nargs = ["-v", "/data:/data"]',
+);
+
+/** As many processes as it is let. */
+const bomb = container(
+  "bomb",
+  "touch /data/bomb; exec probe bomb",
+  'args = ["-v", "/data:/data"]\nstop-timeout = 1',
+);
+
+/** So that the bomb goes off before the test's patience ends: User-Mode Linux makes a hundred processes a second. */
+const fewProcesses =
+  "busybox mkdir /proc; busybox mount -t proc proc /proc; echo 600 >/proc/sys/kernel/pid_max";
+const untilBombed =
+  "until busybox grep -q '^max [1-9]' /proc/1/root/sys/fs/cgroup/rt/*/pids.events; do busybox sleep 0.1; done";
+
+uml.test("a container that fills its disk is told that it is full, and nothing else happens", async () => {
+  const ended = await bootUml({ initramfs: await configured(fill), memory });
+  // Two streams: which is first is not said.
+  const lines = said(ended).filter((line) => !/records (in|out)$/.test(line));
+  expect(lines.toSorted()).toEqual([
+    "fill | dd: error writing '/tmp/x': No space left on device",
+    "fill | status 1",
+    "rt: status 0: power off",
+  ]);
+  isClean(ended);
+});
+
+uml.test(
+  "one that takes all memory is killed, it and nobody else, and its restart policy sees that",
+  async () => {
+    const look = `until test -e /data/enough; do busybox sleep 0.1; done; busybox sleep 0.5
+    for each in /proc/[0-9]*; do read name <$each/comm; read score <$each/oom_score_adj; echo "score $name $score"; done
+    busybox kill -TERM 1`;
+    const ended = await bootUml({
+      initramfs: await configured(hog + web("exit 0"), beside(look)),
+      memory,
+      init: "/begin",
+    });
+    expect(said(ended).toSorted()).toEqual([
+      "hog | enough",
+      "rt: container hog ended with status 137, and starts again in 100 ms",
+      "rt: status 0: power off",
+      "web | up",
+    ]);
+    for (const name of ["init", "rt-monitor"]) expect(ended.console).toContain(`score ${name} -999\n`);
+    expect(ended.console).toContain("score sh 0\n");
+    isClean(ended);
+  },
+);
+
+uml.test("a fork bomb has a limit, and rt removes it while it goes off", async () => {
+  const end = `${untilBombed}; rt ps --format '{{.Names}} {{.State}}'; echo removed $(rt rm -f bomb); busybox kill -TERM 1`;
+  const ended = await bootUml({
+    initramfs: await configured(bomb + web("exit 0"), beside(end, fewProcesses)),
+    memory,
+    init: "/begin",
+  });
+  expect(ended.console).toContain("web running\nbomb running\nremoved bomb\n");
+  expect(said(ended).at(-1)).toMatch(/^rt: status (0|137): power off$/);
+  isClean(ended);
+});
+
+uml.test(
+  "all at once, and one that floods the console: it answers, starts again what it should, and ends in time",
+  async () => {
+    const shell = `[[container]]\nname = "shell"\nimage = "oci-archive:/images/box.tar"\ncommand = ["sh"]\nconsole = true\nrestart = "always"\nstop-timeout = 1\nargs = ["-v", "/data:/data"]\n`;
+    const flood = container("flood", "exec yes flooded", "stop-timeout = 1");
+    const filling = fill.replace("echo status", "exec sleep 1000; echo status");
+    // Uptime in the guest, whose clock stands still where the host has no time for it.
+    const end = `${untilBombed}; until test -e /data/end; do busybox sleep 0.1; done
+    echo began $(busybox cut -d . -f 1 /proc/uptime); busybox kill -TERM 1; while :; do busybox sleep 0.2; echo uptime $(busybox cut -d . -f 1 /proc/uptime); done`;
+    const initramfs = await configured(
+      [filling, hog, bomb, flood, shell, web("exit 0", "stop-timeout = 1")].join(""),
+      beside(end, fewProcesses),
+    );
+    await using machine = await startUml({ initramfs, memory, init: "/begin", timeoutMs: 110_000 });
+    await machine.console.waitFor("hog | enough", 80_000);
+    await machine.console.waitFor("fill | dd: error", 60_000);
+    machine.write("echo $((6 * 7)) is answered; exit 3\n");
+    await machine.console.waitFor("42 is answered", 20_000);
+    await machine.console.waitFor("container shell ended with status 3, and starts again", 20_000);
+    machine.write("touch /data/end; echo $((7 * 7)) again\n");
+    const ended = await machine.end();
+    isClean(ended);
+  },
+);
