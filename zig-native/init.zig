@@ -99,8 +99,7 @@ fn enterCgroup(create: *const request.Create, handles: stage.Handles, arena: std
     if (create.cgroup) |*group| {
         try cgroup.create(arena, hierarchies, group, create.spec.linux.resources.devices, handles.sync);
         try cgroup.join(arena, hierarchies, group.path, handles.in_group);
-        if (cgroup_hierarchy.find(hierarchies, "devices") == null and mayMakeNodes(&create.spec))
-            stage.warn(handles.sync, "this host has no device rules that hold (cgroup v2): with CAP_MKNOD the container can open any device", .{});
+        if (cgroup_hierarchy.find(hierarchies, "devices") == null) warnOfDevices(&create.spec, handles.sync);
         if (shown) hierarchies = try cgroup_hierarchy.located(arena, hierarchies);
     }
     for (create.spec.linux.namespaces) |namespace| {
@@ -110,6 +109,21 @@ fn enterCgroup(create: *const request.Create, handles: stage.Handles, arena: std
         _ = try stage.check(result, .namespace, "create a cgroup namespace", .{});
     }
     return hierarchies;
+}
+
+fn warnOfDevices(spec: *const request.Spec, sync: i32) void {
+    const reason = "this host has no device rules that hold (cgroup v2): ";
+    if (mayMakeNodes(spec)) stage.warn(sync, reason ++ "with CAP_MKNOD the container can open any device", .{});
+    if (hasHalfOpen(spec)) stage.warn(sync, reason ++ "a device that is given for reading or for writing alone is open for both", .{});
+}
+
+fn hasHalfOpen(spec: *const request.Spec) bool {
+    for (spec.linux.resources.devices) |rule| {
+        const reads = std.mem.indexOfScalar(u8, rule.access, 'r') != null;
+        const writes = std.mem.indexOfScalar(u8, rule.access, 'w') != null;
+        if (rule.allow and reads != writes) return true;
+    }
+    return false;
 }
 
 /// Though it is not privileged.

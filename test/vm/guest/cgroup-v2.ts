@@ -197,6 +197,16 @@ test("CAP_MKNOD comes with a warning, in one line, and is refused without it", a
   expect([privileged.stderr, privileged.code]).toEqual(["", 0]);
 });
 
+test("a device that is given for reading alone comes with a warning, in one line; both ways it comes without", async () => {
+  const half = await host().rt(["run", "--rm", "--device", "/dev/null:/dev/x:r", image, "true"]);
+  expect([half.stdout, half.code]).toEqual(["", 0]);
+  expect(half.stderr).toMatch(
+    /^rt: [^\n]*\(cgroup v2\): a device that is given for reading or for writing alone[^\n]*\n$/,
+  );
+  const both = await host().rt(["run", "--rm", "--device", "/dev/null:/dev/x", image, "true"]);
+  expect([both.stdout, both.stderr, both.code]).toEqual(["", "", 0]);
+});
+
 test("twenty at once, each in its own group with its own status", async () => {
   const results = await Promise.all(
     Array.from({ length: 20 }, (_, index) =>
