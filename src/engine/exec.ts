@@ -11,7 +11,7 @@ import type { ExecOptions } from "./exec-options.ts";
 import { findContainer } from "./find.ts";
 import type { Host } from "./host.ts";
 import { unfindable } from "./kill.ts";
-import { look } from "./look.ts";
+import { elsewhere, isElsewhere, look } from "./look.ts";
 import { consoleSize, descriptorsMax, isConfined } from "./start.ts";
 
 /** `rt exec`: another program in a running container. @returns its exit status; 0 when detached */
@@ -22,6 +22,9 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   if (state.pid === 0) {
     const why = state.status === "running" ? unfindable : "is not running";
     throw new RtError("conflict", `container ${container.id} ${why}`, { exitCode: 1 });
+  }
+  if (await isElsewhere(host, container)) {
+    throw new RtError("conflict", `container ${container.id} ${elsewhere}`, { exitCode: 1 });
   }
   const { record } = container;
   const interactive = options.interactive && !options.detach;

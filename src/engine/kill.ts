@@ -4,7 +4,7 @@ import { signalProcess } from "../runtime/leaf.ts";
 import { killContainer } from "./end.ts";
 import { findContainer } from "./find.ts";
 import type { Host } from "./host.ts";
-import { look } from "./look.ts";
+import { elsewhere, isElsewhere, look } from "./look.ts";
 
 const SIGKILL = 9;
 
@@ -18,7 +18,9 @@ export async function kill(host: Host, name: string, signal: string): Promise<vo
       ? killContainer(container.id, state)
       : signalProcess(state.pid, state.startTime, number);
   if (state.pid > 0 && send()) return;
-  const why = state.status === "running" ? unfindable : "is not running";
+  const running = state.pid > 0 ? elsewhere : unfindable;
+  const isRunning = state.pid > 0 ? await isElsewhere(host, container) : state.status === "running";
+  const why = isRunning ? running : "is not running";
   throw new RtError("conflict", `cannot kill container: ${name}: container ${container.id} ${why}`, {
     exitCode: 1,
   });

@@ -27,6 +27,22 @@ export function look(host: Host, { id, exit }: Pick<Container, "id" | "exit">): 
   return init ? { ...seen, init, state: { ...seen.state, status: "running", ...init } } : seen;
 }
 
+/**
+ * It runs, and no process here has its number: it was started in another pid namespace, by an `rt init` that is process 1
+ * there. Looked at twice: between a program's end and the record of it the same is seen for a moment.
+ */
+export async function isElsewhere(host: Host, container: Pick<Container, "id" | "exit">): Promise<boolean> {
+  const hidden = () => {
+    const { status, pid, startTime } = look(host, container).state;
+    return status === "running" && pid > 0 && !signalProcess(pid, startTime, 0);
+  };
+  if (!hidden()) return false;
+  await Bun.sleep(50);
+  return hidden();
+}
+
+export const elsewhere = "runs in another pid namespace, under an rt init: only an rt in there reaches it";
+
 const alive = { status: "running", exitCode: 0, finishedAt: zeroTime, error: "" } as const;
 
 /** Somebody has removed the lock, and the monitor that held it lives. */

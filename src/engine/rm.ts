@@ -6,7 +6,7 @@ import { membersOf } from "../runtime/members.ts";
 import { cgroupPath } from "./cgroup.ts";
 import { killContainer } from "./end.ts";
 import type { Host } from "./host.ts";
-import { look } from "./look.ts";
+import { elsewhere, isElsewhere, look } from "./look.ts";
 import { reconcile } from "./reconcile.ts";
 import { bury, erase } from "./settle.ts";
 import { holdsWithin, immortal, killedWithin_ms } from "./stop.ts";
@@ -25,6 +25,8 @@ export async function removeContainer(
   const isOver = () => seen().state.status !== "running" && !isBeingMade();
   if (!isOver()) {
     if (!options.force) throw conflict(`cannot remove container "${name}": ${whyNot(isBeingMade())}`);
+    if (await isElsewhere(host, container))
+      throw conflict(`cannot remove container "${name}": it ${elsewhere}`);
     kill(id, seen().state);
     // Its end is what counts: the monitor may still be giving a slow client the last of the output.
     if (!(await holdsWithin(killedWithin_ms, isOver))) throw immortal(name);

@@ -275,6 +275,26 @@ test("the console's keys are its container's, and it comes back when its client 
   expect(await terminal.exited).toBe(0);
 });
 
+test("from outside its namespace: it is listed, and what cannot reach it says where it is", async () => {
+  await using running = init(container("web", "echo up; while :; do sleep 0.01; done", "stop-timeout = 0"));
+  await running.stdout.waitFor("web | up");
+  expect(await host().ok(["ps", "--format", "{{.Names}}"])).toBe("web\n");
+  for (const words of [
+    ["exec", "web", "true"],
+    ["kill", "web"],
+    ["kill", "-s", "HUP", "web"],
+    ["rm", "-f", "web"],
+  ]) {
+    const { stdout, stderr, code } = await host().rt(words);
+    expect({ words, stdout, code }).toEqual({ words, stdout: "", code: 1 });
+    expect(oneLine(stderr)).toEndWith(
+      "runs in another pid namespace, under an rt init: only an rt in there reaches it",
+    );
+  }
+  process.kill(await running.pid(), "SIGTERM");
+  expect(await running.exited).toBe(137);
+});
+
 test("a file that is named from where the caller is", async () => {
   configured(container("web", "echo found"));
   const words = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", host().dir];
