@@ -97,7 +97,12 @@ uml.test(
     await machine.console.waitFor("42 is answered", 20_000);
     await machine.console.waitFor("container shell ended with status 3, and starts again", 20_000);
     machine.write("touch /data/end; echo $((7 * 7)) again\n");
+    await machine.console.waitFor("49 again", 20_000);
+    const began = performance.now();
     const ended = await machine.end();
+    // The longest stop-timeout and five seconds; three times that where the host has no time for the machine.
+    expect(performance.now() - began).toBeLessThan(3 * 6000);
+    expect(said(ended).at(-1)).toMatch(/^rt: status \d+: power off$/);
     isClean(ended);
   },
 );
