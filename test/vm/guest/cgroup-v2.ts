@@ -61,7 +61,7 @@ test("it is born in its group: nobody is moved there, by run or by exec", async 
   ]) {
     await traced(...args);
     const calls = readFileSync(trace, "utf8");
-    expect(calls).toMatch(/clone3\(\{flags=[^}]*CLONE_INTO_CGROUP.* = [1-9]\d*\n/);
+    expect(calls).toMatch(/clone3\(\{flags=[^}]*CLONE_INTO_CGROUP.* (= [1-9]\d*|<unfinished \.\.\.>)\n/);
     expect(calls).not.toContain("cgroup.procs");
   }
 });
