@@ -1,6 +1,7 @@
 //! What a caller may have taken away that the runtime cannot do without. It would end with a banner of its own, or without
 //! a word; here that is one line which names the limit.
 const std = @import("std");
+const builtin = @import("builtin");
 const linux = std.os.linux;
 const machine = @import("machine.zig");
 const say = @import("say.zig");
@@ -56,36 +57,76 @@ fn checkCalls() void {
 /// What the runtime makes before it could tell of anything.
 const threads_first = 5;
 
-/// That many at a time, and each with no more than a moment of its own: they borrow our memory as by vfork(2).
+/// That many at a time, as threads that only wait to be let go: nobody waits for them, for a start must not take longer
+/// than it did where the processors are busy.
 fn checkThreads() void {
-    var nested: Nested = .{ .left = threads_first };
-    nested.make();
-    if (nested.errno == .AGAIN)
+    var gate: u32 = gate_shut;
+    var errno: linux.E = .SUCCESS;
+    for (0..threads_first) |_| {
+        errno = linux.errno(idleThread(&gate));
+        if (errno != .SUCCESS) break;
+    }
+    @atomicStore(u32, &gate, 0, .seq_cst);
+    _ = linux.syscall3(.futex, @intFromPtr(&gate), futex_wake, threads_first);
+    if (errno == .AGAIN)
         say.die(&.{"cannot start: there is no room for another process or thread (EAGAIN): see ulimit -u, and pids.max of the cgroup"});
 }
 
-const Nested = struct {
-    left: usize,
-    errno: linux.E = .SUCCESS,
-    stacks: [threads_first][1024]u8 align(16) = undefined,
+/// A value that nothing else has: a thread that first runs when the gate's memory is another's finds no reason to wait.
+const gate_shut = 0x7274_6761;
+const futex_wait = 0 | 128; // FUTEX_PRIVATE_FLAG
+const futex_wake = 1 | 128;
 
-    fn make(nested: *Nested) void {
-        if (nested.left == 0) return;
-        nested.left -= 1;
-        const flags = linux.CLONE.VM | linux.CLONE.VFORK | @as(u32, @intFromEnum(linux.SIG.CHLD));
-        const pid = linux.clone(run, @intFromPtr(&nested.stacks[nested.left]) + nested.stacks[0].len, flags, @intFromPtr(nested), null, 0, null);
-        nested.errno = if (linux.errno(pid) == .SUCCESS) nested.errno else linux.errno(pid);
-        if (linux.errno(pid) != .SUCCESS) return;
-        var status: u32 = 0;
-        while (linux.errno(linux.waitpid(@intCast(pid), &status, 0)) == .INTR) {}
-    }
-
-    fn run(argument: usize) callconv(.c) u8 {
-        const nested: *Nested = @ptrFromInt(argument);
-        nested.make();
-        return 0;
-    }
-};
+/// A thread without a stack: it waits while the gate is shut, and ends.
+fn idleThread(gate: *u32) usize {
+    const flags: usize = linux.CLONE.VM | linux.CLONE.FS | linux.CLONE.FILES | linux.CLONE.SIGHAND | linux.CLONE.THREAD | linux.CLONE.SYSVSEM;
+    return switch (builtin.cpu.arch) {
+        .x86_64 => asm volatile (
+            \\ syscall
+            \\ testq %%rax, %%rax
+            \\ jnz 1f
+            \\ movq %%r9, %%rdi
+            \\ movl %[wait], %%esi
+            \\ movl %[shut], %%edx
+            \\ xorl %%r10d, %%r10d
+            \\ movl $202, %%eax
+            \\ syscall
+            \\ xorl %%edi, %%edi
+            \\ movl $60, %%eax
+            \\ syscall
+            \\ 1:
+            : [result] "={rax}" (-> usize),
+            : [number] "{rax}" (@as(usize, 56)),
+              [flags] "{rdi}" (flags),
+              [stack] "{rsi}" (@as(usize, 0)),
+              [gate] "{r9}" (gate),
+              [wait] "i" (futex_wait),
+              [shut] "i" (gate_shut),
+            : .{ .rcx = true, .r11 = true, .memory = true }),
+        .aarch64 => asm volatile (
+            \\ svc #0
+            \\ cbnz x0, 1f
+            \\ mov x0, x9
+            \\ mov x1, %[wait]
+            \\ mov w2, w10
+            \\ mov x3, #0
+            \\ mov x8, #98
+            \\ svc #0
+            \\ mov x0, #0
+            \\ mov x8, #93
+            \\ svc #0
+            \\ 1:
+            : [result] "={x0}" (-> usize),
+            : [number] "{x8}" (@as(usize, 220)),
+              [flags] "{x0}" (flags),
+              [stack] "{x1}" (@as(usize, 0)),
+              [gate] "{x9}" (gate),
+              [shut] "{x10}" (@as(usize, gate_shut)),
+              [wait] "i" (futex_wait),
+            : .{ .memory = true }),
+        else => @compileError("rt is built for x86_64 and aarch64"),
+    };
+}
 
 fn close(result: usize, what: []const u8) void {
     _ = linux.close(@intCast(say.check(result, what)));
