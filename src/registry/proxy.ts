@@ -61,7 +61,7 @@ export function ownProxies(env: NodeJS.ProcessEnv = process.env): ProxySettings 
 function proxyIn(value: string, variable: string): HttpProxy {
   // As curl and Go read it: without a scheme it is http.
   const text = /^[a-z0-9+.-]+:\/\//i.test(value) ? value : `http://${value}`;
-  const bare = shown(text.replace(/\/\/.*@/, "//"));
+  const bare = shown(text.replace(/\/\/.*@/s, "//"));
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url?.hostname) {
     throw new RtError("invalid-argument", `the proxy of ${variable} is not an address: ${bare}`);

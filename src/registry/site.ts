@@ -3,15 +3,31 @@ import { bareName, isLoopback } from "./address.ts";
 /** Docker Hub, under its several names, logs in at auth.docker.io. */
 const hubSites = new Set(["docker.io", "docker.com", "dhi.io"]);
 
-/** Each customer of these has a registry of his own below them, and the public suffix list does not say so. */
-const landlords = new Set([
-  "amazonaws.com",
-  "amazonaws.com.cn",
-  "azurecr.cn",
-  "azurecr.io",
-  "azurecr.us",
-  "jfrog.io",
-]);
+/**
+ * Below these each customer has a registry, a machine or a bucket of his own, and the public suffix list says so of none of
+ * them, or only of some.
+ */
+const landlords = [
+  ...[
+    "aliyuncs.com",
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "azure.com",
+    "azurecr.cn",
+    "azurecr.io",
+    "azurecr.us",
+  ],
+  ...[
+    "cloudapp.net",
+    "cloudsmith.io",
+    "contaboserver.net",
+    "jfrog.io",
+    "linodeusercontent.com",
+    "myhuaweicloud.com",
+  ],
+  ...["nip.io", "ocir.io", "ovh.net", "cloudflarestorage.com", "scw.cloud", "sslip.io", "tencentcloudcr.com"],
+  ...["vultrcr.com", "vultrusercontent.com", "windows.net", "xip.io", "your-server.de"],
+];
 
 /**
  * Have two hosts one owner, so that one may see the password of the other? Equal names have, and so have two below one domain
@@ -30,6 +46,11 @@ async function siteOf(url: URL): Promise<string | undefined> {
   const { parse } = await import("tldts");
   const found = parse(bareName(url.hostname), { allowPrivateDomains: true, extractHostname: false });
   const { domain, isIcann, isPrivate } = found;
-  if (!domain || !(isIcann || isPrivate) || landlords.has(domain)) return undefined;
+  if (!domain || !(isIcann || isPrivate) || isRented(domain)) return undefined;
   return hubSites.has(domain) ? "docker.io" : domain;
+}
+
+/** With all below it: the list may cut a landlord's names at one place of several (us-east-1.amazonaws.com). */
+function isRented(domain: string): boolean {
+  return landlords.some((landlord) => domain === landlord || domain.endsWith(`.${landlord}`));
 }

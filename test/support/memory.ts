@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { RtProcess } from "./rt.ts";
 
 /** The largest resident size that a process and its children ever had, in KiB, by /proc while it runs. */
-export async function peakOf(process: RtProcess): Promise<number> {
+export async function peakOf(process: Pick<RtProcess, "pid" | "exited">): Promise<number> {
   let peak = 0;
   let over = false;
   void process.exited.then(() => (over = true));

@@ -26,8 +26,14 @@ pub fn treeInto(from: i32, to: i32, devices: Devices) void {
     finishDirectory(from, to, "");
 }
 
-/// A directory that is being filled.
-const Level = struct { from: i32, to: i32, path_bytes: usize, listing: Listing };
+/// A directory that is being filled; `kept` is its path, once a hard link's first name is in it.
+const Level = struct { from: i32, to: i32, path_bytes: usize, kept: ?[]const u8, listing: Listing };
+
+/// The first name of a file that has several: its directory's path is kept once for all of them.
+const FirstName = struct { directory: []const u8, name: []const u8 };
+
+/// Of paths and names of hard links: some million usual ones. Whoever has more means no good.
+const kept_bytes_max = 64 * 1024 * 1024;
 
 const FileId = struct { device: u64, inode: u64 };
 
@@ -37,7 +43,8 @@ const Copier = struct {
     path: [64 * 1024]u8 = undefined,
     path_bytes: usize = 0,
     levels: std.ArrayList(Level) = .empty,
-    links: std.AutoHashMapUnmanaged(FileId, [:0]const u8) = .empty,
+    links: std.AutoHashMapUnmanaged(FileId, FirstName) = .empty,
+    kept_bytes: usize = 0,
     arena: std.heap.ArenaAllocator = .init(std.heap.page_allocator),
     buffer: [small_bytes_max]u8 = undefined,
     /// The target's root has a default ACL or the set-group-id bit. Below it directories are made 0700 and dressed last, so
@@ -73,6 +80,7 @@ const Copier = struct {
         level.from = from;
         level.to = to;
         level.path_bytes = self.path_bytes;
+        level.kept = null;
         level.listing.open(from);
     }
 
@@ -119,20 +127,32 @@ const Copier = struct {
 
     /// True: this is another name of a file that was copied before. Its first name is remembered, if a path can be so long.
     fn linked(self: *Copier, s: linux.Statx, to: i32, name: [*:0]const u8) bool {
-        const allocator = self.arena.allocator();
         const id: FileId = .{ .device = @as(u64, s.dev_major) << 32 | s.dev_minor, .inode = s.ino };
-        const slot = self.links.getOrPut(allocator, id) catch outOfMemory();
+        const slot = self.links.getOrPut(std.heap.smp_allocator, id) catch outOfMemory();
         if (slot.found_existing) {
-            const first = sys.pathBeneath(self.to_root, slot.value_ptr.ptr);
+            var buffer: [names.path_bytes_max + 2]u8 = undefined;
+            const path = slot.value_ptr.*;
+            const between = if (path.directory.len == 0) "" else "/";
+            const text = std.fmt.bufPrintZ(&buffer, "{s}{s}{s}", .{ path.directory, between, path.name }) catch unreachable; // it was short enough
+            const first = sys.pathBeneath(self.to_root, text.ptr);
             files.check(first, "open the first name of", self.here());
             defer _ = linux.close(@intCast(first));
             files.check(sys.link(@intCast(first), to, name), "link", self.here());
             return true;
         }
         if (self.path_bytes < names.path_bytes_max) {
-            slot.value_ptr.* = allocator.dupeZ(u8, self.here()) catch outOfMemory();
+            const level = &self.levels.items[self.levels.items.len - 1];
+            const holder = level.kept orelse self.keep(self.path[0..level.path_bytes]);
+            level.kept = holder;
+            slot.value_ptr.* = .{ .directory = holder, .name = self.keep(std.mem.span(name)) };
         } else _ = self.links.remove(id);
         return false;
+    }
+
+    fn keep(self: *Copier, text: []const u8) []const u8 {
+        self.kept_bytes += text.len + @sizeOf(FileId) + @sizeOf(FirstName);
+        if (self.kept_bytes > kept_bytes_max) report.fail(.limit, "too many hard links at {f}", .{shown(self.here())});
+        return self.arena.allocator().dupe(u8, text) catch outOfMemory();
     }
 
     fn regular(self: *Copier, from: i32, to: i32, name: [*:0]const u8, s: linux.Statx) void {

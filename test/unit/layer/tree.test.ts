@@ -10,14 +10,16 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { copyTreeSync, removeTree, treeUsageSync } from "../../../src/layer/tree.ts";
 import { run } from "../../support/command.ts";
+import { peakOf } from "../../support/memory.ts";
 import { needs } from "../../support/root.ts";
 import { scratchDirectory } from "../../support/scratch.ts";
 import { describeTree } from "../../support/tree.ts";
 
 const gated = needs({ root: true, tools: ["setfattr"] });
+const helper = resolve(import.meta.dir, `../../../.build/linux-${process.arch}/rt-layer`);
 const dirs: string[] = [];
 
 function directory(): string {
@@ -43,6 +45,32 @@ gated.test("a copy is the same, entry by entry, holes included", async () => {
   expect(await describeTree(to)).toEqual(await describeTree(from));
   expect(statSync(join(to, "sparse")).blocks).toBe(statSync(join(from, "sparse")).blocks);
 });
+
+gated.test(
+  "many files of two names, deep down, take little memory",
+  async () => {
+    const [from, to] = [directory(), directory()];
+    const deep = join(from, ...Array.from({ length: 15 }, () => "n".repeat(240)));
+    mkdirSync(deep, { recursive: true });
+    const count = 20_000;
+    for (let index = 0; index < count; index++) {
+      writeFileSync(join(deep, `${index}`), "");
+      linkSync(join(deep, `${index}`), join(deep, `h${index}`));
+    }
+    const copy = Bun.spawn([helper, "copy", `from=${from}`, `to=${to}`], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const peak_KiB = await peakOf(copy);
+    expect(JSON.parse(await copy.stdout.text())).toEqual({ ok: true });
+    // A whole path for each would be 74 MB.
+    expect(peak_KiB).toBeLessThan(24 * 1024);
+    expect(peak_KiB).toBeGreaterThan(0);
+    const copied = deep.replace(from, to);
+    expect(statSync(join(copied, "7")).ino).toBe(statSync(join(copied, "h7")).ino);
+    expect(readdirSync(copied)).toHaveLength(2 * count);
+  },
+  120_000,
+);
 
 gated.test("usage counts a file with two names once, and follows no links", () => {
   const tree = directory();

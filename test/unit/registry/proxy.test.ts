@@ -29,6 +29,7 @@ test("what is no proxy is said with its variable, and never with its password", 
     ["http://", "invalid-argument", "is not an address: http://"],
     ["http://user:secret@p:99999", "invalid-argument", "is not an address: http://p:99999"],
     ["user:secret@ p", "invalid-argument", "is not an address: http:// p"],
+    ["http://user:sec\nret@ p", "invalid-argument", "is not an address: http:// p"],
     ["socks5://user:secret@p:1", "unsupported", "must be http:// or https://, and is socks5://p:1"],
     ["file:///etc/passwd", "invalid-argument", "is not an address"],
   ];
@@ -42,7 +43,7 @@ test("what is no proxy is said with its variable, and never with its password", 
     if (!(error instanceof RtError)) throw new Error(`${value}: want an RtError`, { cause: error });
     expect([value, error.code]).toEqual([value, code as never]);
     expect(error.message).toContain(words);
-    expect(error.message).not.toContain("secret");
+    expect(error.message).not.toMatch(/secret|ret@/);
   }
   expect(proxyOf({ HTTPS_PROXY: "not a url", NO_PROXY: "r.test" }, "https://r.test")).toBeUndefined();
 });

@@ -28,7 +28,12 @@ const cases: [a: string, b: string, same: boolean][] = [
   ["1.dkr.ecr.eu-central-1.amazonaws.com", "2.dkr.ecr.eu-central-1.amazonaws.com", false],
   ["1.dkr.ecr.eu-central-1.amazonaws.com", "evil.amazonaws.com", false],
   ["1.dkr.ecr.eu-central-1.amazonaws.com", "1.dkr.ecr.eu-central-1.amazonaws.com:444", true],
+  ["1.dkr.ecr.us-east-1.amazonaws.com", "2.dkr.ecr.us-east-1.amazonaws.com", false],
   ["a.azurecr.io", "b.azurecr.io", false],
+  ["a.eastus.cloudapp.azure.com", "b.eastus.cloudapp.azure.com", false],
+  ["registry.cn-hangzhou.aliyuncs.com", "bucket.oss-cn-hangzhou.aliyuncs.com", false],
+  ["a.r2.cloudflarestorage.com", "b.r2.cloudflarestorage.com", false],
+  ["a.container-registry.ovh.net", "vps-1.vps.ovh.net", false],
   // What the list does not vouch for.
   ["r.corp.internal", "auth.corp.internal", false],
   ["r.home.lan", "auth.home.lan", false],
@@ -42,6 +47,21 @@ const cases: [a: string, b: string, same: boolean][] = [
   ["[2001:db8::1]", "[2001:db8::2]", false],
   ["127.0.0.1:1", "localhost:2", true],
 ];
+
+/** Of every region, and of what the list has below this name, no two registries are one. */
+test("no ending below amazonaws.com makes two customers one", async () => {
+  const regions = ["us", "eu", "ap", "sa", "ca", "me", "af", "il", "cn", "us-gov", "mx"].flatMap((area) =>
+    ["east", "west", "north", "south", "central", "northeast", "southeast"].flatMap((part) =>
+      [1, 2, 3].map((number) => `${area}-${part}-${number}`),
+    ),
+  );
+  for (const ending of ["amazonaws.com", "amazonaws.com.cn"]) {
+    for (const region of regions) {
+      const [a, b] = ["1", "2"].map((customer) => url(`${customer}.dkr.ecr.${region}.${ending}`));
+      expect([region, await sameSite(a!, b!)]).toEqual([region, false]);
+    }
+  }
+});
 
 describe("one site or two", () => {
   for (const [a, b, same] of cases) {
