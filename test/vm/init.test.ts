@@ -25,7 +25,7 @@ function rtAlone(): Promise<string> {
 
 uml.test("an initramfs of rt alone: the embedded image greets, and the power goes off", async () => {
   const append = ["splash", "x=y", "--no-such-flag"];
-  const ended = await bootUml({ initramfs: await rtAlone(), append, memory: "384M" });
+  const ended = await bootUml({ initramfs: await rtAlone(), append, memory: "448M" });
   expect(ended.console).toContain("Hello from a container made by rt.");
   expect(ended.console).toContain("pid 1, uid 0 and the hostname rt,");
   expect(said(ended)).toEqual(["rt: status 0: power off"]);

@@ -13,6 +13,7 @@ import {
 } from "../../cli/world.ts";
 import { hostileImage } from "../../root/attacks/hostile.ts";
 import { run } from "../../support/command.ts";
+import { whereThere } from "../../support/leaks.ts";
 import { facts, factsNamed } from "../../support/probe.ts";
 import { until } from "../../support/wait.ts";
 
@@ -259,7 +260,7 @@ async function goneBut(before: string[]): Promise<void> {
 /** Every group of the machine. */
 function groups(): string[] {
   const walk = (path: string): string[] =>
-    readdirSync(path, { withFileTypes: true })
+    whereThere(() => readdirSync(path, { withFileTypes: true }), []) // a group may go while we look
       .filter((entry) => entry.isDirectory())
       .flatMap(({ name }) => [join(path, name), ...walk(join(path, name))]);
   return walk(hierarchy);
