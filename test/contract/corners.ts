@@ -188,6 +188,19 @@ function names_(name: DriverName, test: Test): void {
     ],
     (tree) => expect(names(tree)).toEqual([`${"n".repeat(150)}=short`]),
   );
+  image(
+    "a file with a slash at its end is a directory, and its data is no header; before files had a type it has none",
+    [
+      archive(
+        file("data/", "d".repeat(700), { mode: 0o755 }),
+        file("data/in"),
+        file("contiguous/", "d", { mode: 0o755, type: "7" }),
+        file("v7/", "", { mode: 0o755, type: "\0", size: 512 }),
+        file("after"),
+      ),
+    ],
+    (tree) => expect(names(tree)).toEqual(["after=after", "contiguous", "data", "data/in=data/in", "v7"]),
+  );
 }
 
 function named(kind: "pax" | "GNU", full: string, entry: Member): (Member | Uint8Array)[] {

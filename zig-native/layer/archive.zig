@@ -186,8 +186,12 @@ pub const Archive = struct {
                 entry.device_minor = @intCast(header.device_minor);
                 entry.stored_bytes = 0;
             },
-            // Whatever their size field says, they have no data (as for Go's reader, hence docker's and containerd's).
-            .directory, .hard_link, .symbolic_link, .fifo => entry.stored_bytes = 0,
+            // Whatever their size field says, they have no data (as for Go's reader, hence docker's and containerd's), but for
+            // what says that it is a file.
+            .directory => if (header.type == .directory or header.typeflag == 0) {
+                entry.stored_bytes = 0;
+            },
+            .hard_link, .symbolic_link, .fifo => entry.stored_bytes = 0,
             else => report.fail(.malformed, "{f} is of unknown type {d}", .{ shown(name), header.typeflag }),
         }
         if (entry.stored_bytes > std.math.maxInt(i64)) report.fail(.malformed, "{f} has an impossible size", .{shown(name)});
