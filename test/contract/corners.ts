@@ -11,6 +11,7 @@ const hard = (name: string, link: string): Member => ({ name, type: "1", link })
 export function corners(name: DriverName, test: Test): void {
   deletions(name, test);
   replacements(name, test);
+  impliedDirectories(name, test);
   names_(name, test);
   attributes(name, test);
   depth(name, test);
@@ -153,6 +154,60 @@ function replacements(name: DriverName, test: Test): void {
       ]);
     },
   );
+}
+
+/** Entries in what is no directory: of a lower layer it gives way, of the layer itself it is an error. */
+function impliedDirectories(name: DriverName, test: Test): void {
+  const image = imageTest(name, test);
+  image(
+    "a directory that a layer only implies replaces what a lower layer has there and is none, and touches no time above it",
+    [
+      archive(
+        dir("z", { mtime: 77 }),
+        file("z/file", "old", { mode: 0o600, uid: 5 }),
+        { name: "z/fifo", type: "6" },
+        { name: "z/device", type: "3", device: { major: 1, minor: 3 } },
+        file("z/alias-of", "kept"),
+        hard("z/alias", "z/alias-of"),
+        { name: "z/link", type: "2", link: "linked" },
+        file("z/linked"),
+      ),
+      archive(
+        ...["file/in", "fifo/in", "device/a/b", "alias/in", "link/in"].map((at) => file(`z/${at}`, "new")),
+      ),
+    ],
+    (tree) => {
+      expect(names(tree)).toEqual([
+        "z",
+        "z/alias",
+        "z/alias/in=new",
+        "z/alias-of=kept",
+        "z/device",
+        "z/device/a",
+        "z/device/a/b=new",
+        "z/fifo",
+        "z/fifo/in=new",
+        "z/file",
+        "z/file/in=new",
+        "z/link",
+        "z/linked",
+        "z/linked/in=new",
+      ]);
+      const { mode, uid } = statSync(join(tree, "z/file"));
+      expect([mode & 0o7777, uid, statSync(join(tree, "z")).mtimeMs]).toEqual([0o755, 0, 77000]);
+    },
+  );
+  test("an entry in a file of its own layer is refused", async () => {
+    await using bench = workbench(name);
+    const chain = await bench.apply([archive(dir("z"), file("z/q", "below"))]);
+    for (const members of [
+      [file("z/q"), file("z/q/in")],
+      [file("z/new"), file("z/new/sub/in")],
+      [hard("z/new", "z/q"), file("z/new/in")],
+    ])
+      await expect(bench.apply([archive(...members)], chain)).rejects.toThrow("is not a directory");
+    expect(bench.leftovers()).toEqual([]);
+  });
 }
 
 function names_(name: DriverName, test: Test): void {

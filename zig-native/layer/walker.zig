@@ -80,7 +80,12 @@ pub const Walker = struct {
                 fd = self.make(&name, part);
                 self.made = true;
             },
-            .NOTDIR, .LOOP => return self.follow(&name),
+            .NOTDIR, .LOOP => {
+                if (self.follow(&name)) return true;
+                if (need == .existing or !self.replace(&name, part)) return false;
+                fd = self.make(&name, part);
+                self.made = true;
+            },
             else => |e| report.failErrno(e, "cannot open {f}", .{shown(part)}),
         }
         self.enter(part, @intCast(fd));
@@ -132,6 +137,14 @@ pub const Walker = struct {
         if (self.links > links_max) report.fail(.malformed, "too many symbolic links in a path", .{});
         self.push(target[0..length]);
         if (target[0] == '/') self.reopen(0);
+        return true;
+    }
+
+    /// What a lower layer has in the way of a directory goes, as for docker and containerd. False: this layer brought it.
+    fn replace(self: *Walker, name: *const names.NameZ, part: []const u8) bool {
+        if (self.owner.seen.get(self.here(), part) != null) return false;
+        self.owner.on_change(self.fd, self.here());
+        files.check(linux.unlinkat(self.fd, name.ptr(), 0), "replace", part);
         return true;
     }
 
