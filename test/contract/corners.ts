@@ -156,9 +156,29 @@ function replacements(name: DriverName, test: Test): void {
   );
 }
 
+/** A layer that changes its mind about a directory: overlay, too, then applies it to a merged tree. */
+const changedMind = [file("mind/of"), file("mind", "changed")];
+
 /** Entries in what is no directory: of a lower layer it gives way, of the layer itself it is an error. */
 function impliedDirectories(name: DriverName, test: Test): void {
   const image = imageTest(name, test);
+  for (const [what, more] of [
+    ["", []],
+    [", in a merged tree too", changedMind],
+  ] as const) {
+    image(
+      `a directory that is deleted after something in it, and then implied anew, is new${what}`,
+      [
+        archive(dir("a"), dir("a/b", { mode: 0o700, uid: 5, mtime: 22 }), file("a/b/x")),
+        archive(file("a/b/.wh.x", ""), file("a/.wh.b", ""), file("a/b/new"), ...more),
+      ],
+      (tree) => {
+        const { mode, uid, mtimeMs } = statSync(join(tree, "a/b"));
+        expect(readdirSync(join(tree, "a/b"))).toEqual(["new"]);
+        expect([mode & 0o7777, uid, mtimeMs === 22000]).toEqual([0o755, 0, false]);
+      },
+    );
+  }
   image(
     "a directory that a layer only implies replaces what a lower layer has there and is none, and touches no time above it",
     [

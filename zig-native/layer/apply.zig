@@ -40,7 +40,12 @@ pub const Mode = enum {
 const time_mark = "/time";
 
 /// A directory's time is set when nothing is created in it any more.
-const Timed = struct { path: []const u8, mtime: pax.Time };
+const Timed = struct {
+    path: []const u8,
+    mtime: pax.Time,
+    /// It is that of a directory of a lower layer.
+    lower: bool = false,
+};
 
 pub const Apply = struct {
     mode: Mode,
@@ -336,11 +341,15 @@ pub const Apply = struct {
     }
 
     pub fn keepTime(self: *Apply, canonical: []const u8, mtime: pax.Time) void {
-        const at = names.split(canonical);
-        const own = if (canonical.len == 0) self.root_listed else self.seen.get(at.parent, at.base) != null;
-        if (own or self.seen.get(canonical, time_mark) != null) return;
+        if (self.isOwn(canonical) or self.seen.get(canonical, time_mark) != null) return;
         self.seen.put(canonical, time_mark, .file);
-        self.timed.append(self.arena.allocator(), .{ .path = self.keep(canonical), .mtime = mtime }) catch outOfMemory();
+        self.timed.append(self.arena.allocator(), .{ .path = self.keep(canonical), .mtime = mtime, .lower = true }) catch outOfMemory();
+    }
+
+    /// Does this layer list the directory, or did it make it?
+    fn isOwn(self: *Apply, canonical: []const u8) bool {
+        const at = names.split(canonical);
+        return if (canonical.len == 0) self.root_listed else self.seen.get(at.parent, at.base) != null;
     }
 
     /// Paths of directories are kept until the end: a hostile archive must not take the memory with them.
@@ -354,6 +363,8 @@ pub const Apply = struct {
     pub fn setTimes(self: *Apply) void {
         self.directories.forget();
         for (self.timed.items) |timed| {
+            // The one below was deleted, or is listed with a time of its own.
+            if (timed.lower and self.isOwn(timed.path)) continue;
             const fd = self.directories.openDirect(timed.path) orelse continue;
             files.setTime(fd, timed.mtime, timed.path);
             _ = linux.close(fd);

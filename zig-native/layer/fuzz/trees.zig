@@ -171,6 +171,6 @@ fn describe(writer: *std.Io.Writer, layer: []const u8) std.Io.Writer.Error!void 
         const header = tar.parse(block) catch continue;
         if (header.name.len == 0) continue;
         try writer.print("  {c} {f} -> {f} {o} {d} {d} bytes\n", .{ if (std.ascii.isPrint(header.typeflag)) header.typeflag else '?', report.shown(header.name), report.shown(header.linkname), header.mode, header.uid, header.size });
-        if (header.typeflag == 'x' or header.typeflag == 'g') try writer.print("      {f}\n", .{report.shown(layer[at + tar.block_bytes ..][0..@min(400, header.size, layer.len - at - tar.block_bytes)])});
+        if (std.mem.indexOfScalar(u8, "xgLK", header.typeflag) != null) try writer.print("      {f}\n", .{report.shown(layer[at + tar.block_bytes ..][0..@min(400, header.size, layer.len - at - tar.block_bytes)])});
     }
 }
