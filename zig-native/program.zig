@@ -122,7 +122,7 @@ pub const Prepared = struct {
 /// not have. `root` is the container's "/".
 pub fn takeIdentity(arena: std.mem.Allocator, sync: i32, root: i32, process: *const request.Process, who: Who) path.Error!Prepared {
     if (process.args.len == 0) return stage.fail(.exec, .INVAL, "no command was given", .{});
-    const identity = try user.resolve(arena, root, who.user, process.user.uid, process.user.gid, who.groups);
+    const identity = try user.resolve(arena, sync, root, who.user, process.user.uid, process.user.gid, who.groups);
     const environment = try withHome(arena, process.env, identity.home);
     try setLimits(sync, process);
     giveStdio(identity.uid);

@@ -20,43 +20,67 @@ const file_bytes_max = 10 * 1024 * 1024;
 const groups_max = 65536;
 const id_max = std.math.maxInt(u32) - 1;
 
+/// One of the two files. A container can make anything of them, and that must not keep out who needs no name of theirs.
+const Database = struct {
+    name: [:0]const u8,
+    text: []const u8 = "",
+    /// Why `text` is empty although something is there, null when nothing is wrong.
+    problem: ?[]const u8 = null,
+
+    /// A name is to be looked up.
+    fn need(self: *const Database) stage.Error!void {
+        const problem = self.problem orelse return;
+        return stage.fail(.identity, .SUCCESS, "{s} {s}", .{ self.name, problem });
+    }
+
+    fn warn(self: *const Database, sync: i32) void {
+        const problem = self.problem orelse return;
+        stage.warn(sync, "{s} {s}: it is taken as empty", .{ self.name, problem });
+    }
+};
+
 /// `root` is the container's root directory. With an empty `text` the identity is `default_uid`:`default_gid`, and its
 /// passwd entry, when there is one, still gives the home and the supplementary groups.
 /// `additional` are names or numbers of more groups (`--group-add`).
-pub fn resolve(arena: std.mem.Allocator, root: i32, text: []const u8, default_uid: u32, default_gid: u32, additional: []const []const u8) path.Error!Identity {
+pub fn resolve(arena: std.mem.Allocator, sync: i32, root: i32, text: []const u8, default_uid: u32, default_gid: u32, additional: []const []const u8) path.Error!Identity {
     // Up to 10 MiB each: in pages of their own, which end with the execve.
     const passwd = try readDatabase(std.heap.page_allocator, root, "/etc/passwd");
     const group = try readDatabase(std.heap.page_allocator, root, "/etc/group");
     var identity = try lookUp(arena, passwd, group, text, default_uid, default_gid);
     if (additional.len > 0) identity.groups = try withGroups(arena, group, identity.groups, additional);
+    passwd.warn(sync);
+    group.warn(sync);
     return identity;
 }
 
-/// The file's text, "" when there is none, or a link to none.
-fn readDatabase(pages: std.mem.Allocator, root: i32, name: [:0]const u8) path.Error![]const u8 {
+/// Empty when there is no such file, or a link to none.
+fn readDatabase(pages: std.mem.Allocator, root: i32, name: [:0]const u8) path.Error!Database {
     const flags: linux.O = .{ .CLOEXEC = true, .NONBLOCK = true, .NOCTTY = true };
     const opened = path.open(root, name, flags, 0, path.contained);
     switch (linux.errno(opened)) {
         .SUCCESS => {},
-        .NOENT, .NOTDIR => return "",
-        .LOOP, .NXIO => return stage.fail(.identity, .INVAL, "{s} of the image is not a regular file", .{name}),
-        else => |errno| return stage.fail(.identity, errno, "open {s}", .{name}),
+        .NOENT, .NOTDIR, .LOOP => return .{ .name = name },
+        .NXIO => return .{ .name = name, .problem = irregular },
+        else => return .{ .name = name, .problem = "cannot be opened" },
     }
     const fd: i32 = @intCast(opened);
     defer _ = linux.close(fd);
-    const info = path.stat(fd) orelse return stage.fail(.identity, .IO, "stat {s}", .{name});
+    const info = path.stat(fd) orelse return .{ .name = name, .problem = "cannot be read" };
     // Of the kernel's own files some wait for something to happen, and none has users.
     const kernels = switch (path.fileSystem(fd)) {
         path.magic_proc, path.magic_sysfs => true,
         else => false,
     };
-    if (info.kind != .regular or kernels) return stage.fail(.identity, .INVAL, "{s} of the image is not a regular file", .{name});
-    if (info.size > file_bytes_max) return stage.fail(.identity, .FBIG, "{s} of the image is larger than 10 MiB", .{name});
-    return try path.readAll(pages, fd, file_bytes_max) orelse stage.fail(.identity, .IO, "read {s}", .{name});
+    if (info.kind != .regular or kernels) return .{ .name = name, .problem = irregular };
+    if (info.size > file_bytes_max) return .{ .name = name, .problem = "is larger than 10 MiB" };
+    const text = try path.readAll(pages, fd, file_bytes_max) orelse return .{ .name = name, .problem = "cannot be read" };
+    return .{ .name = name, .text = text };
 }
 
+const irregular = "is not a regular file";
+
 /// As Docker's GetExecUser: the first matching passwd line wins; supplementary groups only without an explicit group.
-fn lookUp(arena: std.mem.Allocator, passwd: []const u8, group: []const u8, text: []const u8, default_uid: u32, default_gid: u32) path.Error!Identity {
+fn lookUp(arena: std.mem.Allocator, passwd: Database, group: Database, text: []const u8, default_uid: u32, default_gid: u32) path.Error!Identity {
     const colon = std.mem.indexOfScalar(u8, text, ':') orelse text.len;
     const user_text = text[0..colon];
     const group_text = if (colon < text.len) text[colon + 1 ..] else "";
@@ -64,7 +88,8 @@ fn lookUp(arena: std.mem.Allocator, passwd: []const u8, group: []const u8, text:
 
     const asked_uid = try number(user_text);
     const wanted_uid: ?u32 = if (user_text.len == 0) default_uid else asked_uid;
-    const entry = findUser(passwd, user_text, wanted_uid);
+    if (wanted_uid == null) try passwd.need();
+    const entry = findUser(passwd.text, user_text, wanted_uid);
     if (entry) |found| {
         result.uid = found.uid;
         if (user_text.len > 0) result.gid = found.gid;
@@ -79,7 +104,7 @@ fn lookUp(arena: std.mem.Allocator, passwd: []const u8, group: []const u8, text:
     if (group_text.len > 0) {
         result.gid = try findGroup(group, group_text);
     } else if (entry) |found| {
-        result.groups = try memberships(arena, group, found.name);
+        result.groups = try memberships(arena, group.text, found.name);
     }
     return result;
 }
@@ -162,14 +187,15 @@ fn groupLines(text: []const u8) GroupLines {
     return .{ .lines = std.mem.splitScalar(u8, text, '\n') };
 }
 
-fn findGroup(group: []const u8, text: []const u8) stage.Error!u32 {
+fn findGroup(group: Database, text: []const u8) stage.Error!u32 {
     if (try number(text)) |gid| return gid;
-    var lines = groupLines(group);
+    try group.need();
+    var lines = groupLines(group.text);
     while (lines.next()) |entry| if (std.mem.eql(u8, entry.name, text)) return entry.gid;
     return stage.fail(.identity, .SUCCESS, "unable to find group {s}: no matching entries in group file", .{text});
 }
 
-fn withGroups(arena: std.mem.Allocator, group: []const u8, gids: []const u32, additional: []const []const u8) path.Error![]const u32 {
+fn withGroups(arena: std.mem.Allocator, group: Database, gids: []const u32, additional: []const []const u8) path.Error![]const u32 {
     const out = try arena.alloc(u32, gids.len + additional.len);
     @memcpy(out[0..gids.len], gids);
     for (out[gids.len..], additional) |*gid, text| gid.* = try findGroup(group, text);
@@ -191,7 +217,7 @@ fn memberships(arena: std.mem.Allocator, group: []const u8, name: []const u8) pa
     return gids.items;
 }
 
-const test_passwd =
+const test_passwd: Database = .{ .name = "/etc/passwd", .text =
     \\root:x:0:0:root:/root:/bin/sh
     \\# a comment
     \\broken line
@@ -202,14 +228,14 @@ const test_passwd =
     \\app:x:1000:100:App:/home/app:/bin/sh
     \\app:x:2000:200::/second:
     \\relative:x:55:55::home:
-;
-const test_group =
+};
+const test_group: Database = .{ .name = "/etc/group", .text =
     \\root:x:0:root
     \\bin:x:1:root,daemon
     \\wheel:x:10:root,app,other
     \\staff:x:50:app
     \\named:x:77:
-;
+};
 
 const Expected = struct { text: []const u8, uid: u32, gid: u32, groups: []const u32 = &.{}, home: []const u8 = "/" };
 
@@ -263,6 +289,23 @@ test "what is refused" {
         try std.testing.expectError(error.Failed, lookUp(fixed.allocator(), test_passwd, test_group, case[0], 0, 0));
         try std.testing.expectEqualStrings(case[1], stage.failure.message());
     }
+}
+
+test "a database that cannot be read matters where a name is looked up" {
+    const odd: Database = .{ .name = "/etc/odd", .problem = irregular };
+    var memory: [4096]u8 = undefined;
+    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
+    for ([_][]const u8{ "root", "5:staff" }) |text| {
+        try std.testing.expectError(error.Failed, lookUp(fixed.allocator(), odd, odd, text, 0, 0));
+        try std.testing.expectEqualStrings("/etc/odd is not a regular file", stage.failure.message());
+    }
+    try std.testing.expectError(error.Failed, withGroups(fixed.allocator(), odd, &.{}, &.{"staff"}));
+    for ([_]Expected{ .{ .text = "", .uid = 0, .gid = 0 }, .{ .text = "0", .uid = 0, .gid = 0 }, .{ .text = "5:7", .uid = 5, .gid = 7 } }) |case| {
+        const got = try lookUp(fixed.allocator(), odd, odd, case.text, 0, 0);
+        try std.testing.expectEqual([2]u32{ case.uid, case.gid }, .{ got.uid, got.gid });
+    }
+    const got = try lookUp(fixed.allocator(), test_passwd, odd, "app", 0, 0);
+    try std.testing.expectEqual([2]u32{ 1000, 100 }, .{ got.uid, got.gid });
 }
 
 test "the group list holds the primary group, each once" {

@@ -10,6 +10,7 @@ import { containerTests, image, oneLine, running } from "../../cli/world.ts";
 import { plantCanary } from "../../support/canary.ts";
 import { run } from "../../support/command.ts";
 import { facts, factsNamed, probeBinary } from "../../support/probe.ts";
+import type { Member } from "../../support/tar.ts";
 import { patience } from "../../support/wait.ts";
 import { directory, file, hostileImage, symlink } from "./hostile.ts";
 
@@ -146,30 +147,70 @@ test("a number is a number, even if a user or a group is so named", async () => 
   expect([ids.get("uid"), ids.get("gid"), ids.get("groups")]).toEqual(["1000", "1000", "1000"]);
 });
 
-test("a user database that is no file is refused, at once and in one line", async () => {
-  const large = Buffer.alloc(20 * 1024 * 1024, "app:x:0:0::/:\n");
-  for (const name of ["etc/passwd", "etc/group"]) {
-    for (const [kind, member] of [
-      ["fifo", { name, type: "6" }],
-      ["directory", directory(name)],
-      ["device", { name, type: "3", device: { major: 1, minor: 5 } }],
-      ["link to a device", symlink(name, "/dev/zero")],
-      ["link to a directory", symlink(name, "../etc")],
-      ["link to itself", symlink(name, name.slice("etc/".length))],
-      ["magic link", symlink(name, "/proc/self/fd/0")],
-      ["proc", symlink(name, "/proc/self/environ")],
-      ["large", file(name, large)],
-    ] as const) {
+/** What an image, or a container that prepares the next exec, can put in place of a user database. */
+const oddDatabases = (name: string): [kind: string, member: Member, said: RegExp | undefined][] => [
+  ["fifo", { name, type: "6" }, /is not a regular file/],
+  ["directory", directory(name), /is not a regular file/],
+  ["device", { name, type: "3", device: { major: 1, minor: 5 } }, /cannot be opened/],
+  ["link to a device", symlink(name, "/dev/zero"), /is not a regular file/],
+  ["link to a directory", symlink(name, "../etc"), /is not a regular file/],
+  ["link to itself", symlink(name, name.slice("etc/".length)), undefined],
+  ["magic link", symlink(name, "/proc/self/fd/0"), undefined],
+  ["proc", symlink(name, "/proc/self/environ"), /is not a regular file/],
+  ["large", file(name, Buffer.alloc(20 * 1024 * 1024, "app:x:0:0::/:\n")), /is larger than 10 MiB/],
+];
+
+for (const name of ["etc/passwd", "etc/group"]) {
+  test(`an /${name} that is no file is an error where a name is looked up in it, and a warning elsewhere`, async () => {
+    const unnamed = [[], ["-u", "0"], ["-u", "5:7"], ["-u", "1000"]];
+    const named =
+      name === "etc/passwd"
+        ? [
+            ["-u", "app"],
+            ["-u", "root"],
+          ]
+        : [
+            ["-u", "5:app"],
+            ["--group-add", "app"],
+          ];
+    for (const [kind, member, said] of oddDatabases(name)) {
       const odd = await hostileImage(host(), `${name.replace("/", "-")}-${kind}`, {
         members: [directory("etc"), member],
       });
-      for (const user of ["app", "1000"]) {
-        const line = await refused(["run", "--rm", "-u", user, odd, "probe", "ids"]);
-        expect(line).toMatch(/regular file|larger than 10 MiB|Permission denied/);
+      for (const user of named) {
+        const line = await refused(["run", "--rm", ...user, odd, "probe", "ids"]);
+        expect([kind, line]).toEqual([kind, expect.stringMatching(said ?? /no matching entries/)]);
+        expect(line).not.toContain("of the image");
+      }
+      for (const user of unnamed) {
+        const { stdout, stderr, code } = await host().rt(["run", "--rm", ...user, odd, "probe", "ids"]);
+        const uid = user[1]?.split(":")[0] ?? "0";
+        expect([kind, user, facts(stdout).get("uid"), code]).toEqual([kind, user, uid, 0]);
+        if (said === undefined) expect(stderr).toBe("");
+        else expect(oneLine(stderr)).toMatch(said);
       }
     }
+  }, 60_000);
+}
+
+test("a container that made its user databases into something else can be entered by number", async () => {
+  await using container = await running(host(), ["sleep", "1000"]);
+  await host().ok([
+    "exec",
+    container.name,
+    "sh",
+    "-c",
+    "rm /etc/passwd /etc/group; mkdir /etc/passwd /etc/group",
+  ]);
+  for (const user of [[], ["-u", "0"], ["-u", "5:7"]]) {
+    const { stdout, stderr, code } = await host().rt(["exec", ...user, container.name, "probe", "ids"]);
+    expect([user, facts(stdout).get("uid"), code]).toEqual([user, user[1]?.split(":")[0] ?? "0", 0]);
+    for (const file of ["/etc/passwd", "/etc/group"])
+      expect(stderr).toContain(`${file} is not a regular file`);
   }
-}, 60_000);
+  const line = await refused(["exec", "-u", "app", container.name, "probe", "ids"]);
+  expect(line).toContain("/etc/passwd is not a regular file");
+});
 
 test("a user database that is a link is read beneath the root; one that leads to nothing is none", async () => {
   const canary = await plantCanary(host().dir, "canary-passwd");
