@@ -139,11 +139,7 @@ fn attachChecked(arena: std.mem.Allocator, root: i32, entry: Prepared, tree: i32
     if (own != 0) {
         if (path.fileSystem(tree) != own) return stage.fail(.mount, .INVAL, "mount {s}: the kernel gave another file system", .{destination});
     } else try guard.check(arena, destination, target, tree);
-    const attached = mount.attach(tree, target);
-    const source = if (entry.mount.source.len > 0) entry.mount.source else entry.mount.type;
-    if (linux.errno(attached) == .NOTDIR)
-        return stage.fail(.mount, .NOTDIR, "mount {s} at {s}: a directory goes on a directory, a file on a file", .{ source, destination });
-    _ = try stage.check(attached, .mount, "mount {s} at {s}", .{ source, destination });
+    _ = try stage.check(mount.attach(tree, target), .mount, "mount {s} at {s}", .{ shownSource(entry), destination });
     const propagation = entry.options.propagation;
     if (entry.options.bind != .none or propagation == 0) return; // a bind has it already
     const set = mount.setAttributes(tree, .{ .propagation = propagation }, false);
@@ -160,8 +156,23 @@ fn ownMagic(entry: Prepared) u64 {
 
 fn openTarget(arena: std.mem.Allocator, root: i32, entry: Prepared, plain: bool) path.Error!i32 {
     if (plain) return openPlainDirectory(arena, root, entry.mount.destination);
-    if (entry.directory) return path.ensureDirectory(arena, root, entry.mount.destination, .mount);
-    return path.ensureFile(arena, root, entry.mount.destination, .mount);
+    const destination = entry.mount.destination;
+    if (entry.directory) return path.ensureDirectory(arena, root, destination, .mount) catch |err| {
+        if (err != error.Failed or stage.failure.errno != .NOTDIR) return err;
+        return stage.fail(.mount, .SUCCESS, "mount {s} at {s}: a directory cannot go on a file, or below one", .{ shownSource(entry), destination });
+    };
+    const target = try path.ensureFile(arena, root, destination, .mount);
+    const info = path.stat(target) orelse return target;
+    // What the kernel would say of that is "invalid argument" or "not a directory", as it is old or new.
+    if (info.kind != .directory) return target;
+    _ = linux.close(target);
+    return stage.fail(.mount, .SUCCESS, "mount {s} at {s}: a file cannot go on a directory", .{ shownSource(entry), destination });
+}
+
+/// What the user knows it by: a file or a volume of ours lies where nobody need look.
+fn shownSource(entry: Prepared) []const u8 {
+    if (entry.own >= 0) return "a file of rt's own";
+    return if (entry.mount.source.len > 0) entry.mount.source else entry.mount.type;
 }
 
 /// Where proc and sysfs go, no component may be a link: what the kernel's own files are thought to be at must be there.

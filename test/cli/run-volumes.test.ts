@@ -60,6 +60,30 @@ test("two spellings of a place are one VOLUME", async () => {
   await host().ok(["rm", "-v", "spellings"]);
 });
 
+test("a file on a directory, a directory on a file, or below one: said, and without our state directory", async () => {
+  const [dir, file] = [join(host().dir, "kind"), join(host().dir, "kind-file")];
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(file, "");
+  const hosts = await hostileImage(host(), "hosts-is-a-directory", {
+    members: [directory("etc"), directory("etc/hosts")],
+  });
+  const onFile = await withVolumes("volume-on-a-file", "/bin/busybox");
+  const belowFile = await withVolumes("volume-below-a-file", "/bin/busybox/data");
+  for (const [args, said] of [
+    [[hosts], "at /etc/hosts: a file cannot go on a directory"],
+    [["-v", `${file}:/bin`, image], `${file} at /bin: a file cannot go on a directory`],
+    [["-v", `${dir}:/bin/sh`, image], `${dir} at /bin/sh: a directory cannot go on a file, or below one`],
+    [["--tmpfs", "/bin/sh", image], "tmpfs at /bin/sh: a directory cannot go on a file, or below one"],
+    [[onFile], "/_data at /bin/busybox: a directory cannot go on a file, or below one"],
+    [[belowFile], "/_data at /bin/busybox/data: a directory cannot go on a file, or below one"],
+  ] as const) {
+    const { stderr, code } = await host().rt(["run", "--rm", ...args, "true"]);
+    expect([args, code, oneLine(stderr)]).toEqual([args, 125, expect.stringContaining(said)]);
+    expect(stderr).not.toContain(host().state);
+  }
+  expect(anonymous()).toEqual([]);
+});
+
 test("a hundred VOLUMEs are made, a thousand are refused in one line", async () => {
   const many = (count: number) => Array.from({ length: count }, (_, each) => `/v/${each}`);
   const output = await host().ok(["run", "--rm", await withVolumes("hundred", ...many(100)), "ls", "/v"]);
