@@ -1,5 +1,4 @@
 import type { FileHandle } from "node:fs/promises";
-import { posix } from "node:path";
 import { RtError } from "../base/errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
@@ -9,6 +8,7 @@ import {
   fieldsIn,
   optional,
   parseJson,
+  quoted,
   shown,
   stringIn,
   stringsIn,
@@ -103,11 +103,10 @@ class TarFiles implements LayoutFiles {
     for (let steps = 0; steps < 8; steps++) {
       const entry = this.#entries.get(key);
       if (!entry) break;
-      if (entry.link === undefined) return entry;
-      const symbolic = posix.normalize(posix.join(posix.dirname(key), entry.link));
-      key = this.#entries.has(symbolic) ? symbolic : entry.link;
+      if (!entry.targets) return entry;
+      key = entry.targets.find((target) => this.#entries.has(target)) ?? "";
     }
-    throw new RtError("not-found", `${this.path}: ${shown(name)} does not exist`);
+    throw new RtError("not-found", `${this.path}: ${quoted(name)} does not exist`);
   }
 }
 

@@ -1,12 +1,14 @@
 import type { FileHandle } from "node:fs/promises";
+import { posix } from "node:path";
 import { RtError } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 
-/** Where an entry's bytes lie in the archive; or, for a link, the text of its target. */
+/** Where an entry's bytes lie in the archive; or, for a link, where they may lie. */
 export interface TarEntry {
   offset: number;
   size: number;
-  link?: string;
+  /** Names of a link's target, the likelier one first. */
+  targets?: readonly string[];
 }
 
 const block = 512;
@@ -65,9 +67,18 @@ function add(
 ): void {
   if (entries.size >= entriesMax)
     throw new RtError("exhausted", `${what} has more than ${entriesMax} entries: refused`);
-  const name = header.name.replace(/^(\.\/)+/, "");
+  const name = bare(header.name);
   if (type === "0" || type === "\0" || type === "7") entries.set(name, place);
-  else if (type === "1" || type === "2") entries.set(name, { ...place, link: header.link });
+  else if (type === "1" || type === "2") {
+    // A hard link's target is a name as in any header, a symbolic one's begins where the link lies. Some mix that up.
+    const targets = [bare(header.link), posix.normalize(posix.join(posix.dirname(name), header.link))];
+    entries.set(name, { ...place, targets: type === "1" ? targets : targets.reverse() });
+  }
+}
+
+/** As `tar -c .` writes it: with "./" in front. */
+function bare(name: string): string {
+  return name.replace(/^(\.\/)+/, "");
 }
 
 function header0(header: Uint8Array): { name: string; link: string } {

@@ -281,11 +281,35 @@ describe("docker-archive", () => {
     }
   });
 
+  test("a hard link's target is a name from the archive's root, with ./ or without", async () => {
+    const same = tinyImage([Buffer.from("same"), Buffer.from("same")]);
+    const list = [{ Config: "c.json", RepoTags: ["a:1"], Layers: ["1/layer.tar", "2/layer.tar"] }];
+    for (const dot of ["", "./"]) {
+      const all: Member[] = [
+        { name: `${dot}1/layer.tar`, data: Buffer.from("same") },
+        { name: `${dot}2/1/layer.tar`, data: Buffer.from("another") },
+        { name: `${dot}2/layer.tar`, link: `${dot}1/layer.tar`, type: "1" },
+        { name: `${dot}c.json`, data: same.config },
+        { name: `${dot}manifest.json`, data: json(list) },
+      ];
+      expect((await pull(`docker-archive:${inTar(all)}`)).layers).toEqual(same.layers);
+    }
+  });
+
+  test("a layer without a name is named so", async () => {
+    const list = [{ Config: "c.json", RepoTags: [], Layers: [""] }];
+    const file = inTar([
+      { name: "c.json", data: image.config },
+      { name: "manifest.json", data: json(list) },
+    ]);
+    expect(await failsWith("not-found", pull(`docker-archive:${file}`))).toContain(': "" does not exist');
+  });
+
   test("a manifest that names files outside finds nothing", async () => {
     const list = [{ Config: "/etc/passwd", RepoTags: [], Layers: ["../../etc/passwd"] }];
     const file = inTar([{ name: "manifest.json", data: json(list) }]);
     expect(await failsWith("not-found", pull(`docker-archive:${file}`))).toContain(
-      "/etc/passwd does not exist",
+      '"/etc/passwd" does not exist',
     );
   });
 
