@@ -28,7 +28,7 @@ export class CopyDriver implements SnapshotDriver {
   }
 
   has(chain: Digest): boolean {
-    return existsSync(join(this.#directory.committed, hexOf(chain)));
+    return existsSync(join(this.#directory.committed, hexOf(chain), "rootfs"));
   }
 
   async unpack(request: UnpackRequest): Promise<UnpackResult> {
@@ -39,6 +39,7 @@ export class CopyDriver implements SnapshotDriver {
     try {
       this.#directory.ensure();
       this.#directory.sweep();
+      this.#directory.removeHollow(chain);
       const result = await unpackLayer(
         { stream, fd, diffID, sizeMax, parentReady, signal },
         {

@@ -1,4 +1,13 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
 import { flock, mount, removeTree, unmount } from "../native/system.ts";
@@ -76,6 +85,18 @@ export class SnapshotDirectory {
       throw error;
     }
     removeTree(doomed);
+  }
+
+  /**
+   * Make room for a layer whose tree somebody has taken away, the directory around it left: nothing could be committed
+   * there. rmdir(2) takes nothing but an empty one, whatever others do meanwhile.
+   */
+  removeHollow(chain: Digest): void {
+    try {
+      rmdirSync(join(this.committed, hexOf(chain)));
+    } catch (error) {
+      if (!isErrno(error, "ENOENT") && !isErrno(error, "ENOTEMPTY")) throw error;
+    }
   }
 
   list(): { active: string[]; committed: Digest[] } {

@@ -28,7 +28,7 @@ export class OverlayDriver implements SnapshotDriver {
   }
 
   has(chain: Digest): boolean {
-    return existsSync(this.#committed(chain));
+    return existsSync(join(this.#committed(chain), "diff"));
   }
 
   async unpack(request: UnpackRequest): Promise<UnpackResult> {
@@ -36,6 +36,7 @@ export class OverlayDriver implements SnapshotDriver {
     try {
       this.#directory.ensure();
       this.#directory.sweep();
+      this.#directory.removeHollow(request.chain);
       return { size: (await this.#unpackAny(request, fd)).fileBytes };
     } finally {
       closeSync(fd);

@@ -1,6 +1,6 @@
 /** What every snapshot driver keeps to: see src/snapshot/snapshot.ts. Layers: OCI image-spec, layer.md. */
 import { expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { RtError } from "../../src/base/errors.ts";
@@ -101,6 +101,17 @@ function commits(name: DriverName, test: Test): void {
     bench.driver.removeCommitted(chain!);
     expect(bench.driver.has(chain!)).toBe(false);
     expect(bench.leftovers()).toEqual([]);
+  });
+
+  test("a layer whose tree somebody has taken away is not there, and can be made again", async () => {
+    await using bench = workbench(name);
+    const tar = archive(file("f", "again"));
+    const [chain] = await bench.apply([tar]);
+    rmSync(bench.onDisk(chain!), { recursive: true });
+    expect(bench.driver.has(chain!)).toBe(false);
+    await bench.apply([tar]);
+    expect(bench.driver.has(chain!)).toBe(true);
+    expect(readFileSync(join(await bench.view([chain!]), "f"), "utf8")).toBe("again");
   });
 }
 
