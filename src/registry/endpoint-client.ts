@@ -15,6 +15,8 @@ export class EndpointClient {
   readonly #authorizer: Authorizer;
   /** Aborts what several requests wait for together: one that is given up must not take the others along. */
   readonly #lifetime: AbortSignal;
+  /** By origin and repository of where requests are redirected to. */
+  readonly #elsewhere = new Map<string, Authorizer>();
   #origin: Promise<URL> | undefined;
 
   constructor(
@@ -32,28 +34,54 @@ export class EndpointClient {
   }
 
   /**
-   * One GET of `/v2/<repository>/<tail>`, after at most one round for a (new) token. Answers 200 or 206.
+   * One GET of `/v2/<repository>/<tail>`, after at most one round for a (new) token. Answers 200 or 206. Another registry that
+   * it is redirected to may ask for a token too: it gets one for nobody, and no Authorization of ours.
    * @throws TransientError | not-found | unauthorized | unavailable
    */
   async get(tail: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Answer> {
     const origin = await this.#chooseOrigin();
-    const url = new URL(`/v2/${this.#path}/${tail}`, origin);
-    let authorization = this.#authorizer.current;
-    for (let renewed = false; ; renewed = true) {
+    let url = new URL(`/v2/${this.#path}/${tail}`, origin);
+    let authorizer = this.#authorizer;
+    let authorization = authorizer.current;
+    const renewed = new Set<Authorizer>();
+    for (;;) {
       const answer = await send(
         { url, headers, authorization, insecure: this.endpoint.insecure, signal },
         this.#limits,
       );
       if (answer.status === 200 || answer.status === 206) return answer;
-      if (answer.status !== 401 || answer.crossed || renewed) throw await this.#failure(answer, tail);
+      const moved = authorizer !== this.#authorizer;
+      const asking = answer.crossed ? this.#authorizerAt(answer.url) : authorizer;
+      const isEnough = !asking || renewed.has(asking) || (moved && answer.crossed);
+      if (answer.status !== 401 || isEnough) throw await this.#failure(answer, tail, moved || answer.crossed);
       answer.discard();
-      authorization = await this.#authorizer.renew(
+      if (answer.crossed) {
+        url = answer.url;
+        authorizer = asking;
+        authorization = asking.current;
+        if (authorization !== undefined) continue;
+      }
+      renewed.add(authorizer);
+      authorization = await authorizer.renew(
         authorization,
         answer.headers.get("www-authenticate"),
-        origin,
+        new URL(url.origin),
         this.#lifetime,
       );
     }
+  }
+
+  /** For the registry that serves `url`, of which no credentials are known; undefined where that is no registry's address. */
+  #authorizerAt({ origin, host, pathname }: URL): Authorizer | undefined {
+    const path = /^\/v2\/(.+)\/(?:manifests|blobs)\/[^/]+$/.exec(pathname)?.[1];
+    if (path === undefined) return undefined;
+    const key = `${origin} ${path}`;
+    const known = this.#elsewhere.get(key);
+    if (known) return known;
+    const endpoint = { host, mirror: false, insecure: false, tokenServers: [], origins: [new URL(origin)] };
+    const made = new Authorizer(endpoint, path, () => Promise.resolve(undefined), this.#limits);
+    this.#elsewhere.set(key, made);
+    return made;
   }
 
   async #chooseOrigin(): Promise<URL> {
@@ -66,16 +94,16 @@ export class EndpointClient {
     }
   }
 
-  async #failure(answer: Answer, tail: string): Promise<RtError> {
+  async #failure(answer: Answer, tail: string, moved: boolean): Promise<RtError> {
     const { status } = answer;
     const where = `${this.endpoint.host}/${this.#path}`;
-    const from = answer.crossed
+    const from = moved
       ? `${answer.url.host}, where ${this.endpoint.host} redirects to,${answer.via}`
       : `${this.endpoint.host}${answer.via}`;
     const words = await wordsOf(answer);
     if (status === 401 || status === 403) {
       // Where it was redirected to, another's rules hold.
-      const withheld = answer.crossed ? "" : this.#authorizer.withheld;
+      const withheld = moved ? "" : this.#authorizer.withheld;
       const why = withheld || "it does not exist, or wants a login";
       return new RtError("unauthorized", `access to ${where} is denied${words}: ${why}`);
     }

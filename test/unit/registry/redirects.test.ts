@@ -76,17 +76,70 @@ describe("redirects", () => {
     expect(registry.seen(/moved/).every(({ headers }) => headers.get("authorization") === basic)).toBe(true);
   });
 
-  test("a 401 from where we were sent is not the registry's word", async () => {
+  test("a 401 from where we were sent is not the registry's word: none of its secrets go there", async () => {
     const { registry, name, authFile } = await demanding();
     await using _ = registry;
-    await using evil = await FakeRegistry.start();
-    evil.always(/./, (_, wire) =>
-      wire.reply(401, { "WWW-Authenticate": `Bearer realm="${evil.url}/token"` }),
+    for (const challenge of ["Basic", "Bearer"]) {
+      await using evil = await FakeRegistry.start();
+      evil.always(/./, (_, wire) =>
+        wire.reply(401, { "WWW-Authenticate": `${challenge} realm="${evil.url}/token"` }),
+      );
+      registry.always(/blobs/, (request, wire) =>
+        wire.reply(307, { Location: `${evil.url}${request.path}` }),
+      );
+      expect(await failsWith("unauthorized", pull(name, { authFile }))).toContain(evil.host);
+      expect(evil.requests.some(({ headers }) => headers.has("authorization"))).toBe(false);
+    }
+  });
+
+  test("to another registry that wants a token: one for nobody, from its own challenge", async () => {
+    const { registry, name, authFile } = await demanding();
+    await using _ = registry;
+    await using other = await FakeRegistry.start();
+    other.push("b", "1", image);
+    let issued = 0;
+    other.always(/ \/token/, (_, wire) => wire.reply(200, {}, `{"token":"t${++issued}"}`));
+    other.always(/ \/v2\//, (request, wire) => {
+      if (request.headers.get("authorization") === `Bearer t${issued}`) return other.serve(request, wire);
+      wire.reply(401, { "WWW-Authenticate": `Bearer realm="${other.url}/token",service="other"` });
+    });
+    registry.always(/blobs/, (request, wire) =>
+      wire.reply(307, { Location: `${other.url}${request.path.replace("/v2/a/", "/v2/b/")}` }),
     );
-    registry.always(/blobs/, (request, wire) => wire.reply(307, { Location: `${evil.url}${request.path}` }));
+    let chunks = 0;
+    // The first layer's token expires before the second is asked for.
+    const onChunk = () => {
+      if (chunks++ === 0) issued++;
+    };
+    expect((await pull(name, { authFile, onChunk })).layers).toEqual(image.layers);
+    const asked = other.seen(/ \/token/);
+    expect(asked).toHaveLength(2);
+    for (const { path, headers } of asked) {
+      expect(path).toBe("/token?service=other&scope=repository%3Ab%3Apull");
+      expect(headers.has("authorization")).toBe(false);
+    }
+    expect(other.requests.some(({ headers }) => headers.get("authorization") === basic)).toBe(false);
+    expect(registry.seen(/blobs/).every(({ headers }) => headers.get("authorization") === basic)).toBe(true);
+  });
+
+  test("from one registry to another to a third, each of which wants a token: not further", async () => {
+    const { registry, name, authFile } = await demanding();
+    await using _ = registry;
+    await using one = await FakeRegistry.start();
+    await using two = await FakeRegistry.start();
+    for (const [here, there] of [
+      [one, two],
+      [two, one],
+    ] as const) {
+      here.always(/ \/token/, (_, wire) => wire.reply(200, {}, '{"token":"t"}'));
+      here.always(/ \/v2\//, (request, wire) => {
+        const headers = { "WWW-Authenticate": `Bearer realm="${here.url}/token"` };
+        if (!request.headers.has("authorization")) return wire.reply(401, headers);
+        wire.reply(307, { Location: `${there.url}${request.path}` });
+      });
+    }
+    registry.always(/blobs/, (request, wire) => wire.reply(307, { Location: `${one.url}${request.path}` }));
     await failsWith("unauthorized", pull(name, { authFile }));
-    expect(evil.seen(/token/)).toEqual([]);
-    expect(evil.requests.some(({ headers }) => headers.has("authorization"))).toBe(false);
   });
 
   test("circles and long chains end", async () => {
