@@ -1,6 +1,6 @@
 import type { Config } from "../base/config.ts";
 import { RtError } from "../base/errors.ts";
-import { quoted } from "../oci/json.ts";
+import { quoted, shown } from "../oci/json.ts";
 import { defaultDomain, type Reference } from "../reference/reference.ts";
 import { isLoopback } from "./address.ts";
 import type { Limits } from "./limits.ts";
@@ -76,7 +76,8 @@ export async function probe(
     try {
       const url = new URL("/v2/", origin);
       const answer = await send({ url, insecure: endpoint.insecure, signal }, { ...limits, redirectsMax: 0 });
-      if (!(await wantsTls(origin, answer))) return origin;
+      if (leadsToTls(origin, answer)) errors.push(withoutTls(origin, answer));
+      else if (!(await wantsTls(origin, answer))) return origin;
     } catch (error) {
       if (error instanceof RtError && error.code === "cancelled") throw error;
       errors.push(error);
@@ -84,6 +85,22 @@ export async function probe(
   }
   // A certificate that is not trusted says more than a connection that was reset before.
   throw errors.find((error) => !(error instanceof TransientError)) ?? errors[0];
+}
+
+/** Some answer plain http with the way to https, be it here or elsewhere. Any other redirect is an answer like another. */
+function leadsToTls(origin: URL, { status, headers }: Answer): boolean {
+  const location = headers.get("location") ?? "";
+  return origin.protocol === "http:" && status >= 300 && status < 400 && /^https:/i.test(location);
+}
+
+/** What there is to say when https, which is tried next, is not spoken here. */
+function withoutTls(origin: URL, answer: Answer): RtError {
+  answer.discard();
+  const location = shown(answer.headers.get("location") ?? "");
+  return new RtError(
+    "unavailable",
+    `${origin.host} redirects to ${location}, and does not speak https itself`,
+  );
 }
 
 /** Go's server, nginx and others answer plain http on their TLS port with a 400 that says so. */

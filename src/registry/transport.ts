@@ -19,7 +19,8 @@ export interface Request {
 
 /**
  * One request and its answer, over Bun's fetch, through the environment's proxies. Redirects are followed by hand, because
- * what a hop may see and where it may lead is for us to say (CVE-2020-15157). Nothing is retried here.
+ * what a hop may see and where it may lead is for us to say (CVE-2020-15157); with a `redirectsMax` of 0 the redirect is the
+ * answer. Nothing is retried here.
  *
  * @throws TransientError (refused, reset, timed out) | unavailable (TLS, a redirect that is not followed) | cancelled
  */
@@ -30,7 +31,7 @@ export async function send(request: Request, limits: Limits): Promise<Answer> {
   for (;;) {
     const answer = await exchange(request, url, crossed, limits);
     const target = redirectOf(answer);
-    if (target === undefined) return answer;
+    if (target === undefined || limits.redirectsMax === 0) return answer;
     answer.discard();
     seen.add(url.href);
     if (seen.size > limits.redirectsMax)

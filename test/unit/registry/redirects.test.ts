@@ -197,6 +197,18 @@ describe("TLS", () => {
     expect((await pull(name, { config: { registries } })).layers).toEqual(image.layers);
   });
 
+  test("a loopback registry whose /v2/ redirects speaks http, unless it leads to https", async () => {
+    await using registry = await FakeRegistry.start();
+    const name = registry.push("a", "1", image);
+    registry.always(/ \/v2\/$/, (_, wire) => wire.reply(301, { Location: "/elsewhere" }));
+    expect((await pull(name)).layers).toEqual(image.layers);
+    registry.always(/ \/v2\/$/, (_, wire) => wire.reply(301, { Location: "https://127.0.0.1:1/v2/" }));
+    // The fake registry waits for the end of a request that TLS never sends.
+    expect(await failsWith("unavailable", pull(name, { limits: { headersMs: 300 } }))).toBe(
+      `${registry.host} redirects to https://127.0.0.1:1/v2/, and does not speak https itself`,
+    );
+  });
+
   test("a loopback registry is asked in http first, and in https when it says so", async () => {
     await using registry = await FakeRegistry.start({ tls: true });
     const name = registry.push("a", "1", image);
