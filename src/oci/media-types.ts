@@ -23,7 +23,8 @@ export const acceptedManifests = [
 export type Compression = "none" | "gzip" | "zstd";
 
 interface LayerType {
-  compression: Compression;
+  /** Undefined where the type does not say. The blob's first bytes decide in any case (layer/stream.ts). */
+  compression?: Compression;
   /** Licensed elsewhere: a registry may hold only its descriptor. */
   foreign: boolean;
 }
@@ -42,9 +43,13 @@ const layerTypes: ReadonlyMap<string, LayerType> = new Map([
   ["application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", { compression: "gzip", foreign: true }],
 ]);
 
+/** What says nothing of a layer, and is no word against it either: docker takes it. */
+const vagueLayerTypes = new Set(["", "application/octet-stream"]);
+
 /** How a layer's blob is stored, or undefined if `mediaType` is none of a layer that can be unpacked. */
 export function layerType(mediaType: string): LayerType | undefined {
-  return layerTypes.get(mediaType);
+  const plain = mediaType.split(";", 1)[0]!.trim();
+  return vagueLayerTypes.has(plain) ? { foreign: false } : layerTypes.get(plain);
 }
 
 export function isIndexType(mediaType: string): boolean {

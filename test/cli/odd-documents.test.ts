@@ -15,6 +15,7 @@ interface Odd {
   /** The config's text, of which each § becomes the one byte 0xE9. */
   config?: (json: string) => string;
   configType?: string;
+  layerType?: string;
   manifest?: (manifest: Record<string, unknown>) => object;
   /** More entries of an index, in front of the image's own. */
   entries?: object[];
@@ -37,7 +38,7 @@ async function oddLayout(host: TestHost, odd: Odd): Promise<string> {
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
     config: await layout.blob(config, odd.configType ?? mediaTypes.config),
-    layers: [await layout.blob(layer, types.dockerLayerTar)],
+    layers: [await layout.blob(layer, odd.layerType ?? types.dockerLayerTar)],
   };
   const entry = {
     ...(await layout.json(odd.manifest?.(manifest) ?? manifest, mediaTypes.manifest)),
@@ -67,6 +68,13 @@ const cases: [what: string, odd: Odd, env: string][] = [
   ["a config of type application/octet-stream", { configType: "application/octet-stream" }, "A=b"],
   ["a config of type text/html", { configType: "text/html" }, "A=b"],
   ["a config without a type", { configType: "" }, "A=b"],
+  ["a layer of type application/octet-stream", { layerType: "application/octet-stream" }, "A=b"],
+  ["a layer without a type", { layerType: "" }, "A=b"],
+  [
+    "a layer's type with a charset",
+    { layerType: "application/vnd.oci.image.layer.v1.tar; charset=utf-8" },
+    "A=b",
+  ],
   [
     "a manifest in other cases",
     { manifest: ({ config, layers }) => ({ SchemaVersion: 2, CONFIG: config, Layers: layers }) },

@@ -87,6 +87,9 @@ describe("which document it is", () => {
     expect(layerType("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")?.foreign).toBe(true);
     expect(layerType("application/vnd.oci.image.layer.v1.tar+encrypted")).toBeUndefined();
     expect(layerType("__proto__")).toBeUndefined();
+    for (const vague of ["", "application/octet-stream", "application/octet-stream; charset=utf-8"])
+      expect(layerType(vague)).toEqual({ foreign: false });
+    expect(layerType("application/vnd.oci.image.layer.v1.tar+gzip; charset=utf-8")?.compression).toBe("gzip");
   });
 });
 
