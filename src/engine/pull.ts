@@ -11,6 +11,7 @@ import { canonical, familiar, parse } from "../reference/reference.ts";
 import type { NamedSource } from "../registry/named-source.ts";
 import type { ResolvedImage, Source } from "../registry/source.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import { keepReserve } from "../store/reserve.ts";
 import { collect, collectRarely, protect } from "./collect.ts";
 import { isNear } from "./ensure.ts";
 import type { Host } from "./host.ts";
@@ -134,6 +135,7 @@ async function bringImage(
     tags: tagsOf(source, found.target),
     blobs: [...blobs, ...layerBlobs(host, content, driver, record, plan)],
   });
+  keepReserve(host.paths.root);
   return {
     image: record,
     name: source.reference,

@@ -4,14 +4,14 @@ import { isErrno } from "../base/errors.ts";
 import { type Container, isContainerId, recordOf } from "../container/container-store.ts";
 import { generateName } from "../container/names.ts";
 import type { ContainerState } from "../container/record.ts";
-import { lostExit, type Observation } from "../container/state.ts";
+import { exited, lostExit, type Observation } from "../container/state.ts";
 import { readRecordCopy } from "../container/state-file.ts";
 import { removeCgroup, removeTree } from "../runtime/leaf.ts";
 import { isLocked } from "../runtime/lock.ts";
 import { cgroupPath } from "./cgroup.ts";
 import type { Host } from "./host.ts";
 import { ageOf, look, youngFor_ms } from "./look.ts";
-import { bury, conclude, erase } from "./settle.ts";
+import { bury, conclude, eraseIfRoom, ifRoom } from "./settle.ts";
 
 /** A container that is not known to be over, and what it does. */
 export interface Live {
@@ -59,8 +59,7 @@ function care(host: Host, stored: Container): Found {
   // Whoever makes a row has made the directory before: without one it ran, and the machine went down.
   const exit = state.status === "exited" ? state : lostExit();
   if (exit !== state && (attended || existsSync(directory))) return { live };
-  conclude(host, id, exit);
-  return undefined;
+  return conclude(host, container, exit) ? undefined : { live: { container, state: exited(exit) } };
 }
 
 async function eraseAll(
@@ -70,11 +69,17 @@ async function eraseAll(
 ): Promise<void> {
   const record = recordOf(container);
   const ended = state.status === "exited" && !needsCleanup;
-  erase(host, { id: container.id, record }, await host.driversFor(record?.driver), { volumes: true, ended });
+  const drivers = await host.driversFor(record?.driver);
+  eraseIfRoom(host, { id: container.id, record }, drivers, { volumes: true, ended });
 }
 
 function restored(host: Host, container: Container): Container {
-  if (!host.containers.restore(container)) return container;
+  let isRestored = false;
+  const restore = () => {
+    isRestored = host.containers.restore(container);
+  };
+  ifRoom(host, `the stored record of container ${container.name} is damaged, and not restored yet`, restore);
+  if (!isRestored) return container;
   host.warn(`the stored record of container ${container.name} was damaged, and is restored`);
   return host.containers.get(container.id);
 }
@@ -89,7 +94,11 @@ function careForStray(host: Host, id: string): Found {
   const { state } = look(host, { id, exit: undefined });
   if (state.status !== "running") return undefined;
   const made = statSync(directory).mtime.toISOString();
-  const name = host.containers.adopt(id, readRecordCopy(directory), made, generateName);
+  let name = id.slice(0, 12);
+  const adopt = () => {
+    name = host.containers.adopt(id, readRecordCopy(directory), made, generateName);
+  };
+  if (!ifRoom(host, `container ${name} runs, and is not in the database yet`, adopt)) return undefined;
   host.warn(`container ${name} runs, and was not in the database: now it is there again`);
   return { live: { container: host.containers.get(id), state } };
 }

@@ -1,3 +1,4 @@
+import { withReserve } from "../store/reserve.ts";
 import { collect } from "./collect.ts";
 import type { Host } from "./host.ts";
 import { look } from "./look.ts";
@@ -17,13 +18,17 @@ export async function removeImage(
   text: string,
   options: RemoveImageOptions = {},
 ): Promise<string[]> {
-  const removal = host.images.remove(await host.localName(text), {
-    force: options.force ?? false,
-    isRunning: (id) => look(host, { id, exit: undefined }).state.status === "running",
-  });
+  const name = await host.localName(text);
+  const { root } = host.paths;
+  const removal = await withReserve(root, () =>
+    host.images.remove(name, {
+      force: options.force ?? false,
+      isRunning: (id) => look(host, { id, exit: undefined }).state.status === "running",
+    }),
+  );
   const lines = removal.untagged.map((name) => `Untagged: ${name}`);
   if (removal.deleted) lines.push(`Deleted: ${removal.deleted}`);
   if (removal.released.length === 0 || options.prune === false) return lines;
-  const { snapshots } = await collect(host, { released: removal.released });
+  const { snapshots } = await withReserve(root, () => collect(host, { released: removal.released }));
   return [...lines, ...snapshots.map((chain) => `Deleted: ${chain}`)];
 }

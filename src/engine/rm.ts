@@ -3,6 +3,7 @@ import { RtError } from "../base/errors.ts";
 import { recordOf } from "../container/container-store.ts";
 import { isLocked } from "../runtime/lock.ts";
 import { membersOf } from "../runtime/members.ts";
+import { withReserve } from "../store/reserve.ts";
 import { cgroupPath } from "./cgroup.ts";
 import { killContainer } from "./end.ts";
 import type { Host } from "./host.ts";
@@ -36,7 +37,8 @@ export async function removeContainer(
   const ended = last.state.status === "exited" && !last.needsCleanup;
   const volumes = options.volumes || container.autoRemove;
   const record = recordOf(container);
-  erase(host, { id, record }, await host.driversFor(record?.driver), { volumes, ended });
+  const drivers = await host.driversFor(record?.driver);
+  await withReserve(host.paths.root, () => erase(host, { id, record }, drivers, { volumes, ended }));
 }
 
 /** With its init all of a container goes; where that is unknown, what its cgroup holds. */
