@@ -113,7 +113,7 @@ const wrong: [string, (place: string) => string, RegExp][] = [
   [
     "a tar of something else",
     (place) => written(place, archive({ name: "x", content: "x" })),
-    /oci-layout does not exist$/,
+    /"oci-layout" does not exist$/,
   ],
   ["a cut archive", (place) => cut(place, 0.5), /is cut short$/],
   ["a fifo", (place) => fifo(place), /is not a regular file: refused$/],
