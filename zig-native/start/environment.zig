@@ -15,7 +15,7 @@ const names = [_][]const u8{
 const prefixes = [_][]const u8{ "RT_", "DOCKER_", "XDG_" };
 
 /// Set by ourselves alone.
-const reserved = [_][]const u8{"RT_PACKED", "RT_NO_CWD" };
+const reserved = [_][]const u8{ "RT_PACKED", "RT_NO_CWD" };
 
 /// `entry` is "NAME=VALUE".
 pub fn passes(entry: [*:0]const u8) bool {
