@@ -27,6 +27,10 @@ const Client = struct {
     outgoing_sent: usize = 0,
     outgoing_end: usize = 0,
     stdin_open: bool,
+    /// The program has been executed; before that the process is still the engine's.
+    begun: bool,
+    /// Signals before that which ask for an end.
+    pressed: u32 = 0,
     /// The monitor has taken our last stdin frame: the next may go.
     credit: bool = true,
     eof_pending: bool = false,
@@ -55,7 +59,7 @@ const Client = struct {
 pub fn attach(socket: i32, flags: u32, pidfd: i32, keys: []const u8, message: []u8, result: *abi.AttachResult) i32 {
     if (keys.len > keys_max) return -@as(i32, @intFromEnum(linux.E.INVAL));
     result.* = .{ .status = 0, .ended = .lost, .stage = 0, .errno = 0, .message_bytes = 0 };
-    var client: Client = .{ .socket = socket, .flags = flags, .pidfd = pidfd, .keys = keys, .result = result, .message = message, .stdin_open = flags & abi.attach_stdin != 0 };
+    var client: Client = .{ .socket = socket, .flags = flags, .pidfd = pidfd, .keys = keys, .result = result, .message = message, .stdin_open = flags & abi.attach_stdin != 0, .begun = flags & abi.attach_start == 0 };
     var before: linux.termios = undefined;
     // Only keys that go to the program are not for our own terminal; and a job in the background may not touch it.
     const raw = flags & abi.attach_tty != 0 and client.stdin_open and linux.errno(linux.tcgetattr(0, &before)) == .SUCCESS;
@@ -139,8 +143,20 @@ fn forwardSignals(client: *Client) void {
     var taken = signals.drain(&client.resize_pending);
     while (taken != 0) : (taken &= taken - 1) {
         const number: u32 = @as(u32, @ctz(taken)) + 1;
-        _ = linux.pidfd_send_signal(client.pidfd, @enumFromInt(number), null, 0); // ESRCH: the exit is on its way to us
+        const signal: linux.SIG = @enumFromInt(number);
+        _ = linux.pidfd_send_signal(client.pidfd, signal, null, 0); // ESRCH: the exit is on its way to us
+        if (!client.begun) insist(client, signal);
     }
+}
+
+/// A container may stop or hold the process that joins it, and then that acts on no signal but one: whoever asks twice for an
+/// end gets it.
+fn insist(client: *Client, signal: linux.SIG) void {
+    switch (signal) {
+        .HUP, .INT, .QUIT, .TERM => client.pressed += 1,
+        else => return,
+    }
+    if (client.pressed > 1) _ = linux.pidfd_send_signal(client.pidfd, .KILL, null, 0);
 }
 
 /// Send what waits, control frames first, until the socket takes no more. True when the monitor is gone and nothing can come.
@@ -295,6 +311,10 @@ fn finished(client: *Client, kind: abi.Frame) bool {
     switch (kind) {
         .stdin_taken => {
             client.credit = true;
+            return false;
+        },
+        .started => {
+            client.begun = true;
             return false;
         },
         .exit => {

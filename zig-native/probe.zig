@@ -56,6 +56,7 @@ const commands = [_]Command{
     .{ .name = "signal-wait", .run = signals.wait, .usage = " [--exit-on SIGNAL] [SIGNAL…]" },
     .{ .name = "kill-self", .run = signals.killSelf, .usage = " SIGNAL" },
     .{ .name = "exit", .run = signals.exit, .usage = " STATUS" },
+    .{ .name = "stop-next", .run = signals.stopNext, .usage = " TURNS" },
     .{ .name = "sleep", .run = signals.sleep, .usage = " SECONDS" },
     .{ .name = "fork-orphan", .run = signals.forkOrphan, .usage = " [--wait]" },
     .{ .name = "exec", .run = exec, .usage = " FILE [ARG…]" },

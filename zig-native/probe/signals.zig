@@ -89,6 +89,20 @@ fn pauseFor(nanoseconds: u64) void {
     _ = linux.nanosleep(&request, null);
 }
 
+/// Stops the next process of the pid namespace as soon as it is there, and TURNS of a loop later.
+pub fn stopNext(args: Args) u8 {
+    const next = linux.getpid() + 1;
+    while (input.failed(linux.syscall2(.kill, @intCast(next), 0))) {}
+    var turns = input.parse(input.arg(args, 0), 0);
+    while (turns > 0) : (turns -= 1) std.mem.doNotOptimizeAway(turns);
+    const result = linux.kill(next, .STOP);
+    if (input.failed(result)) return output.failure(result, "kill");
+    output.text("stopped\n");
+    output.flush();
+    pauseFor(1000 * 1_000_000_000);
+    return 0;
+}
+
 /// sleep SECONDS, which may have a fraction.
 pub fn sleep(args: Args) u8 {
     var parts = std.mem.splitScalar(u8, input.arg(args, 0), '.');

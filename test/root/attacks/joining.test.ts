@@ -7,6 +7,7 @@ import { readlinkSync } from "node:fs";
 import { containerTests, image, running } from "../../cli/world.ts";
 import { plantCanary } from "../../support/canary.ts";
 import { run } from "../../support/command.ts";
+import { allProcesses, readOrEmpty, whereThere } from "../../support/leaks.ts";
 import { facts, factsNamed } from "../../support/probe.ts";
 import { rtBinary } from "../../support/rt.ts";
 import { until } from "../../support/wait.ts";
@@ -93,3 +94,34 @@ async function monitors(): Promise<string[]> {
     }
   });
 }
+
+/** Of the processes of a container those that are stopped, by what they execute. */
+function stoppedIn(id: string): string[] {
+  return [...allProcesses().keys()].flatMap((pid) => {
+    const isStopped = /^State:\s+T/m.test(readOrEmpty(`/proc/${pid}/status`));
+    if (!isStopped || !readOrEmpty(`/proc/${pid}/cgroup`).includes(id)) return [];
+    return whereThere(() => [readlinkSync(`/proc/${pid}/exe`)], []);
+  });
+}
+
+test("what joins is stopped by the container at any moment: whoever asks twice for an end gets it", async () => {
+  let kept = 0;
+  for (const turns of [0, 20_000, 50_000, 100_000, 200_000, 400_000, 800_000]) {
+    await using container = await running(host(), ["probe", "stop-next", `${turns}`]);
+    await using joining = host().spawn(["exec", container.name, "sleep", "1000"]);
+    await container.client.stdout.waitFor("stopped");
+    const [exe = ""] = await until("it is stopped", () => {
+      const found = stoppedIn(container.id);
+      return found.length > 0 ? found : undefined;
+    });
+    // The user's own program already: what that does with signals, stopped as it is, is between the two.
+    if (!exe.includes("rt-monitor")) continue;
+    kept++;
+    for (let presses = 0; presses < 2; presses++) {
+      joining.kill("SIGTERM");
+      await Promise.race([joining.exited, Bun.sleep(100)]);
+    }
+    expect([128 + 15, 128 + 9, 125]).toContain(await joining.exited);
+  }
+  expect(kept).toBeGreaterThan(0);
+}, 120_000);
