@@ -117,11 +117,12 @@ test("what joins is stopped by the container at any moment: whoever asks twice f
     // The user's own program already: what that does with signals, stopped as it is, is between the two.
     if (!exe.includes("rt-monitor")) continue;
     kept++;
-    for (let presses = 0; presses < 2; presses++) {
+    // On a busy machine two that come at once are one.
+    const status = await until("it has ended", async () => {
       joining.kill("SIGTERM");
-      await Promise.race([joining.exited, Bun.sleep(100)]);
-    }
-    expect([128 + 15, 128 + 9, 125]).toContain(await joining.exited);
+      return await Promise.race([joining.exited, Bun.sleep(200).then(() => undefined)]);
+    });
+    expect([128 + 15, 128 + 9, 125]).toContain(status);
   }
   expect(kept).toBeGreaterThan(0);
 }, 120_000);
