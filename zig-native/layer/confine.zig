@@ -5,11 +5,14 @@ const names = @import("names.zig");
 const report = @import("report.zig");
 const sys = @import("sys.zig");
 
-/// Modes are given exactly, descriptors are plenty, and the caller's death is ours.
+/// Modes are given exactly, descriptors are plenty, and the caller's death is ours. What is typed on his terminal is for
+/// him: he ends us when he wants to, and else would take our end for a failure.
 pub fn settle() void {
     const umask_nr = .umask;
     _ = linux.syscall1(umask_nr, 0);
     _ = linux.prctl(@intFromEnum(linux.PR.SET_PDEATHSIG), @intFromEnum(linux.SIG.KILL), 0, 0, 0);
+    const ignore: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.IGN }, .mask = linux.sigemptyset(), .flags = 0 };
+    for ([_]linux.SIG{ .INT, .QUIT, .HUP }) |signal| _ = linux.sigaction(signal, &ignore, null);
     raiseDescriptors(descriptors_wanted);
     sys.openOwnDescriptors();
 }
