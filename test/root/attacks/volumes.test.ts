@@ -44,7 +44,7 @@ async function race(
     await canary.check();
     const script = "rm -rf /data/* /data/.[!.]*";
     await until("the volume is empty", async () => {
-      await host().ok(["exec", attacker.name, "sh", "-c", script]);
+      await host().rt(["exec", attacker.name, "sh", "-c", script]); // rm fails where the racer was faster
       return readdirSync(dataOf(volume)).length === 0;
     });
   }
