@@ -1,7 +1,6 @@
 //! What a caller may have taken away that the runtime cannot do without. It would end with a banner of its own, or without
 //! a word; here that is one line which names the limit.
 const std = @import("std");
-const builtin = @import("builtin");
 const linux = std.os.linux;
 const machine = @import("machine.zig");
 const say = @import("say.zig");
@@ -57,75 +56,54 @@ fn checkCalls() void {
 /// What the runtime makes before it could tell of anything.
 const threads_first = 5;
 
-/// That many at a time, as threads that only wait to be let go: nobody waits for them, for a start must not take longer
-/// than it did where the processors are busy.
+/// Is there room for them in our control group and those above it? Looked up, for trying it costs: threads that have just
+/// ended make the runtime's membarrier(2) wait for every processor, 10 ms, and processes wait for their turn on a busy one.
 fn checkThreads() void {
-    var gate: u32 = gate_shut;
-    var errno: linux.E = .SUCCESS;
-    for (0..threads_first) |_| {
-        errno = linux.errno(idleThread(&gate));
-        if (errno != .SUCCESS) break;
+    var buffer: [4096]u8 = undefined;
+    const groups = contents("/proc/self/cgroup", &buffer) orelse return;
+    var lines = std.mem.splitScalar(u8, groups, '\n');
+    while (lines.next()) |line| {
+        var fields = std.mem.splitScalar(u8, line, ':');
+        _ = fields.next();
+        const controllers = fields.next() orelse continue;
+        const group = fields.rest();
+        if (controllers.len == 0) checkGroups("/sys/fs/cgroup", group);
+        if (std.mem.eql(u8, controllers, "pids")) checkGroups("/sys/fs/cgroup/pids", group);
     }
-    @atomicStore(u32, &gate, 0, .seq_cst);
-    _ = linux.syscall3(.futex, @intFromPtr(&gate), futex_wake, threads_first);
-    if (errno == .AGAIN)
-        say.die(&.{"cannot start: there is no room for another process or thread (EAGAIN): see ulimit -u, and pids.max of the cgroup"});
 }
 
-/// A value that nothing else has: a thread that first runs when the gate's memory is another's finds no reason to wait.
-const gate_shut = 0x7274_6761;
-const futex_wait = 0 | 128; // FUTEX_PRIVATE_FLAG
-const futex_wake = 1 | 128;
+/// `group` and those above, but not the root, which has no limit.
+fn checkGroups(hierarchy: []const u8, group: []const u8) void {
+    var rest = group;
+    while (rest.len > 1) : (rest = rest[0 .. std.mem.lastIndexOfScalar(u8, rest, '/') orelse 0]) {
+        const most = numberIn(hierarchy, rest, "/pids.max") orelse continue; // "max", or none
+        const now = numberIn(hierarchy, rest, "/pids.current") orelse continue;
+        if (now + threads_first > most)
+            say.die(&.{"cannot start: there is no room for another process or thread (EAGAIN): see pids.max of the cgroup"});
+    }
+}
 
-/// A thread without a stack: it waits while the gate is shut, and ends.
-fn idleThread(gate: *u32) usize {
-    const flags: usize = linux.CLONE.VM | linux.CLONE.FS | linux.CLONE.FILES | linux.CLONE.SIGHAND | linux.CLONE.THREAD | linux.CLONE.SYSVSEM;
-    return switch (builtin.cpu.arch) {
-        .x86_64 => asm volatile (
-            \\ syscall
-            \\ testq %%rax, %%rax
-            \\ jnz 1f
-            \\ movq %%r9, %%rdi
-            \\ movl %[wait], %%esi
-            \\ movl %[shut], %%edx
-            \\ xorl %%r10d, %%r10d
-            \\ movl $202, %%eax
-            \\ syscall
-            \\ xorl %%edi, %%edi
-            \\ movl $60, %%eax
-            \\ syscall
-            \\ 1:
-            : [result] "={rax}" (-> usize),
-            : [number] "{rax}" (@as(usize, 56)),
-              [flags] "{rdi}" (flags),
-              [stack] "{rsi}" (@as(usize, 0)),
-              [gate] "{r9}" (gate),
-              [wait] "i" (futex_wait),
-              [shut] "i" (gate_shut),
-            : .{ .rcx = true, .r11 = true, .memory = true }),
-        .aarch64 => asm volatile (
-            \\ svc #0
-            \\ cbnz x0, 1f
-            \\ mov x0, x9
-            \\ mov x1, %[wait]
-            \\ mov w2, w10
-            \\ mov x3, #0
-            \\ mov x8, #98
-            \\ svc #0
-            \\ mov x0, #0
-            \\ mov x8, #93
-            \\ svc #0
-            \\ 1:
-            : [result] "={x0}" (-> usize),
-            : [number] "{x8}" (@as(usize, 220)),
-              [flags] "{x0}" (flags),
-              [stack] "{x1}" (@as(usize, 0)),
-              [gate] "{x9}" (gate),
-              [shut] "{x10}" (@as(usize, gate_shut)),
-              [wait] "i" (futex_wait),
-            : .{ .memory = true }),
-        else => @compileError("rt is built for x86_64 and aarch64"),
-    };
+fn numberIn(hierarchy: []const u8, group: []const u8, file: []const u8) ?u64 {
+    var path: [1024]u8 = undefined;
+    var used: usize = 0;
+    for ([_][]const u8{ hierarchy, group, file }) |part| {
+        if (part.len >= path.len - used) return null;
+        @memcpy(path[used..][0..part.len], part);
+        used += part.len;
+    }
+    path[used] = 0;
+    var digits: [32]u8 = undefined;
+    const text = contents(path[0..used :0], &digits) orelse return null;
+    return std.fmt.parseInt(u64, std.mem.trimEnd(u8, text, "\n"), 10) catch null;
+}
+
+/// As much of a file as the buffer holds; null where it cannot be read.
+fn contents(path: [*:0]const u8, buffer: []u8) ?[]u8 {
+    const opened = linux.open(path, .{ .CLOEXEC = true }, 0);
+    if (linux.errno(opened) != .SUCCESS) return null;
+    defer _ = linux.close(@intCast(opened));
+    const length = linux.read(@intCast(opened), buffer.ptr, buffer.len);
+    return if (linux.errno(length) == .SUCCESS) buffer[0..length] else null;
 }
 
 fn close(result: usize, what: []const u8) void {
