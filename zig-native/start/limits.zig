@@ -5,7 +5,7 @@ const linux = std.os.linux;
 const machine = @import("machine.zig");
 const say = @import("say.zig");
 
-/// Memory that the runtime reserves in its first milliseconds, measured with the JIT's share as block.zig sets it.
+/// Memory that the runtime reserves in its first milliseconds, measured with the JIT's share as environment.zig sets it.
 const memory_bytes = 320 << 20;
 const stack_bytes_min = 256 << 10;
 /// The smallest thing that is written before the engine itself can tell: the list of libraries.
