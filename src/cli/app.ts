@@ -2,7 +2,7 @@ import { RtError } from "../base/errors.ts";
 import { packedReference } from "../base/packed.ts";
 import { runCli } from "./cli.ts";
 import type { Context } from "./command.ts";
-import { reportError } from "./report.ts";
+import { reportError } from "./output/report.ts";
 
 /** The status of a start that failed, if not the program's own: then it is worth a look whether the app is whole. */
 const engineFailed = 125;

@@ -2,10 +2,10 @@ import { commit, version } from "../base/build-info.ts";
 import { callerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import { type CommandClass, type Context, Option, RtCommand } from "./command.ts";
-import { assign, grammarOf, hydrate, type ParsedState, parse, shown } from "./grammar.ts";
-import { nearest } from "./nearest.ts";
-import { DescriptorOutput } from "./output.ts";
-import { reportError } from "./report.ts";
+import { assign, grammarOf, hydrate, type ParsedState, parse, shown } from "./grammar/grammar.ts";
+import { nearest } from "./grammar/nearest.ts";
+import { DescriptorOutput } from "./output/output.ts";
+import { reportError } from "./output/report.ts";
 import { commands, groups, laterCommands } from "./table.ts";
 
 /** This process's environment and standard streams. */
@@ -128,7 +128,7 @@ function unknownCommand(word: string, group: string): RtError {
 
 async function help(words: readonly string[], context: Context): Promise<number> {
   const { path } = findPath(words);
-  const { renderHelp } = await import("./help.ts");
+  const { renderHelp } = await import("./grammar/help.ts");
   context.stdout.write(await renderHelp(path));
   return 0;
 }

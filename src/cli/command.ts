@@ -7,7 +7,7 @@ import { String as StringOption } from "clipanion/lib/advanced/options/String.mj
 import type { CallerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import type { Host } from "../engine/host.ts";
-import type { Output } from "./output.ts";
+import type { Output } from "./output/output.ts";
 
 /**
  * What every command is made of: clipanion's declarations from their light entry points (see clipanion.d.ts), parsed by

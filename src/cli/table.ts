@@ -2,17 +2,17 @@ import type { CommandClass } from "./command.ts";
 
 type Loader = () => Promise<{ default: CommandClass }>;
 
-const attach: Loader = () => import("./attach.ts");
-const exec: Loader = () => import("./exec.ts");
-const images: Loader = () => import("./images.ts");
-const info: Loader = () => import("./info.ts");
-const kill: Loader = () => import("./kill.ts");
-const pack: Loader = () => import("./pack.ts");
-const ps: Loader = () => import("./ps.ts");
-const pull: Loader = () => import("./pull.ts");
-const rm: Loader = () => import("./rm.ts");
-const rmi: Loader = () => import("./rmi.ts");
-const run: Loader = () => import("./run.ts");
+const attach: Loader = () => import("./container/attach.ts");
+const exec: Loader = () => import("./container/exec.ts");
+const images: Loader = () => import("./image/list.ts");
+const info: Loader = () => import("./system/info.ts");
+const kill: Loader = () => import("./container/kill.ts");
+const pack: Loader = () => import("./image/pack.ts");
+const ps: Loader = () => import("./container/list.ts");
+const pull: Loader = () => import("./image/pull.ts");
+const rm: Loader = () => import("./container/remove.ts");
+const rmi: Loader = () => import("./image/remove.ts");
+const run: Loader = () => import("./container/run.ts");
 
 /** Every command by its path; each is loaded only when it is called. A test holds the paths against each class's own. */
 export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
@@ -26,9 +26,9 @@ export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ["images", images],
   ["rmi", rmi],
   ["pack", pack],
-  ["inspect", () => import("./inspect.ts")],
-  ["init", () => import("./init.ts")],
-  ["version", () => import("./version.ts")],
+  ["inspect", () => import("./system/inspect.ts")],
+  ["init", () => import("./system/init.ts")],
+  ["version", () => import("./system/version.ts")],
   ["info", info],
   ["container attach", attach],
   ["container exec", exec],

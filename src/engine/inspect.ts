@@ -3,9 +3,9 @@ import { RtError } from "../base/errors.ts";
 import type { ContainerRecord, ContainerState } from "../container/record.ts";
 import { familiar } from "../reference/reference.ts";
 import type { MountRecord } from "../spec/settings.ts";
+import { reconcile } from "./care/reconcile.ts";
+import { look } from "./container/look.ts";
 import type { Host } from "./host.ts";
-import { look } from "./look.ts";
-import { reconcile } from "./reconcile.ts";
 
 type Json = Record<string, unknown>;
 

@@ -6,10 +6,10 @@ import { appLayout } from "../image/app-layout.ts";
 import type { ImageRecord } from "../image/record.ts";
 import { formatPlatform, hostPlatform, matches } from "../oci/platform.ts";
 import { mark, ownExecutable, packedPart, pageBytes, trailer } from "../registry/packed-app.ts";
-import { protect } from "./collect.ts";
+import { protect } from "./care/collect.ts";
+import type { RunOptions } from "./container/run-options.ts";
 import { ensureImage, isNear } from "./ensure.ts";
 import type { Host } from "./host.ts";
-import type { RunOptions } from "./run-options.ts";
 
 export interface PackOptions extends Pick<RunOptions, "image" | "platform" | "pull" | "command" | "onPull"> {
   /** Path of the app. */

@@ -12,7 +12,7 @@ import type { NamedSource } from "../registry/named-source.ts";
 import type { ResolvedImage, Source } from "../registry/source.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import { keepReserve } from "../store/reserve.ts";
-import { collect, collectRarely, protect } from "./collect.ts";
+import { collect, collectRarely, protect } from "./care/collect.ts";
 import { isNear } from "./ensure.ts";
 import type { Host } from "./host.ts";
 

@@ -23,7 +23,7 @@ import { type Digest, hexOf, parseDigest } from "../oci/digest.ts";
  * Things appear in committed/ and leave it by rename(2), so it never shows half of anything. All directories are 0700:
  * a setuid file of a layer is out of everybody's reach.
  *
- * A store in memory (engine/machine.ts) has no other way to tell containers apart than a file system for each: its file
+ * A store in memory (engine/machine/configure.ts) has no other way to tell containers apart than a file system for each: its file
  * `active-size` says how many bytes one may write before its disk is full.
  */
 export class SnapshotDirectory {

@@ -2,17 +2,17 @@ import { expect, test } from "bun:test";
 import { environmentOf } from "../../src/base/environment.ts";
 import { RtError } from "../../src/base/errors.ts";
 import { parseSignal } from "../../src/base/signals.ts";
+import RunCommand from "../../src/cli/container/run.ts";
+import { runOptions } from "../../src/cli/container/run-options.ts";
 import { Template } from "../../src/cli/format/template.ts";
-import { assign, grammarOf, hydrate, parse } from "../../src/cli/grammar.ts";
+import { assign, grammarOf, hydrate, parse } from "../../src/cli/grammar/grammar.ts";
+import { messageOf } from "../../src/cli/output/report.ts";
 import { parseAddHost } from "../../src/cli/parse/address.ts";
 import { parseDevice } from "../../src/cli/parse/device.ts";
 import { parseKeyValueFile } from "../../src/cli/parse/env.ts";
 import { parseMounts } from "../../src/cli/parse/mounts.ts";
 import { parseSize } from "../../src/cli/parse/size.ts";
 import { parseUlimit } from "../../src/cli/parse/ulimit.ts";
-import { messageOf } from "../../src/cli/report.ts";
-import RunCommand from "../../src/cli/run.ts";
-import { runOptions } from "../../src/cli/run-options.ts";
 import { capture } from "../unit/cli/capture.ts";
 
 /** Whatever is typed: an answer, or an RtError of one line. Set RT_FUZZ_SEED to repeat a run. */

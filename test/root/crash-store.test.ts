@@ -2,10 +2,10 @@
 import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { collect } from "../../src/engine/collect.ts";
+import { collect } from "../../src/engine/care/collect.ts";
 import { type Host, openHost } from "../../src/engine/host.ts";
+import { removeImage } from "../../src/engine/image/remove.ts";
 import { pull, pullFrom } from "../../src/engine/pull.ts";
-import { removeImage } from "../../src/engine/remove-image.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { busyboxLayout } from "../support/images.ts";
 import { needs } from "../support/root.ts";

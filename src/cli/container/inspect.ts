@@ -1,5 +1,5 @@
 import type { Usage } from "../command.ts";
-import { InspectBase } from "../inspect.ts";
+import { InspectBase } from "../system/inspect.ts";
 
 export default class ContainerInspectCommand extends InspectBase {
   static override paths = [["container", "inspect"]];

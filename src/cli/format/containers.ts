@@ -1,4 +1,4 @@
-import type { ContainerSummary } from "../../engine/ps.ts";
+import type { ContainerSummary } from "../../engine/container/list.ts";
 import { ellipsis, goTime, humanDuration, humanSize } from "./human.ts";
 import type { Listing } from "./rows.ts";
 

@@ -1,4 +1,4 @@
-import type { ImageListItem } from "../../engine/images.ts";
+import type { ImageListItem } from "../../engine/image/list.ts";
 import { goTime, humanDuration, humanSize } from "./human.ts";
 import type { Listing } from "./rows.ts";
 

@@ -1,5 +1,5 @@
 import { visible } from "../../base/visible.ts";
-import type { InfoFacts } from "../../engine/info.ts";
+import type { InfoFacts } from "../../engine/system/info.ts";
 
 /** `rt info` for people: as Docker's, "WARNING:" lines last. */
 export function infoText(facts: InfoFacts): string {

@@ -1,4 +1,4 @@
-import type { UlimitRequest } from "../../engine/run-options.ts";
+import type { UlimitRequest } from "../../engine/container/run-options.ts";
 import { invalid, quote } from "./invalid.ts";
 
 /** setrlimit(2)'s names as Docker writes them. */

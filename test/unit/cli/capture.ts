@@ -1,6 +1,6 @@
 import { environmentOf } from "../../../src/base/environment.ts";
 import type { Context } from "../../../src/cli/command.ts";
-import type { Output } from "../../../src/cli/output.ts";
+import type { Output } from "../../../src/cli/output/output.ts";
 
 /** An output that remembers; a terminal of the given size, or none. */
 export class CapturedOutput implements Output {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { RtError } from "../../../src/base/errors.ts";
 import { runCli } from "../../../src/cli/cli.ts";
-import { OutputClosed } from "../../../src/cli/output.ts";
-import { reportError } from "../../../src/cli/report.ts";
+import { OutputClosed } from "../../../src/cli/output/output.ts";
+import { reportError } from "../../../src/cli/output/report.ts";
 import { commands, groups } from "../../../src/cli/table.ts";
 import { capture } from "./capture.ts";
 

@@ -4,9 +4,9 @@
  * Arguments: directory of the host, log, rounds, number of layers, bytes of each layer.
  */
 import { appendFileSync } from "node:fs";
-import { collect } from "../../../src/engine/collect.ts";
+import { collect } from "../../../src/engine/care/collect.ts";
+import { removeImage } from "../../../src/engine/image/remove.ts";
 import { pullFrom } from "../../../src/engine/pull.ts";
-import { removeImage } from "../../../src/engine/remove-image.ts";
 import { FakeSource, fakeHost, layerBytes } from "./fakes.ts";
 
 const [directory = "", log = "", rounds = "1", layers = "3", size = "50000"] = process.argv.slice(2);

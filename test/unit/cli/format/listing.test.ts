@@ -4,7 +4,7 @@ import { ellipsis, goTime, humanDuration, humanSize } from "../../../../src/cli/
 import { imageListing, defaultFormat as imagesFormat } from "../../../../src/cli/format/images.ts";
 import { renderRows } from "../../../../src/cli/format/rows.ts";
 import type { ContainerState } from "../../../../src/container/record.ts";
-import type { ContainerSummary } from "../../../../src/engine/ps.ts";
+import type { ContainerSummary } from "../../../../src/engine/container/list.ts";
 import { type Digest, digestOf } from "../../../../src/oci/digest.ts";
 
 const now = Date.parse("2024-05-01T12:00:00Z");

@@ -1,0 +1,31 @@
+import { Option, RtCommand, type Usage } from "../command.ts";
+import { parseDetachKeys } from "../parse/detach-keys.ts";
+
+export default class AttachCommand extends RtCommand {
+  static override paths = [["attach"], ["container", "attach"]];
+  static override usage: Usage = {
+    category: "Containers",
+    description: "Connect this terminal to a running container",
+    details: `
+      Input, output and signals go to the container's own program. The exit status is the program's, when it ends.
+    `,
+    examples: [["Come back to a container whose client was closed", "$0 attach web"]],
+  };
+
+  detachKeys = Option.String("--detach-keys", {
+    description: "`KEYS` Keys that detach the terminal (default ctrl-p,ctrl-q)",
+  });
+  noStdin = Option.Boolean("--no-stdin", false, { description: "Do not connect stdin" });
+  sigProxy = Option.Boolean("--sig-proxy", true, {
+    description: "Forward signals to the program (default true)",
+  });
+
+  container = Option.String({ name: "CONTAINER" });
+
+  override async execute(): Promise<number> {
+    const detachKeys = parseDetachKeys(this.detachKeys);
+    this.requireRoot();
+    const [{ attach }, host] = await Promise.all([import("../../engine/container/attach.ts"), this.host()]);
+    return await attach(host, this.container, { sigProxy: this.sigProxy, noStdin: this.noStdin, detachKeys });
+  }
+}

@@ -1,0 +1,63 @@
+import type { ExecOptions } from "../../engine/container/exec-options.ts";
+import { Option, RtCommand, type Usage } from "../command.ts";
+import { parseDetachKeys } from "../parse/detach-keys.ts";
+import { mergeEnv } from "../parse/env.ts";
+import { rejectNul } from "../parse/invalid.ts";
+import { parseUser, parseWorkingDirectory } from "./run-options.ts";
+
+export default class ExecCommand extends RtCommand {
+  static override paths = [["exec"], ["container", "exec"]];
+  static override usage: Usage = {
+    category: "Containers",
+    description: "Run another program in a running container",
+    details: `
+      CONTAINER is a name or the start of an id. The program joins the container's namespaces and has its environment,
+      user and capabilities, unless flags say otherwise.
+
+      The exit status is the program's own; 126 when it cannot be executed, 127 when it is not found.
+    `,
+    examples: [
+      ["A second shell in a container", "$0 exec -it web sh"],
+      ["One program, as another user", "$0 exec -u postgres db psql -c 'select 1'"],
+    ],
+  };
+
+  detach = Option.Boolean("-d,--detach", false, {
+    description: "Leave the program running in the background",
+  });
+  detachKeys = Option.String("--detach-keys", {
+    description: "`KEYS` Keys that detach the terminal (default ctrl-p,ctrl-q)",
+  });
+  env = Option.Array("-e,--env", [], {
+    description: "`KEY[=VALUE]` Set a variable; KEY alone passes on the caller's",
+  });
+  envFiles = Option.Array("--env-file", [], {
+    description: "`FILE` Set variables from a file of KEY=VALUE lines",
+  });
+  interactive = Option.Boolean("-i,--interactive", false, { description: "Keep stdin open" });
+  privileged = Option.Boolean("--privileged", false, { description: "All capabilities" });
+  tty = Option.Boolean("-t,--tty", false, { description: "Give the program a terminal" });
+  user = Option.String("-u,--user", { description: "`USER[:GROUP]` Run as this user, names or numbers" });
+  workdir = Option.String("-w,--workdir", { description: "`DIRECTORY` Working directory" });
+
+  container = Option.String({ name: "CONTAINER" });
+  command = Option.Proxy({ name: "COMMAND", required: 1 });
+
+  override async execute(): Promise<number> {
+    const options: ExecOptions = {
+      container: this.container,
+      command: this.command.map((word) => rejectNul("argument", word)),
+      interactive: this.interactive,
+      tty: this.tty,
+      detach: this.detach,
+      detachKeys: parseDetachKeys(this.detachKeys),
+      env: mergeEnv(this.envFiles, this.env, this.context.caller),
+      workingDirectory: parseWorkingDirectory(this.workdir),
+      user: parseUser(this.user),
+      privileged: this.privileged,
+    };
+    this.requireRoot();
+    const [{ exec }, host] = await Promise.all([import("../../engine/container/exec.ts"), this.host()]);
+    return await exec(host, options);
+  }
+}

@@ -1,0 +1,30 @@
+import { parseSignal } from "../../base/signals.ts";
+import { Option, RtCommand, type Usage } from "../command.ts";
+import { forEachName } from "../output/each.ts";
+
+export default class KillCommand extends RtCommand {
+  static override paths = [["kill"], ["container", "kill"]];
+  static override usage: Usage = {
+    category: "Containers",
+    description: "Send a signal to the program of running containers",
+    examples: [
+      ["End a container at once", "$0 kill web"],
+      ["Ask its program to read its configuration again", "$0 kill -s HUP web"],
+    ],
+  };
+
+  signal = Option.String("-s,--signal", "KILL", {
+    description: "`SIGNAL` Name or number of the signal (default KILL)",
+  });
+  containers = Option.Rest({ name: "CONTAINER", required: 1 });
+
+  override async execute(): Promise<number> {
+    const signal = parseSignal(this.signal).name;
+    this.requireRoot();
+    const [{ kill }, host] = await Promise.all([import("../../engine/container/kill.ts"), this.host()]);
+    return await forEachName(this.containers, this.context, async (name) => {
+      await kill(host, name, signal);
+      return `${name}\n`;
+    });
+  }
+}

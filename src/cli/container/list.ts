@@ -1,0 +1,70 @@
+import { Option, RtCommand, type Usage } from "../command.ts";
+import { containerListing, defaultFormat } from "../format/containers.ts";
+import { renderRows } from "../format/rows.ts";
+import { parseFilters } from "../parse/filter.ts";
+import { invalid, quote } from "../parse/invalid.ts";
+
+const filterKeys = ["ancestor", "before", "exited", "id", "label", "name", "since", "status"];
+const laterFilterKeys = ["expose", "health", "isolation", "is-task", "network", "publish", "volume"];
+
+export default class PsCommand extends RtCommand {
+  static override paths = [["ps"], ["container", "ls"], ["container", "list"], ["container", "ps"]];
+  static override usage: Usage = {
+    category: "Containers",
+    description: "List containers",
+    details: `
+      Without -a, those that run. Filters: name, id, status (created, running, exited), label, ancestor, exited (the
+      exit status), before, since. Fields of --format: .ID .Names .Image .Command .CreatedAt .RunningFor .Status .State
+      .Ports .Labels .Mounts .Networks .LocalVolumes .Platform .Size, and {{.Label "key"}}.
+    `,
+    examples: [
+      ["All containers, with only some columns", "$0 ps -a --format 'table {{.Names}}\\t{{.Status}}'"],
+      ["Ids of what has failed", "$0 ps -aq --filter exited=1"],
+    ],
+  };
+
+  all = Option.Boolean("-a,--all", false, { description: "Also those that do not run" });
+  filters = Option.Array("-f,--filter", [], { description: "`KEY=VALUE` Only those for which this holds" });
+  format = Option.String("--format", {
+    description: "`FORMAT` json, or a Go template, or table and a template",
+  });
+  last = Option.String("-n,--last", { description: "`N` The last N created, running or not" });
+  latest = Option.Boolean("-l,--latest", false, { description: "The last one created, running or not" });
+  noTrunc = Option.Boolean("--no-trunc", false, { description: "Do not shorten ids and commands" });
+  quiet = Option.Boolean("-q,--quiet", false, { description: "Ids only" });
+  size = Option.Boolean("-s,--size", false, { description: "Sizes too" });
+
+  override async execute(): Promise<number> {
+    const filters = parseFilters(this.filters, filterKeys, laterFilterKeys);
+    for (const status of filters.status ?? []) checkStatus(status);
+    for (const exit of filters.exited ?? []) checkExitStatus(exit);
+    const last = this.latest ? 1 : parseLast(this.last);
+    const all = this.all || last > 0 || filters.status !== undefined;
+    const [{ list }, host] = await Promise.all([import("../../engine/container/list.ts"), this.host()]);
+    const found = await list(host, { all, filters, size: this.size });
+    const shown = last > 0 ? found.slice(0, last) : found;
+    const listing = containerListing(shown, !this.noTrunc, Date.now());
+    const format = this.format || (this.quiet ? "{{.ID}}" : "table");
+    this.context.stdout.write(renderRows(format === "table" ? defaultFormat(this.size) : format, listing));
+    return 0;
+  }
+}
+
+/** Docker's states; that rt has no container in some of them is an answer, and no mistake. */
+const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+
+function checkStatus(text: string): void {
+  if (statuses.includes(text)) return;
+  throw invalid(`invalid --filter ${quote(`status=${text}`)}: want one of ${statuses.join(", ")}`);
+}
+
+function checkExitStatus(text: string): void {
+  if (!/^-?\d{1,9}$/.test(text)) throw invalid(`invalid --filter ${quote(`exited=${text}`)}: want a number`);
+}
+
+/** Docker's -1 is "all that the other flags say". */
+function parseLast(text: string | undefined): number {
+  if (text === undefined) return -1;
+  if (/^-?\d{1,9}$/.test(text)) return Number(text);
+  throw invalid(`invalid --last ${quote(text)}: want a number`);
+}

@@ -1,0 +1,32 @@
+import { Option, RtCommand, type Usage } from "../command.ts";
+import { forEachName } from "../output/each.ts";
+
+export default class RmCommand extends RtCommand {
+  static override paths = [["rm"], ["container", "rm"], ["container", "remove"]];
+  static override usage: Usage = {
+    category: "Containers",
+    description: "Remove containers",
+    examples: [["Remove a container, killing it if it runs", "$0 rm -f web"]],
+  };
+  static override later = { l: "links come with bridge networks", link: "links come with bridge networks" };
+
+  force = Option.Boolean("-f,--force", false, {
+    description: "Kill it first if it runs; no error if there is none",
+  });
+  volumes = Option.Boolean("-v,--volumes", false, { description: "Remove its anonymous volumes too" });
+  containers = Option.Rest({ name: "CONTAINER", required: 1 });
+
+  override async execute(): Promise<number> {
+    this.requireRoot();
+    const [{ removeContainer }, host] = await Promise.all([
+      import("../../engine/container/remove.ts"),
+      this.host(),
+    ]);
+    const { force, volumes } = this;
+    const remove = async (name: string) => {
+      await removeContainer(host, name, { force, volumes });
+      return `${name}\n`;
+    };
+    return await forEachName(this.containers, this.context, remove, { absentIsFine: force });
+  }
+}

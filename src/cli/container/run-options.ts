@@ -1,0 +1,149 @@
+import type { CallerEnvironment } from "../../base/environment.ts";
+import { RtError } from "../../base/errors.ts";
+import { parseSignal } from "../../base/signals.ts";
+import type { RunOptions } from "../../engine/container/run-options.ts";
+import { parseAddHost, parseDns } from "../parse/address.ts";
+import { parseCapability } from "../parse/capability.ts";
+import { parseDetachKeys } from "../parse/detach-keys.ts";
+import { parseDevice } from "../parse/device.ts";
+import { mergeEnv, readKeyValueFile } from "../parse/env.ts";
+import { invalid, quote, rejectControl, rejectNul } from "../parse/invalid.ts";
+import { parseLabels } from "../parse/key-value.ts";
+import { parseMounts } from "../parse/mounts.ts";
+import { parseSecurityOptions } from "../parse/security-opt.ts";
+import { parseSize } from "../parse/size.ts";
+import { parseSysctls } from "../parse/sysctl.ts";
+import { parseUlimit } from "../parse/ulimit.ts";
+import type RunCommand from "./run.ts";
+
+type Flags = Omit<RunCommand, keyof import("../command.ts").RtCommand>;
+
+/** The flags of `rt run`, checked and in the engine's units. @throws RtError invalid-argument | unsupported | not-found */
+export function runOptions(flags: Flags, caller: CallerEnvironment): RunOptions {
+  const networkMode = parseNetwork(flags.network);
+  return {
+    image: flags.image,
+    command: flags.command.map((word) => rejectNul("argument", word)),
+    entrypoint: parseEntrypoint(flags.entrypoint),
+    ...identity(flags),
+    autoRemove: flags.rm,
+    interactive: flags.interactive,
+    tty: flags.tty,
+    sigProxy: flags.sigProxy,
+    detachKeys: parseDetachKeys(flags.detachKeys),
+    pull: parsePull(flags.pull),
+    platform: flags.platform,
+    onPull: undefined,
+    ...process_(flags, caller),
+    mounts: parseMounts(flags.volumes, flags.mounts, flags.tmpfs),
+    readonlyRootfs: flags.readOnly,
+    shmSize: parseShmSize(flags.shmSize),
+    privileged: flags.privileged,
+    capAdd: unique(flags.capAdd.map((text) => parseCapability(text, "--cap-add"))),
+    capDrop: unique(flags.capDrop.map((text) => parseCapability(text, "--cap-drop"))),
+    ...parseSecurityOptions(flags.securityOptions),
+    devices: flags.devices.map(parseDevice),
+    init: flags.init,
+    networkMode,
+    extraHosts: flags.addHosts.map(parseAddHost),
+    dns: flags.dns.map(parseDns),
+    ulimits: lastOfEachName(flags.ulimits.map(parseUlimit)),
+    sysctls: parseSysctls(flags.sysctls, networkMode),
+  };
+}
+
+function identity(
+  flags: Flags,
+): Pick<RunOptions, "name" | "cidFile" | "hostname" | "labels" | "annotations"> {
+  const fileLabels = flags.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
+  return {
+    name: parseName(flags.name),
+    cidFile: flags.cidFile,
+    hostname: parseHostname(flags.hostname),
+    labels: parseLabels([...fileLabels, ...flags.labels], "label"),
+    annotations: parseLabels(flags.annotations, "annotation"),
+  };
+}
+
+function process_(
+  flags: Flags,
+  caller: CallerEnvironment,
+): Pick<RunOptions, "env" | "workingDirectory" | "user" | "groupAdd" | "stopSignal"> {
+  return {
+    env: mergeEnv(flags.envFiles, flags.env, caller),
+    workingDirectory: parseWorkingDirectory(flags.workdir),
+    user: parseUser(flags.user),
+    groupAdd: flags.groupAdd.map((group) => rejectControl("--group-add", group)),
+    stopSignal: flags.stopSignal === undefined ? undefined : parseSignal(flags.stopSignal).name,
+  };
+}
+
+function parseNetwork(text: string): "none" | "host" {
+  if (text === "none" || text === "host") return text;
+  throw new RtError(
+    "unsupported",
+    `network ${quote(text)} is not there yet: bridge networks come in a later version; now there are none and host`,
+  );
+}
+
+function parseEntrypoint(text: string | undefined): string[] | undefined {
+  if (text === undefined) return undefined;
+  return text === "" ? [] : [rejectNul("--entrypoint", text)];
+}
+
+function parsePull(text: string): RunOptions["pull"] {
+  if (text === "always" || text === "missing" || text === "never") return text;
+  throw invalid(`invalid --pull ${quote(text)}: want always, missing or never`);
+}
+
+/** Docker's names; a leading slash is Docker's own spelling of them. */
+export function parseName(text: string | undefined): string | undefined {
+  if (text === undefined || text === "") return undefined;
+  const name = text.replace(/^\//, "");
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) && name.length <= 255) return name;
+  throw invalid(
+    `invalid --name ${quote(text)}: want two or more of [a-zA-Z0-9_.-], a letter or digit first, at most 255`,
+  );
+}
+
+/** What sethostname(2) takes, and a line of /etc/hosts can hold. */
+function parseHostname(text: string | undefined): string | undefined {
+  if (text === undefined || text === "") return undefined;
+  if (/^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?$/.test(text) && text.length <= 64) return text;
+  throw invalid(`invalid --hostname ${quote(text)}: want at most 64 letters, digits, dots and dashes`);
+}
+
+/** `run -w` and `exec -w`: the kernel's magic links would lead out of the container (CVE-2024-21626). */
+export function parseWorkingDirectory(text: string | undefined): string | undefined {
+  if (text === undefined || text === "") return undefined;
+  if (!text.startsWith("/")) throw invalid(`invalid --workdir ${quote(text)}: want an absolute path`);
+  return rejectNul("--workdir", text);
+}
+
+/** Form only: names are looked up in the container's own passwd. A number must be one that the kernel has. */
+export function parseUser(text: string | undefined): string | undefined {
+  if (text === undefined || text === "") return undefined;
+  const parts = rejectControl("--user", text).split(":");
+  if (parts.length > 2) throw invalid(`invalid --user ${quote(text)}: want name|uid[:group|gid]`);
+  for (const part of parts) {
+    const number = /^[+-]?\d+$/.test(part) ? Number(part) : 0;
+    if (number < 0 || number > 0xffff_fffe)
+      throw invalid(`invalid --user ${quote(text)}: ids are 0 to 4294967294`);
+  }
+  return text;
+}
+
+function parseShmSize(text: string | undefined): number {
+  if (text === undefined) return 64 << 20;
+  const bytes = parseSize(text, "--shm-size");
+  if (bytes === 0) throw invalid(`invalid --shm-size ${quote(text)}: must be more than 0`);
+  return bytes;
+}
+
+function unique(list: string[]): string[] {
+  return [...new Set(list)];
+}
+
+function lastOfEachName<T extends { name: string }>(list: T[]): T[] {
+  return [...new Map(list.map((item) => [item.name, item])).values()];
+}

@@ -1,0 +1,133 @@
+import { RtError } from "../../base/errors.ts";
+import { parseSignal } from "../../base/signals.ts";
+import { Option, type Usage } from "../command.ts";
+import RunCommand from "../container/run.ts";
+import { runOptions } from "../container/run-options.ts";
+import { humanSize } from "../format/human.ts";
+import { grammarOf } from "../grammar/grammar.ts";
+import { readKeyValueFile } from "../parse/env.ts";
+import { invalid } from "../parse/invalid.ts";
+
+export default class PackCommand extends RunCommand {
+  static override paths = [["pack"], ["image", "pack"]];
+  static override usage: Usage = {
+    category: "Images",
+    description: "Make one executable file of rt and an image",
+    details: `
+      The file runs on any Linux host of this architecture, as root, and needs nothing else there: no network, no rt.
+      "./app ARG..." is "rt run --rm -i IMAGE ARG...", with -t when it is started on a terminal (--rm=false, -i=false and
+      -t=false take that away). ARG... replaces COMMAND, which replaces the image's own; --entrypoint sets what stays.
+      rt itself is not changed.
+
+      The options are those of rt run, and are kept in the file. What they name is looked up where the app is started:
+      "-e KEY" takes the variable, and -v the directory, of whoever starts it. Only --env-file and --label-file are read
+      now. "-o FILE" may also follow IMAGE.
+
+      "rt pack --check FILE" reads an app and says whether it is as it was packed.
+
+      At its first start on a host the app unpacks its image into rt's store there (RT_ROOT, or /var/lib/rt); later ones
+      are as quick as rt run. With RT_APP=0 in its environment the file is an ordinary rt, to look after what it
+      runs, and the image in it is called embed:packed there.
+    `,
+    examples: [
+      ["A tool, and its use", "$0 pack -o jq --entrypoint jq example.org/jq:1.7"],
+      ["", "echo '{\"a\":1}' | sudo ./jq .a"],
+      [
+        "A server on the host's network, and a directory of the host",
+        "$0 pack --network host -v /srv/www:/www --read-only -o web busybox httpd -f -h /www",
+      ],
+      ["See what the app runs, and look into it", "sudo RT_APP=0 ./web ps"],
+      ["", "sudo RT_APP=0 ./web exec -it NAME sh"],
+    ],
+  };
+
+  output = Option.String("-o,--output", { description: "`FILE` Write the app to this file" });
+
+  check = Option.Boolean("--check", false, {
+    description: "Only see whether the app whose file stands in IMAGE's place is whole",
+  });
+
+  override async execute(): Promise<number> {
+    if (this.check) return await this.#check();
+    this.#takeOutput();
+    const { output } = this;
+    if (output === undefined)
+      throw invalid("pack needs -o FILE: where to write the app  (see rt pack --help)");
+    const { image, platform, pull, command } = runOptions(this, this.context.caller);
+    const flags = this.#flags();
+    this.requireRoot();
+    const [{ pack }, host] = await Promise.all([import("../../engine/pack.ts"), this.host()]);
+    const onPull = this.quiet ? undefined : this.pullListener();
+    const interrupt = new Interrupt();
+    const { signal } = interrupt.controller;
+    const packed = await pack(host, {
+      ...{ image, platform, pull, command, output, flags, onPull, signal },
+    }).catch((error: unknown) => {
+      throw interrupt.asError() ?? error;
+    });
+    if (!this.quiet) this.context.stdout.write(`${output}: ${humanSize(packed.size)}, ${packed.image.id}\n`);
+    return 0;
+  }
+
+  async #check(): Promise<number> {
+    if (this.output !== undefined) throw invalid("pack --check FILE reads FILE, and -o would write one");
+    const { checkApp } = await import("../../engine/pack-check.ts");
+    const manifest = await checkApp(this.image);
+    this.context.stdout.write(`${this.image}: whole, with the image ${manifest}\n`);
+    return 0;
+  }
+
+  /** `rt pack IMAGE -o FILE`: the one flag that may stand behind the image, unless it was there before. */
+  #takeOutput(): void {
+    const [first = ""] = this.command;
+    const [, attached] = /^(?:-o=?|--output=)(.+)$/s.exec(first) ?? [];
+    if (this.output !== undefined || !(attached || first === "-o" || first === "--output")) return;
+    this.output = attached ?? this.command[1];
+    this.command = this.command.slice(attached ? 1 : 2);
+  }
+
+  /** What was given of run's flags and is for the container, spelt out so that run can parse it again. */
+  #flags(): string[] {
+    const { caller } = this.context;
+    const entries = this.envFiles.flatMap((file) => readKeyValueFile(file, "--env-file", caller));
+    const labels = this.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
+    const flags = [...entries.map((entry) => `--env=${entry}`), ...labels.map((entry) => `--label=${entry}`)];
+    const { byName } = grammarOf(new RunCommand());
+    for (const { name, value } of this.given) {
+      const long = byName.get(name)?.names.find((spelling) => spelling.startsWith("--"));
+      const isMeant = long !== undefined && !forPacking.has(long) && !(value === true && always.has(long));
+      if (isMeant) flags.push(`${long}=${value}`);
+    }
+    return flags;
+  }
+}
+
+/** Flags that are used up by packing, and those that say where rt has its things here. */
+const forPacking: ReadonlySet<string> = new Set([
+  ...["--env-file", "--label-file", "--platform", "--pull", "--quiet"],
+  ...["--root", "--state", "--config", "--storage-driver", "--log-level", "--debug"],
+]);
+
+/** What an app has anyway, -t on a terminal; only `=false` says something. */
+const always: ReadonlySet<string> = new Set(["--rm", "--interactive", "--tty"]);
+
+/** Signals that would end us while there is something to clear away. A second one ends us at once. */
+class Interrupt {
+  readonly controller = new AbortController();
+  #number = 0;
+
+  constructor() {
+    for (const name of ["SIGHUP", "SIGINT", "SIGTERM"]) {
+      process.once(name, () => {
+        this.#number = parseSignal(name).number;
+        this.controller.abort();
+      });
+    }
+  }
+
+  /** With the exit status of a program that the signal ended; undefined when there was none. */
+  asError(): RtError | undefined {
+    if (this.#number === 0) return undefined;
+    return new RtError("cancelled", "interrupted: no app was written", { exitCode: 128 + this.#number });
+  }
+}

@@ -1,0 +1,52 @@
+import { asSystemError, firstFailure, RtError } from "../../base/errors.ts";
+import { visible } from "../../base/visible.ts";
+import type { Context } from "../command.ts";
+import { OutputClosed } from "./output.ts";
+
+/** A command that has already said what went wrong, and now only ends with this status. */
+export class ExitError extends RtError {
+  constructor(exitCode: number) {
+    super("internal", "", { exitCode });
+  }
+}
+
+/** Tells the user, in one line, and answers the exit status. With RT_DEBUG=1 the stacks follow, causes included. */
+export function reportError(failure: unknown, context: Context): number {
+  const error = firstFailure(failure);
+  // The reader of our output has gone: as a program killed by SIGPIPE, but quietly.
+  if (error instanceof OutputClosed) return 0;
+  if (error instanceof ExitError) return error.exitCode;
+  try {
+    if (context.env.RT_DEBUG === "1") context.stderr.write(stacks(failure));
+    context.stderr.write(`rt: ${messageOf(error)}\n`);
+  } catch (failure) {
+    if (!(failure instanceof OutputClosed)) throw failure;
+  }
+  return error instanceof RtError ? error.exitCode : 125;
+}
+
+export function messageOf(error: unknown): string {
+  if (error instanceof RtError) return oneLine(error.message);
+  // ENOSPC or EACCES that nobody gave a phrase to is still the world's fault, and its message names call and path.
+  const system = asSystemError(error);
+  if (system) return oneLine(system.message);
+  const text = error instanceof Error ? error.message : String(error);
+  return `internal error: ${oneLine(text)} (set RT_DEBUG=1 for the stack)`;
+}
+
+/** What a hostile name holds must not reach the terminal. */
+function oneLine(text: string): string {
+  return visible(text.replace(/\s*\n\s*/g, " ").trim());
+}
+
+function stacks(error: unknown): string {
+  let text = "";
+  for (let cause = error, depth = 0; cause !== undefined && depth < 10; depth++) {
+    const stack = cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause);
+    const lines = stack.split("\n").map(visible).join("\n");
+    text += `${depth > 0 ? "caused by: " : ""}${lines}\n`;
+    cause =
+      cause instanceof SuppressedError ? cause.suppressed : cause instanceof Error ? cause.cause : undefined;
+  }
+  return text;
+}

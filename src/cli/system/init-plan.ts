@@ -1,0 +1,64 @@
+import { RtError, while_ } from "../../base/errors.ts";
+import type { InitContainer } from "../../engine/machine/config.ts";
+import { noDetachKeys, type Plan } from "../../engine/machine/session.ts";
+import type { Context } from "../command.ts";
+import RunCommand from "../container/run.ts";
+import { runOptions } from "../container/run-options.ts";
+import { assign, grammarOf, hydrate, parse } from "../grammar/grammar.ts";
+
+/**
+ * What a container of `rt init`'s configuration means to `rt run`.
+ *
+ * @param terminal is the console one?
+ * @throws RtError that names the container: every one is checked before the first is started
+ */
+export function planOf(container: InitContainer, terminal: boolean, context: Context): Plan {
+  const { name, image, args, console } = container;
+  // Other containers write there too: no progress is drawn.
+  const stdio = console ? ["--quiet", noDetachKeys, terminal ? "-it" : "-i"] : [];
+  const argv = ["--rm", "--name", name, ...stdio, ...args, image, ...container.command];
+  try {
+    const command = parseRun(argv, context);
+    const options = runOptions(command, context.caller);
+    if (options.image !== image || options.command.length !== container.command.length) {
+      throw invalid("args holds more than flags: what is run belongs into image and command");
+    }
+    if (options.name !== name) throw invalid("args holds --name: there is the key name");
+    if (!options.autoRemove) throw invalid("args holds --rm=false: each start is a new container");
+    const other = foreign.find((flag) =>
+      command.given.some((given) => given.name === flag && given.value !== ""),
+    );
+    if (other !== undefined) throw invalid(`args holds ${other}, which is not for a container of init`);
+    if (!console && (options.tty || options.interactive)) {
+      throw invalid("args holds -i or -t: console = true gives it the console");
+    }
+    return { container, options, argv };
+  } catch (error) {
+    throw while_(`container ${JSON.stringify(name)}`, error);
+  }
+}
+
+/** Of rt itself, which is the same for all of them, or of one who runs a command and goes away. */
+const foreign = [
+  ...["--root", "--state", "--config", "--storage-driver", "--log-level", "--debug", "-D"],
+  ...["--cidfile", "--detach-keys"],
+];
+
+function parseRun(argv: readonly string[], context: Context): RunCommand {
+  const command = new RunCommand();
+  const grammar = grammarOf(command);
+  const parsed = parse(grammar, argv, "run", RunCommand.later);
+  if (parsed.help) throw invalid("args holds --help");
+  hydrate(
+    command,
+    grammar,
+    { options: parsed.options, positionals: assign(grammar, parsed.arguments, "run") },
+    context,
+  );
+  command.given = parsed.options;
+  return command;
+}
+
+function invalid(message: string): RtError {
+  return new RtError("invalid-argument", message);
+}

@@ -1,0 +1,77 @@
+import { RtError } from "../../base/errors.ts";
+import { visibleJson } from "../../base/visible.ts";
+import type { Host } from "../../engine/host.ts";
+import { Option, RtCommand, type Usage } from "../command.ts";
+import { Template } from "../format/template.ts";
+import { messageOf } from "../output/report.ts";
+import { invalid, quote } from "../parse/invalid.ts";
+
+export type InspectType = "container" | "image";
+
+/** What `inspect`, `container inspect` and `image inspect` share. */
+export abstract class InspectBase extends RtCommand {
+  format = Option.String("-f,--format", { description: "`FORMAT` json, or a Go template" });
+  names = Option.Rest({ name: "NAME", required: 1 });
+
+  protected async inspect(types: readonly InspectType[]): Promise<number> {
+    const template = this.format && this.format !== "json" ? new Template(this.format) : undefined;
+    const host = await this.host();
+    const found: unknown[] = [];
+    let failed = false;
+    for (const name of this.names) {
+      try {
+        found.push(await inspectOne(host, name, types));
+      } catch (error) {
+        if (!(error instanceof RtError)) throw error;
+        failed = true;
+        this.context.stderr.write(`rt: ${messageOf(error)}\n`);
+      }
+    }
+    if (template) for (const object of found) this.context.stdout.write(`${template.render(object)}\n`);
+    else if (this.format === "json") this.context.stdout.write(`${visibleJson(found)}\n`);
+    else this.context.stdout.write(`${visibleJson(found, 4)}\n`);
+    return failed ? 1 : 0;
+  }
+}
+
+async function inspectOne(host: Host, name: string, types: readonly InspectType[]): Promise<unknown> {
+  const { inspectContainer, inspectImage } = await import("../../engine/inspect.ts");
+  for (const type of types) {
+    try {
+      return await (type === "container" ? inspectContainer(host, name) : inspectImage(host, name));
+    } catch (error) {
+      // Several types: the name may be one of the next, and a text that is no image name at all is simply not found.
+      const next = error instanceof RtError && /^(not-found|invalid-argument)$/.test(error.code);
+      if (!next || types.length === 1) throw error;
+    }
+  }
+  throw new RtError("not-found", `no such object: ${name}`, { exitCode: 1 });
+}
+
+export default class InspectCommand extends InspectBase {
+  static override paths = [["inspect"]];
+  static override usage: Usage = {
+    category: "Containers",
+    description: "Show all that is known of containers and images, as JSON",
+    examples: [
+      ["How a container ended", "$0 inspect -f '{{.State.Status}} {{.State.ExitCode}}' web"],
+      [
+        "An image's environment",
+        "$0 inspect --type image -f '{{range .Config.Env}}{{println .}}{{end}}' alpine",
+      ],
+    ],
+  };
+  static override later = { s: "sizes come in a later version", size: "sizes come in a later version" };
+
+  type = Option.String("--type", { description: "`TYPE` Only this type: container or image" });
+
+  override async execute(): Promise<number> {
+    return this.inspect(parseType(this.type));
+  }
+}
+
+function parseType(text: string | undefined): InspectType[] {
+  if (text === undefined || text === "") return ["container", "image"];
+  if (text === "container" || text === "image") return [text];
+  throw invalid(`invalid --type ${quote(text)}: want container or image`);
+}

@@ -1,0 +1,171 @@
+import { readdirSync, statSync, unlinkSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno, while_ } from "../../base/errors.ts";
+import { recordOf } from "../../container/container-store.ts";
+import { FileLock } from "../../content/file-lock.ts";
+import { type Digest, isDigest } from "../../oci/digest.ts";
+import { isLocked } from "../../runtime/lock.ts";
+import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
+import { acquireLease, type Lease, leasedItems } from "../../store/leases.ts";
+import type { Host } from "../host.ts";
+
+/**
+ * Collection: what no image, no container and no running command needs is removed.
+ *
+ *   a command that adds          collection
+ *   ------------------           ----------
+ *   shared lock                  exclusive lock: no lease begins meanwhile, so what was unneeded stays unneeded
+ *   lease on blobs, chainIDs     needed = images + containers + leases of the living
+ *   unlock                       remove the rest
+ *   look what is there, …        unlock
+ *   image row, lease ends
+ *
+ * Complete blobs and snapshots of a pull that broke off are kept for a day, so that the next attempt goes on from there;
+ * what a removed image has just released goes at once.
+ */
+export interface Collected {
+  /** chainIDs of removed snapshots, upper layers first. */
+  snapshots: Digest[];
+  blobs: Digest[];
+  /** Bytes of blobs and of what was left of transfers; snapshots are not measured. */
+  bytes: number;
+}
+
+export interface CollectOptions {
+  /** Blobs and chainIDs to remove however young they are. */
+  released?: Iterable<string>;
+  now?: number;
+}
+
+const graceTime_ms = 24 * 3600 * 1000;
+const draftAge_ms = 3600 * 1000;
+
+/** Keep `items` (digests of blobs, chainIDs) until the lease ends. To be taken before looking whether they are there. */
+export async function protect(host: Host, items: readonly string[], signal?: AbortSignal): Promise<Lease> {
+  const database = host.database;
+  using _ = await FileLock.acquire(lockPath(host), {
+    mode: "shared",
+    ...(signal && { signal }),
+    onWait: () => host.warn("waiting for another rt that removes unused data"),
+  });
+  return acquireLease(database, items);
+}
+
+/**
+ * `collect` once a day, for what broke off and nobody went on with. By the lock file's mtime, so it costs a stat(2) where
+ * there is nothing to do; and never waits for others, who can do it next time.
+ */
+export async function collectRarely(host: Host, now = Date.now()): Promise<void> {
+  const path = lockPath(host);
+  if (now - modified(path, now) < graceTime_ms) return;
+  using lock = FileLock.try(path);
+  if (!lock) return;
+  utimesSync(path, now / 1000, now / 1000);
+  await collectLocked(host, new Set(), now);
+  for (const driver of await driversHere(host)) await driver.settle();
+}
+
+export async function collect(host: Host, options: CollectOptions = {}): Promise<Collected> {
+  const released = new Set(options.released);
+  const now = options.now ?? Date.now();
+  host.database; // Makes the directory of the lock.
+  using _ = await FileLock.acquire(lockPath(host), {
+    onWait: () => host.warn("waiting for another rt that uses the store"),
+  });
+  return await collectLocked(host, released, now);
+}
+
+async function collectLocked(host: Host, released: ReadonlySet<string>, now: number): Promise<Collected> {
+  const { items: needed, unknown } = host.database.transaction(() => neededItems(host));
+  const snapshots = new Set<Digest>();
+  for (const driver of await driversHere(host)) {
+    removeStrayTops(host, driver);
+    if (unknown) continue;
+    for (const chain of collectSnapshots(host, driver, needed, released, now)) snapshots.add(chain);
+  }
+  const content = await host.content();
+  let bytes = content.collectIngests(now, released);
+  const blobs = content.list().filter((blob) => {
+    if (needed.has(blob)) return false;
+    return released.has(blob) || now - modified(content.path(blob)) > graceTime_ms;
+  });
+  for (const blob of blobs) bytes += content.remove(blob);
+  host.database.run("DELETE FROM blobs WHERE digest NOT IN (SELECT blob FROM image_blobs)");
+  removeDrafts(host, now);
+  return { snapshots: [...snapshots], blobs, bytes };
+}
+
+function lockPath(host: Host): string {
+  return join(host.paths.root, "collect.lock");
+}
+
+/**
+ * A container needs what its image does, and where that was forced away what its record says. `unknown`: one of those is
+ * damaged, and its layers may be any.
+ */
+function neededItems(host: Host): { items: Set<string>; unknown: boolean } {
+  const items = leasedItems(host.database);
+  const sql = "SELECT chain AS item FROM image_layers UNION SELECT blob FROM image_blobs";
+  for (const { item } of host.database.all<{ item: string }>(sql)) items.add(item);
+  const records = host.containers.ofGoneImages().map(recordOf);
+  for (const record of records) for (const chain of record?.chain ?? []) items.add(chain);
+  return { items, unknown: records.includes(undefined) };
+}
+
+/** The driver in use, and those that were used before: their snapshots are garbage by the same rule. */
+async function driversHere(host: Host): Promise<SnapshotDriver[]> {
+  const own = await host.snapshots();
+  const rows = host.database.all<{ driver: string }>("SELECT DISTINCT driver FROM layers");
+  const others = rows.filter(({ driver }) => driver !== own.name);
+  return [own, ...(await Promise.all(others.map(({ driver }) => host.snapshotsOf(driver))))];
+}
+
+/** Writable tops of containers that are no more. Without a row it may be being made: whoever makes it holds its lock. */
+function removeStrayTops(host: Host, driver: SnapshotDriver): void {
+  const known = new Set(host.containers.ids());
+  for (const key of driver.list().active) {
+    if (!known.has(key) && !isLocked(join(host.stateOf(key), "lock"))) driver.removeActive(key);
+  }
+}
+
+function collectSnapshots(
+  host: Host,
+  driver: SnapshotDriver,
+  needed: ReadonlySet<string>,
+  released: ReadonlySet<string>,
+  now: number,
+): Digest[] {
+  const sql = "SELECT chain, made FROM layers WHERE driver = ?";
+  const rows = host.database.all<{ chain: string; made: number }>(sql, driver.name);
+  const made = new Map(rows.map((row) => [row.chain, row.made]));
+  // A snapshot without a row was committed by somebody who died right then: its size is unknown, so it is of no use.
+  const old = (chain: Digest) => now - (made.get(chain) ?? 0) > graceTime_ms;
+  const unneeded = driver
+    .list()
+    .committed.filter((chain) => !needed.has(chain) && (released.has(chain) || old(chain)));
+  const order = new Map([...released].map((item, index) => [item, index]));
+  unneeded.sort((a, b) => (order.get(a) ?? order.size) - (order.get(b) ?? order.size));
+  for (const chain of unneeded) {
+    // The row first: a row without its snapshot would be believed.
+    host.database.run("DELETE FROM layers WHERE chain = ? AND driver = ?", chain, driver.name);
+    driver.removeCommitted(chain);
+  }
+  return unneeded.filter(isDigest);
+}
+
+function modified(path: string, otherwise = 0): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? otherwise;
+}
+
+/** Databases that somebody began to make and did not live to publish. */
+function removeDrafts(host: Host, now: number): void {
+  for (const name of readdirSync(host.paths.root)) {
+    const path = join(host.paths.root, name);
+    if (!name.startsWith("db.sqlite.new-") || now - modified(path) < draftAge_ms) continue;
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw while_(`cannot remove ${path}`, error);
+    }
+  }
+}

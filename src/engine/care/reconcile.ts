@@ -1,0 +1,119 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno } from "../../base/errors.ts";
+import { type Container, isContainerId, recordOf } from "../../container/container-store.ts";
+import { generateName } from "../../container/names.ts";
+import type { ContainerState } from "../../container/record.ts";
+import { exited, lostExit, type Observation } from "../../container/state.ts";
+import { readRecordCopy } from "../../container/state-file.ts";
+import { removeCgroup, removeTree } from "../../runtime/leaf.ts";
+import { isLocked } from "../../runtime/lock.ts";
+import { cgroupPath } from "../cgroup.ts";
+import { ageOf, look, youngFor_ms } from "../container/look.ts";
+import type { Host } from "../host.ts";
+import { bury, conclude, eraseIfRoom, ifRoom } from "./conclude.ts";
+
+/** A container that is not known to be over, and what it does. */
+export interface Live {
+  container: Container;
+  state: ContainerState;
+}
+
+/**
+ * Put right what a killed client or monitor has left: containers whose end nobody wrote down, `--rm` containers that nobody
+ * removed, state directories of containers that never came to be, and rows that running containers have lost. Every command
+ * that lists or makes containers begins with it, so it touches only what may need it: state directories, and rows whose end
+ * is not on record. Of a container that is over there is neither; what runs is among those that it answers.
+ */
+export async function reconcile(host: Host): Promise<Live[]> {
+  const unsettled = new Map(host.containers.unsettled().map((container) => [container.id, container]));
+  const found: Found[] = [];
+  for (const id of entries(join(host.paths.state, "containers"))) {
+    const container = unsettled.get(id) ?? (isContainerId(id) ? host.containers.find(id) : undefined);
+    unsettled.delete(id);
+    found.push(container ? care(host, container) : careForStray(host, id));
+  }
+  for (const container of unsettled.values()) found.push(care(host, container));
+  // Seldom: for the way of a command the storage drivers are not even loaded.
+  for (const each of found) await each?.remove?.();
+  return found.flatMap((each) => each?.live ?? []);
+}
+
+/** Nothing of one that is over, once all of that is on record. */
+type Found = { live?: Live; remove?: () => Promise<void> } | undefined;
+
+function care(host: Host, stored: Container): Found {
+  const container = restored(host, stored);
+  const { id } = container;
+  const seen = look(host, container);
+  const { state } = seen;
+  const live = { container, state };
+  if (state.status === "running" || !isContainerId(id)) return { live };
+  const directory = host.stateOf(id);
+  const attended = isLocked(join(directory, "lock"));
+  if (seen.needsCleanup) bury(id, seen);
+  if (container.autoRemove) {
+    // Not looked after, it has been given up by its client, whether or not it ever ran.
+    return attended ? { live } : { remove: () => eraseAll(host, container, seen) };
+  }
+  // Whoever makes a row has made the directory before: without one it ran, and the machine went down.
+  const exit = state.status === "exited" ? state : lostExit();
+  if (exit !== state && (attended || existsSync(directory))) return { live };
+  return conclude(host, container, exit) ? undefined : { live: { container, state: exited(exit) } };
+}
+
+async function eraseAll(
+  host: Host,
+  container: Container,
+  { state, needsCleanup }: Observation,
+): Promise<void> {
+  const record = recordOf(container);
+  const ended = state.status === "exited" && !needsCleanup;
+  const drivers = await host.driversFor(record?.driver);
+  eraseIfRoom(host, { id: container.id, record }, drivers, { volumes: true, ended });
+}
+
+function restored(host: Host, container: Container): Container {
+  let isRestored = false;
+  const restore = () => {
+    isRestored = host.containers.restore(container);
+  };
+  ifRoom(host, `the stored record of container ${container.name} is damaged, and not restored yet`, restore);
+  if (!isRestored) return container;
+  host.warn(`the stored record of container ${container.name} was damaged, and is restored`);
+  return host.containers.get(container.id);
+}
+
+/** A state directory without a row is being made, or was left by a client that died, or its row was lost. */
+function careForStray(host: Host, id: string): Found {
+  const directory = host.stateOf(id);
+  if (ageOf(directory) <= youngFor_ms || !existsSync(directory)) return undefined;
+  if (!isLocked(join(directory, "lock"))) return { remove: () => removeStray(host, id) };
+  // A row is written before its program runs: what has no pid file yet may still be on its way to one.
+  if (!isContainerId(id) || !existsSync(join(directory, "pid"))) return undefined;
+  const { state } = look(host, { id, exit: undefined });
+  if (state.status !== "running") return undefined;
+  const made = statSync(directory).mtime.toISOString();
+  let name = id.slice(0, 12);
+  const adopt = () => {
+    name = host.containers.adopt(id, readRecordCopy(directory), made, generateName);
+  };
+  if (!ifRoom(host, `container ${name} runs, and is not in the database yet`, adopt)) return undefined;
+  host.warn(`container ${name} runs, and was not in the database: now it is there again`);
+  return { live: { container: host.containers.get(id), state } };
+}
+
+async function removeStray(host: Host, id: string): Promise<void> {
+  removeCgroup(cgroupPath(id));
+  (await host.snapshots()).removeActive(id);
+  removeTree(host.stateOf(id));
+}
+
+function entries(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}

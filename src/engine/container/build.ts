@@ -1,0 +1,141 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { hostDevices } from "../../container/devices.ts";
+import { writeNameFiles } from "../../container/files.ts";
+import type { ContainerRecord } from "../../container/record.ts";
+import { finishSeedSync } from "../../layer/tree.ts";
+import { closeDescriptor, removeCgroup, removeTree, windowSize } from "../../runtime/leaf.ts";
+import { takeLock } from "../../runtime/lock.ts";
+import { type Launched, launch } from "../../runtime/native.ts";
+import type { CgroupRequest } from "../../runtime/request.ts";
+import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
+import { generateSpec } from "../../spec/generate.ts";
+import { cgroupPath } from "../cgroup.ts";
+import type { Host } from "../host.ts";
+
+const processesMax = 4096;
+
+/**
+ * How many processes and threads a container may have, and all together: an eighth of what this kernel has numbers and
+ * memory for stays free, so that rt can always be started, and no container has more than half of what is for them.
+ */
+function processLimits(): Pick<CgroupRequest, "files" | "above"> {
+  const [numbers, threads] = ["pid_max", "threads-max"].map((name) =>
+    Number(readFileSync(`/proc/sys/kernel/${name}`, "latin1")),
+  );
+  const all = Math.floor((Math.min(numbers!, threads!) * 7) / 8);
+  const limit = (value: number) => ({ controller: "pids", name: "pids.max", value: String(value) });
+  const each = Math.min(processesMax, Math.floor(all / 2));
+  return { files: [{ ...limit(each), required: false }], above: [limit(all)] };
+}
+
+/** The container's state directory, and its lock: from here on somebody looks after the container. */
+export function openState(
+  host: Host,
+  id: string,
+  undo: DisposableStack,
+): { directory: string; lock: number } {
+  const directory = host.stateOf(id);
+  makeDirectory(directory);
+  undo.defer(() => removeTree(directory));
+  return { directory, lock: takeLock(directory) };
+}
+
+/** The parents are there but for the first time on a host. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch {
+    // Not there, or something else is wrong: the slow way says what.
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
+}
+
+/**
+ * What the image has where an empty volume goes is copied into it, as Docker does; `nocopy` declines. Nobody mounts a volume
+ * of which only a part was copied: whatever lies beside its root belongs to a copy that is under way, or was cut short.
+ */
+function seedVolumes(record: ContainerRecord, snapshots: SnapshotDriver): void {
+  for (const { type, source, destination, options } of record.mounts) {
+    if (type !== "volume") continue;
+    const wanted = !options.includes("nocopy") && readdirSync(source).length === 0;
+    if (wanted) snapshots.seed(record.chain, destination, source);
+    const beside = `${basename(source)}.`;
+    if (readdirSync(dirname(source)).some((name) => name.startsWith(beside))) finishSeedSync(source);
+  }
+}
+
+/**
+ * Build the container: its writable top, its files, its spec, its monitor, which goes on building while we do other things.
+ * Every step leaves its undo on `undo`.
+ */
+export function build(
+  host: Host,
+  record: ContainerRecord,
+  snapshots: SnapshotDriver,
+  state: { directory: string; lock: number },
+  undo: DisposableStack,
+): Launched {
+  seedVolumes(record, snapshots);
+  snapshots.prepare(record.id, record.chain);
+  undo.defer(() => snapshots.removeActive(record.id));
+  const rootfs = snapshots.rootfs(record.id, record.chain, {
+    volatile: record.autoRemove,
+    readonly: record.readonlyRootfs,
+  });
+  writeNameFiles(record, state.directory);
+  const spec = generateSpec(record, {
+    filesDirectory: state.directory,
+    rootPath: join(state.directory, "rootfs"),
+    hostDevices: record.privileged ? hostDevices() : [],
+    throttledCpus: throttledCpus(),
+    descriptorsMax: descriptorsMax(),
+    consoleSize: record.tty ? consoleSize() : undefined,
+  });
+  writeFileSync(join(state.directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+  // Should the monitor be killed while it builds.
+  undo.defer(() => removeCgroup(cgroupPath(record.id)));
+  const launched = launch(
+    {
+      kind: "create",
+      id: record.id,
+      spec,
+      rootfs,
+      stateDirectory: state.directory,
+      user: record.user,
+      groupAdd: record.groupAdd,
+      reaper: record.init,
+      stdin: record.openStdin,
+      confined: isConfined(record),
+      cgroup: { path: cgroupPath(record.id), ...processLimits() },
+    },
+    state.lock,
+    (line) => host.warn(`warning: ${line}`),
+  );
+  undo.defer(() => launched.abandon());
+  // It is the monitor's now: were it ours too, nobody would see that the monitor has died.
+  closeDescriptor(state.lock);
+  return launched;
+}
+
+/** Are the system calls of the container's programs filtered? */
+export function isConfined(record: ContainerRecord): boolean {
+  return !record.privileged && record.seccomp !== "unconfined";
+}
+
+export function consoleSize(): { height: number; width: number } | undefined {
+  const size = windowSize(0) ?? windowSize(1);
+  return size && { height: size.rows, width: size.columns };
+}
+
+/** Our own hard limit of open descriptors. */
+export function descriptorsMax(): number {
+  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
+  return hard === undefined || hard === "unlimited" ? 1048576 : Number(hard);
+}
+
+/** Reading a CPU's thermal throttling is a side channel; where sysfs has it, it is masked for each CPU. */
+function throttledCpus(): number {
+  if (!existsSync("/sys/devices/system/cpu/cpu0/thermal_throttle")) return 0;
+  return readdirSync("/sys/devices/system/cpu").filter((name) => /^cpu\d+$/.test(name)).length;
+}

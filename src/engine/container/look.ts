@@ -1,0 +1,58 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Container } from "../../container/container-store.ts";
+import { isContainerId } from "../../container/container-store.ts";
+import { type Observation, observe, unknown, zeroTime } from "../../container/state.ts";
+import { signalProcess } from "../../runtime/leaf.ts";
+import { isLocked } from "../../runtime/lock.ts";
+import { membersOf } from "../../runtime/members.ts";
+import { cgroupPath } from "../cgroup.ts";
+import type { Host } from "../host.ts";
+
+/** Nobody needs longer from the making of a container's state directory to the start of its program. */
+export const youngFor_ms = 10_000;
+
+/**
+ * What a container is doing now. Its files say so; where they are damaged or gone while its program runs on, its cgroup does.
+ */
+export function look(host: Host, { id, exit }: Pick<Container, "id" | "exit">): Observation {
+  if (!isContainerId(id)) return unknown(exit); // no directory has such a name
+  const directory = host.stateOf(id);
+  const seen = observe(directory, exit, isLocked);
+  if (seen.needsCleanup && isUnlockedOnly(directory, seen))
+    return { ...seen, needsCleanup: false, state: { ...seen.state, ...alive, ...seen.init } };
+  const { status, pid } = seen.state;
+  const unclear = status === "created" ? ageOf(directory) > youngFor_ms : status === "running" && pid === 0;
+  const init = unclear ? membersOf(cgroupPath(id))[0] : undefined;
+  return init ? { ...seen, init, state: { ...seen.state, status: "running", ...init } } : seen;
+}
+
+/**
+ * It runs, and no process here has its number: it was started in another pid namespace, by an `rt init` that is process 1
+ * there. Looked at twice: between a program's end and the record of it the same is seen for a moment.
+ */
+export async function isElsewhere(host: Host, container: Pick<Container, "id" | "exit">): Promise<boolean> {
+  const hidden = () => {
+    const { status, pid, startTime } = look(host, container).state;
+    return status === "running" && pid > 0 && !signalProcess(pid, startTime, 0);
+  };
+  if (!hidden()) return false;
+  await Bun.sleep(50);
+  return hidden();
+}
+
+export const elsewhere = "runs in another pid namespace, under an rt init: only an rt in there reaches it";
+
+const alive = { status: "running", exitCode: 0, finishedAt: zeroTime, error: "" } as const;
+
+/** Somebody has removed the lock, and the monitor that held it lives. */
+function isUnlockedOnly(directory: string, { monitor, init }: Observation): boolean {
+  if (monitor.pid === 0 || init.pid === 0 || existsSync(join(directory, "lock"))) return false;
+  return signalProcess(monitor.pid, monitor.startTime, 0);
+}
+
+/** Milliseconds since something was last made in `directory`; one that is not there is as old as can be. */
+export function ageOf(directory: string): number {
+  const made = statSync(directory, { throwIfNoEntry: false })?.mtimeMs;
+  return made === undefined ? Number.POSITIVE_INFINITY : Date.now() - made;
+}

@@ -1,0 +1,57 @@
+import { join } from "node:path";
+import { RtError } from "../../base/errors.ts";
+import { recordOf } from "../../container/container-store.ts";
+import { isLocked } from "../../runtime/lock.ts";
+import { membersOf } from "../../runtime/members.ts";
+import { withReserve } from "../../store/reserve.ts";
+import { bury, erase } from "../care/conclude.ts";
+import { reconcile } from "../care/reconcile.ts";
+import { cgroupPath } from "../cgroup.ts";
+import type { Host } from "../host.ts";
+import { killContainer } from "./end.ts";
+import { elsewhere, isElsewhere, look } from "./look.ts";
+import { holdsWithin, immortal, killedWithin_ms } from "./stop.ts";
+
+/** Remove a container; a running one only with `force`, by SIGKILL. Nothing of it has to be readable for that. */
+export async function removeContainer(
+  host: Host,
+  text: string,
+  options: { force: boolean; volumes: boolean },
+): Promise<void> {
+  await reconcile(host);
+  const container = host.containers.get(text);
+  const { id, name } = container;
+  const seen = () => look(host, container);
+  const isBeingMade = () => seen().state.status === "created" && isLocked(join(host.stateOf(id), "lock"));
+  const isOver = () => seen().state.status !== "running" && !isBeingMade();
+  if (!isOver()) {
+    if (!options.force) throw conflict(`cannot remove container "${name}": ${whyNot(isBeingMade())}`);
+    if (await isElsewhere(host, container))
+      throw conflict(`cannot remove container "${name}": it ${elsewhere}`);
+    kill(id, seen().state);
+    // Its end is what counts: the monitor may still be giving a slow client the last of the output.
+    if (!(await holdsWithin(killedWithin_ms, isOver))) throw immortal(name);
+  }
+  const last = seen();
+  if (last.needsCleanup) bury(id, last);
+  const ended = last.state.status === "exited" && !last.needsCleanup;
+  const volumes = options.volumes || container.autoRemove;
+  const record = recordOf(container);
+  const drivers = await host.driversFor(record?.driver);
+  await withReserve(host.paths.root, () => erase(host, { id, record }, drivers, { volumes, ended }));
+}
+
+/** With its init all of a container goes; where that is unknown, what its cgroup holds. */
+function kill(id: string, init: { pid: number; startTime: string }): void {
+  const processes = init.pid > 0 ? [init] : membersOf(cgroupPath(id));
+  for (const process of processes) killContainer(id, process);
+}
+
+function whyNot(isBeingMade: boolean): string {
+  if (isBeingMade) return "it is just being started: try again";
+  return "container is running: stop the container before removing or force remove";
+}
+
+function conflict(message: string): RtError {
+  return new RtError("conflict", message, { exitCode: 1 });
+}

@@ -1,0 +1,34 @@
+import { withReserve } from "../../store/reserve.ts";
+import { collect } from "../care/collect.ts";
+import { look } from "../container/look.ts";
+import type { Host } from "../host.ts";
+
+export interface RemoveImageOptions {
+  force?: boolean;
+  /** Also remove the layers that nothing needs any more. On unless false. */
+  prune?: boolean;
+}
+
+/**
+ * `rt rmi`: the lines that Docker prints, without line ends.
+ * @throws RtError not-found | conflict; then nothing was removed
+ */
+export async function removeImage(
+  host: Host,
+  text: string,
+  options: RemoveImageOptions = {},
+): Promise<string[]> {
+  const name = await host.localName(text);
+  const { root } = host.paths;
+  const removal = await withReserve(root, () =>
+    host.images.remove(name, {
+      force: options.force ?? false,
+      isRunning: (id) => look(host, { id, exit: undefined }).state.status === "running",
+    }),
+  );
+  const lines = removal.untagged.map((name) => `Untagged: ${name}`);
+  if (removal.deleted) lines.push(`Deleted: ${removal.deleted}`);
+  if (removal.released.length === 0 || options.prune === false) return lines;
+  const { snapshots } = await withReserve(root, () => collect(host, { released: removal.released }));
+  return [...lines, ...snapshots.map((chain) => `Deleted: ${chain}`)];
+}

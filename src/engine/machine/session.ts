@@ -1,0 +1,234 @@
+import { join } from "node:path";
+import { RtError, while_ } from "../../base/errors.ts";
+import type { ImageRecord } from "../../image/record.ts";
+import { tellPatience } from "../../runtime/boot.ts";
+import { follow } from "../../runtime/follow.ts";
+import { settle } from "../care/conclude.ts";
+import { reconcile } from "../care/reconcile.ts";
+import { lostStatus } from "../container/attach.ts";
+import { assemble, starting } from "../container/create.ts";
+import { look } from "../container/look.ts";
+import type { RunOptions } from "../container/run-options.ts";
+import { stop } from "../container/stop.ts";
+import { ensureImage, isNear } from "../ensure.ts";
+import type { Host } from "../host.ts";
+import { Backoff, restarts } from "./backoff.ts";
+import type { InitContainer, OnExit } from "./config.ts";
+import type { ConsoleOutput } from "./console.ts";
+import { ConsoleLines } from "./console-lines.ts";
+
+export { becomeInit } from "../../runtime/boot.ts";
+
+/** A container of the configuration, and what its flags mean. */
+export interface Plan {
+  container: InitContainer;
+  options: RunOptions;
+  /** The same as words: what follows "rt run". */
+  argv: readonly string[];
+}
+
+/** What the session needs of its surroundings. */
+export interface Surroundings {
+  /** One line for people, without "rt:". */
+  say(line: string): void;
+  /** A failure, in one line; its exit status. */
+  report(error: unknown): number;
+  /** Of the console's container, which is an `rt run` of its own. */
+  env: Record<string, string>;
+  /** Where containers write that do not have the console. */
+  stdout: ConsoleOutput;
+  stderr: ConsoleOutput;
+}
+
+/** How long SIGKILL may take here: the machine's end does not wait for what cannot be ended. */
+const killedWithin_ms = 1500;
+/** What the session itself needs, when it is asked to end; its last lines have a second of it. */
+const leave_ms = 1500;
+
+/**
+ * The session of `rt init`: run the containers until all have ended for good, or the one on the console has, or SIGTERM asks
+ * for it. Then everything is stopped.
+ *
+ * @returns the status of the container on the console, else the first in the configuration's order that is not 0
+ */
+export async function runSession(
+  host: Host,
+  plans: readonly Plan[],
+  surroundings: Surroundings,
+): Promise<number> {
+  const stopping = new AbortController();
+  stopping.signal.addEventListener("abort", () => {
+    for (const output of [surroundings.stdout, surroundings.stderr]) output.hurry();
+  });
+  process.on("SIGTERM", () => stopping.abort());
+  const timeouts = plans.map(({ container }) => container.stopTimeout_ms);
+  tellPatience(Math.max(...timeouts) + killedWithin_ms + leave_ms);
+  const ends = plans.map(async (plan) => {
+    const { console } = plan.container;
+    const attempt = console
+      ? () => runOnConsole(host, plan, stopping.signal, surroundings)
+      : () => runBeside(host, plan, stopping.signal, surroundings);
+    const status = await supervise(plan.container, attempt, stopping.signal, surroundings);
+    if (console) stopping.abort();
+    return status;
+  });
+  const statuses = await Promise.all(ends);
+  const console = plans.findIndex((plan) => plan.container.console);
+  return statuses[console] ?? statuses.find((status) => status !== 0) ?? 0;
+}
+
+/** Ask process 1 for the end, as anybody may: zig-native/boot.zig has the signals. */
+export function askForEnd(how: OnExit): void {
+  process.kill(1, ({ poweroff: "SIGUSR2", reboot: "SIGINT", halt: "SIGUSR1" } as const)[how]);
+}
+
+/** `attempt`, again and again as the container's policy says. @returns the last status */
+async function supervise(
+  { name, restart }: InitContainer,
+  attempt: () => Promise<number>,
+  stopping: AbortSignal,
+  { say }: Surroundings,
+): Promise<number> {
+  const backoff = new Backoff();
+  while (true) {
+    const began = performance.now();
+    const status = await attempt();
+    if (stopping.aborted || !restarts(restart, status)) return status;
+    const pause_ms = backoff.pause(performance.now() - began);
+    say(`container ${name} ended with status ${status}, and starts again in ${pause_ms} ms`);
+    await sleep(pause_ms, stopping);
+    if (stopping.aborted) return status;
+  }
+}
+
+function sleep(pause_ms: number, interrupt: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, pause_ms);
+  interrupt.addEventListener("abort", () => resolve(), { once: true });
+  return promise.finally(() => clearTimeout(timer));
+}
+
+/** One life of a container whose output goes to the console, behind its name. */
+async function runBeside(
+  host: Host,
+  plan: Plan,
+  stopping: AbortSignal,
+  surroundings: Surroundings,
+): Promise<number> {
+  const { name, stopTimeout_ms } = plan.container;
+  try {
+    const image = await obtainImage(host, plan, stopping, surroundings);
+    const snapshots = await host.snapshots();
+    await reconcile(host);
+    using undo = new DisposableStack();
+    const { record, launched, program } = assemble(host, image, snapshots, plan.options, undo);
+    const to = (output: ConsoleOutput) => new ConsoleLines(name, (bytes) => output.write(bytes));
+    const streams = { stdout: to(surroundings.stdout), stderr: to(surroundings.stderr) };
+    const following = await follow(join(host.stateOf(record.id), "attach.sock"), {
+      output: (stream, bytes) => streams[stream].push(bytes),
+    });
+    if (stopping.aborted) throw new RtError("cancelled", "not started: everything is being stopped");
+    starting(record, () => program.start());
+    undo.move();
+    program[Symbol.dispose](); // `following` is the one client now
+    const immortal = Promise.withResolvers<never>();
+    using _end = onAbort(stopping, () =>
+      stop(host, record.id, stopTimeout_ms, killedWithin_ms).catch(immortal.reject),
+    );
+    const status = (await Promise.race([following.exit, immortal.promise])) ?? lostStatus(host, record);
+    for (const stream of Object.values(streams)) stream.end();
+    settle(host, record, snapshots);
+    launched.awaitMonitor();
+    return status;
+  } catch (error) {
+    return surroundings.report(error);
+  }
+}
+
+async function obtainImage(
+  host: Host,
+  { container, options }: Plan,
+  stopping: AbortSignal,
+  { say }: Surroundings,
+): Promise<ImageRecord> {
+  const { image, pull: policy, platform } = options;
+  const onMissing = () => {
+    if (!isNear(image)) say(`container ${container.name}: pulling ${image}`);
+  };
+  try {
+    return await ensureImage(host, image, { policy, platform, signal: stopping, onMissing });
+  } catch (error) {
+    throw while_(`cannot start container ${container.name}`, error);
+  }
+}
+
+/** One life of the container that has the console: `rt run` as a child, with our stdio. */
+async function runOnConsole(
+  host: Host,
+  plan: Plan,
+  stopping: AbortSignal,
+  surroundings: Surroundings,
+): Promise<number> {
+  const { container, argv } = plan;
+  const { report } = surroundings;
+  try {
+    // What takes long is said and can be stopped; a file the child reads by itself.
+    if (!isNear(container.image)) await obtainImage(host, plan, stopping, surroundings);
+  } catch (error) {
+    return report(error);
+  }
+  if (stopping.aborted) return 0;
+  let client = startClient(host, ["run", ...argv], surroundings);
+  using _end = onAbort(stopping, async () => {
+    const giveUp = performance.now() + container.stopTimeout_ms + killedWithin_ms;
+    while (isAlive(client)) {
+      if (isRunning(host, container.name)) {
+        await stop(host, container.name, container.stopTimeout_ms, killedWithin_ms).catch(report);
+      } else client.kill("SIGTERM"); // it pulls its image, or is about to start: the container goes with it
+      await Promise.race([client.exited, Bun.sleep(200)]);
+      // It waits for a console that takes nothing.
+      if (performance.now() > giveUp) client.kill("SIGKILL");
+    }
+  });
+  let status = await client.exited;
+  // A client may be killed, and its container lives on: the console comes back to it.
+  while (isRunning(host, container.name) && !stopping.aborted) {
+    report(
+      new RtError("unavailable", `the client of container ${container.name} was killed: attached again`),
+    );
+    await Bun.sleep(attachPause_ms);
+    client = startClient(host, ["attach", noDetachKeys, container.name], surroundings);
+    status = await client.exited;
+  }
+  return status;
+}
+
+/** Nothing that is typed on the console takes the console away from its container. */
+export const noDetachKeys = "--detach-keys=";
+const attachPause_ms = 100;
+
+function startClient(host: Host, words: readonly string[], { env }: Surroundings): Bun.Subprocess {
+  const { root, state } = host.paths;
+  const [verb, ...rest] = words;
+  return Bun.spawn(["/proc/self/exe", verb!, "--root", root, "--state", state, ...rest], {
+    argv0: "rt",
+    stdio: ["inherit", "inherit", "inherit"],
+    env,
+  });
+}
+
+function isAlive({ exitCode, signalCode }: Bun.Subprocess): boolean {
+  return exitCode === null && signalCode === null;
+}
+
+function isRunning(host: Host, name: string): boolean {
+  const container = host.containers.find(name);
+  return container !== undefined && look(host, container).state.status === "running";
+}
+
+/** Until disposed: when `signal` aborts, do `end`, which throws nothing. */
+function onAbort(signal: AbortSignal, end: () => Promise<void>): Disposable {
+  const listener = () => void end();
+  signal.addEventListener("abort", listener, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", listener) };
+}

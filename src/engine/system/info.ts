@@ -1,0 +1,90 @@
+import { readFileSync } from "node:fs";
+import { hostname, machine, release, totalmem, type } from "node:os";
+import { version as rtVersion } from "../../base/build-info.ts";
+import { isErrno } from "../../base/errors.ts";
+import { list } from "../container/list.ts";
+import type { Host } from "../host.ts";
+
+/** The part of Docker's `info` that is true of rt, in its names. Sizes in bytes. */
+export interface InfoFacts {
+  ServerVersion: string;
+  Containers: number;
+  ContainersRunning: number;
+  ContainersPaused: number;
+  ContainersStopped: number;
+  Images: number;
+  Driver: string;
+  CgroupVersion: string;
+  KernelVersion: string;
+  OperatingSystem: string;
+  OSType: string;
+  Architecture: string;
+  NCPU: number;
+  MemTotal: number;
+  Name: string;
+  DockerRootDir: string;
+  StateDir: string;
+  SecurityOptions: string[];
+  Warnings: string[];
+}
+
+export async function info(host: Host): Promise<InfoFacts> {
+  const running = (await list(host, { all: false, filters: {}, size: false })).length;
+  const containers = host.containers.count();
+  return {
+    ServerVersion: rtVersion,
+    Containers: containers,
+    ContainersRunning: running,
+    ContainersPaused: 0,
+    ContainersStopped: containers - running,
+    Images: host.images.count(),
+    Driver: (await host.snapshots()).name,
+    CgroupVersion: cgroupVersion(textOf("/proc/self/mountinfo")),
+    KernelVersion: release(),
+    OperatingSystem: operatingSystem(textOf("/etc/os-release")),
+    OSType: type().toLowerCase(),
+    Architecture: machine(),
+    NCPU: navigator.hardwareConcurrency,
+    MemTotal: totalmem(),
+    Name: hostname(),
+    DockerRootDir: host.paths.root,
+    StateDir: host.paths.state,
+    SecurityOptions: ["name=no-new-privileges"],
+    Warnings: warnings(),
+  };
+}
+
+/** "2", "1", "hybrid" (controllers on v1, a v2 tree beside them), or "none". */
+export function cgroupVersion(mountinfo: string): string {
+  // Fields up to " - " are the mount's, then comes the file system type (proc_pid_mountinfo(5)).
+  const lines = mountinfo.split("\n").map((line) => line.split(" - ")[1] ?? "");
+  const v1 = lines.some((line) => /^cgroup .*\b(cpu|memory|pids)\b/.test(line));
+  const v2 = lines.some((line) => line.startsWith("cgroup2 "));
+  if (v1) return v2 ? "hybrid" : "1";
+  return v2 ? "2" : "none";
+}
+
+export function operatingSystem(osRelease: string): string {
+  const match = /^PRETTY_NAME=(?:"([^"]*)"|'([^']*)'|(.*))$/m.exec(osRelease);
+  return match?.[1] ?? match?.[2] ?? match?.[3] ?? "Linux";
+}
+
+function warnings(): string[] {
+  const list = [
+    "no bridge networks yet: --network is none or host",
+    "no limits on memory and CPU yet",
+    "a small fixed seccomp filter, no profiles yet",
+  ];
+  return process.geteuid?.() === 0
+    ? list
+    : ["not root: containers cannot be run (rootless comes later)", ...list];
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "EACCES")) return "";
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+import { expect, test } from "bun:test";
+import { Bars, Lines, line } from "../../../../src/cli/output/layer-progress.ts";
+import type { LayerProgress } from "../../../../src/engine/pull.ts";
+import { digestOf } from "../../../../src/oci/digest.ts";
+import { CapturedOutput } from "../capture.ts";
+
+const layers = ["one", "two", "three"].map(digestOf);
+const short = layers.map((digest) => digest.slice(7, 19));
+
+function progress(index: number, status: LayerProgress["status"], current = 0): LayerProgress {
+  return { layer: layers[index]!, status, current, total: 45_600_000 };
+}
+
+/** What a terminal shows after `text`: enough of one for cursor up, erase line and erase below. */
+function screen(text: string): string[] {
+  const lines: string[] = [""];
+  let row = 0;
+  for (const [, move, code, plain = ""] of text.matchAll(/\p{Cc}\[(\d*)([A-Za-z])|([\s\S])/gu)) {
+    if (code === "A") row -= Number(move);
+    else if (code === "K") lines[row] = "";
+    else if (code === "J") lines.splice(row, lines.length, "");
+    else if (plain === "\n") {
+      row++;
+      lines[row] ??= "";
+    } else if (plain !== "\r") lines[row] = (lines[row] ?? "") + plain;
+  }
+  return lines.slice(0, -1);
+}
+
+test("a bar fits the terminal, whatever its width", () => {
+  const half = progress(0, "downloading", 22_800_000);
+  expect(line(half, 120)).toBe(
+    `${short[0]}: Downloading [${"=".repeat(25)}>${" ".repeat(24)}]   22.8MB/45.6MB`,
+  );
+  for (let columns = 1; columns < 200; columns++)
+    expect(line(half, columns).length).toBeLessThan(columns || 1);
+  expect(line({ ...half, current: 90_000_000 }, 80)).toContain("=>]");
+  expect(line({ ...half, total: 0 }, 80)).toContain("=>]");
+});
+
+test("bars are redrawn in place and not too often", () => {
+  const output = new CapturedOutput({ columns: 100, rows: 24 });
+  let now = 0;
+  const bars = new Bars(output, () => now);
+  for (const index of [0, 1, 2]) bars.layer(progress(index, "waiting"));
+  now += 1000;
+  bars.layer(progress(1, "done"));
+  expect(screen(output.text)).toEqual([
+    `${short[0]}: Waiting`,
+    `${short[1]}: Pull complete`,
+    `${short[2]}: Waiting`,
+  ]);
+  const before = output.text;
+  bars.layer(progress(0, "downloading", 1));
+  expect(output.text).toBe(before);
+  now += 1000;
+  bars.layer(progress(0, "done"));
+  bars.layer(progress(2, "exists"));
+  bars.end();
+  expect(screen(output.text)).toEqual([
+    `${short[0]}: Pull complete`,
+    `${short[1]}: Pull complete`,
+    `${short[2]}: Already exists`,
+  ]);
+  expect(output.text).not.toContain("?25l");
+});
+
+test("more layers than the terminal has lines", () => {
+  const output = new CapturedOutput({ columns: 100, rows: 4 });
+  let now = 0;
+  const bars = new Bars(output, () => (now += 1000));
+  for (const index of [0, 1, 2]) bars.layer(progress(index, "waiting"));
+  expect(screen(output.text)).toEqual([`${short[0]}: Waiting`, `${short[1]}: Waiting`]);
+  for (const index of [0, 1, 2]) bars.layer(progress(index, "done"));
+  bars.end();
+  expect(screen(output.text).map((text) => text.slice(14))).toEqual(Array(3).fill("Pull complete"));
+});
+
+test("without a terminal, a line for each layer that is done", () => {
+  const output = new CapturedOutput();
+  const lines = new Lines(output);
+  lines.layer(progress(0, "downloading", 5));
+  lines.layer(progress(0, "done"));
+  lines.layer(progress(1, "exists"));
+  lines.end();
+  expect(output.text).toBe(`${short[0]}: Pull complete\n${short[1]}: Already exists\n`);
+});

@@ -1,0 +1,69 @@
+import { describe, expect, test } from "bun:test";
+import { planOf } from "../../../../src/cli/system/init-plan.ts";
+import type { InitContainer } from "../../../../src/engine/machine/config.ts";
+import { capture } from "../capture.ts";
+
+function container(fields: Partial<InitContainer>): InitContainer {
+  return {
+    name: "web",
+    image: "busybox",
+    args: [],
+    command: [],
+    restart: "no",
+    console: false,
+    stopTimeout_ms: 10_000,
+    ...fields,
+  };
+}
+
+function plan(fields: Partial<InitContainer>, terminal = true) {
+  return planOf(container(fields), terminal, capture({ HOME: "/", SECRET: "s" }));
+}
+
+test("flags, image and command become what rt run would make of them", () => {
+  const { options, argv } = plan({
+    args: ["--network=host", "-v", "/data:/data", "-e", "SECRET"],
+    command: ["httpd", "-f"],
+  });
+  expect(options).toMatchObject({
+    image: "busybox",
+    command: ["httpd", "-f"],
+    name: "web",
+    autoRemove: true,
+  });
+  expect(options).toMatchObject({ networkMode: "host", interactive: false, tty: false, env: ["SECRET=s"] });
+  expect(argv).toEqual([
+    ...["--rm", "--name", "web", "--network=host", "-v", "/data:/data", "-e", "SECRET"],
+    ...["busybox", "httpd", "-f"],
+  ]);
+});
+
+test("the console is a terminal where it is one, and nothing that is typed there takes it away", () => {
+  expect(plan({ console: true }).options.detachKeys).toHaveLength(0);
+  expect(plan({ console: true }).options).toMatchObject({ interactive: true, tty: true });
+  expect(plan({ console: true }, false).options).toMatchObject({ interactive: true, tty: false });
+});
+
+describe("flags that do not go with init", () => {
+  const cases: [Partial<InitContainer>, RegExp][] = [
+    [{ args: ["alpine"] }, /^container "web": args holds more than flags/],
+    [{ args: ["--", "x"], command: ["y"] }, /args holds more than flags/],
+    [{ args: ["--name=other"] }, /args holds --name/],
+    [{ args: ["--rm=false"] }, /args holds --rm=false/],
+    [{ args: ["-it"] }, /args holds -i or -t/],
+    [{ args: ["--root", "/x"] }, /args holds --root, which is not for a container of init/],
+    [{ args: ["--state=/x"], console: true }, /args holds --state/],
+    [{ args: ["--storage-driver", "copy"] }, /args holds --storage-driver/],
+    [{ args: ["-D"] }, /args holds -D/],
+    [{ args: ["--cidfile=/x"] }, /args holds --cidfile/],
+    [{ args: ["--detach-keys=a"], console: true }, /args holds --detach-keys/],
+    [{ args: ["--help"] }, /args holds --help/],
+    [{ args: ["--netwrk=host"] }, /unknown flag --netwrk .*did you mean --network/],
+    [{ args: ["-d"] }, /"?run"? -d is not there yet/],
+    [{ name: "-" }, /invalid --name/],
+    [{ args: ["-v"] }, /container "web": /],
+  ];
+  for (const [fields, message] of cases) {
+    test(JSON.stringify(fields), () => expect(() => plan(fields)).toThrow(message));
+  }
+});

@@ -1,0 +1,40 @@
+import { expect, test } from "bun:test";
+import { ConsoleLines } from "../../../../src/engine/machine/console-lines.ts";
+
+function lines() {
+  let text = "";
+  const console = new ConsoleLines("web", (bytes) => {
+    text += Buffer.from(bytes).toString();
+  });
+  return { console, push: (part: string) => console.push(Buffer.from(part)), text: () => text };
+}
+
+test("whole lines, each behind the name", () => {
+  const { console, push, text } = lines();
+  push("one\ntwo");
+  expect(text()).toBe("web | one\n");
+  push(" is whole\n\n");
+  expect(text()).toBe("web | one\nweb | two is whole\nweb | \n");
+  push("no end");
+  console.end();
+  console.end();
+  expect(text()).toEndWith("web | no end\n");
+});
+
+test("a line that does not end is cut, and nothing of it is lost", () => {
+  const { push, text } = lines();
+  push("x".repeat(10_000));
+  push("y\n");
+  const parts = text().split("\n");
+  expect(parts.map((part) => part.length)).toEqual([4102, 4102, 1815, 0]);
+  expect(text().replace(/web \| |\n/g, "")).toBe(`${"x".repeat(10_000)}y`);
+});
+
+test("bytes that are no UTF-8 pass as they are", () => {
+  const written: number[] = [];
+  const console = new ConsoleLines("a", (bytes) => {
+    written.push(...bytes);
+  });
+  console.push(Uint8Array.of(0xff, 0x00, 0x0a));
+  expect(written).toEqual([...Buffer.from("a | "), 0xff, 0x00, 0x0a]);
+});
