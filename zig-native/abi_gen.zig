@@ -1,12 +1,12 @@
-//! Prints src/native/abi.ts from abi.zig: every enum, every integer constant, and the size and offsets of every struct.
+//! Prints src/native/abi.ts from wire/abi.zig: every enum, every integer constant, and the size and offsets of every struct.
 const std = @import("std");
-const abi = @import("abi.zig");
+const abi = @import("wire/abi.zig");
 
 pub fn main(init: std.process.Init) !void {
     var buffer: [4096]u8 = undefined;
     var file = std.Io.File.stdout().writer(init.io, &buffer);
     const out = &file.interface;
-    try out.writeAll("// Generated from zig-native/abi.zig by build.ts. Do not edit.\n");
+    try out.writeAll("// Generated from zig-native/wire/abi.zig by build.ts. Do not edit.\n");
     inline for (@typeInfo(abi).@"struct".decls) |decl| try declaration(out, decl.name, @field(abi, decl.name));
     try out.flush();
 }

@@ -1,5 +1,5 @@
 //! Builds the native side of rt, all of it without libc:
-//!   librt.so     leaf system calls for the TypeScript side (lib.zig), and abi.ts generated from abi.zig
+//!   librt.so     leaf system calls for the TypeScript side (lib.zig), and abi.ts generated from wire/abi.zig
 //!   rt-monitor   static helper: one per running container or exec (monitor, init stage, --init reaper)
 //!   rt-init      static helper: process 1 of a machine or a pid namespace
 //!   rt-layer     static helper: layer archives to directories, tree copies (threads, hot loops)
@@ -18,7 +18,7 @@ pub fn build(b: *std.Build) void {
     lib.root_module.pic = true;
     b.getInstallStep().dependOn(&b.addInstallArtifact(lib, .{ .dest_dir = .{ .override = .prefix }, .dest_sub_path = "librt.so" }).step);
 
-    // What reads the words of others keeps its checks: an index that is wrong is one line and the end (fault.zig).
+    // What reads the words of others keeps its checks: an index that is wrong is one line and the end (wire/fault.zig).
     _ = executable(b, target, "rt-monitor", "monitor.zig", .ReleaseSafe, .single);
     const init = executable(b, target, "rt-init", "boot.zig", .ReleaseSafe, .single);
     _ = executable(b, target, "rt-layer", "layer.zig", .ReleaseSafe, .multi);
@@ -30,14 +30,14 @@ pub fn build(b: *std.Build) void {
     start.bundle_compiler_rt = true;
     start.root_module.addAnonymousImport("rt-init", .{ .root_source_file = init.getEmittedBin() });
 
-    // abi.ts is written by a program that imports abi.zig, so that the two cannot differ.
+    // abi.ts is written by a program that imports wire/abi.zig, so that the two cannot differ.
     const generator = b.addExecutable(.{ .name = "abi-gen", .root_module = module(b, "abi_gen.zig", b.graph.host, .Debug, .single) });
     const generate = b.addRunArtifact(generator);
     b.getInstallStep().dependOn(&b.addInstallFile(generate.captureStdOut(.{}), "abi.ts").step);
 
     // For test/fuzz: with every safety check.
     const fuzz = b.step("fuzz", "Build the fuzzing targets");
-    for ([_][2][]const u8{ .{ "rt-fuzz", "layer/fuzz.zig" }, .{ "rt-fuzz-layer", "fuzz_layer.zig" }, .{ "rt-fuzz-frames", "fuzz_frames.zig" } }) |each| {
+    for ([_][2][]const u8{ .{ "rt-fuzz", "fuzz_inflate.zig" }, .{ "rt-fuzz-layer", "fuzz_layer.zig" }, .{ "rt-fuzz-frames", "fuzz_frames.zig" } }) |each| {
         const exe = b.addExecutable(.{ .name = each[0], .linkage = .static, .root_module = module(b, each[1], target, .ReleaseSafe, .multi) });
         fuzz.dependOn(&b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .prefix } }).step);
     }

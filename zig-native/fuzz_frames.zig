@@ -1,15 +1,15 @@
-//! What comes to the monitor from others, made up: frames of clients (relay.zig) and packets of a stage (sync.zig). Built with
+//! What comes to the monitor from others, made up: frames of clients (monitor/relay.zig) and packets of a stage (monitor/sync.zig). Built with
 //! every safety check, for test/fuzz/frames.test.ts:
 //!
 //!   rt-fuzz-frames relay|sync SEED SECONDS     "N cases", or a fault's line
 //!   rt-fuzz-frames fault                       what a failed check looks like
 const std = @import("std");
 const linux = std.os.linux;
-const abi = @import("abi.zig");
-const fault = @import("fault.zig");
-const relays = @import("relay.zig");
-const stage = @import("stage.zig");
-const sync = @import("sync.zig");
+const abi = @import("wire/abi.zig");
+const fault = @import("wire/fault.zig");
+const relays = @import("monitor/relay.zig");
+const stage = @import("stage/sync.zig");
+const sync = @import("monitor/sync.zig");
 
 pub const panic = fault.panic;
 pub const std_options = fault.options;

@@ -12,7 +12,7 @@
 //! must the trees, entry by entry; the canary beside them stays as it is. All of it is on a tmpfs at DIR, in a mount namespace of
 //! ours. A failure tells the target and the seed, from which the same run follows, and what was in the archives.
 const std = @import("std");
-const fault = @import("fault.zig");
+const fault = @import("wire/fault.zig");
 const report = @import("layer/report.zig");
 const Request = @import("layer/request.zig").Request;
 const Clock = @import("layer/fuzz/clock.zig").Clock;

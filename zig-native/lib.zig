@@ -2,15 +2,15 @@
 //! belong to the caller and no pointer outlives its call. src/native/ffi.ts is the only caller.
 const std = @import("std");
 const linux = std.os.linux;
-const abi = @import("abi.zig");
-const attach = @import("attach.zig");
+const abi = @import("wire/abi.zig");
+const attach = @import("lib/attach.zig");
 const cgroup = @import("linux/cgroup.zig");
-const fault = @import("fault.zig");
-const frame = @import("frame.zig");
-const process = @import("process.zig");
-const signals = @import("attach_signals.zig");
-const spawn = @import("spawn.zig");
-const tree = @import("tree.zig");
+const fault = @import("wire/fault.zig");
+const frame = @import("wire/frame.zig");
+const process = @import("linux/process.zig");
+const signals = @import("lib/signals.zig");
+const spawn = @import("lib/spawn.zig");
+const tree = @import("lib/tree.zig");
 
 pub const panic = fault.panic;
 pub const std_options = fault.options;

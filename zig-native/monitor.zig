@@ -1,10 +1,10 @@
 //! rt-monitor: one per running container and per exec. It has no libc and no threads, and holds what must outlive the client:
 //! the program's stdio, its exit status, the lock that says "somebody looks after this container".
 //!
-//!   rt (client)                     monitor                       stage (init.zig or join.zig)
+//!   rt (client)                     monitor                       stage (stage/init.zig, join.zig)
 //!     | -- request memfd, socket -->  |                               |
 //!     |                               | -- clone3, 'G' go ----------> |  builds namespaces, root, identity
-//!     |  <--- warning*  ------------- |  <----------- W*, T, P, R --- |  (stage.zig draws this side)
+//!     |  <--- warning*  ------------- |  <----------- W*, T, P, R --- |  (stage/sync.zig draws this side)
 //!     |  <--- created(pid) ---------- |                               |  waits
 //!     | ---- start -----------------> | -- 'S' ---------------------> |  execve
 //!     |  <--- started --------------- |  <------------- end of file - |  is the user's program
@@ -13,7 +13,7 @@
 //!     |  <--- exit(status) ---------- |  <------------------- exits - |
 //!     |  <--- failed(stage, errno) -- |   instead of any of the above, and the last frame
 //!
-//! Frames are those of abi.zig. A client that goes before `start` takes the container with it; after that the container
+//! Frames are those of wire/abi.zig. A client that goes before `start` takes the container with it; after that the container
 //! lives on, and others may come through stateDirectory/attach.sock.
 //!
 //! Files in a container's stateDirectory: `lock`, which the client has locked and we hold while we live; `pid`, once the
@@ -21,16 +21,16 @@
 //! Descriptors at start: 0 the request, 1 the client's socket, 2 the locked file.
 const std = @import("std");
 const linux = std.os.linux;
-const abi = @import("abi.zig");
+const abi = @import("wire/abi.zig");
 const cgroup = @import("linux/cgroup.zig");
-const fault = @import("fault.zig");
-const frame = @import("frame.zig");
-const launching = @import("launch.zig");
-const process = @import("process.zig");
-const records = @import("records.zig");
-const relays = @import("relay.zig");
-const request_memory = @import("request_memory.zig");
-const stage = @import("stage.zig");
+const fault = @import("wire/fault.zig");
+const frame = @import("wire/frame.zig");
+const launching = @import("monitor/launch.zig");
+const process = @import("linux/process.zig");
+const records = @import("monitor/records.zig");
+const relays = @import("monitor/relay.zig");
+const request_memory = @import("wire/request_memory.zig");
+const stage = @import("stage/sync.zig");
 
 pub const panic = fault.panic;
 pub const std_options = fault.options;
@@ -71,7 +71,7 @@ fn failedPayload(buffer: *[abi.failure_header_bytes + 512]u8, at: abi.Stage, err
     return buffer[0 .. abi.failure_header_bytes + text.len];
 }
 
-/// A fault of our own (fault.zig): each client that is between two frames hears of it. The program dies with us.
+/// A fault of our own (wire/fault.zig): each client that is between two frames hears of it. The program dies with us.
 fn tellClients(line: []const u8) void {
     var payload: [abi.failure_header_bytes + 512]u8 = undefined;
     const body = failedPayload(&payload, .monitor, .SUCCESS, line);
@@ -244,5 +244,5 @@ fn finish(session: *Session, status: u32) void {
 test {
     _ = fault;
     _ = launching;
-    _ = @import("frame.zig");
+    _ = @import("wire/frame.zig");
 }

@@ -1,4 +1,4 @@
-// Generated from zig-native/abi.zig by build.ts. Do not edit.
+// Generated from zig-native/wire/abi.zig by build.ts. Do not edit.
 export const frame_header_bytes = 8;
 export const frame_payload_max = 32768;
 export const Frame = {

@@ -2,7 +2,7 @@ import type { RuntimeSpec, SpecProcess } from "../oci/runtime-spec.ts";
 import type { Rootfs } from "../snapshot/snapshot.ts";
 
 /**
- * What the monitor is told, as JSON on a sealed memfd. Mirrored by zig-native/request.zig; unknown fields are an error
+ * What the monitor is told, as JSON on a sealed memfd. Mirrored by zig-native/wire/request.zig; unknown fields are an error
  * there, so that the two cannot drift apart unseen.
  */
 export interface CreateRequest {

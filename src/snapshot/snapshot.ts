@@ -68,7 +68,7 @@ export interface RootfsOptions {
   readonly?: boolean;
 }
 
-/** What the init stage mounts as the container's root. Mirrored by zig-native/request.zig. */
+/** What the init stage mounts as the container's root. Mirrored by zig-native/wire/request.zig. */
 export type Rootfs =
   | { type: "overlay"; lower: string[]; upper: string; work: string; volatile: boolean }
   | { type: "bind"; source: string };

@@ -44,7 +44,7 @@ const chrooted = "after the chroot, in a directory that is entered: one componen
 type Allowed = Readonly<Record<string, Readonly<Record<string, readonly [uses: number, reason: string]>>>>;
 
 export const allowed: Allowed = {
-  "bench.zig": { open: [1, host] },
+  "stage/bench.zig": { open: [1, host] },
   "boot.zig": { chdir: [1, early] },
   "boot/console.zig": { open: [1, kernel] },
   "boot/finish.zig": { umount2: [1, "the machine goes down: no container lives"], mount: [1, "as before"] },
@@ -59,13 +59,13 @@ export const allowed: Allowed = {
   },
   "boot/root.zig": { mkdir: [1, early], mount: [2, early], chdir: [2, early], chroot: [1, early] },
   "boot/session.zig": { execveat: [1, empty] },
-  "exec.zig": {
+  "stage/exec.zig": {
     faccessat2: [1, "the program itself, in the container and with the user's identity"],
     execve: [1, "as before"],
   },
   "fuzz_frames.zig": { open: [1, 'a test\'s own "/"'] },
-  "init.zig": { open: [1, "a namespace's path, which the request names"] },
-  "join.zig": { open: [3, kernel], readlinkat: [1, kernel] },
+  "stage/init.zig": { open: [1, "a namespace's path, which the request names"] },
+  "stage/join.zig": { open: [3, kernel], readlinkat: [1, kernel] },
   "layer/apply.zig": {
     ...{ unlinkat: [1, one], symlinkat: [1, one], mknodat: [1, one], fchownat: [1, one] },
     ...{ utimensat: [1, one], linkat: [1, one], mkdirat: [2, one] },
@@ -116,21 +116,24 @@ export const allowed: Allowed = {
     ...{ unlinkat: [2, "its tests"], symlinkat: [1, "its tests"] },
   },
   "monitor.zig": { openat: [2, host], bind: [1, host], unlinkat: [1, one] },
-  "mounts.zig": { open: [1, host], mkdirat: [1, fresh], symlinkat: [1, fresh] },
-  "process.zig": { openat: [2, "/proc/PID/stat; the directory of a socket of ours"], connect: [1, host] },
-  "program.zig": { open: [2, "the container's own / and /dev/null, in the container"] },
-  "records.zig": { openat: [1, one], renameat: [1, one] },
-  "rootfs.zig": {
+  "stage/mounts.zig": { open: [1, host], mkdirat: [1, fresh], symlinkat: [1, fresh] },
+  "linux/process.zig": {
+    openat: [2, "/proc/PID/stat; the directory of a socket of ours"],
+    connect: [1, host],
+  },
+  "stage/program.zig": { open: [2, "the container's own / and /dev/null, in the container"] },
+  "monitor/records.zig": { openat: [1, one], renameat: [1, one] },
+  "stage/rootfs.zig": {
     ...{ symlinkat: [1, fresh], mount: [4, slash], umount2: [2, slash], open: [5, slash] },
     ...{ pivot_root: [1, slash], chroot: [1, slash], chdir: [1, "the new root"] },
   },
-  "spawn.zig": { openat: [2, host], access: [1, kernel], chdir: [1, "/"], execveat: [2, empty] },
+  "lib/spawn.zig": { openat: [2, host], access: [1, kernel], chdir: [1, "/"], execveat: [2, empty] },
   "start/first.zig": { execveat: [1, empty] },
-  "sync.zig": { open: [1, "its test"] },
+  "monitor/sync.zig": { open: [1, "its test"] },
   "start/limits.zig": { open: [1, kernel] },
   "start/loader.zig": { mkdir: [1, early], mount: [1, early], open: [1, kernel], statfs: [1, kernel] },
   "start/place.zig": { chdir: [1, "/"] },
-  "tree.zig": { unlinkat: [3, one], openat: [1, one], renameat2: [1, one] },
+  "lib/tree.zig": { unlinkat: [3, one], openat: [1, one], renameat2: [1, one] },
 };
 
 /** How often each file uses each call. */

@@ -8,7 +8,7 @@ const console = @import("console.zig");
 const loopback = @import("../linux/loopback.zig");
 const path = @import("../linux/path.zig");
 const rlimit = @import("../linux/rlimit.zig");
-const stage = @import("../stage.zig");
+const stage = @import("../stage/sync.zig");
 const Place = @import("place.zig").Place;
 
 const Wanted = struct {

@@ -13,7 +13,7 @@ pub fn giveParent() void {
     var buffer: [4096]u8 = undefined;
     const table = mountinfo.read(&buffer) orelse return;
     if (!mountinfo.hasOrphanRoot(table)) return;
-    // Where it cannot be had, containers take the way around that rootfs.zig has.
+    // Where it cannot be had, containers take the way around that stage/rootfs.zig has.
     move() catch {};
 }
 

@@ -114,7 +114,7 @@ fn execute(place: Place, patience: i32, words: []const [*:0]const u8, environmen
     if (place == .machine) {
         console.open(.blocking);
         // It holds everything else, and so does whom it starts to look after a container: they go last. Containers are as any
-        // program is (program.zig).
+        // program is (stage/program.zig).
         _ = path.writeFile(linux.AT.FDCWD, "/proc/self/oom_score_adj", "-999", 0);
     }
     _ = linux.dup3(patience, patience_out, 0);

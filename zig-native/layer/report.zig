@@ -53,7 +53,7 @@ fn answerFailure(kind: Kind, errno: ?linux.E, comptime format: []const u8, argum
     linux.exit_group(1);
 }
 
-/// The last words after a failed safety check (fault.zig). Nothing is waited for: another thread may hold anything.
+/// The last words after a failed safety check (wire/fault.zig). Nothing is waited for: another thread may hold anything.
 pub fn tellFault(line: []const u8) void {
     if (answered.swap(true, .acq_rel)) return;
     var buffer: [2048]u8 = undefined;

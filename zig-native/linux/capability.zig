@@ -1,7 +1,7 @@
 //! Capabilities by name, and the five sets of a process. capabilities(7), linux/capability.h.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
+const stage = @import("../stage/sync.zig");
 const path = @import("path.zig");
 
 /// Index is the capability's number.

@@ -4,9 +4,9 @@
 //! A host without (writable) cgroups still runs containers: only a limit that was asked for makes that an error.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
-const request = @import("../request.zig");
-const request_memory = @import("../request_memory.zig");
+const stage = @import("../stage/sync.zig");
+const request = @import("../wire/request.zig");
+const request_memory = @import("../wire/request_memory.zig");
 const cgroup_freezer = @import("cgroup_freezer.zig");
 const cgroup_hierarchy = @import("cgroup_hierarchy.zig");
 const cgroup_removal = @import("cgroup_removal.zig");

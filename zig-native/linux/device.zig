@@ -2,8 +2,8 @@
 //! takes its place, after a look at its numbers.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
-const request = @import("../request.zig");
+const stage = @import("../stage/sync.zig");
+const request = @import("../wire/request.zig");
 const mount = @import("mount.zig");
 const path = @import("path.zig");
 

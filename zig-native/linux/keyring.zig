@@ -1,7 +1,7 @@
 //! The session keyring: a container gets a fresh one, so that it cannot read the keys of whoever started it.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
+const stage = @import("../stage/sync.zig");
 
 const join_session_keyring = 1;
 

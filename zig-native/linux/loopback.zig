@@ -1,7 +1,7 @@
 //! The one interface that a new network namespace has: `lo`, brought up. The kernel adds 127.0.0.1 and ::1 by itself.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
+const stage = @import("../stage/sync.zig");
 
 const siocgifflags = 0x8913;
 const siocsifflags = 0x8914;

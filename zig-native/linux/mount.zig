@@ -2,7 +2,7 @@
 //! built detached, gets its attributes, and is attached to a directory that we already hold, never to a path.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
+const stage = @import("../stage/sync.zig");
 const path = @import("path.zig");
 
 // linux/mount.h

@@ -3,8 +3,8 @@
 //! What comes back is a file descriptor; every later operation is on that, so a racer cannot swap a component in between.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
-const abi = @import("../abi.zig");
+const stage = @import("../stage/sync.zig");
+const abi = @import("../wire/abi.zig");
 
 pub const Error = stage.Error || error{OutOfMemory};
 

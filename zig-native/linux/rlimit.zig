@@ -1,7 +1,7 @@
 //! Resource limits by name. A host that took CAP_SYS_RESOURCE from us cannot raise a hard limit: then we give what there is.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
+const stage = @import("../stage/sync.zig");
 
 /// Index is the resource's number on Linux's common architectures (asm-generic/resource.h).
 const names = [_][]const u8{

@@ -4,7 +4,7 @@ const linux = std.os.linux;
 const capability = @import("capability.zig");
 const bpf = @import("seccomp/bpf.zig");
 const fence = @import("seccomp/fence.zig");
-const stage = @import("../stage.zig");
+const stage = @import("../stage/sync.zig");
 
 const set_mode_filter = 1;
 /// Our filters hide nothing that could be read by speculation: without this, older kernels slow the whole process down.

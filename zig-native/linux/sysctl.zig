@@ -1,7 +1,7 @@
 //! Sysctls, written through a procfs that we mounted ourselves: an image cannot put a file of its own in the way.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
+const stage = @import("../stage/sync.zig");
 const path = @import("path.zig");
 
 /// `procfs` is our own proc's root. `key` is "net.ipv4.ip_forward", or with slashes when a component holds a dot.

@@ -2,7 +2,7 @@
 //! a path, so nothing in the container can offer another one.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
+const stage = @import("../stage/sync.zig");
 const path = @import("path.zig");
 
 const tiocsptlck = 0x40045431;

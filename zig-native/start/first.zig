@@ -6,7 +6,7 @@ const linux = std.os.linux;
 const loader = @import("loader.zig");
 const place = @import("../boot/place.zig");
 const say = @import("say.zig");
-const spawn = @import("../spawn.zig");
+const spawn = @import("../lib/spawn.zig");
 
 const program = @embedFile("rt-init");
 const words_max = 1024;

@@ -2,7 +2,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const request = @import("request.zig");
-const stage = @import("stage.zig");
+const stage = @import("../stage/sync.zig");
 
 /// One mapping that is given back as a whole; what is not touched of it costs nothing.
 fn Region(comptime bytes_max: usize) type {

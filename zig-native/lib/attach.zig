@@ -6,9 +6,9 @@
 //! on every way out.
 const std = @import("std");
 const linux = std.os.linux;
-const abi = @import("abi.zig");
-const frame = @import("frame.zig");
-const signals = @import("attach_signals.zig");
+const abi = @import("../wire/abi.zig");
+const frame = @import("../wire/frame.zig");
+const signals = @import("signals.zig");
 
 const header_bytes = abi.frame_header_bytes;
 const small_max = 1024;

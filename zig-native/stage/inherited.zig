@@ -1,11 +1,11 @@
 //! What a process has from whoever started it, though nobody asked for it: a container starts as if from a daemon, as with
 //! docker, and not with the niceness, the OOM score or the scheduling of the shell that `rt` was typed in. (CPU affinity
-//! stays: `taskset rt run` means it.) The ASLR of a debugger's child is undone where the helper is started (spawn.zig).
+//! stays: `taskset rt run` means it.) The ASLR of a debugger's child is undone where the helper is started (lib/spawn.zig).
 const std = @import("std");
 const linux = std.os.linux;
-const path = @import("linux/path.zig");
-const request = @import("request.zig");
-const stage = @import("stage.zig");
+const path = @import("../linux/path.zig");
+const request = @import("../wire/request.zig");
+const stage = @import("sync.zig");
 
 const this_process = 0;
 const who_process = 0; // PRIO_PROCESS

@@ -12,22 +12,22 @@
 //! monitor's child too. The first cannot be named from inside. The second can be from its birth on, and a container with
 //! CAP_SYS_PTRACE may then do with it as it likes (CVE-2016-9962). So it is born with nothing to gain: the program's
 //! identity, capabilities, limits and system call filter; 0-2 are the program's; besides there is only `sync`, whose
-//! other end believes nothing (sync.zig). It is not dumpable, and its memory, a copy of the stage's, holds nothing of the
+//! other end believes nothing (monitor/sync.zig). It is not dumpable, and its memory, a copy of the stage's, holds nothing of the
 //! host's: what was read there lay in a mapping of its own, which is gone.
 const std = @import("std");
 const linux = std.os.linux;
-const cgroup = @import("linux/cgroup.zig");
-const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
+const cgroup = @import("../linux/cgroup.zig");
+const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
 const exec_program = @import("exec.zig");
 const inherited = @import("inherited.zig");
-const keyring = @import("linux/keyring.zig");
-const path = @import("linux/path.zig");
-const process = @import("process.zig");
+const keyring = @import("../linux/keyring.zig");
+const path = @import("../linux/path.zig");
+const process = @import("../linux/process.zig");
 const program = @import("program.zig");
-const request = @import("request.zig");
-const request_memory = @import("request_memory.zig");
-const stage = @import("stage.zig");
-const tty = @import("linux/tty.zig");
+const request = @import("../wire/request.zig");
+const request_memory = @import("../wire/request_memory.zig");
+const stage = @import("sync.zig");
+const tty = @import("../linux/tty.zig");
 
 /// Where on the host the container is: read by the monitor, which makes the stage there; forgotten before the container is
 /// entered.

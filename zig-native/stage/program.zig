@@ -2,15 +2,15 @@
 //! user's program, with the user's identity, and nothing else of ours".
 const std = @import("std");
 const linux = std.os.linux;
-const capability = @import("linux/capability.zig");
+const capability = @import("../linux/capability.zig");
 const exec = @import("exec.zig");
-const path = @import("linux/path.zig");
-const request = @import("request.zig");
-const rlimit = @import("linux/rlimit.zig");
-const seccomp = @import("linux/seccomp.zig");
-const stage = @import("stage.zig");
-const tty = @import("linux/tty.zig");
-const user = @import("linux/user.zig");
+const path = @import("../linux/path.zig");
+const request = @import("../wire/request.zig");
+const rlimit = @import("../linux/rlimit.zig");
+const seccomp = @import("../linux/seccomp.zig");
+const stage = @import("sync.zig");
+const tty = @import("../linux/tty.zig");
+const user = @import("user.zig");
 
 /// Keep nothing of the monitor's descriptors but `handles`, and let those and everything opened later be above 2, where
 /// the program's stdio will go. Answers the handles as they are now.

@@ -2,8 +2,8 @@
 //! and renamed.
 const std = @import("std");
 const linux = std.os.linux;
-const process = @import("process.zig");
-const stage = @import("stage.zig");
+const process = @import("../linux/process.zig");
+const stage = @import("../stage/sync.zig");
 
 /// `pid`: what runs, with start times so that a reused pid is not taken for it, and since when (ns since the epoch).
 pub fn writePid(directory: i32, pid: i32, start_time: u64) stage.Error!void {

@@ -6,13 +6,13 @@ const std = @import("std");
 const linux = std.os.linux;
 const Bench = @import("bench.zig");
 const Guard = @import("guard.zig");
-const cgroup_hierarchy = @import("linux/cgroup_hierarchy.zig");
-const device = @import("linux/device.zig");
-const mount = @import("linux/mount.zig");
-const mount_options = @import("linux/mount_options.zig");
-const path = @import("linux/path.zig");
-const request = @import("request.zig");
-const stage = @import("stage.zig");
+const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
+const device = @import("../linux/device.zig");
+const mount = @import("../linux/mount.zig");
+const mount_options = @import("../linux/mount_options.zig");
+const path = @import("../linux/path.zig");
+const request = @import("../wire/request.zig");
+const stage = @import("sync.zig");
 
 /// A mount whose options are understood, and whose source, if it is a bind, is open.
 pub const Prepared = struct {

@@ -2,11 +2,11 @@
 //! kernel takes it away with the container. It lies on top of "/" until pivot_root: no directory of the host is needed.
 const std = @import("std");
 const linux = std.os.linux;
-const mount = @import("linux/mount.zig");
-const mountinfo = @import("linux/mountinfo.zig");
-const path = @import("linux/path.zig");
-const request = @import("request.zig");
-const stage = @import("stage.zig");
+const mount = @import("../linux/mount.zig");
+const mountinfo = @import("../linux/mountinfo.zig");
+const path = @import("../linux/path.zig");
+const request = @import("../wire/request.zig");
+const stage = @import("sync.zig");
 
 /// An fsconfig(2) string, its NUL included, holds this many bytes.
 const config_string_max = 256;

@@ -2,8 +2,8 @@
 //! exec.LookPath, which is what users of Docker know: ENOENT is exit status 127, anything else 126.
 const std = @import("std");
 const linux = std.os.linux;
-const path = @import("linux/path.zig");
-const stage = @import("stage.zig");
+const path = @import("../linux/path.zig");
+const stage = @import("sync.zig");
 
 pub const Program = struct {
     file: [:0]const u8,

@@ -1,9 +1,9 @@
 //! The pipes between the monitor and the program. Ours do not block; the program's are as every program expects them.
 const linux = @import("std").os.linux;
 const relays = @import("relay.zig");
-const stage = @import("stage.zig");
+const stage = @import("../stage/sync.zig");
 
-/// The program's ends go to `handles`, ours to `relay`. Without `stdin` the program reads its /dev/null (program.zig).
+/// The program's ends go to `handles`, ours to `relay`. Without `stdin` the program reads its /dev/null (stage/program.zig).
 pub fn makePipes(relay: *relays.Relay, stdin: bool, handles: *stage.Handles) stage.Error!void {
     if (stdin) {
         const pipe = try makePipe();

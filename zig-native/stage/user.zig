@@ -4,8 +4,8 @@
 //! user bears it as a name.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage.zig");
-const path = @import("path.zig");
+const stage = @import("sync.zig");
+const path = @import("../linux/path.zig");
 
 pub const Identity = struct {
     uid: u32,

@@ -2,10 +2,10 @@
 //! read-only ones a read-only mount of themselves. Both are mounted on descriptors of what was looked at.
 const std = @import("std");
 const linux = std.os.linux;
-const device = @import("linux/device.zig");
-const mount = @import("linux/mount.zig");
-const path = @import("linux/path.zig");
-const stage = @import("stage.zig");
+const device = @import("../linux/device.zig");
+const mount = @import("../linux/mount.zig");
+const path = @import("../linux/path.zig");
+const stage = @import("sync.zig");
 
 pub fn hide(arena: std.mem.Allocator, root: i32, paths: []const []const u8) path.Error!void {
     if (paths.len == 0) return;

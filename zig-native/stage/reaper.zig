@@ -3,9 +3,9 @@
 const std = @import("std");
 const linux = std.os.linux;
 const exec = @import("exec.zig");
-const request_memory = @import("request_memory.zig");
-const stage = @import("stage.zig");
-const tty = @import("linux/tty.zig");
+const request_memory = @import("../wire/request_memory.zig");
+const stage = @import("sync.zig");
+const tty = @import("../linux/tty.zig");
 
 /// `terminal`: 0 is the container's terminal, which the program shall control. Returns only with a failure: of the fork,
 /// or, in the child, to become the program.

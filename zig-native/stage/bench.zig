@@ -8,11 +8,11 @@
 //! /proc/PID/root.
 const std = @import("std");
 const linux = std.os.linux;
-const device = @import("linux/device.zig");
-const mount = @import("linux/mount.zig");
-const path = @import("linux/path.zig");
-const request = @import("request.zig");
-const stage = @import("stage.zig");
+const device = @import("../linux/device.zig");
+const mount = @import("../linux/mount.zig");
+const path = @import("../linux/path.zig");
+const request = @import("../wire/request.zig");
+const stage = @import("sync.zig");
 
 /// What a container may put into its files beyond what they begin with.
 const spare_bytes = 1 << 20;

@@ -4,11 +4,11 @@ const std = @import("std");
 const linux = std.os.linux;
 const Bench = @import("bench.zig");
 const Guard = @import("guard.zig");
-const device = @import("linux/device.zig");
-const mount = @import("linux/mount.zig");
-const path = @import("linux/path.zig");
-const request = @import("request.zig");
-const stage = @import("stage.zig");
+const device = @import("../linux/device.zig");
+const mount = @import("../linux/mount.zig");
+const path = @import("../linux/path.zig");
+const request = @import("../wire/request.zig");
+const stage = @import("sync.zig");
 
 arena: std.mem.Allocator,
 root: i32,

@@ -2,8 +2,8 @@
 //! kernel's files (masks, security labels, the program itself) would be told lies.
 const std = @import("std");
 const linux = std.os.linux;
-const path = @import("linux/path.zig");
-const stage = @import("stage.zig");
+const path = @import("../linux/path.zig");
+const stage = @import("sync.zig");
 
 const Guard = @This();
 

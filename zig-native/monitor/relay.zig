@@ -5,8 +5,8 @@
 //! clients there are. Without a client output is dropped.
 const std = @import("std");
 const linux = std.os.linux;
-const abi = @import("abi.zig");
-const frame = @import("frame.zig");
+const abi = @import("../wire/abi.zig");
+const frame = @import("../wire/frame.zig");
 
 const header_bytes = abi.frame_header_bytes;
 pub const clients_max = 8;

@@ -1,12 +1,12 @@
-//! The monitor's end of `sync`; stage.zig draws what is said on it. The other end is held by a process that is about to
+//! The monitor's end of `sync`; stage/sync.zig draws what is said on it. The other end is held by a process that is about to
 //! become a program of the container, and a container with CAP_SYS_PTRACE can take it away from that process. So nothing
 //! that comes is believed: each packet has the length of its kind, and comes when its kind is due; a pid is that of a
 //! child of ours; at most one descriptor comes, and it is a terminal's master; text is cut and escaped.
 const std = @import("std");
 const linux = std.os.linux;
-const abi = @import("abi.zig");
-const path = @import("linux/path.zig");
-const stage = @import("stage.zig");
+const abi = @import("../wire/abi.zig");
+const path = @import("../linux/path.zig");
+const stage = @import("../stage/sync.zig");
 const text = @import("text.zig");
 
 /// More than a stage ever sends.

@@ -12,11 +12,11 @@
 //!      |   <-- sync 'E' ...  -- |   failed at a stage: stage u32, errno u32, message (big-endian); errno 0: the message says all
 //!      |   <-- end of file ---- |   execve succeeded (the socket is close-on-exec)
 //!
-//! `sync` is one SOCK_SEQPACKET pair: a message is a packet. The monitor believes none of it (sync.zig).
+//! `sync` is one SOCK_SEQPACKET pair: a message is a packet. The monitor believes none of it (monitor/sync.zig).
 const std = @import("std");
 const linux = std.os.linux;
-const abi = @import("abi.zig");
-const fault = @import("fault.zig");
+const abi = @import("../wire/abi.zig");
+const fault = @import("../wire/fault.zig");
 
 /// What the stage process starts with. It was cloned by the monitor, so all of the monitor's memory is here too.
 pub const Handles = struct {
@@ -70,7 +70,7 @@ pub fn check(result: usize, at: abi.Stage, comptime format: []const u8, argument
 
 var fault_sync: i32 = -1;
 
-/// From here on a fault of ours (fault.zig) is a failure of this stage, told through `sync`.
+/// From here on a fault of ours (wire/fault.zig) is a failure of this stage, told through `sync`.
 pub fn tellFaults(sync: i32) void {
     fault_sync = sync;
     fault.tell = &tellFault;

@@ -4,8 +4,8 @@
 //!   out:  u8 (0: good, else 1 + the error's place in `inflate.Error`), u32 bytes of output, u32 CRC-32 of it
 const std = @import("std");
 const linux = std.os.linux;
-const crc32 = @import("crc32.zig");
-const inflate = @import("inflate.zig");
+const crc32 = @import("layer/crc32.zig");
+const inflate = @import("layer/inflate.zig");
 
 const case_bytes_max = 1 << 20;
 const output_bytes_max = 8 << 20;
