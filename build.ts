@@ -26,7 +26,7 @@ import { type Architecture, glibc, versionOf } from "./build/glibc.ts";
 import { helloLayout } from "./build/hello.ts";
 import { settleIn } from "./build/place.ts";
 import { makeStatic, type Runtime } from "./build/static.ts";
-import { packLayout } from "./src/registry/layout-pack.ts";
+import { packLayout } from "./src/app/layout-format.ts";
 
 const project = import.meta.dir;
 const modules = join(project, "node_modules");

@@ -13,11 +13,13 @@ const project = resolve(import.meta.dir, "..");
 const tiers = [
   ["cli", "daemon"],
   ["engine"],
+  ["app"],
   ["image"],
   ["container"],
   ["network"],
   ["runtime"],
   ["spec"],
+  ["source"],
   ["registry"],
   ["content"],
   ["snapshot"],

@@ -1,5 +1,5 @@
 /**
- * What says that this executable has an image in it (registry/packed-app.ts): RT_PACKED, set by the code that starts us and
+ * What says that this executable has an image in it (app/packed-app.ts): RT_PACKED, set by the code that starts us and
  * never by the caller. Such an executable is an app: its arguments are the image's. RT_APP=0 makes it an ordinary rt.
  */
 export function isPackedApp(env: Readonly<Record<string, string | undefined>>): boolean {

@@ -10,9 +10,9 @@ import { ContainerStore } from "../container/container-store.ts";
 import { readRecordCopy } from "../container/state-file.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { ImageStore } from "../image/image-store.ts";
-import type { EmbeddedLayout } from "../registry/embedded.ts";
 import { exitProcess } from "../runtime/leaf.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import type { EmbeddedLayout } from "../source/embedded.ts";
 import { Database } from "../store/database.ts";
 
 export interface HostOptions {
@@ -38,7 +38,7 @@ export function openHost(options: HostOptions = {}): Host {
 }
 
 async function embeddedLayout(name: string): Promise<EmbeddedLayout | undefined> {
-  const { embeddedImage } = await import("../image/embedded.ts");
+  const { embeddedImage } = await import("../app/embedded.ts");
   return embeddedImage(name);
 }
 

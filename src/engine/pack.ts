@@ -1,11 +1,11 @@
 import { closeSync, openSync, statSync } from "node:fs";
+import { AppFile, checkTarget } from "../app/file.ts";
+import { appLayout } from "../app/image-layout.ts";
+import { mark, ownExecutable, packedPart, pageBytes, trailer } from "../app/packed-app.ts";
 import { commit } from "../base/build-info.ts";
 import { RtError } from "../base/errors.ts";
-import { AppFile, checkTarget } from "../image/app-file.ts";
-import { appLayout } from "../image/app-layout.ts";
 import type { ImageRecord } from "../image/record.ts";
 import { formatPlatform, hostPlatform, matches } from "../oci/platform.ts";
-import { mark, ownExecutable, packedPart, pageBytes, trailer } from "../registry/packed-app.ts";
 import { protect } from "./care/collect.ts";
 import type { RunOptions } from "./container/run-options.ts";
 import { ensureImage, isNear } from "./ensure.ts";
@@ -29,7 +29,7 @@ export interface PackResult {
 }
 
 /**
- * `rt pack`: one file that is this executable with an image inside (registry/packed-app.ts draws it). The same executable,
+ * `rt pack`: one file that is this executable with an image inside (app/packed-app.ts draws it). The same executable,
  * image and flags make the same bytes. What was at `output` before is replaced as a whole, or not at all.
  * @throws RtError of any class; one line
  */

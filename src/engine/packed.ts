@@ -1,5 +1,5 @@
+import { ownApp } from "../app/packed-app.ts";
 import { RtError } from "../base/errors.ts";
-import { ownApp } from "../registry/packed-app.ts";
 import { windowSize } from "../runtime/leaf.ts";
 
 /** How the packed app that is running is to be run. */

@@ -8,9 +8,9 @@ import { checkLayerCount, type ImageConfig, parseImageConfig } from "../oci/imag
 import { layerType } from "../oci/media-types.ts";
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { canonical, familiar, parse } from "../reference/reference.ts";
-import type { NamedSource } from "../registry/named-source.ts";
-import type { ResolvedImage, Source } from "../registry/source.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import type { NamedSource } from "../source/named-source.ts";
+import type { ResolvedImage, Source } from "../source/source.ts";
 import { keepReserve } from "../store/reserve.ts";
 import { collect, collectRarely, protect } from "./care/collect.ts";
 import { isNear } from "./ensure.ts";
@@ -43,12 +43,12 @@ export interface PullResult {
 }
 
 /**
- * Bring an image here: `text` is a reference, or a file ("oci:DIR", "docker-archive:FILE", …; see registry/sources.ts).
+ * Bring an image here: `text` is a reference, or a file ("oci:DIR", "docker-archive:FILE", …; see source/open.ts).
  * Either the whole image is there afterwards, or nothing of it can be seen.
  * @throws RtError of any class; one line
  */
 export async function pull(host: Host, text: string, options: PullOptions = {}): Promise<PullResult> {
-  const { openSource } = await import("../registry/sources.ts");
+  const { openSource } = await import("../source/open.ts");
   const source = await openSource(text, {
     config: await host.config(),
     env: host.env,

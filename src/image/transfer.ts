@@ -4,8 +4,8 @@ import { GrowingFile } from "../content/growing-file.ts";
 import type { Ingest } from "../content/ingest.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Source } from "../registry/source.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import type { Source } from "../source/source.ts";
 
 /** One layer of an image: what comes in, and what it becomes. */
 export interface LayerPlan {

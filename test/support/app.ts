@@ -1,6 +1,6 @@
 /** Packed apps (`rt pack`): starting them, and looking into them. */
 import { closeSync, openSync, readSync, statSync, writeSync } from "node:fs";
-import { type FilePart, PackedLayout } from "../../src/registry/packed-layout.ts";
+import { type FilePart, PackedLayout } from "../../src/app/packed-layout.ts";
 import type { RtOptions } from "./rt.ts";
 
 const trailerBytes = 24;

@@ -6,9 +6,9 @@ import { Host } from "../../../src/engine/host.ts";
 import type { Descriptor, Platform } from "../../../src/oci/descriptor.ts";
 import { type Digest, digestOf, hexOf } from "../../../src/oci/digest.ts";
 import { mediaTypes } from "../../../src/oci/media-types.ts";
-import type { NamedSource } from "../../../src/registry/named-source.ts";
-import type { ResolvedImage } from "../../../src/registry/source.ts";
 import type { SnapshotDriver, UnpackRequest, UnpackResult } from "../../../src/snapshot/snapshot.ts";
+import type { NamedSource } from "../../../src/source/named-source.ts";
+import type { ResolvedImage } from "../../../src/source/source.ts";
 
 const layerType = "application/vnd.oci.image.layer.v1.tar";
 

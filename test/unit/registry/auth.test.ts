@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Authorizer } from "../../../src/registry/auth.ts";
 import { defaultLimits } from "../../../src/registry/limits.ts";
-import { openSource } from "../../../src/registry/sources.ts";
 import { type Request, send } from "../../../src/registry/transport.ts";
+import { openSource } from "../../../src/source/open.ts";
 import { FakeRegistry, type SeenRequest, tinyImage, type Wire } from "../../support/fake-registry.ts";
-import { failsWith, type PullOptions, pull } from "./pull.ts";
+import { failsWith, type PullOptions, pull } from "../source/pull.ts";
 
 const image = tinyImage();
 const basic = `Basic ${Buffer.from("user:secret").toString("base64")}`;

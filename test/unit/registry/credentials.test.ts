@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { environmentOf } from "../../../src/base/environment.ts";
 import { type CredentialOptions, findCredential } from "../../../src/registry/credentials.ts";
-import { failsWith } from "./pull.ts";
+import { failsWith } from "../source/pull.ts";
 
 let dir: string;
 let warnings: string[];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { FakeRegistry, tinyImage, type Wire } from "../../support/fake-registry.ts";
-import { failsWith, noise, pull } from "./pull.ts";
+import { failsWith, noise, pull } from "../source/pull.ts";
 
 const big = noise(3_000_000);
 const layerPath = new RegExp(`GET /v2/a/blobs/${digestOf(big)}`);
@@ -231,7 +231,7 @@ describe("a slow or dead registry", () => {
 
   test("giving up: an abort ends a fetch at once", async () => {
     await using setup = await withBig();
-    const { openSource } = await import("../../../src/registry/sources.ts");
+    const { openSource } = await import("../../../src/source/open.ts");
     const source = await openSource(setup.name, {
       config: { registries: new Map() },
       env: {},

@@ -7,7 +7,7 @@ import { digestOf } from "../../../src/oci/digest.ts";
 import { parse } from "../../../src/reference/reference.ts";
 import { endpointsOf } from "../../../src/registry/endpoint.ts";
 import { FakeRegistry, tinyImage } from "../../support/fake-registry.ts";
-import { failsWith, noise, pull } from "./pull.ts";
+import { failsWith, noise, pull } from "../source/pull.ts";
 
 const image = tinyImage();
 

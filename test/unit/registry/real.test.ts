@@ -8,7 +8,7 @@ import { startRegistry } from "../../support/registry.ts";
 import { needs } from "../../support/root.ts";
 import { scratchDirectory } from "../../support/scratch.ts";
 import { archive } from "../../support/tar.ts";
-import { failsWith, noise, pull } from "./pull.ts";
+import { failsWith, noise, pull } from "../source/pull.ts";
 
 /** Debian's docker-registry, and images that skopeo put there: what the scripted registry claims to resemble. */
 const { test } = needs({ tools: ["docker-registry", "skopeo"] });

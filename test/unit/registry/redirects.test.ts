@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { defaultLimits } from "../../../src/registry/limits.ts";
 import { send } from "../../../src/registry/transport.ts";
 import { FakeRegistry, tinyImage } from "../../support/fake-registry.ts";
-import { failsWith, pull } from "./pull.ts";
+import { failsWith, pull } from "../source/pull.ts";
 
 const image = tinyImage();
 const basic = `Basic ${Buffer.from("user:secret").toString("base64")}`;

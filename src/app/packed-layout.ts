@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { RtError, while_ } from "../base/errors.ts";
 import { digestOf } from "../oci/digest.ts";
 import { arrayIn, documentBytesMax, integerIn, parseJson, shown, stringIn } from "../oci/json.ts";
-import type { LayoutFiles } from "./layout.ts";
+import type { LayoutFiles } from "../source/layout.ts";
 
 /** Where in a file something lies, in bytes. */
 export interface FilePart {
@@ -19,7 +19,7 @@ const fileNames = /^(oci-layout|index\.json|blobs\/sha256\/[0-9a-f]{64})$/;
 const firstReadBytes = 16 << 10;
 
 /**
- * A packed layout (layout-pack.ts) within a file, read at its offsets: a layer of gigabytes is streamed from where it lies.
+ * A packed layout (layout-format.ts) within a file, read at its offsets: a layer of gigabytes is streamed from where it lies.
  * Nothing of it is believed: the sizes must add up to `part.length`, and the caller checks the digests of blobs.
  */
 export class PackedLayout implements LayoutFiles {
@@ -69,7 +69,7 @@ export class PackedLayout implements LayoutFiles {
       return;
     }
     // The start of an app reads documents only, and node:fs/promises takes its time to load.
-    const { openRegular, readRange } = await import("./file-range.ts");
+    const { openRegular, readRange } = await import("../source/file-range.ts");
     await using file = await openRegular(this.#path, this.#what, true);
     yield* readRange(file, entry.offset + offset, entry.length - offset, `${this.#what}: ${name}`);
   }

@@ -6,13 +6,13 @@ import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { documentBytesMax, shown } from "../oci/json.ts";
 import { acceptedManifests, layerType } from "../oci/media-types.ts";
 import { canonical, type Reference, repositoryOf } from "../reference/reference.ts";
-import { fetchBlob } from "./blob.ts";
-import { endpointsOf } from "./endpoint.ts";
-import { EndpointClient } from "./endpoint-client.ts";
-import { defaultLimits, type Limits } from "./limits.ts";
+import { fetchBlob } from "../registry/blob.ts";
+import { endpointsOf } from "../registry/endpoint.ts";
+import { EndpointClient } from "../registry/endpoint-client.ts";
+import { defaultLimits, type Limits } from "../registry/limits.ts";
+import { retrying } from "../registry/retry.ts";
 import type { NamedSource } from "./named-source.ts";
 import { type RawDocument, resolveImage } from "./resolve.ts";
-import { retrying } from "./retry.ts";
 import type { ResolvedImage } from "./source.ts";
 
 export interface RegistryOptions {
@@ -54,7 +54,7 @@ export class RegistrySource implements NamedSource {
     this.#clients = endpointsOf(reference, options.config, options.tlsVerify ?? true).map((endpoint) => {
       const repository = endpoint.mirror ? `${endpoint.host}/${reference.path}` : repositoryOf(reference);
       const find = async () => {
-        const { findCredential } = await import("./credentials.ts");
+        const { findCredential } = await import("../registry/credentials.ts");
         const { authFile, env, caller, warn } = options;
         const { helperMs } = limits;
         return findCredential(repository, {

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { packedHead, packLayout, unpackLayout } from "../../../src/app/layout-format.ts";
+import { PackedLayout } from "../../../src/app/packed-layout.ts";
 import { RtError } from "../../../src/base/errors.ts";
 import { digestOf, hexOf } from "../../../src/oci/digest.ts";
-import { packedHead, packLayout, unpackLayout } from "../../../src/registry/layout-pack.ts";
-import { PackedLayout } from "../../../src/registry/packed-layout.ts";
-import { noise } from "./pull.ts";
+import { noise } from "../source/pull.ts";
 
 let dir: string;
 beforeAll(() => {

@@ -1,8 +1,8 @@
 import { expect } from "bun:test";
 import { type ErrorCode, RtError } from "../../../src/base/errors.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
-import type { RegistryOptions } from "../../../src/registry/client.ts";
-import { openSource } from "../../../src/registry/sources.ts";
+import { openSource } from "../../../src/source/open.ts";
+import type { RegistryOptions } from "../../../src/source/registry.ts";
 
 export const amd64 = { os: "linux", architecture: "amd64" };
 

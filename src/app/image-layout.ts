@@ -1,16 +1,16 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
 import type { ContentStore } from "../content/content-store.ts";
+import type { BlobRecord, ImageRecord } from "../image/record.ts";
 import { type Digest, digestOf, hexOf } from "../oci/digest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
-import { type PackedFile, packedHead } from "../registry/layout-pack.ts";
-import { annotations } from "../registry/packed-app.ts";
-import type { BlobRecord, ImageRecord } from "./record.ts";
+import { type PackedFile, packedHead } from "./layout-format.ts";
+import { annotations } from "./packed-app.ts";
 
 /** Some bytes of a packed layout, in their order: made here, or a blob of the store. */
 export type LayoutPart = { bytes: Uint8Array } | { blob: BlobRecord };
 
-/** How the app is to be run; see registry/packed-app.ts. */
+/** How the app is to be run; see app/packed-app.ts. */
 export interface AppWords {
   flags: readonly string[];
   command: readonly string[];

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { packLayout } from "../../../src/app/layout-format.ts";
+import { openPackedApp, packedPart, trailer } from "../../../src/app/packed-app.ts";
 import { RtError } from "../../../src/base/errors.ts";
 import { digestOf, hexOf } from "../../../src/oci/digest.ts";
-import { packLayout } from "../../../src/registry/layout-pack.ts";
-import { openPackedApp, packedPart, trailer } from "../../../src/registry/packed-app.ts";
 import { json } from "../../support/fake-registry.ts";
 
 let dir: string;

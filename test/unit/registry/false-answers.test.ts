@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { mediaTypes } from "../../../src/oci/media-types.ts";
 import { FakeRegistry, json, type TestManifest, tinyImage, withIndex } from "../../support/fake-registry.ts";
-import { failsWith, pull } from "./pull.ts";
+import { failsWith, pull } from "../source/pull.ts";
 
 const image = tinyImage();
 const manifest = image.documents[0]!;

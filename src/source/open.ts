@@ -2,9 +2,9 @@ import { RtError } from "../base/errors.ts";
 import { callerPath } from "../base/working-directory.ts";
 import { shown } from "../oci/json.ts";
 import { canonical, parse } from "../reference/reference.ts";
-import type { RegistryOptions } from "./client.ts";
 import type { EmbeddedLayout } from "./embedded.ts";
 import type { NamedSource } from "./named-source.ts";
+import type { RegistryOptions } from "./registry.ts";
 
 export interface SourceOptions extends RegistryOptions {
   /** The layout embedded under a name, or undefined if there is none. For `embed:NAME`. */
@@ -28,7 +28,7 @@ export async function openSource(text: string, options: SourceOptions): Promise<
   const { kind, rest } = split(text);
   if (kind === "docker") {
     const reference = parse(rest);
-    const { RegistrySource } = await import("./client.ts");
+    const { RegistrySource } = await import("./registry.ts");
     return new RegistrySource(reference, options);
   }
   if (kind === "embed") {

@@ -21,7 +21,7 @@ import { asSystemError, codeOfErrno, isErrno, RtError, while_ } from "../base/er
 import { callerPath } from "../base/working-directory.ts";
 import { holdLock, isLocked } from "../content/file-lock.ts";
 import type { BlobName } from "../content/ingest.ts";
-import type { FilePart } from "../registry/packed-layout.ts";
+import type { FilePart } from "./packed-layout.ts";
 
 const chunkBytes = 4 << 20;
 const youngest_ms = 1000;

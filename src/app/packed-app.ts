@@ -11,7 +11,7 @@ import { type FilePart, PackedLayout, readPart } from "./packed-layout.ts";
 /**
  * A packed app: this executable with an image in it, one file.
  *
- *   the executable as it was built | zeros up to a page | packed layout (layout-pack.ts) | trailer
+ *   the executable as it was built | zeros up to a page | packed layout (layout-format.ts) | trailer
  *                                                        oci-layout, index.json, manifest, config, layers bottom first
  *
  *   trailer, 56 bytes at the very end: SHA-256 of all before the layout, "rt-pack2", u64 LE offset, u64 LE length of it
