@@ -20,7 +20,7 @@ export async function runApp(args: readonly string[], context: Context): Promise
         "this app runs its image in a container and needs root: start it with sudo",
       );
     }
-    const { appStart } = await import("../engine/packed.ts");
+    const { appStart } = await import("../engine/image/packed.ts");
     const { flags, command, isTerminal } = appStart();
     const [stdin, stdout, stderr] = isTerminal;
     const always = [
@@ -31,7 +31,7 @@ export async function runApp(args: readonly string[], context: Context): Promise
     ];
     const words = args.length > 0 ? args : command;
     const status = await runCli(["run", ...always, ...flags, "--", packedReference, ...words], context);
-    if (status === engineFailed) await (await import("../engine/pack-check.ts")).checkOwnExecutable();
+    if (status === engineFailed) await (await import("../engine/image/pack-check.ts")).checkOwnExecutable();
     return status;
   } catch (error) {
     return reportError(error, context);

@@ -3,7 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 
 /**
  * Where images come from. A registry, an OCI layout directory, an archive file and the image embedded in this
- * executable all answer the same three questions, so `engine/pull` has one way for all of them:
+ * executable all answer the same three questions, so `engine/image/pull` has one way for all of them:
  *
  *   const source = await openSource("docker.io/library/alpine:3.20", options)   // open.ts
  *   const found  = await source.resolve(platform)     // index -> manifest of the platform; bounded, digest-checked

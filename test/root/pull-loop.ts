@@ -1,7 +1,7 @@
 /** Run and killed by crash-store.test.ts: pulls an image and removes it, for ever. Arguments: root, state, source. */
 import { openHost } from "../../src/engine/host.ts";
+import { pull } from "../../src/engine/image/pull.ts";
 import { removeImage } from "../../src/engine/image/remove.ts";
-import { pull } from "../../src/engine/pull.ts";
 
 const [root, state, source = ""] = process.argv.slice(2);
 const host = openHost({ root, state });

@@ -56,7 +56,7 @@ export default class PackCommand extends RunCommand {
     const { image, platform, pull, command } = runOptions(this, this.context.caller);
     const flags = this.#flags();
     this.requireRoot();
-    const [{ pack }, host] = await Promise.all([import("../../engine/pack.ts"), this.host()]);
+    const [{ pack }, host] = await Promise.all([import("../../engine/image/pack.ts"), this.host()]);
     const onPull = this.quiet ? undefined : this.pullListener();
     const interrupt = new Interrupt();
     const { signal } = interrupt.controller;
@@ -71,7 +71,7 @@ export default class PackCommand extends RunCommand {
 
   async #check(): Promise<number> {
     if (this.output !== undefined) throw invalid("pack --check FILE reads FILE, and -o would write one");
-    const { checkApp } = await import("../../engine/pack-check.ts");
+    const { checkApp } = await import("../../engine/image/pack-check.ts");
     const manifest = await checkApp(this.image);
     this.context.stdout.write(`${this.image}: whole, with the image ${manifest}\n`);
     return 0;

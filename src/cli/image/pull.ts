@@ -1,5 +1,5 @@
 import { visible } from "../../base/visible.ts";
-import type { LayerProgress } from "../../engine/pull.ts";
+import type { LayerProgress } from "../../engine/image/pull.ts";
 import { parse } from "../../reference/reference.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { layerReporter } from "../output/layer-progress.ts";
@@ -38,7 +38,7 @@ export default class PullCommand extends RtCommand {
   override async execute(): Promise<number> {
     this.requireRoot();
     const [{ pull, pullInterrupted }, host] = await Promise.all([
-      import("../../engine/pull.ts"),
+      import("../../engine/image/pull.ts"),
       this.host(),
     ]);
     const { stdout } = this.context;

@@ -1,4 +1,4 @@
-import type { LayerProgress } from "../../engine/pull.ts";
+import type { LayerProgress } from "../../engine/image/pull.ts";
 import { humanSize } from "../format/human.ts";
 import type { Output } from "./output.ts";
 

@@ -90,7 +90,7 @@ export default class InitCommand extends RtCommand {
     const network = isMachine ? ["--network=host"] : [];
     if (this.context.env.RT_PACKED === undefined)
       return embeddedConfig("console", "embed:hello", network, []);
-    const { appStart } = await import("../../engine/packed.ts");
+    const { appStart } = await import("../../engine/image/packed.ts");
     const { flags, command } = appStart();
     const name = flags.findLast((flag) => flag.startsWith("--name="))?.slice("--name=".length);
     const args = [...network, ...flags.filter((flag) => !ofOneRun.test(flag))];

@@ -5,8 +5,8 @@ import type { ImageRecord } from "../../image/record.ts";
 import type { AttachOptions } from "../../runtime/native.ts";
 import { settle } from "../care/conclude.ts";
 import { reconcile } from "../care/reconcile.ts";
-import { ensureImage, isNear } from "../ensure.ts";
 import type { Host } from "../host.ts";
+import { ensureImage, isNear } from "../image/ensure.ts";
 import { checkTerminal, follow } from "./attach.ts";
 import { assemble, starting } from "./create.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -59,7 +59,7 @@ async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord
     });
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
-    const { pullInterrupted } = await import("../pull.ts");
+    const { pullInterrupted } = await import("../image/pull.ts");
     throw pullInterrupted(error);
   } finally {
     onPull?.end();

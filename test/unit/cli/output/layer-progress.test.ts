@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Bars, Lines, line } from "../../../../src/cli/output/layer-progress.ts";
-import type { LayerProgress } from "../../../../src/engine/pull.ts";
+import type { LayerProgress } from "../../../../src/engine/image/pull.ts";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import { CapturedOutput } from "../capture.ts";
 

@@ -4,10 +4,10 @@
  * Arguments: directory of the host, log, rounds, number of layers, bytes of each layer.
  */
 import { appendFileSync } from "node:fs";
-import { collect } from "../../../src/engine/care/collect.ts";
-import { removeImage } from "../../../src/engine/image/remove.ts";
-import { pullFrom } from "../../../src/engine/pull.ts";
-import { FakeSource, fakeHost, layerBytes } from "./fakes.ts";
+import { collect } from "../../../../src/engine/care/collect.ts";
+import { pullFrom } from "../../../../src/engine/image/pull.ts";
+import { removeImage } from "../../../../src/engine/image/remove.ts";
+import { FakeSource, fakeHost, layerBytes } from "../fakes.ts";
 
 const [directory = "", log = "", rounds = "1", layers = "3", size = "50000"] = process.argv.slice(2);
 const host = fakeHost(directory);

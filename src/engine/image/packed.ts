@@ -1,6 +1,6 @@
-import { ownApp } from "../app/packed-app.ts";
-import { RtError } from "../base/errors.ts";
-import { windowSize } from "../runtime/leaf.ts";
+import { ownApp } from "../../app/packed-app.ts";
+import { RtError } from "../../base/errors.ts";
+import { windowSize } from "../../runtime/leaf.ts";
 
 /** How the packed app that is running is to be run. */
 export interface AppStart {

@@ -1,7 +1,7 @@
-import { RtError, while_ } from "../base/errors.ts";
-import { packedReference } from "../base/packed.ts";
-import type { ImageRecord } from "../image/record.ts";
-import type { Host } from "./host.ts";
+import { RtError, while_ } from "../../base/errors.ts";
+import { packedReference } from "../../base/packed.ts";
+import type { ImageRecord } from "../../image/record.ts";
+import type { Host } from "../host.ts";
 import type { PullOptions } from "./pull.ts";
 
 /**
@@ -69,7 +69,7 @@ async function absent(
   platform: string | undefined,
 ): Promise<RtError> {
   if (!image || !platform) return new RtError("not-found", `No such image: ${text}`);
-  const { formatPlatform } = await import("../oci/platform.ts");
+  const { formatPlatform } = await import("../../oci/platform.ts");
   const has = formatPlatform(image.platform);
   return new RtError(
     "not-found",
@@ -80,7 +80,7 @@ async function absent(
 /** For this platform, and unpacked by this storage driver: if by another only, it is unpacked now without a registry. */
 async function isUsable(host: Host, image: ImageRecord, platform: string | undefined): Promise<boolean> {
   if (platform) {
-    const { hostPlatform, matches, parsePlatform } = await import("../oci/platform.ts");
+    const { hostPlatform, matches, parsePlatform } = await import("../../oci/platform.ts");
     if (!matches(image.platform, parsePlatform(platform, hostPlatform()))) return false;
   }
   const top = image.chain.at(-1);

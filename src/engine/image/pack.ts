@@ -1,15 +1,15 @@
 import { closeSync, openSync, statSync } from "node:fs";
-import { AppFile, checkTarget } from "../app/file.ts";
-import { appLayout } from "../app/image-layout.ts";
-import { mark, ownExecutable, packedPart, pageBytes, trailer } from "../app/packed-app.ts";
-import { commit } from "../base/build-info.ts";
-import { RtError } from "../base/errors.ts";
-import type { ImageRecord } from "../image/record.ts";
-import { formatPlatform, hostPlatform, matches } from "../oci/platform.ts";
-import { protect } from "./care/collect.ts";
-import type { RunOptions } from "./container/run-options.ts";
+import { AppFile, checkTarget } from "../../app/file.ts";
+import { appLayout } from "../../app/image-layout.ts";
+import { mark, ownExecutable, packedPart, pageBytes, trailer } from "../../app/packed-app.ts";
+import { commit } from "../../base/build-info.ts";
+import { RtError } from "../../base/errors.ts";
+import type { ImageRecord } from "../../image/record.ts";
+import { formatPlatform, hostPlatform, matches } from "../../oci/platform.ts";
+import { protect } from "../care/collect.ts";
+import type { RunOptions } from "../container/run-options.ts";
+import type { Host } from "../host.ts";
 import { ensureImage, isNear } from "./ensure.ts";
-import type { Host } from "./host.ts";
 
 export interface PackOptions extends Pick<RunOptions, "image" | "platform" | "pull" | "command" | "onPull"> {
   /** Path of the app. */

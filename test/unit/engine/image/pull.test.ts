@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { RtError } from "../../../src/base/errors.ts";
-import { ensureImage } from "../../../src/engine/ensure.ts";
-import { type LayerProgress, pullFrom } from "../../../src/engine/pull.ts";
-import { chainIDs, digestOf, hexOf } from "../../../src/oci/digest.ts";
-import { scratch } from "../store/samples.ts";
-import { FakeSource, fakeHost, layerBytes } from "./fakes.ts";
+import { RtError } from "../../../../src/base/errors.ts";
+import { ensureImage } from "../../../../src/engine/image/ensure.ts";
+import { type LayerProgress, pullFrom } from "../../../../src/engine/image/pull.ts";
+import { chainIDs, digestOf, hexOf } from "../../../../src/oci/digest.ts";
+import { scratch } from "../../store/samples.ts";
+import { FakeSource, fakeHost, layerBytes } from "../fakes.ts";
 
 const reference = "docker.io/library/alpine:3.20";
 const layers = ["a", "b", "c", "d", "e", "f"].map((seed) => layerBytes(seed));

@@ -1,22 +1,22 @@
-import { RtError } from "../base/errors.ts";
-import type { ContentStore } from "../content/content-store.ts";
-import { digestName, type TagRecord } from "../image/image-store.ts";
-import type { BlobRecord, ImageRecord } from "../image/record.ts";
-import { cancelled, type LayerPlan, type LayerProgress, transferLayers } from "../image/transfer.ts";
-import { chainIDs, type Digest } from "../oci/digest.ts";
-import { checkLayerCount, type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
-import { layerType } from "../oci/media-types.ts";
-import { hostPlatform, parsePlatform } from "../oci/platform.ts";
-import { canonical, familiar, parse } from "../reference/reference.ts";
-import type { SnapshotDriver } from "../snapshot/snapshot.ts";
-import type { NamedSource } from "../source/named-source.ts";
-import type { ResolvedImage, Source } from "../source/source.ts";
-import { keepReserve } from "../store/reserve.ts";
-import { collect, collectRarely, protect } from "./care/collect.ts";
+import { RtError } from "../../base/errors.ts";
+import type { ContentStore } from "../../content/content-store.ts";
+import { digestName, type TagRecord } from "../../image/image-store.ts";
+import type { BlobRecord, ImageRecord } from "../../image/record.ts";
+import { cancelled, type LayerPlan, type LayerProgress, transferLayers } from "../../image/transfer.ts";
+import { chainIDs, type Digest } from "../../oci/digest.ts";
+import { checkLayerCount, type ImageConfig, parseImageConfig } from "../../oci/image-config.ts";
+import { layerType } from "../../oci/media-types.ts";
+import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
+import { canonical, familiar, parse } from "../../reference/reference.ts";
+import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
+import type { NamedSource } from "../../source/named-source.ts";
+import type { ResolvedImage, Source } from "../../source/source.ts";
+import { keepReserve } from "../../store/reserve.ts";
+import { collect, collectRarely, protect } from "../care/collect.ts";
+import type { Host } from "../host.ts";
 import { isNear } from "./ensure.ts";
-import type { Host } from "./host.ts";
 
-export type { LayerProgress } from "../image/transfer.ts";
+export type { LayerProgress } from "../../image/transfer.ts";
 
 export interface PullOptions {
   /** "linux/arm64"; this machine's unless given. */
@@ -48,7 +48,7 @@ export interface PullResult {
  * @throws RtError of any class; one line
  */
 export async function pull(host: Host, text: string, options: PullOptions = {}): Promise<PullResult> {
-  const { openSource } = await import("../source/open.ts");
+  const { openSource } = await import("../../source/open.ts");
   const source = await openSource(text, {
     config: await host.config(),
     env: host.env,

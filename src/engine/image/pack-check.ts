@@ -1,5 +1,5 @@
-import { checkExecutable, openPackedApp, ownExecutable, packedPart } from "../app/packed-app.ts";
-import { RtError } from "../base/errors.ts";
+import { checkExecutable, openPackedApp, ownExecutable, packedPart } from "../../app/packed-app.ts";
+import { RtError } from "../../base/errors.ts";
 
 /**
  * Is the app `path` whole: the executable in it, and every file of its image?
