@@ -6,9 +6,7 @@ const abi = @import("wire/abi.zig");
 const attach = @import("lib/attach.zig");
 const cgroup = @import("linux/cgroup.zig");
 const fault = @import("wire/fault.zig");
-const frame = @import("wire/frame.zig");
 const process = @import("linux/process.zig");
-const signals = @import("lib/signals.zig");
 const spawn = @import("lib/spawn.zig");
 const tree = @import("lib/tree.zig");
 
@@ -50,13 +48,11 @@ fn orNull(text: [*:0]const u8) ?[*:0]const u8 {
     return if (text[0] == 0) null else text;
 }
 
-/// Wait for the end of a helper that we started.
-export fn rt_wait(pid: i32) i32 {
+/// Has a helper that we started ended? 1, and it is no zombie any more, or 0.
+export fn rt_ended(pid: i32) i32 {
     var status: u32 = 0;
-    while (true) {
-        const result = linux.waitpid(pid, &status, 0);
-        if (linux.errno(result) != .INTR) return answer(result);
-    }
+    const result = linux.waitpid(pid, &status, linux.W.NOHANG);
+    return if (linux.errno(result) == .SUCCESS) @intFromBool(result != 0) else answer(result);
 }
 
 /// A connected pair of stream sockets, close-on-exec.
@@ -85,35 +81,14 @@ export fn rt_syncfs(fd: i32) i32 {
     return answer(linux.syscall1(.syncfs, @as(usize, @bitCast(@as(isize, fd)))));
 }
 
-/// Send one frame whole.
-export fn rt_frame_send(fd: i32, kind: u32, payload: [*]const u8, length: usize) i32 {
-    return -@as(i32, @intFromEnum(frame.send(fd, @enumFromInt(kind), payload[0..length])));
-}
-
-/// Wait for one frame; its type goes to `kind`, its payload to `buffer`. Answers the payload's length, -EMSGSIZE when it does
-/// not fit, -ECONNRESET when the other end is gone, -EINTR for a signal that asks us to end: then `kind` is its number.
-export fn rt_frame_receive(fd: i32, kind: *u32, buffer: [*]u8, capacity: usize) i32 {
-    kind.* = signals.awaitReadable(fd);
-    if (kind.* != 0) return -@as(i32, @intFromEnum(linux.E.INTR));
-    var bytes: [abi.frame_header_bytes]u8 = undefined;
-    const errno = frame.receive(fd, &bytes);
-    if (errno != .SUCCESS) return -@as(i32, @intFromEnum(errno));
-    const header = frame.decode(&bytes);
-    kind.* = header.type;
-    if (header.length > capacity) return -@as(i32, @intFromEnum(linux.E.MSGSIZE));
-    const body = frame.receive(fd, buffer[0..header.length]);
-    if (body != .SUCCESS) return -@as(i32, @intFromEnum(body));
-    return @intCast(header.length);
-}
-
-/// Move bytes between our stdio and the monitor until the program ends. Signals go to the process `pid` that started at
-/// `start`; `keys` detach.
-export fn rt_attach(socket: i32, flags: u32, pid: i32, start: u64, keys: [*]const u8, keys_length: usize, message: [*]u8, capacity: usize, result: *abi.AttachResult) i32 {
+/// Move bytes between `stdio` (input, output, error) and the monitor until the program ends. Signals go to the process `pid`
+/// that started at `start`; `keys` detach.
+export fn rt_attach(socket: i32, stdio: *const [3]i32, flags: u32, pid: i32, start: u64, keys: [*]const u8, keys_length: usize, message: [*]u8, capacity: usize, result: *abi.AttachResult) i32 {
     const pidfd = process.open(pid, start);
     defer if (pidfd >= 0) {
         _ = linux.close(pidfd);
     };
-    return attach.attach(socket, flags, pidfd, keys[0..keys_length], message[0..capacity], result);
+    return attach.attach(socket, stdio.*, flags, pidfd, keys[0..keys_length], message[0..capacity], result);
 }
 
 /// Start time of `pid` in clock ticks since boot (field 22 of /proc/PID/stat), 0 when there is no such process.
@@ -134,9 +109,10 @@ export fn rt_window_size(fd: i32) i32 {
     return (@as(i32, size.row & 0x7fff) << 16) | size.col;
 }
 
-/// Remove a directory and all below it without following a link; absent is fine.
-export fn rt_remove_tree(path: [*:0]const u8) i32 {
-    return tree.remove(path);
+/// Remove a directory and all below it without following a link; absent is fine. -EAGAIN: there were more than `names_max`
+/// names, and some are left.
+export fn rt_remove_tree(path: [*:0]const u8, names_max: u32) i32 {
+    return tree.remove(path, names_max);
 }
 
 /// Remove the cgroup `path` from every hierarchy.

@@ -1,19 +1,18 @@
-import { writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../base/config.ts";
 import { type CallerEnvironment, environmentOf } from "../base/environment.ts";
 import { setLeave } from "../base/leave.ts";
 import { packedReference } from "../base/packed.ts";
 import { type Paths, resolvePaths } from "../base/paths.ts";
-import { visible } from "../base/visible.ts";
 import { ContainerStore } from "../container/container-store.ts";
 import { readRecordCopy } from "../container/state-file.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { ImageStore } from "../image/image-store.ts";
-import { exitProcess } from "../runtime/leaf.ts";
+import { exitProcess } from "../runtime/process.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import type { EmbeddedLayout } from "../source/embedded.ts";
 import { Database } from "../store/database.ts";
+import type { Session } from "./session.ts";
 
 export interface HostOptions {
   root?: string | undefined;
@@ -29,12 +28,6 @@ export interface HostOptions {
   embedded?: (name: string) => Promise<EmbeddedLayout | undefined>;
   /** Instead of the driver that `--storage-driver`, the configuration or a probe would choose. */
   snapshots?: SnapshotDriver;
-  /** One warning, without "rt:" and line end. Standard error unless given. */
-  warn?: (line: string) => void;
-}
-
-export function openHost(options: HostOptions = {}): Host {
-  return new Host(options);
 }
 
 async function embeddedLayout(name: string): Promise<EmbeddedLayout | undefined> {
@@ -42,29 +35,36 @@ async function embeddedLayout(name: string): Promise<EmbeddedLayout | undefined>
   return embeddedImage(name);
 }
 
+interface Opened {
+  config?: Config;
+  database?: Database;
+  images?: ImageStore;
+  containers?: ContainerStore;
+  content?: ContentStore;
+  snapshots?: SnapshotDriver;
+}
+
 /**
  * What a command works on: the directories, and the stores in them. Nothing is opened or read before it is asked for,
  * and what only some commands need is not even loaded.
  */
 export class Host implements Disposable {
+  readonly session: Session;
   readonly paths: Paths;
   readonly env: NodeJS.ProcessEnv;
   readonly caller: CallerEnvironment;
   readonly embedded: HostOptions["embedded"];
   readonly #options: HostOptions;
-  #config: Config | undefined;
-  #database: Database | undefined;
-  #images: ImageStore | undefined;
-  #containers: ContainerStore | undefined;
-  #content: ContentStore | undefined;
-  #snapshots: SnapshotDriver | undefined;
+  /** Shared with the hosts of other sessions. */
+  #opened: Opened = {};
 
-  constructor(options: HostOptions) {
+  constructor(session: Session, options: HostOptions = {}) {
+    this.session = session;
     this.#options = options;
     this.env = options.env ?? process.env;
     this.caller = options.caller ?? environmentOf(this.env);
     this.embedded = options.embedded ?? embeddedLayout;
-    this.#snapshots = options.snapshots;
+    if (options.snapshots) this.#opened.snapshots = options.snapshots;
     this.paths = resolvePaths(
       {
         ...(options.root !== undefined && { root: options.root }),
@@ -74,43 +74,49 @@ export class Host implements Disposable {
     );
   }
 
+  /** The same directories and open stores, for another caller. */
+  as(session: Session): Host {
+    const other = new Host(session, this.#options);
+    other.#opened = this.#opened;
+    return other;
+  }
+
   warn(line: string): void {
-    if (this.#options.warn) this.#options.warn(line);
-    else writeSync(2, `rt: ${visible(line)}\n`);
+    this.session.warn(line);
   }
 
   get database(): Database {
-    if (!this.#database) {
-      this.#database = Database.open(this.paths.root);
+    if (!this.#opened.database) {
+      this.#opened.database = Database.open(this.paths.root);
       setLeave(exitProcess);
     }
-    return this.#database;
+    return this.#opened.database;
   }
 
   get images(): ImageStore {
-    this.#images ??= new ImageStore(this.database);
-    return this.#images;
+    this.#opened.images ??= new ImageStore(this.database);
+    return this.#opened.images;
   }
 
   get containers(): ContainerStore {
-    this.#containers ??= new ContainerStore(this.database, (id) => readRecordCopy(this.stateOf(id)));
-    return this.#containers;
+    this.#opened.containers ??= new ContainerStore(this.database, (id) => readRecordCopy(this.stateOf(id)));
+    return this.#opened.containers;
   }
 
   async content(): Promise<ContentStore> {
-    if (!this.#content) {
+    if (!this.#opened.content) {
       const { ContentStore } = await import("../content/content-store.ts");
-      this.#content = new ContentStore(this.paths.root);
+      this.#opened.content = new ContentStore(this.paths.root);
     }
-    return this.#content;
+    return this.#opened.content;
   }
 
   async config(): Promise<Config> {
-    if (!this.#config) {
+    if (!this.#opened.config) {
       const { readConfig } = await import("../base/config.ts");
-      this.#config = readConfig({ file: this.#options.config, env: this.env });
+      this.#opened.config = readConfig({ file: this.#options.config, env: this.env });
     }
-    return this.#config;
+    return this.#opened.config;
   }
 
   /** Is there what the flags name? @throws RtError not-found | invalid-argument */
@@ -127,11 +133,11 @@ export class Host implements Disposable {
   }
 
   async snapshots(): Promise<SnapshotDriver> {
-    if (!this.#snapshots) {
+    if (!this.#opened.snapshots) {
       const { selectDriver } = await import("../snapshot/select.ts");
-      this.#snapshots = selectDriver(this.paths.root, await this.storageDriver());
+      this.#opened.snapshots = await selectDriver(this.paths.root, await this.storageDriver());
     }
-    return this.#snapshots;
+    return this.#opened.snapshots;
   }
 
   /** The driver of this name, whichever is in use: for what was made when another was. */
@@ -166,10 +172,9 @@ export class Host implements Disposable {
   }
 
   close(): void {
-    this.#database?.close();
-    this.#database = undefined;
-    this.#images = undefined;
-    this.#containers = undefined;
+    const { database } = this.#opened;
+    for (const store of ["database", "images", "containers"] as const) delete this.#opened[store];
+    database?.close();
   }
 
   [Symbol.dispose](): void {

@@ -40,16 +40,17 @@ export function nowhere(): number {
   return helperDescriptor("rt-layer");
 }
 
-/** Run a verb to its end, with this thread waiting: for what `SnapshotDriver` wants synchronous. */
-export function runHelperSync(verb: string, args: HelperArguments): HelperAnswer {
-  const child = Bun.spawnSync(helperCommand(verb, args), { env: {}, stdin: nowhere(), stderr: nowhere() });
-  return readAnswer(child.stdout.toString(), endingOf(child));
-}
-
-export async function runHelper(verb: string, args: HelperArguments): Promise<HelperAnswer> {
-  const child = Bun.spawn(helperCommand(verb, args), { env: {}, stdin: nowhere(), stderr: nowhere() });
+/** Run a verb to its end. @throws RtError: what it says; the reason of `abort`, which ends it */
+export async function runHelper(
+  verb: string,
+  args: HelperArguments,
+  abort?: AbortSignal,
+): Promise<HelperAnswer> {
+  const options = { env: {}, stdin: nowhere(), stderr: nowhere(), killSignal: "SIGKILL" } as const;
+  const child = Bun.spawn(helperCommand(verb, args), { ...options, ...(abort && { signal: abort }) });
   const output = await child.stdout.text();
   await child.exited;
+  abort?.throwIfAborted();
   return readAnswer(output, endingOf(child));
 }
 

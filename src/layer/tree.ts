@@ -1,15 +1,16 @@
 import { basename, dirname } from "node:path";
+import { removeSmallTree } from "../native/system.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
-import { runHelper, runHelperSync } from "./helper.ts";
+import { runHelper } from "./helper.ts";
 
 /**
- * Whole trees, by rt-layer: links are never followed, and neither modes nor depth are an obstacle. Synchronous where
- * the snapshot interface is.
+ * Whole trees, by rt-layer, so that this process goes on meanwhile: links are never followed, and neither modes nor depth are
+ * an obstacle.
  */
 
 /** Copy everything below `from` into the existing directory `to`: owners, modes, xattrs, times, hard links, holes. */
-export function copyTreeSync(from: string, to: string): void {
-  runHelperSync("copy", { from, to });
+export async function copyTree(from: string, to: string, abort?: AbortSignal): Promise<void> {
+  await runHelper("copy", { from, to }, abort);
 }
 
 export interface TreeUsage {
@@ -18,8 +19,8 @@ export interface TreeUsage {
   inodes: number;
 }
 
-export function treeUsageSync(path: string): TreeUsage {
-  const { bytes, inodes } = runHelperSync("usage", { path });
+export async function treeUsage(path: string): Promise<TreeUsage> {
+  const { bytes, inodes } = await runHelper("usage", { path });
   return { bytes: Number(bytes), inodes: Number(inodes) };
 }
 
@@ -35,19 +36,30 @@ export interface LayeredRoot {
  * Copy what the image has at `path` (links are followed inside its root) into the directory `to`, with the directory's own
  * owner, mode, xattrs and times; device nodes are left out. Beside `to`, in a directory that must be ours alone, the copy is
  * made: `to` may be in use. False: there is no directory at `path`, or `to` is not empty; nothing was done.
+ * @throws the reason of `abort`, which cuts it short
  */
-export function seedVolumeSync({ root, leaf, layers }: LayeredRoot, path: string, to: string): boolean {
+export async function seedVolume(
+  { root, leaf, layers }: LayeredRoot,
+  path: string,
+  to: string,
+  abort?: AbortSignal,
+): Promise<boolean> {
   const place = { parent: dirname(to), name: basename(to) };
-  const answer = runHelperSync("seed", { ...place, root, leaf, layers: layers.map(hexOf).join(","), path });
+  const request = { ...place, root, leaf, layers: layers.map(hexOf).join(","), path };
+  const answer = await runHelper("seed", request, abort);
   return answer.seeded === true;
 }
 
 /** Complete, or take back, a seeding of `to` that was cut short; wait for one that is under way. */
-export function finishSeedSync(to: string): void {
-  runHelperSync("seed", { parent: dirname(to), name: basename(to) });
+export async function finishSeed(to: string): Promise<void> {
+  await runHelper("seed", { parent: dirname(to), name: basename(to) });
 }
 
-/** Remove `name` in the directory `parent`. Absent is fine. */
-export async function removeTree(parent: string, name: string): Promise<void> {
-  await runHelper("remove", { parent, name });
+/** Starting a helper takes as long as removing this many names. */
+const smallNamesMax = 256;
+
+/** Remove the directory `path` and all below it. Absent is fine. What is small is gone when this returns its promise. */
+export async function removeTree(path: string): Promise<void> {
+  if (removeSmallTree(path, smallNamesMax)) return;
+  await runHelper("remove", { parent: dirname(path), name: basename(path) });
 }

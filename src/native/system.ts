@@ -18,9 +18,15 @@ export function syncfs(fd: number): void {
   check(native().rt_syncfs(fd), "syncfs");
 }
 
-/** Remove a directory tree without following links; absent is fine. */
-export function removeTree(path: string): void {
-  check(native().rt_remove_tree(cstring(path)), `cannot remove ${path}`);
+/**
+ * Remove a directory tree without following links; absent is fine. False: it has more than `namesMax` names, of which some are
+ * left.
+ */
+export function removeSmallTree(path: string, namesMax: number): boolean {
+  const result = native().rt_remove_tree(cstring(path), namesMax);
+  if (result === -EAGAIN) return false;
+  check(result, `cannot remove ${path}`);
+  return true;
 }
 
 export function closeDescriptor(fd: number): void {
@@ -82,9 +88,9 @@ export function unmount(target: string): void {
   check(native().rt_unmount(cstring(target)), `cannot unmount ${target}`);
 }
 
-/** Wait for the end of a helper that we started, so that it does not stay a zombie. */
-export function awaitHelper(pid: number): void {
-  check(native().rt_wait(pid), "cannot wait for a helper");
+/** Has a helper that we started ended? Once it has, it is no zombie any more. */
+export function hasEnded(pid: number): boolean {
+  return check(native().rt_ended(pid), "cannot wait for a helper") === 1;
 }
 
 /**

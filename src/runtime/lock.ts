@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { isErrno } from "../base/errors.ts";
+import { holdsWithin } from "../base/wait.ts";
 import { flock } from "../native/system.ts";
 
 /**
@@ -29,17 +30,11 @@ export function isLocked(path: string): boolean {
 }
 
 /** Wait until whoever holds the lock in this file has let go; at once where there is no such file. */
-export function awaitUnlocked(path: string): void {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY);
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return;
-    throw error;
-  }
-  try {
-    flock(fd, "shared", true);
-  } finally {
-    closeSync(fd);
-  }
+export async function awaitUnlocked(path: string): Promise<void> {
+  await holdsWithin(Number.POSITIVE_INFINITY, () => !isLocked(path));
+}
+
+/** Close a locked descriptor; whoever else has it goes on holding the lock. */
+export function closeLock(fd: number): void {
+  closeSync(fd);
 }

@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../base/errors.ts";
+import { holdsWithin } from "../base/wait.ts";
 import { runHelper } from "../layer/helper.ts";
 import { flock } from "../native/system.ts";
 import { parseDigest } from "../oci/digest.ts";
@@ -24,27 +25,27 @@ import { SnapshotDirectory } from "./directory.ts";
  *   <snapshots>/boot                      id of the boot in which we last looked (/proc/sys/kernel/random/boot_id)
  *   <driver>/committed/<hex>/durable      this tree is on the disk: made after a syncfs that began later than its commit
  *
- * In the first command after a boot, snapshots without the mark are dropped: the blobs are still here (content/ does
- * fsync), and the next run unpacks them again in a second. `settle` makes the marks, when time does not matter.
+ * In the first command after a boot, snapshots without the mark are removed: the blobs are still here (content/ does
+ * fsync), and the next run unpacks them again in a second. `syncCommitted` makes the marks, when time does not matter.
  * A crash of our processes, kill -9 included, takes nothing from the page cache and needs none of this.
  */
-export function dropUnsettledOfLastBoot(snapshots: string, drivers: readonly string[]): void {
+export async function removeUnsyncedOfLastBoot(snapshots: string, drivers: readonly string[]): Promise<void> {
   const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8");
   const file = join(snapshots, "boot");
   if (read(file) === boot) return;
   mkdirSync(snapshots, { recursive: true, mode: 0o700 });
   const fd = openSync(file, "a", 0o600);
   try {
-    flock(fd, "exclusive", true);
+    await holdsWithin(Number.POSITIVE_INFINITY, () => flock(fd, "exclusive", false));
     if (read(file) === boot) return; // another process did it while we waited
-    for (const driver of drivers) drop(new SnapshotDirectory(join(snapshots, driver)));
+    for (const driver of drivers) await removeUnsynced(new SnapshotDirectory(join(snapshots, driver)));
     writeFileSync(file, boot);
   } finally {
     closeSync(fd);
   }
 }
 
-function drop(directory: SnapshotDirectory): void {
+async function removeUnsynced(directory: SnapshotDirectory): Promise<void> {
   let committed: string[];
   try {
     committed = readdirSync(directory.committed);
@@ -54,9 +55,9 @@ function drop(directory: SnapshotDirectory): void {
   }
   for (const hex of committed) {
     if (!existsSync(join(directory.committed, hex, "durable")))
-      directory.removeCommitted(parseDigest(`sha256:${hex}`));
+      await directory.removeCommitted(parseDigest(`sha256:${hex}`));
   }
-  directory.sweep();
+  await directory.removeAbandoned();
 }
 
 function read(file: string): string | undefined {
@@ -69,7 +70,7 @@ function read(file: string): string | undefined {
 }
 
 /** Write what is committed to the disk, and mark it. Takes as long as the disk does; never on the way of a command. */
-export async function settle(directory: SnapshotDirectory): Promise<void> {
+export async function syncCommitted(directory: SnapshotDirectory): Promise<void> {
   directory.ensure();
   await runHelper("settle", { committed: directory.committed });
 }

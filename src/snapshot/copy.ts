@@ -1,11 +1,10 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
-import { copyTreeSync, seedVolumeSync, treeUsageSync } from "../layer/tree.ts";
+import { copyTree, removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import { unpackLayer } from "../layer/unpack.ts";
-import { removeTree } from "../native/system.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
-import { settle } from "./boot.ts";
+import { syncCommitted } from "./boot.ts";
 import { randomName, SnapshotDirectory } from "./directory.ts";
 import type { Rootfs, RootfsOptions, SnapshotDriver, UnpackRequest, UnpackResult } from "./snapshot.ts";
 
@@ -38,7 +37,7 @@ export class CopyDriver implements SnapshotDriver {
     let kept = false;
     try {
       this.#directory.ensure();
-      this.#directory.sweep();
+      await this.#directory.removeAbandoned();
       this.#directory.removeHollow(chain);
       const result = await unpackLayer(
         { stream, fd, diffID, sizeMax, parentReady, signal },
@@ -56,11 +55,11 @@ export class CopyDriver implements SnapshotDriver {
       return { size: result.fileBytes };
     } finally {
       closeSync(fd);
-      if (!kept) removeTree(join(this.#directory.tmp, name));
+      if (!kept) await removeTree(join(this.#directory.tmp, name));
     }
   }
 
-  prepare(key: string, chain: readonly Digest[]): void {
+  async prepare(key: string, chain: readonly Digest[], abort?: AbortSignal): Promise<void> {
     const top = chain.at(-1);
     if (top !== undefined && !this.has(top))
       throw new RtError("not-found", `the layers up to ${top} are not unpacked: pull the image again`);
@@ -68,36 +67,46 @@ export class CopyDriver implements SnapshotDriver {
     mkdirSync(rootfs, { mode: 0o755 });
     if (top === undefined)
       chmodSync(rootfs, 0o755); // whatever our umask
-    else copyTreeSync(join(this.#directory.committed, hexOf(top), "rootfs"), rootfs);
+    else await copyTree(join(this.#directory.committed, hexOf(top), "rootfs"), rootfs, abort);
   }
 
   rootfs(key: string, _chain: readonly Digest[], _options: RootfsOptions): Rootfs {
     return { type: "bind", source: join(this.#directory.active, key, "rootfs") };
   }
 
-  seed(chain: readonly Digest[], path: string, destination: string): boolean {
+  async seed(
+    chain: readonly Digest[],
+    path: string,
+    destination: string,
+    abort?: AbortSignal,
+  ): Promise<boolean> {
     const top = chain.at(-1);
     if (top === undefined) return false;
-    return seedVolumeSync({ root: this.#directory.root, leaf: "rootfs", layers: [top] }, path, destination);
+    return seedVolume(
+      { root: this.#directory.root, leaf: "rootfs", layers: [top] },
+      path,
+      destination,
+      abort,
+    );
   }
 
-  removeActive(key: string): void {
-    this.#directory.removeActive(key);
+  removeActive(key: string): Promise<void> {
+    return this.#directory.removeActive(key);
   }
 
-  removeCommitted(chain: Digest): void {
-    this.#directory.removeCommitted(chain);
+  removeCommitted(chain: Digest): Promise<void> {
+    return this.#directory.removeCommitted(chain);
   }
 
   list(): { active: string[]; committed: Digest[] } {
     return this.#directory.list();
   }
 
-  usage(key: string): { bytes: number; inodes: number } {
-    return treeUsageSync(join(this.#directory.active, key, "rootfs"));
+  usage(key: string): Promise<{ bytes: number; inodes: number }> {
+    return treeUsage(join(this.#directory.active, key, "rootfs"));
   }
 
-  settle(): Promise<void> {
-    return settle(this.#directory);
+  sync(): Promise<void> {
+    return syncCommitted(this.#directory);
   }
 }

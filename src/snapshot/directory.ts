@@ -10,7 +10,8 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
-import { flock, mount, removeTree, unmount } from "../native/system.ts";
+import { removeTree } from "../layer/tree.ts";
+import { flock, mount, unmount } from "../native/system.ts";
 import { type Digest, hexOf, parseDigest } from "../oci/digest.ts";
 
 /**
@@ -60,10 +61,10 @@ export class SnapshotDirectory {
     return path;
   }
 
-  removeActive(key: string): void {
+  async removeActive(key: string): Promise<void> {
     const path = join(this.active, key);
     if (this.#activeSize() !== undefined && isMountPoint(path)) unmount(path);
-    removeTree(path);
+    await removeTree(path);
   }
 
   /** Undefined on a disk. */
@@ -76,7 +77,7 @@ export class SnapshotDirectory {
     }
   }
 
-  removeCommitted(chain: Digest): void {
+  async removeCommitted(chain: Digest): Promise<void> {
     const doomed = join(this.tmp, `removed-${hexOf(chain)}-${randomName()}`);
     try {
       renameSync(join(this.committed, hexOf(chain)), doomed);
@@ -84,7 +85,7 @@ export class SnapshotDirectory {
       if (isErrno(error, "ENOENT")) return;
       throw error;
     }
-    removeTree(doomed);
+    await removeTree(doomed);
   }
 
   /**
@@ -110,19 +111,19 @@ export class SnapshotDirectory {
    * Remove what dead processes left in tmp/: the kernel released their locks. Who makes a directory there holds tmp/ itself
    * shared until its own lock is taken (zig-native/layer/place.zig), so nothing is taken for dead that is being born.
    */
-  sweep(): void {
+  async removeAbandoned(): Promise<void> {
     if (names(this.tmp).length === 0) return;
     const tmp = openSync(this.tmp, "r");
     const dead = new Map<string, number>();
     try {
-      // Somebody is making one, or sweeps: the next command will do.
+      // Somebody is making one, or removes them: the next command will do.
       if (!flock(tmp, "exclusive", false)) return;
       for (const name of names(this.tmp)) this.#lockDead(join(this.tmp, name), dead);
     } finally {
       closeSync(tmp);
     }
     try {
-      for (const path of dead.keys()) removeTree(path);
+      for (const path of dead.keys()) await removeTree(path);
     } finally {
       for (const fd of dead.values()) closeSync(fd);
     }
@@ -133,7 +134,7 @@ export class SnapshotDirectory {
     try {
       fd = openSync(path, "r");
     } catch (error) {
-      if (isErrno(error, "ENOENT")) return; // another sweep was faster
+      if (isErrno(error, "ENOENT")) return; // another process was faster
       throw error;
     }
     if (flock(fd, "exclusive", false)) dead.set(path, fd);

@@ -2,11 +2,10 @@ import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, statS
 import { join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
 import { LayerConflict } from "../layer/helper.ts";
-import { seedVolumeSync, treeUsageSync } from "../layer/tree.ts";
+import { removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import { type Unpacked, unpackLayer } from "../layer/unpack.ts";
-import { removeTree } from "../native/system.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
-import { settle } from "./boot.ts";
+import { syncCommitted } from "./boot.ts";
 import { randomName, SnapshotDirectory } from "./directory.ts";
 import type { Rootfs, RootfsOptions, SnapshotDriver, UnpackRequest, UnpackResult } from "./snapshot.ts";
 
@@ -35,7 +34,7 @@ export class OverlayDriver implements SnapshotDriver {
     const fd = openSync(request.source.path, "r");
     try {
       this.#directory.ensure();
-      this.#directory.sweep();
+      await this.#directory.removeAbandoned();
       this.#directory.removeHollow(request.chain);
       return { size: (await this.#unpackAny(request, fd)).fileBytes };
     } finally {
@@ -43,7 +42,7 @@ export class OverlayDriver implements SnapshotDriver {
     }
   }
 
-  prepare(key: string, chain: readonly Digest[]): void {
+  async prepare(key: string, chain: readonly Digest[]): Promise<void> {
     const path = this.#directory.makeActive(key);
     const upper = join(path, "upper");
     mkdirSync(upper, { mode: 0o755 });
@@ -60,33 +59,39 @@ export class OverlayDriver implements SnapshotDriver {
     return { type: "overlay", lower, upper, work: join(path, "work"), volatile: options.volatile ?? false };
   }
 
-  seed(chain: readonly Digest[], path: string, destination: string): boolean {
+  async seed(
+    chain: readonly Digest[],
+    path: string,
+    destination: string,
+    abort?: AbortSignal,
+  ): Promise<boolean> {
     if (chain.length === 0) return false;
-    return seedVolumeSync(
+    return seedVolume(
       { root: this.#directory.root, leaf: "diff", layers: chain.toReversed() },
       path,
       destination,
+      abort,
     );
   }
 
-  removeActive(key: string): void {
-    this.#directory.removeActive(key);
+  removeActive(key: string): Promise<void> {
+    return this.#directory.removeActive(key);
   }
 
-  removeCommitted(chain: Digest): void {
-    this.#directory.removeCommitted(chain);
+  removeCommitted(chain: Digest): Promise<void> {
+    return this.#directory.removeCommitted(chain);
   }
 
   list(): { active: string[]; committed: Digest[] } {
     return this.#directory.list();
   }
 
-  usage(key: string): { bytes: number; inodes: number } {
-    return treeUsageSync(join(this.#directory.active, key, "upper"));
+  usage(key: string): Promise<{ bytes: number; inodes: number }> {
+    return treeUsage(join(this.#directory.active, key, "upper"));
   }
 
-  settle(): Promise<void> {
-    return settle(this.#directory);
+  sync(): Promise<void> {
+    return syncCommitted(this.#directory);
   }
 
   #committed(chain: Digest): string {
@@ -123,7 +128,7 @@ export class OverlayDriver implements SnapshotDriver {
       kept = result.committed;
       return result;
     } finally {
-      if (!kept) removeTree(join(this.#directory.tmp, name));
+      if (!kept) await removeTree(join(this.#directory.tmp, name));
     }
   }
 

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
-import { runHelperSync } from "../layer/helper.ts";
-import { dropUnsettledOfLastBoot } from "./boot.ts";
+import { runHelper } from "../layer/helper.ts";
+import { removeUnsyncedOfLastBoot } from "./boot.ts";
 import { CopyDriver } from "./copy.ts";
 import { OverlayDriver } from "./overlay.ts";
 import type { SnapshotDriver } from "./snapshot.ts";
@@ -16,10 +16,10 @@ type Name = (typeof driverNames)[number];
  * probe again.
  * @throws invalid-argument: no such driver
  */
-export function selectDriver(root: string, asked?: string): SnapshotDriver {
+export async function selectDriver(root: string, asked?: string): Promise<SnapshotDriver> {
   const snapshots = join(root, "snapshots");
-  const name = asked === undefined || asked === "" ? probed(snapshots) : parseName(asked);
-  dropUnsettledOfLastBoot(snapshots, driverNames);
+  const name = asked === undefined || asked === "" ? await probed(snapshots) : parseName(asked);
+  await removeUnsyncedOfLastBoot(snapshots, driverNames);
   const directory = join(snapshots, name);
   return name === "overlay" ? new OverlayDriver(directory) : new CopyDriver(directory);
 }
@@ -34,7 +34,7 @@ export function parseName(asked: string): Name {
   );
 }
 
-function probed(snapshots: string): Name {
+async function probed(snapshots: string): Promise<Name> {
   const file = join(snapshots, "driver");
   try {
     return parseName(readFileSync(file, "utf8").trim());
@@ -43,7 +43,7 @@ function probed(snapshots: string): Name {
     if (!useless) throw error;
   }
   mkdirSync(snapshots, { recursive: true, mode: 0o700 });
-  const { works } = runHelperSync("probe-overlay", { directory: snapshots });
+  const { works } = await runHelper("probe-overlay", { directory: snapshots });
   const name = works === true ? "overlay" : "copy";
   // Whole or not at all: others may be reading.
   writeFileSync(`${file}.${process.pid}`, `${name}\n`, { mode: 0o600 });

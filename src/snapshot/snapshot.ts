@@ -13,10 +13,10 @@ export type { LayerStream };
  *
  *   await driver.unpack({ chain: c0, parents: [],   source, diffID: d0, parentReady })
  *   await driver.unpack({ chain: c1, parents: [c0], source, diffID: d1, parentReady })
- *   driver.seed([c0, c1], "/var/lib/data", volume)
- *   driver.prepare(id, [c0, c1])
+ *   await driver.seed([c0, c1], "/var/lib/data", volume)
+ *   await driver.prepare(id, [c0, c1])
  *   driver.rootfs(id, [c0, c1], {})  -> { type: "overlay", lower: ["…/c1", "…/c0"], upper, work } | { type: "bind", source }
- *   driver.removeActive(id)
+ *   await driver.removeActive(id)
  *
  * The rootfs is a description, not a mount: the container's init mounts it inside its own mount namespace, so that the
  * kernel takes it away with the container, and a crash leaves nothing mounted on the host.
@@ -36,30 +36,34 @@ export interface SnapshotDriver {
   unpack(request: UnpackRequest): Promise<UnpackResult>;
   /** True where layers can be unpacked before their parents are committed. */
   readonly parallel: boolean;
-  /** A new active snapshot on top of `chain` (bottom first; empty = scratch). Synchronous: it is on the path of run. */
-  prepare(key: string, chain: readonly Digest[]): void;
+  /**
+   * A new active snapshot on top of `chain` (bottom first; empty = scratch).
+   * @throws the reason of `abort`; what is half made is removed as if it were whole
+   */
+  prepare(key: string, chain: readonly Digest[], abort?: AbortSignal): Promise<void>;
   /** How the container's init mounts the active snapshot `key`. */
   rootfs(key: string, chain: readonly Digest[], options: RootfsOptions): Rootfs;
   /**
    * Fill a new volume ("copy up"): what the image `chain` (bottom first) has at `path`, with the owner and mode of that
    * directory, into the empty directory `destination`; device nodes are left out. Containers may use it meanwhile: the copy
    * is made beside it, in a directory that must be ours alone. Links in `path` are followed inside the image. False, and
-   * nothing done, where the image has no directory there or `destination` is not empty. Synchronous: it is on the path of run.
+   * nothing done, where the image has no directory there or `destination` is not empty.
+   * @throws the reason of `abort`, which cuts it short: whoever uses the volume next completes it or takes it back
    */
-  seed(chain: readonly Digest[], path: string, destination: string): boolean;
+  seed(chain: readonly Digest[], path: string, destination: string, abort?: AbortSignal): Promise<boolean>;
   /** Remove an active snapshot. Not-found is not an error. */
-  removeActive(key: string): void;
+  removeActive(key: string): Promise<void>;
   /** Remove a committed snapshot that no image and no active snapshot needs: the caller holds the store's lock. */
-  removeCommitted(chain: Digest): void;
+  removeCommitted(chain: Digest): Promise<void>;
   /**
    * Put what is committed on the disk for good. Until then it is trusted only up to the next boot (boot.ts), and a pull need
    * not wait for the disk.
    */
-  settle(): Promise<void>;
+  sync(): Promise<void>;
   /** Every key and chainID on disk, for garbage collection. */
   list(): { active: string[]; committed: Digest[] };
   /** Bytes and inodes that the writable top takes. */
-  usage(key: string): { bytes: number; inodes: number };
+  usage(key: string): Promise<{ bytes: number; inodes: number }>;
 }
 
 export interface RootfsOptions {

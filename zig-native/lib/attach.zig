@@ -1,4 +1,4 @@
-//! The client's end of an attach socket: moves bytes between our stdio and the monitor until the program ends. The protocol
+//! The client's end of an attach socket: moves bytes between the caller's stdio and the monitor until the program ends. The protocol
 //! is drawn in monitor.zig.
 //!
 //! One thread, one poll. Neither direction waits for the other: a reader of our stdout who stops does not keep stdin from
@@ -16,6 +16,8 @@ pub const keys_max = 64;
 
 const Client = struct {
     socket: i32,
+    /// The caller's standard input, output and error.
+    stdio: [3]i32,
     flags: u32,
     /// The program, for signals: they go to it directly, so that they cannot queue behind stdin that it does not read.
     pidfd: i32,
@@ -56,13 +58,13 @@ const Client = struct {
 };
 
 /// Run until the program ends or the connection does. Answers 0, or -errno when attaching itself failed.
-pub fn attach(socket: i32, flags: u32, pidfd: i32, keys: []const u8, message: []u8, result: *abi.AttachResult) i32 {
+pub fn attach(socket: i32, stdio: [3]i32, flags: u32, pidfd: i32, keys: []const u8, message: []u8, result: *abi.AttachResult) i32 {
     if (keys.len > keys_max) return -@as(i32, @intFromEnum(linux.E.INVAL));
     result.* = .{ .status = 0, .ended = .lost, .stage = 0, .errno = 0, .message_bytes = 0 };
-    var client: Client = .{ .socket = socket, .flags = flags, .pidfd = pidfd, .keys = keys, .result = result, .message = message, .stdin_open = flags & abi.attach_stdin != 0, .begun = flags & abi.attach_start == 0 };
+    var client: Client = .{ .socket = socket, .stdio = stdio, .flags = flags, .pidfd = pidfd, .keys = keys, .result = result, .message = message, .stdin_open = flags & abi.attach_stdin != 0, .begun = flags & abi.attach_start == 0 };
     var before: linux.termios = undefined;
     // Only keys that go to the program are not for our own terminal; and a job in the background may not touch it.
-    const raw = flags & abi.attach_tty != 0 and client.stdin_open and linux.errno(linux.tcgetattr(0, &before)) == .SUCCESS;
+    const raw = flags & abi.attach_tty != 0 and client.stdin_open and linux.errno(linux.tcgetattr(stdio[0], &before)) == .SUCCESS;
     client.resize_pending = flags & abi.attach_tty != 0;
     // Handlers first: a signal between the two would leave the terminal raw.
     const wakeup = if (flags & (abi.attach_signals | abi.attach_tty) != 0) signals.install(flags & abi.attach_signals != 0) else -1;
@@ -71,10 +73,10 @@ pub fn attach(socket: i32, flags: u32, pidfd: i32, keys: []const u8, message: []
     if (raw) {
         var mode = before;
         makeRaw(&mode);
-        _ = linux.tcsetattr(0, .DRAIN, &mode);
+        _ = linux.tcsetattr(stdio[0], .DRAIN, &mode);
     }
     defer if (raw) {
-        _ = linux.tcsetattr(0, .DRAIN, &before);
+        _ = linux.tcsetattr(stdio[0], .DRAIN, &before);
     };
     if (flags & abi.attach_start != 0) _ = frame.send(socket, .start, ""); // a monitor that is gone shows in the loop
     while (!step(&client, wakeup)) {}
@@ -109,8 +111,8 @@ fn step(client: *Client, wakeup: i32) bool {
     const output_waits = client.incoming_start < client.incoming_end;
     var set = [_]linux.pollfd{
         .{ .fd = client.socket, .events = (if (output_waits) @as(i16, 0) else linux.POLL.IN) | (if (sending) linux.POLL.OUT else @as(i16, 0)), .revents = 0 },
-        .{ .fd = if (client.stdin_open and client.credit and !sending) 0 else -1, .events = linux.POLL.IN, .revents = 0 },
-        .{ .fd = if (client.blocked) |index| @intCast(index + 1) else -1, .events = linux.POLL.OUT, .revents = 0 },
+        .{ .fd = if (client.stdin_open and client.credit and !sending) client.stdio[0] else -1, .events = linux.POLL.IN, .revents = 0 },
+        .{ .fd = if (client.blocked) |index| client.stdio[index + 1] else -1, .events = linux.POLL.OUT, .revents = 0 },
         .{ .fd = wakeup, .events = linux.POLL.IN, .revents = 0 },
     };
     // A socket whose peer is gone always polls as hung up; with output waiting for its reader that would spin.
@@ -184,7 +186,7 @@ fn nextControl(client: *Client) bool {
     var payload: [4]u8 = undefined;
     if (client.resize_pending) {
         client.resize_pending = false;
-        const size = windowSize() orelse return nextControl(client);
+        const size = windowSize(client) orelse return nextControl(client);
         std.mem.writeInt(u16, payload[0..2], size.row, .big);
         std.mem.writeInt(u16, payload[2..4], size.col, .big);
         put(client, .resize, &payload);
@@ -200,9 +202,9 @@ fn nextControl(client: *Client) bool {
 }
 
 /// Of our stdin's terminal, or of that which the output goes to.
-fn windowSize() ?std.posix.winsize {
+fn windowSize(client: *const Client) ?std.posix.winsize {
     var size: std.posix.winsize = undefined;
-    for ([_]i32{ 0, 1 }) |fd| if (linux.errno(linux.ioctl(fd, linux.T.IOCGWINSZ, @intFromPtr(&size))) == .SUCCESS) return size;
+    for (client.stdio[0..2]) |fd| if (linux.errno(linux.ioctl(fd, linux.T.IOCGWINSZ, @intFromPtr(&size))) == .SUCCESS) return size;
     return null;
 }
 
@@ -217,7 +219,7 @@ fn readStdin(client: *Client) void {
     const space = client.outgoing[header_bytes..];
     var typed: [4096]u8 = undefined;
     const direct = client.keys.len == 0;
-    const count = if (direct) linux.read(0, space.ptr, space.len) else linux.read(0, &typed, typed.len);
+    const count = if (direct) linux.read(client.stdio[0], space.ptr, space.len) else linux.read(client.stdio[0], &typed, typed.len);
     switch (linux.errno(count)) {
         .SUCCESS => {},
         .AGAIN, .INTR => return,
@@ -347,7 +349,7 @@ const pipe_buf = 4096;
 fn write(client: *Client, index: usize, bytes: []const u8, ready: bool) usize {
     if (bytes.len == 0) return 0;
     if (!client.output_open[index]) return bytes.len;
-    const fd: i32 = @intCast(index + 1);
+    const fd = client.stdio[index + 1];
     var count: usize = undefined;
     if (ready) {
         count = linux.write(fd, bytes.ptr, @min(bytes.len, pipe_buf));

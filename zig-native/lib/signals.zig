@@ -64,25 +64,6 @@ fn onSignal(signal: linux.SIG, info: *const linux.siginfo_t, context: ?*anyopaqu
     _ = linux.write(pipe[1], "x", 1); // full means that a wake-up is on its way already
 }
 
-/// Wait until there is something to read, or one of the signals comes: its number then, else 0. While native code waits the
-/// runtime's own handlers have no effect, and nobody could end us.
-pub fn awaitReadable(fd: i32) u32 {
-    const wakeup = install(true);
-    defer uninstall();
-    while (true) {
-        var polled = [_]linux.pollfd{
-            .{ .fd = fd, .events = linux.POLL.IN, .revents = 0 },
-            .{ .fd = @max(wakeup, -1), .events = linux.POLL.IN, .revents = 0 },
-        };
-        const ready = linux.poll(&polled, polled.len, -1);
-        if (linux.errno(ready) == .INTR) continue;
-        if (linux.errno(ready) != .SUCCESS or polled[0].revents != 0) return 0;
-        var ignored = false;
-        const taken = drain(&ignored);
-        if (taken != 0) return @as(u32, @ctz(taken)) + 1;
-    }
-}
-
 fn bit(signal: linux.SIG) u64 {
     return @as(u64, 1) << @intCast(@intFromEnum(signal) - 1);
 }

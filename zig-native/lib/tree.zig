@@ -11,15 +11,20 @@ const depth_max = 64;
 const Removal = struct {
     top: i32 = -1,
     moved: u32 = 0,
+    /// How many more names may be looked at.
+    names_left: u32,
 };
 
-/// Remove `path` and all below it. Absent is fine. Answers 0 or -errno of the first thing that could not be removed.
-pub fn remove(path: [*:0]const u8) i32 {
-    var removal: Removal = .{};
+/// Remove `path` and all below it. Absent is fine. Answers 0, -EAGAIN when there is more below it than `names_max`, of which
+/// some is left, or -errno of the first thing that could not be removed.
+pub fn remove(path: [*:0]const u8, names_max: u32) i32 {
+    var removal: Removal = .{ .names_left = names_max };
     return -@as(i32, @intFromEnum(removeAt(&removal, linux.AT.FDCWD, path, 0)));
 }
 
 fn removeAt(removal: *Removal, parent: i32, name: [*:0]const u8, depth: u32) linux.E {
+    if (removal.names_left == 0) return .AGAIN;
+    removal.names_left -= 1;
     const plain = linux.errno(linux.unlinkat(parent, name, 0));
     switch (plain) {
         .SUCCESS, .NOENT => return .SUCCESS,

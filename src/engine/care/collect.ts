@@ -62,7 +62,7 @@ export async function collectRarely(host: Host, now = Date.now()): Promise<void>
   if (!lock) return;
   utimesSync(path, now / 1000, now / 1000);
   await collectLocked(host, new Set(), now);
-  for (const driver of await driversHere(host)) await driver.settle();
+  for (const driver of await driversHere(host)) await driver.sync();
 }
 
 export async function collect(host: Host, options: CollectOptions = {}): Promise<Collected> {
@@ -79,9 +79,9 @@ async function collectLocked(host: Host, released: ReadonlySet<string>, now: num
   const { items: needed, unknown } = host.database.transaction(() => neededItems(host));
   const snapshots = new Set<Digest>();
   for (const driver of await driversHere(host)) {
-    removeStrayTops(host, driver);
+    await removeStrayTops(host, driver);
     if (unknown) continue;
-    for (const chain of collectSnapshots(host, driver, needed, released, now)) snapshots.add(chain);
+    for (const chain of await collectSnapshots(host, driver, needed, released, now)) snapshots.add(chain);
   }
   const content = await host.content();
   let bytes = content.collectIngests(now, released);
@@ -121,20 +121,20 @@ async function driversHere(host: Host): Promise<SnapshotDriver[]> {
 }
 
 /** Writable tops of containers that are no more. Without a row it may be being made: whoever makes it holds its lock. */
-function removeStrayTops(host: Host, driver: SnapshotDriver): void {
+async function removeStrayTops(host: Host, driver: SnapshotDriver): Promise<void> {
   const known = new Set(host.containers.ids());
   for (const key of driver.list().active) {
-    if (!known.has(key) && !isLocked(join(host.stateOf(key), "lock"))) driver.removeActive(key);
+    if (!known.has(key) && !isLocked(join(host.stateOf(key), "lock"))) await driver.removeActive(key);
   }
 }
 
-function collectSnapshots(
+async function collectSnapshots(
   host: Host,
   driver: SnapshotDriver,
   needed: ReadonlySet<string>,
   released: ReadonlySet<string>,
   now: number,
-): Digest[] {
+): Promise<Digest[]> {
   const sql = "SELECT chain, made FROM layers WHERE driver = ?";
   const rows = host.database.all<{ chain: string; made: number }>(sql, driver.name);
   const made = new Map(rows.map((row) => [row.chain, row.made]));
@@ -148,7 +148,7 @@ function collectSnapshots(
   for (const chain of unneeded) {
     // The row first: a row without its snapshot would be believed.
     host.database.run("DELETE FROM layers WHERE chain = ? AND driver = ?", chain, driver.name);
-    driver.removeCommitted(chain);
+    await driver.removeCommitted(chain);
   }
   return unneeded.filter(isDigest);
 }

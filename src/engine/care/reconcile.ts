@@ -6,12 +6,14 @@ import { generateName } from "../../container/names.ts";
 import type { ContainerState } from "../../container/record.ts";
 import { exited, lostExit, type Observation } from "../../container/state.ts";
 import { readRecordCopy } from "../../container/state-file.ts";
-import { removeCgroup, removeTree } from "../../runtime/leaf.ts";
+import { removeTree } from "../../layer/tree.ts";
+import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
-import { cgroupPath } from "../cgroup.ts";
 import { ageOf, look, youngFor_ms } from "../container/look.ts";
 import type { Host } from "../host.ts";
-import { bury, conclude, eraseIfRoom, ifRoom } from "./conclude.ts";
+import { conclude } from "./conclude.ts";
+import { endLeftovers, hasEndedOrderly, removeIfRoom } from "./remove.ts";
+import { ifRoom } from "./room.ts";
 
 /** A container that is not known to be over, and what it does. */
 export interface Live {
@@ -31,9 +33,9 @@ export async function reconcile(host: Host): Promise<Live[]> {
   for (const id of entries(join(host.paths.state, "containers"))) {
     const container = unsettled.get(id) ?? (isContainerId(id) ? host.containers.find(id) : undefined);
     unsettled.delete(id);
-    found.push(container ? care(host, container) : careForStray(host, id));
+    found.push(container ? await putRight(host, container) : await putRightStray(host, id));
   }
-  for (const container of unsettled.values()) found.push(care(host, container));
+  for (const container of unsettled.values()) found.push(await putRight(host, container));
   // Seldom: for the way of a command the storage drivers are not even loaded.
   for (const each of found) await each?.remove?.();
   return found.flatMap((each) => each?.live ?? []);
@@ -42,8 +44,8 @@ export async function reconcile(host: Host): Promise<Live[]> {
 /** Nothing of one that is over, once all of that is on record. */
 type Found = { live?: Live; remove?: () => Promise<void> } | undefined;
 
-function care(host: Host, stored: Container): Found {
-  const container = restored(host, stored);
+async function putRight(host: Host, stored: Container): Promise<Found> {
+  const container = await restored(host, stored);
   const { id } = container;
   const seen = look(host, container);
   const { state } = seen;
@@ -51,41 +53,38 @@ function care(host: Host, stored: Container): Found {
   if (state.status === "running" || !isContainerId(id)) return { live };
   const directory = host.stateOf(id);
   const attended = isLocked(join(directory, "lock"));
-  if (seen.needsCleanup) bury(id, seen);
+  if (seen.needsCleanup) endLeftovers(id, seen);
   if (container.autoRemove) {
     // Not looked after, it has been given up by its client, whether or not it ever ran.
-    return attended ? { live } : { remove: () => eraseAll(host, container, seen) };
+    return attended ? { live } : { remove: () => removeAll(host, container, seen) };
   }
   // Whoever makes a row has made the directory before: without one it ran, and the machine went down.
   const exit = state.status === "exited" ? state : lostExit();
   if (exit !== state && (attended || existsSync(directory))) return { live };
-  return conclude(host, container, exit) ? undefined : { live: { container, state: exited(exit) } };
+  return (await conclude(host, container, exit)) ? undefined : { live: { container, state: exited(exit) } };
 }
 
-async function eraseAll(
-  host: Host,
-  container: Container,
-  { state, needsCleanup }: Observation,
-): Promise<void> {
+async function removeAll(host: Host, container: Container, seen: Observation): Promise<void> {
   const record = recordOf(container);
-  const ended = state.status === "exited" && !needsCleanup;
   const drivers = await host.driversFor(record?.driver);
-  eraseIfRoom(host, { id: container.id, record }, drivers, { volumes: true, ended });
+  const options = { volumes: true, ended: hasEndedOrderly(seen) };
+  await removeIfRoom(host, { id: container.id, record }, drivers, options);
 }
 
-function restored(host: Host, container: Container): Container {
+async function restored(host: Host, container: Container): Promise<Container> {
   let isRestored = false;
   const restore = () => {
     isRestored = host.containers.restore(container);
   };
-  ifRoom(host, `the stored record of container ${container.name} is damaged, and not restored yet`, restore);
+  const failure = `the stored record of container ${container.name} is damaged, and not restored yet`;
+  if (container.damage) await ifRoom(host, failure, restore);
   if (!isRestored) return container;
   host.warn(`the stored record of container ${container.name} was damaged, and is restored`);
   return host.containers.get(container.id);
 }
 
 /** A state directory without a row is being made, or was left by a client that died, or its row was lost. */
-function careForStray(host: Host, id: string): Found {
+async function putRightStray(host: Host, id: string): Promise<Found> {
   const directory = host.stateOf(id);
   if (ageOf(directory) <= youngFor_ms || !existsSync(directory)) return undefined;
   if (!isLocked(join(directory, "lock"))) return { remove: () => removeStray(host, id) };
@@ -98,15 +97,16 @@ function careForStray(host: Host, id: string): Found {
   const adopt = () => {
     name = host.containers.adopt(id, readRecordCopy(directory), made, generateName);
   };
-  if (!ifRoom(host, `container ${name} runs, and is not in the database yet`, adopt)) return undefined;
+  if (!(await ifRoom(host, `container ${name} runs, and is not in the database yet`, adopt)))
+    return undefined;
   host.warn(`container ${name} runs, and was not in the database: now it is there again`);
   return { live: { container: host.containers.get(id), state } };
 }
 
 async function removeStray(host: Host, id: string): Promise<void> {
   removeCgroup(cgroupPath(id));
-  (await host.snapshots()).removeActive(id);
-  removeTree(host.stateOf(id));
+  await (await host.snapshots()).removeActive(id);
+  await removeTree(host.stateOf(id));
 }
 
 function entries(directory: string): string[] {

@@ -1,23 +1,20 @@
 import { join } from "node:path";
 import { RtError } from "../../base/errors.ts";
 import type { ContainerRecord } from "../../container/record.ts";
-import { observe } from "../../container/state.ts";
-import { awaitUnlocked, isLocked } from "../../runtime/lock.ts";
-import { type AttachOptions, connect, type Program } from "../../runtime/native.ts";
+import { awaitUnlocked } from "../../runtime/lock.ts";
+import { connect } from "../../runtime/native/driver.ts";
+import type { AttachOptions, Program } from "../../runtime/runtime.ts";
 import type { Host } from "../host.ts";
-import { findContainer } from "./find.ts";
-import { look } from "./look.ts";
+import { find, look } from "./look.ts";
 
 export interface AttachCommandOptions {
   sigProxy: boolean;
   noStdin: boolean;
-  detachKeys: Uint8Array;
 }
 
-/** `rt attach`: our stdio to a container that runs already. @returns the program's exit status, 0 after detaching */
+/** `rt attach`: the caller's stdio to a container that runs already. @returns the program's exit status, 0 after detaching */
 export async function attach(host: Host, name: string, options: AttachCommandOptions): Promise<number> {
-  const container = await findContainer(host, name);
-  const { state } = look(host, container);
+  const { container, state } = await find(host, name);
   if (state.pid === 0) {
     throw new RtError("conflict", "You cannot attach to a stopped container, start it first", {
       exitCode: 1,
@@ -26,56 +23,45 @@ export async function attach(host: Host, name: string, options: AttachCommandOpt
   const { record } = container;
   const socket = join(host.stateOf(record.id), "attach.sock");
   using program = connect(socket, state, (line) => host.warn(`warning: ${line}`));
-  const status = follow(host, record, program, {
+  const status = await follow(host, record, program, {
     start: false,
     stdin: record.openStdin && !options.noStdin,
     tty: record.tty,
     signals: options.sigProxy,
-    detachKeys: record.tty ? options.detachKeys : new Uint8Array(),
   });
   return status ?? 0;
-}
-
-/** Docker's words, when a terminal is asked for and stdin is none. */
-export function checkTerminal(options: { interactive: boolean; tty: boolean }): void {
-  if (!options.tty || !options.interactive) return;
-  const { isatty } = require("node:tty") as typeof import("node:tty");
-  if (isatty(0)) return;
-  throw new RtError(
-    "invalid-argument",
-    "the input device is not a TTY: leave out -t, or run this in a terminal",
-    { exitCode: 1 },
-  );
 }
 
 const lostExitCode = 137;
 const engineFailed = 125;
 
-/** Attach until the end; the exit status, or undefined when the user detached. */
-export function follow(
+/** Attach the caller until the end. @returns the exit status, or undefined when the user detached */
+export async function follow(
   host: Host,
   record: ContainerRecord,
   program: Program,
-  options: AttachOptions,
-): number | undefined {
-  const outcome = program.attach(options);
+  wanted: Omit<AttachOptions, "detachKeys">,
+): Promise<number | undefined> {
+  const { stdio, detachKeys } = host.session;
+  const options = { ...wanted, detachKeys: wanted.tty ? detachKeys : new Uint8Array() };
+  const outcome =
+    stdio.kind === "descriptors"
+      ? program.attachForeground(stdio, options)
+      : await program.attach(stdio, options);
   if (outcome.ended === "detached") return undefined;
-  if (outcome.ended === "exit") {
-    if (outcome.writeError === undefined) return outcome.status;
-    host.warn(`cannot write the program's output: ${outcome.writeError}`);
-    return outcome.status || engineFailed;
-  }
-  return lostStatus(host, record);
+  if (outcome.ended === "lost") return await lostStatus(host, record);
+  if (outcome.writeError === undefined) return outcome.status;
+  host.warn(`cannot write the program's output: ${outcome.writeError}`);
+  return outcome.status || engineFailed;
 }
 
 /** The monitor went without a word. */
-export function lostStatus(host: Host, record: ContainerRecord): number {
+export async function lostStatus(host: Host, record: ContainerRecord): Promise<number> {
   // Whoever closed the connection may have written the exit before; the lock tells when all is said.
-  const directory = host.stateOf(record.id);
-  awaitUnlocked(join(directory, "lock"));
+  await awaitUnlocked(join(host.stateOf(record.id), "lock"));
   // Another command may have written it down, and removed the directory.
   const exit = host.containers.find(record.id)?.exit;
-  const { state, needsCleanup } = observe(directory, exit, isLocked);
+  const { state, needsCleanup } = look(host, { id: record.id, exit });
   if (state.status === "exited" && !needsCleanup) return state.exitCode;
   host.warn(`the monitor of container ${record.name} was killed, and the container with it`);
   return lostExitCode;

@@ -3,15 +3,16 @@ import { basename, dirname, join } from "node:path";
 import { hostDevices } from "../../container/devices.ts";
 import { writeNameFiles } from "../../container/files.ts";
 import type { ContainerRecord } from "../../container/record.ts";
-import { finishSeedSync } from "../../layer/tree.ts";
-import { closeDescriptor, removeCgroup, removeTree, windowSize } from "../../runtime/leaf.ts";
-import { takeLock } from "../../runtime/lock.ts";
-import { type Launched, launch } from "../../runtime/native.ts";
-import type { CgroupRequest } from "../../runtime/request.ts";
+import { finishSeed, removeTree } from "../../layer/tree.ts";
+import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
+import { closeLock, takeLock } from "../../runtime/lock.ts";
+import { launch } from "../../runtime/native/driver.ts";
+import type { CgroupRequest } from "../../runtime/native/request.ts";
+import type { Launched } from "../../runtime/runtime.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { generateSpec } from "../../spec/generate.ts";
-import { cgroupPath } from "../cgroup.ts";
 import type { Host } from "../host.ts";
+import type { Session } from "../session.ts";
 
 const processesMax = 4096;
 
@@ -33,7 +34,7 @@ function processLimits(): Pick<CgroupRequest, "files" | "above"> {
 export function openState(
   host: Host,
   id: string,
-  undo: DisposableStack,
+  undo: AsyncDisposableStack,
 ): { directory: string; lock: number } {
   const directory = host.stateOf(id);
   makeDirectory(directory);
@@ -55,13 +56,17 @@ function makeDirectory(path: string): void {
  * What the image has where an empty volume goes is copied into it, as Docker does; `nocopy` declines. Nobody mounts a volume
  * of which only a part was copied: whatever lies beside its root belongs to a copy that is under way, or was cut short.
  */
-function seedVolumes(record: ContainerRecord, snapshots: SnapshotDriver): void {
+async function seedVolumes(
+  record: ContainerRecord,
+  snapshots: SnapshotDriver,
+  abort: AbortSignal,
+): Promise<void> {
   for (const { type, source, destination, options } of record.mounts) {
     if (type !== "volume") continue;
     const wanted = !options.includes("nocopy") && readdirSync(source).length === 0;
-    if (wanted) snapshots.seed(record.chain, destination, source);
+    if (wanted) await snapshots.seed(record.chain, destination, source, abort);
     const beside = `${basename(source)}.`;
-    if (readdirSync(dirname(source)).some((name) => name.startsWith(beside))) finishSeedSync(source);
+    if (readdirSync(dirname(source)).some((name) => name.startsWith(beside))) await finishSeed(source);
   }
 }
 
@@ -69,16 +74,17 @@ function seedVolumes(record: ContainerRecord, snapshots: SnapshotDriver): void {
  * Build the container: its writable top, its files, its spec, its monitor, which goes on building while we do other things.
  * Every step leaves its undo on `undo`.
  */
-export function build(
+export async function build(
   host: Host,
   record: ContainerRecord,
   snapshots: SnapshotDriver,
   state: { directory: string; lock: number },
-  undo: DisposableStack,
-): Launched {
-  seedVolumes(record, snapshots);
-  snapshots.prepare(record.id, record.chain);
+  undo: AsyncDisposableStack,
+): Promise<Launched> {
+  const { abort } = host.session;
+  await seedVolumes(record, snapshots, abort);
   undo.defer(() => snapshots.removeActive(record.id));
+  await snapshots.prepare(record.id, record.chain, abort);
   const rootfs = snapshots.rootfs(record.id, record.chain, {
     volatile: record.autoRemove,
     readonly: record.readonlyRootfs,
@@ -90,7 +96,7 @@ export function build(
     hostDevices: record.privileged ? hostDevices() : [],
     throttledCpus: throttledCpus(),
     descriptorsMax: descriptorsMax(),
-    consoleSize: record.tty ? consoleSize() : undefined,
+    consoleSize: record.tty ? consoleSize(host.session) : undefined,
   });
   writeFileSync(join(state.directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });
   // Should the monitor be killed while it builds.
@@ -114,7 +120,7 @@ export function build(
   );
   undo.defer(() => launched.abandon());
   // It is the monitor's now: were it ours too, nobody would see that the monitor has died.
-  closeDescriptor(state.lock);
+  closeLock(state.lock);
   return launched;
 }
 
@@ -123,8 +129,8 @@ export function isConfined(record: ContainerRecord): boolean {
   return !record.privileged && record.seccomp !== "unconfined";
 }
 
-export function consoleSize(): { height: number; width: number } | undefined {
-  const size = windowSize(0) ?? windowSize(1);
+export function consoleSize(session: Session): { height: number; width: number } | undefined {
+  const size = session.terminalSize();
   return size && { height: size.rows, width: size.columns };
 }
 

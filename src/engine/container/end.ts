@@ -1,5 +1,5 @@
-import { endCgroup, signalProcess } from "../../runtime/leaf.ts";
-import { cgroupPath } from "../cgroup.ts";
+import { cgroupPath, endCgroup } from "../../runtime/cgroup.ts";
+import { signalProcess } from "../../runtime/process.ts";
 
 const SIGKILL = 9;
 

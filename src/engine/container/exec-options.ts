@@ -5,7 +5,6 @@ export interface ExecOptions {
   interactive: boolean;
   tty: boolean;
   detach: boolean;
-  detachKeys: Uint8Array;
   /** "KEY=VALUE" over the container's own; a bare "KEY" removes it. */
   env: string[];
   workingDirectory: string | undefined;

@@ -1,32 +1,22 @@
-import { RtError } from "../../base/errors.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { mergeEnv, workingDirectory } from "../../container/settings.ts";
 import type { SpecProcess } from "../../oci/runtime-spec.ts";
-import { launch } from "../../runtime/native.ts";
+import { cgroupPath } from "../../runtime/cgroup.ts";
+import { launch } from "../../runtime/native/driver.ts";
 import { resolveCapabilities } from "../../spec/capabilities.ts";
 import { rlimits } from "../../spec/generate.ts";
-import { cgroupPath } from "../cgroup.ts";
 import type { Host } from "../host.ts";
-import { checkTerminal, follow } from "./attach.ts";
+import { follow } from "./attach.ts";
 import { consoleSize, descriptorsMax, isConfined } from "./build.ts";
 import type { ExecOptions } from "./exec-options.ts";
-import { findContainer } from "./find.ts";
-import { unfindable } from "./kill.ts";
-import { elsewhere, isElsewhere, look } from "./look.ts";
+import { find, requireRunning } from "./look.ts";
 
 /** `rt exec`: another program in a running container. @returns its exit status; 0 when detached */
 export async function exec(host: Host, options: ExecOptions): Promise<number> {
-  if (!options.detach) checkTerminal(options);
-  const container = await findContainer(host, options.container);
-  const { state } = look(host, container);
-  if (state.pid === 0) {
-    const why = state.status === "running" ? unfindable : "is not running";
-    throw new RtError("conflict", `container ${container.id} ${why}`, { exitCode: 1 });
-  }
-  if (await isElsewhere(host, container)) {
-    throw new RtError("conflict", `container ${container.id} ${elsewhere}`, { exitCode: 1 });
-  }
-  const { record } = container;
+  const seen = await find(host, options.container);
+  await requireRunning(host, seen);
+  const { state } = seen;
+  const { record } = seen.container;
   const interactive = options.interactive && !options.detach;
   const launched = launch(
     {
@@ -34,7 +24,7 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
       id: record.id,
       pid: state.pid,
       startTime: state.startTime,
-      process: describeProcess(record, options),
+      process: describeProcess(host, record, options),
       user: options.user ?? record.user,
       groupAdd: record.groupAdd,
       stdin: interactive,
@@ -44,25 +34,22 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
     undefined,
     (line) => host.warn(`warning: ${line}`),
   );
-  using program = launched.ready();
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => launched.abandon());
+  using program = await launched.ready(host.session.abort);
+  undo.move();
   if (options.detach) {
-    program.start();
+    await program.start();
     return 0;
   }
-  const status = follow(host, record, program, {
-    start: true,
-    stdin: interactive,
-    tty: options.tty,
-    signals: true,
-    detachKeys: options.tty ? options.detachKeys : new Uint8Array(),
-  });
-  return status ?? 0;
+  const attached = { start: true, stdin: interactive, tty: options.tty, signals: true };
+  return (await follow(host, record, program, attached)) ?? 0;
 }
 
-function describeProcess(record: ContainerRecord, options: ExecOptions): SpecProcess {
+function describeProcess(host: Host, record: ContainerRecord, options: ExecOptions): SpecProcess {
   const privileged = record.privileged || options.privileged;
   const capabilities = resolveCapabilities(record.capAdd, record.capDrop, privileged);
-  const size = options.tty ? consoleSize() : undefined;
+  const size = options.tty ? consoleSize(host.session) : undefined;
   const terminal =
     options.tty && !record.env.some((entry) => entry.startsWith("TERM=")) ? ["TERM=xterm"] : [];
   return {

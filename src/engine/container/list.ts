@@ -32,7 +32,7 @@ export async function list(host: Host, options: ListOptions): Promise<ContainerS
   if (!options.size) return matching;
   const snapshots = await host.snapshots();
   for (const summary of matching) {
-    const writable = snapshots.usage(summary.container.id).bytes;
+    const writable = (await snapshots.usage(summary.container.id)).bytes;
     summary.size = { writable, virtual: writable + host.images.sizeOf(summary.container.imageId) };
   }
   return matching;

@@ -1,16 +1,17 @@
 import { join } from "node:path";
 import { RtError } from "../../base/errors.ts";
+import { holdsWithin } from "../../base/wait.ts";
 import { recordOf } from "../../container/container-store.ts";
+import { cgroupPath } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import { membersOf } from "../../runtime/members.ts";
 import { withReserve } from "../../store/reserve.ts";
-import { bury, erase } from "../care/conclude.ts";
 import { reconcile } from "../care/reconcile.ts";
-import { cgroupPath } from "../cgroup.ts";
+import { endLeftovers, hasEndedOrderly, remove } from "../care/remove.ts";
 import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
 import { elsewhere, isElsewhere, look } from "./look.ts";
-import { holdsWithin, immortal, killedWithin_ms } from "./stop.ts";
+import { killedWithin_ms, notEnding } from "./stop.ts";
 
 /** Remove a container; a running one only with `force`, by SIGKILL. Nothing of it has to be readable for that. */
 export async function removeContainer(
@@ -30,15 +31,15 @@ export async function removeContainer(
       throw conflict(`cannot remove container "${name}": it ${elsewhere}`);
     kill(id, seen().state);
     // Its end is what counts: the monitor may still be giving a slow client the last of the output.
-    if (!(await holdsWithin(killedWithin_ms, isOver))) throw immortal(name);
+    if (!(await holdsWithin(killedWithin_ms, isOver))) throw notEnding(name);
   }
   const last = seen();
-  if (last.needsCleanup) bury(id, last);
-  const ended = last.state.status === "exited" && !last.needsCleanup;
+  if (last.needsCleanup) endLeftovers(id, last);
+  const ended = hasEndedOrderly(last);
   const volumes = options.volumes || container.autoRemove;
   const record = recordOf(container);
   const drivers = await host.driversFor(record?.driver);
-  await withReserve(host.paths.root, () => erase(host, { id, record }, drivers, { volumes, ended }));
+  await withReserve(host.paths.root, () => remove(host, { id, record }, drivers, { volumes, ended }));
 }
 
 /** With its init all of a container goes; where that is unknown, what its cgroup holds. */

@@ -15,16 +15,14 @@ export interface RunOptions {
   entrypoint: string[] | undefined;
 
   name: string | undefined;
-  /** 125 if the file exists already. */
-  cidFile: string | undefined;
+  /** Told the id of the container once it is built, before its program runs. */
+  onCreated?: (id: string) => void;
   autoRemove: boolean;
   /** -i: stdin stays open. */
   interactive: boolean;
   /** -t */
   tty: boolean;
   sigProxy: boolean;
-  /** Bytes that detach a terminal; empty for never. */
-  detachKeys: Uint8Array;
 
   pull: "always" | "missing" | "never";
   /** "linux/arm64/v8", checked when it is resolved. */

@@ -1,11 +1,11 @@
 import { RtError } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
+import { holdsWithin } from "../../base/wait.ts";
 import { recordOf } from "../../container/container-store.ts";
-import { signalProcess } from "../../runtime/leaf.ts";
+import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
-import { findContainer } from "./find.ts";
-import { look } from "./look.ts";
+import { find, look } from "./look.ts";
 
 const SIGCONT = 18;
 /** How long a killed container may take to end: its processes may be writing their last pages. */
@@ -21,7 +21,7 @@ export async function stop(
   patience_ms: number,
   limit_ms = killedWithin_ms,
 ): Promise<void> {
-  const container = await findContainer(host, name);
+  const { container } = await find(host, name);
   const over = () => look(host, container).state.status !== "running";
   const send = (signal: number) => {
     const { pid, startTime } = look(host, container).state;
@@ -34,20 +34,9 @@ export async function stop(
   // A monitor that somebody has stopped would not tell of the end.
   if (monitor.pid > 0) signalProcess(monitor.pid, monitor.startTime, SIGCONT);
   if (await holdsWithin(limit_ms, over)) return;
-  throw immortal(container.name);
+  throw notEnding(container.name);
 }
 
-export function immortal(name: string): RtError {
+export function notEnding(name: string): RtError {
   return new RtError("unavailable", `container ${name} does not end after SIGKILL: try again`);
-}
-
-/** Wait until `condition` holds, looking more and more seldom; false when it does not within `limit_ms`. */
-export async function holdsWithin(limit_ms: number, condition: () => boolean): Promise<boolean> {
-  // Not the clock that people set.
-  const deadline = performance.now() + limit_ms;
-  for (let pause_ms = 2; !condition(); pause_ms = Math.min(pause_ms * 1.5, 50)) {
-    if (performance.now() > deadline) return false;
-    await Bun.sleep(pause_ms);
-  }
-  return true;
 }

@@ -16,8 +16,6 @@ export interface PackOptions extends Pick<RunOptions, "image" | "platform" | "pu
   output: string;
   /** Flags of `rt run` that the app is to run with. */
   flags: readonly string[];
-  /** Aborted: everything stops, and nothing of the app stays. */
-  signal: AbortSignal;
   /** The executable that the app is made from; our own unless given. */
   executable?: string;
 }
@@ -34,6 +32,17 @@ export interface PackResult {
  * @throws RtError of any class; one line
  */
 export async function pack(host: Host, options: PackOptions): Promise<PackResult> {
+  const { abort } = host.session;
+  try {
+    return await writeApp(host, options, abort);
+  } catch (error) {
+    if (!(abort.aborted && abort.reason instanceof RtError)) throw error;
+    const { exitCode } = abort.reason;
+    throw new RtError("cancelled", "interrupted: no app was written", { cause: error, exitCode });
+  }
+}
+
+async function writeApp(host: Host, options: PackOptions, abort: AbortSignal): Promise<PackResult> {
   const executable = options.executable ?? ownExecutable;
   if (executable === ownExecutable && commit === "dev")
     throw new RtError(
@@ -42,7 +51,7 @@ export async function pack(host: Host, options: PackOptions): Promise<PackResult
     );
   // Both before anything is pulled.
   const target = checkTarget(options.output, executable);
-  using file = new AppFile(target, () => options.signal.throwIfAborted());
+  using file = new AppFile(target, () => abort.throwIfAborted());
   const image = await obtainImage(host, options);
   using _ = await protect(
     host,
@@ -64,14 +73,10 @@ export async function pack(host: Host, options: PackOptions): Promise<PackResult
   return { image, size: file.size };
 }
 
-function obtainImage(
-  host: Host,
-  { image, platform, pull, onPull, signal }: PackOptions,
-): Promise<ImageRecord> {
+function obtainImage(host: Host, { image, platform, pull, onPull }: PackOptions): Promise<ImageRecord> {
   return ensureImage(host, image, {
     policy: pull,
     platform,
-    signal,
     onMissing: () => {
       if (!isNear(image)) onPull?.missing();
     },

@@ -57,10 +57,13 @@ export async function pull(host: Host, text: string, options: PullOptions = {}):
     ...(options.tlsVerify !== undefined && { tlsVerify: options.tlsVerify }),
     ...(host.embedded && { embedded: host.embedded }),
   });
+  const { abort } = host.session;
   try {
-    const result = await pullFrom(host, source, options);
+    const result = await pullFrom(host, source, { signal: abort, ...options });
     await collectRarely(host);
     return result;
+  } catch (error) {
+    throw abort.aborted ? pullInterrupted(error, abort.reason) : error;
   } finally {
     await source.close();
   }
@@ -283,10 +286,10 @@ function tagsOf(source: NamedSource, target: Digest): TagRecord[] {
   return tags;
 }
 
-/** Control-C: what has arrived is kept, and the status is that of a program that the signal ended. */
-export function pullInterrupted(cause: unknown): RtError {
+/** What has arrived is kept; the status is that which the caller gave its reason. */
+function pullInterrupted(cause: unknown, reason: unknown): RtError {
   const text = "pull interrupted; the next one goes on from here";
-  return new RtError("cancelled", text, { cause, exitCode: 130 });
+  return new RtError("cancelled", text, { cause, ...(reason instanceof RtError && reason) });
 }
 
 /** The answer, unless `signal` comes first. */

@@ -1,12 +1,10 @@
-import { join } from "node:path";
 import { RtError, while_ } from "../../base/errors.ts";
 import type { ImageRecord } from "../../image/record.ts";
 import { tellPatience } from "../../runtime/boot.ts";
-import { follow } from "../../runtime/follow.ts";
-import { settle } from "../care/conclude.ts";
+import { concludeRun } from "../care/conclude.ts";
 import { reconcile } from "../care/reconcile.ts";
-import { lostStatus } from "../container/attach.ts";
-import { assemble, starting } from "../container/create.ts";
+import { follow } from "../container/attach.ts";
+import { create, starting } from "../container/create.ts";
 import { look } from "../container/look.ts";
 import type { RunOptions } from "../container/run-options.ts";
 import { stop } from "../container/stop.ts";
@@ -60,7 +58,7 @@ export async function runSession(
   stopping.signal.addEventListener("abort", () => {
     for (const output of [surroundings.stdout, surroundings.stderr]) output.hurry();
   });
-  process.on("SIGTERM", () => stopping.abort());
+  process.on("SIGTERM", () => stopping.abort(stopped()));
   const timeouts = plans.map(({ container }) => container.stopTimeout_ms);
   tellPatience(Math.max(...timeouts) + killedWithin_ms + leave_ms);
   const ends = plans.map(async (plan) => {
@@ -69,12 +67,16 @@ export async function runSession(
       ? () => runOnConsole(host, plan, stopping.signal, surroundings)
       : () => runBeside(host, plan, stopping.signal, surroundings);
     const status = await supervise(plan.container, attempt, stopping.signal, surroundings);
-    if (console) stopping.abort();
+    if (console) stopping.abort(stopped());
     return status;
   });
   const statuses = await Promise.all(ends);
   const console = plans.findIndex((plan) => plan.container.console);
   return statuses[console] ?? statuses.find((status) => status !== 0) ?? 0;
+}
+
+function stopped(): RtError {
+  return new RtError("cancelled", "everything is being stopped");
 }
 
 /** Ask process 1 for the end, as anybody may: zig-native/boot.zig has the signals. */
@@ -116,30 +118,35 @@ async function runBeside(
   surroundings: Surroundings,
 ): Promise<number> {
   const { name, stopTimeout_ms } = plan.container;
+  const to = (output: ConsoleOutput) => new ConsoleLines(name, (bytes) => output.write(bytes));
+  const lines = { stdout: to(surroundings.stdout), stderr: to(surroundings.stderr) };
+  const own = host.as({
+    stdio: { kind: "streams", output: (stream, bytes) => lines[stream].push(bytes) },
+    terminalSize: () => undefined,
+    detachKeys: new Uint8Array(),
+    warn: surroundings.say,
+    abort: stopping,
+  });
   try {
-    const image = await obtainImage(host, plan, stopping, surroundings);
-    const snapshots = await host.snapshots();
-    await reconcile(host);
-    using undo = new DisposableStack();
-    const { record, launched, program } = assemble(host, image, snapshots, plan.options, undo);
-    const to = (output: ConsoleOutput) => new ConsoleLines(name, (bytes) => output.write(bytes));
-    const streams = { stdout: to(surroundings.stdout), stderr: to(surroundings.stderr) };
-    const following = await follow(join(host.stateOf(record.id), "attach.sock"), {
-      output: (stream, bytes) => streams[stream].push(bytes),
-    });
-    if (stopping.aborted) throw new RtError("cancelled", "not started: everything is being stopped");
-    starting(record, () => program.start());
+    const image = await obtainImage(own, plan, stopping, surroundings);
+    const snapshots = await own.snapshots();
+    await reconcile(own);
+    await using undo = new AsyncDisposableStack();
+    const created = await create(own, image, snapshots, plan.options, undo);
+    const { record, launched } = created;
+    using program = created.program;
+    await starting(record, () => program.start());
     undo.move();
-    program[Symbol.dispose](); // `following` is the one client now
-    const immortal = Promise.withResolvers<never>();
+    const stuck = Promise.withResolvers<never>();
     using _end = onAbort(stopping, () =>
-      stop(host, record.id, stopTimeout_ms, killedWithin_ms).catch(immortal.reject),
+      stop(own, record.id, stopTimeout_ms, killedWithin_ms).catch(stuck.reject),
     );
-    const status = (await Promise.race([following.exit, immortal.promise])) ?? lostStatus(host, record);
-    for (const stream of Object.values(streams)) stream.end();
-    settle(host, record, snapshots);
-    launched.awaitMonitor();
-    return status;
+    const attached = { start: false, stdin: false, tty: false, signals: false };
+    const status = await Promise.race([follow(own, record, program, attached), stuck.promise]);
+    for (const stream of Object.values(lines)) stream.end();
+    await concludeRun(own, record, snapshots);
+    await launched.ended();
+    return status ?? 0;
   } catch (error) {
     return surroundings.report(error);
   }
@@ -156,7 +163,7 @@ async function obtainImage(
     if (!isNear(image)) say(`container ${container.name}: pulling ${image}`);
   };
   try {
-    return await ensureImage(host, image, { policy, platform, signal: stopping, onMissing });
+    return await ensureImage(host, image, { policy, platform, onMissing });
   } catch (error) {
     throw while_(`cannot start container ${container.name}`, error);
   }

@@ -136,7 +136,7 @@ export class FakeDriver implements SnapshotDriver {
     return { size: bytes.length };
   }
 
-  prepare(key: string): void {
+  async prepare(key: string): Promise<void> {
     mkdirSync(join(this.#root, `active-${key}`), { recursive: true });
   }
 
@@ -144,17 +144,17 @@ export class FakeDriver implements SnapshotDriver {
     return { type: "bind", source: join(this.#root, `active-${key}`) } as const;
   }
 
-  seed(): boolean {
+  async seed(): Promise<boolean> {
     return false;
   }
 
-  async settle(): Promise<void> {}
+  async sync(): Promise<void> {}
 
-  removeActive(key: string): void {
+  async removeActive(key: string): Promise<void> {
     rmSync(join(this.#root, `active-${key}`), { recursive: true, force: true });
   }
 
-  removeCommitted(chain: Digest): void {
+  async removeCommitted(chain: Digest): Promise<void> {
     rmSync(this.path(chain), { recursive: true, force: true });
   }
 
@@ -166,7 +166,7 @@ export class FakeDriver implements SnapshotDriver {
     };
   }
 
-  usage(): { bytes: number; inodes: number } {
+  async usage(): Promise<{ bytes: number; inodes: number }> {
     return { bytes: 0, inodes: 0 };
   }
 }

@@ -1,5 +1,5 @@
-import type { RuntimeSpec, SpecProcess } from "../oci/runtime-spec.ts";
-import type { Rootfs } from "../snapshot/snapshot.ts";
+import type { RuntimeSpec, SpecProcess } from "../../oci/runtime-spec.ts";
+import type { Rootfs } from "../../snapshot/snapshot.ts";
 
 /**
  * What the monitor is told, as JSON on a sealed memfd. Mirrored by zig-native/wire/request.zig; unknown fields are an error

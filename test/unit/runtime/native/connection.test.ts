@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { FrameReader } from "../../../src/runtime/follow.ts";
+import { FrameReader } from "../../../../src/runtime/native/connection.ts";
 
 function frame(type: number, payload: string): Buffer {
   const header = Buffer.alloc(8);

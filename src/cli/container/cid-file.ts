@@ -1,0 +1,34 @@
+import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
+import { isErrno, RtError, while_ } from "../../base/errors.ts";
+import { callerPath } from "../../base/working-directory.ts";
+
+/** `--cidfile`: made first, so that two runs cannot share one; filled when the container runs; gone when it could not. */
+export class CidFile {
+  readonly #path: string;
+  readonly #fd: number;
+
+  /** @throws RtError conflict: it exists */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+      this.#fd = openSync(callerPath(path, "--cidfile"), flags, 0o644);
+    } catch (error) {
+      if (error instanceof RtError) throw error;
+      if (!isErrno(error, "EEXIST")) throw while_(`cannot write the container's id to ${path}`, error);
+      throw new RtError(
+        "conflict",
+        `container ID file found, make sure the other container isn't running or delete ${path}`,
+      );
+    }
+  }
+
+  write(id: string): void {
+    writeSync(this.#fd, id);
+    closeSync(this.#fd);
+  }
+
+  remove(): void {
+    unlinkSync(this.#path);
+  }
+}

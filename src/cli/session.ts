@@ -1,0 +1,62 @@
+import { RtError } from "../base/errors.ts";
+import { parseSignal } from "../base/signals.ts";
+import { visible } from "../base/visible.ts";
+import type { Session } from "../engine/session.ts";
+import { windowSize } from "../native/system.ts";
+import type { Output } from "./output/output.ts";
+
+/** A command as the engine's caller: this process's own descriptors, terminal and signals, which nothing else touches. */
+export function processSession(stderr: Output, detachKeys: Uint8Array): Session {
+  const interrupt = new Interrupt();
+  return {
+    stdio: {
+      kind: "descriptors",
+      stdin: 0,
+      stdout: 1,
+      stderr: 2,
+      blocking(wait) {
+        interrupt.disarm();
+        return wait();
+      },
+    },
+    terminalSize: () => windowSize(0) ?? windowSize(1),
+    detachKeys,
+    warn: (line) => stderr.write(`rt: ${visible(line)}\n`),
+    get abort() {
+      return interrupt.signal;
+    },
+  };
+}
+
+/** Only a terminal has a size. node:tty would tell it too, and takes a millisecond to load. */
+export function isTerminal(descriptor: number): boolean {
+  return windowSize(descriptor) !== undefined;
+}
+
+const names = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+
+/**
+ * Signals that would end us where there is something to undo: they are caught from the moment that somebody wants to hear of
+ * them. A second one ends us at once.
+ */
+class Interrupt {
+  readonly #controller = new AbortController();
+  #armed = false;
+
+  get signal(): AbortSignal {
+    if (!this.#armed) for (const name of names) process.once(name, this.#abort);
+    this.#armed = true;
+    return this.#controller.signal;
+  }
+
+  disarm(): void {
+    for (const name of names) process.off(name, this.#abort);
+  }
+
+  readonly #abort = (name: NodeJS.Signals) => {
+    this.disarm();
+    // The exit status of a program that the signal ended.
+    const exitCode = 128 + parseSignal(name).number;
+    this.#controller.abort(new RtError("cancelled", "interrupted", { exitCode }));
+  };
+}

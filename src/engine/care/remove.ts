@@ -1,0 +1,74 @@
+import { dirname } from "node:path";
+import { isContainerId } from "../../container/container-store.ts";
+import type { ContainerRecord } from "../../container/record.ts";
+import type { Observation } from "../../container/state.ts";
+import { volumeDirectory } from "../../container/volumes.ts";
+import { removeTree } from "../../layer/tree.ts";
+import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
+import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
+import { killContainer } from "../container/end.ts";
+import type { Host } from "../host.ts";
+import { ifRoom } from "./room.ts";
+
+/** A container that does not run. Of a damaged one there is no record. */
+interface Remains {
+  id: string;
+  record: ContainerRecord | undefined;
+}
+
+interface RemovalOptions {
+  volumes: boolean;
+  /** Its monitor has taken the cgroups away. */
+  ended: boolean;
+}
+
+/** Did its monitor see the program's end, and clear away after it? */
+export function hasEndedOrderly({ state, needsCleanup }: Observation): boolean {
+  return state.status === "exited" && !needsCleanup;
+}
+
+/** The monitor was killed: its container's processes and cgroup are ours to end. */
+export function endLeftovers(id: string, { init }: Observation): void {
+  killContainer(id, init);
+  removeCgroup(cgroupPath(id));
+}
+
+/**
+ * Everything of a container that does not run; its top is one of `drivers`. The row goes last: a crash before that leaves
+ * something to be removed again.
+ */
+export async function remove(
+  host: Host,
+  { id, record }: Remains,
+  drivers: readonly SnapshotDriver[],
+  options: RemovalOptions,
+): Promise<void> {
+  // Of an id that is damaged too nothing can be found: no directory has such a name.
+  if (isContainerId(id)) {
+    if (!options.ended) removeCgroup(cgroupPath(id));
+    for (const driver of drivers) await driver.removeActive(id);
+    if (options.volumes && record) await removeAnonymousVolumes(host, record);
+    await removeTree(host.stateOf(id));
+  }
+  host.containers.remove(id);
+}
+
+/** A row for which there is no room to be removed stays, and makes the next command try again. */
+export async function removeIfRoom(
+  host: Host,
+  remains: Remains,
+  drivers: readonly SnapshotDriver[],
+  options: RemovalOptions,
+): Promise<void> {
+  await ifRoom(host, `container ${remains.id.slice(0, 12)} is not removed yet`, () =>
+    remove(host, remains, drivers, options),
+  );
+}
+
+/** The volumes that nobody named: they belong to this container alone. */
+export async function removeAnonymousVolumes(host: Host, record: ContainerRecord): Promise<void> {
+  for (const { type, name } of record.mounts) {
+    const anonymous = type === "volume" && name !== undefined && /^[0-9a-f]{64}$/.test(name);
+    if (anonymous) await removeTree(dirname(volumeDirectory(host.paths.root, name)));
+  }
+}

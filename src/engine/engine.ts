@@ -1,0 +1,62 @@
+import type { AttachCommandOptions } from "./container/attach.ts";
+import type { ExecOptions } from "./container/exec-options.ts";
+import type { ContainerSummary, ListOptions } from "./container/list.ts";
+import type { RunOptions } from "./container/run-options.ts";
+import type { ImageListItem, ImagesOptions } from "./image/list.ts";
+import type { PackOptions, PackResult } from "./image/pack.ts";
+import type { PullOptions, PullResult } from "./image/pull.ts";
+import type { RemoveImageOptions } from "./image/remove.ts";
+import type { Session } from "./session.ts";
+import type { InfoFacts } from "./system/info.ts";
+import type { VersionFacts } from "./system/version.ts";
+
+/**
+ * What can be asked of an engine, noun by noun: the one thing that commands know of it, whether it is in this process
+ * (local.ts) or elsewhere. It belongs to one caller, whose stdio, terminal, warnings and patience are its session's.
+ *
+ *   using engine = await openLocal(session, { root: "/var/lib/rt" })
+ *   const status = await engine.container.run({ image: "alpine", command: ["true"], … })
+ *
+ * Every verb fails with an RtError, whose class says of what kind; test/contract/engine has what each keeps to.
+ */
+export interface Engine extends Disposable {
+  readonly container: ContainerVerbs;
+  readonly image: ImageVerbs;
+  readonly system: SystemVerbs;
+  /** The same engine, for another caller. */
+  as(session: Session): Engine;
+}
+
+export interface ContainerVerbs {
+  /** A new container of an image, from its making to its end. @returns the program's exit status; 0 after detaching */
+  run(options: RunOptions): Promise<number>;
+  /** The caller's stdio to a container that runs already. @returns the program's exit status; 0 after detaching */
+  attach(name: string, options: AttachCommandOptions): Promise<number>;
+  /** Another program in a running container. @returns its exit status; 0 when detached */
+  exec(options: ExecOptions): Promise<number>;
+  /** @param signal a name or a number as text */
+  kill(name: string, signal: string): Promise<void>;
+  /** Newest first. */
+  list(options: ListOptions): Promise<ContainerSummary[]>;
+  /** Docker's document. */
+  inspect(name: string): Promise<Record<string, unknown>>;
+  remove(name: string, options: { force: boolean; volumes: boolean }): Promise<void>;
+}
+
+export interface ImageVerbs {
+  /** @param reference a name, or a file ("oci:DIR", "docker-archive:FILE", …) */
+  pull(reference: string, options: PullOptions): Promise<PullResult>;
+  /** Newest first. */
+  list(options: ImagesOptions): Promise<ImageListItem[]>;
+  /** Docker's document. */
+  inspect(name: string): Promise<Record<string, unknown>>;
+  /** @returns Docker's lines: what was untagged and deleted */
+  remove(name: string, options: RemoveImageOptions): Promise<string[]>;
+  /** One executable file of rt and an image. */
+  pack(options: PackOptions): Promise<PackResult>;
+}
+
+export interface SystemVerbs {
+  info(): Promise<InfoFacts>;
+  version(): Promise<VersionFacts>;
+}

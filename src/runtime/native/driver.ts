@@ -1,0 +1,105 @@
+import { RtError } from "../../base/errors.ts";
+import { holdsWithin } from "../../base/wait.ts";
+import * as abi from "../../native/abi.ts";
+import { native } from "../../native/ffi.ts";
+import { spawnHelper } from "../../native/helper.ts";
+import { closeDescriptor, connectUnix, hasEnded, sealedFile, socketPair } from "../../native/system.ts";
+import type { Launched, Program } from "../runtime.ts";
+import { Connection } from "./connection.ts";
+import { failureIn } from "./failure.ts";
+import { attachForeground } from "./foreground.ts";
+import type { MonitorRequest } from "./request.ts";
+
+/** The native exec driver: talks to rt-monitor (zig-native/monitor.zig draws the protocol). */
+
+/** @param lock the locked descriptor of the container's state directory, for the monitor to hold; an exec has none */
+export function launch(
+  request: MonitorRequest,
+  lock: number | undefined,
+  warn: (line: string) => void,
+): Launched {
+  const [ours, theirs] = socketPair();
+  const memory = sealedFile("request", Buffer.from(JSON.stringify(request)));
+  let monitor: number;
+  try {
+    const handed = lock === undefined ? [memory, theirs] : [memory, theirs, lock];
+    monitor = spawnHelper("rt-monitor", "monitor", handed);
+  } catch (error) {
+    closeDescriptor(ours);
+    throw error;
+  } finally {
+    closeDescriptor(memory);
+    closeDescriptor(theirs);
+  }
+  const connection = new Connection(ours);
+  const ended = async () => {
+    await holdsWithin(Number.POSITIVE_INFINITY, () => hasEnded(monitor));
+  };
+  return {
+    async ready(abort) {
+      const pid = (await receive(connection, abi.Frame.created, warn, abort)).readUInt32BE(0);
+      return programOf(connection, pid, BigInt(native().rt_start_time(pid)), warn);
+    },
+    async abandon() {
+      // The monitor sees its client go, ends what it has built, and itself.
+      connection[Symbol.dispose]();
+      await ended();
+    },
+    ended,
+  };
+}
+
+/** A program that runs already, through its monitor's socket. */
+export function connect(
+  socketPath: string,
+  init: { pid: number; startTime: string },
+  warn: (line: string) => void,
+): Program {
+  return programOf(new Connection(connectUnix(socketPath)), init.pid, BigInt(init.startTime), warn);
+}
+
+function programOf(
+  connection: Connection,
+  pid: number,
+  startTime: bigint,
+  warn: (line: string) => void,
+): Program {
+  const init = { pid, startTime };
+  return {
+    ...init,
+    async start() {
+      await connection.send(abi.Frame.start);
+      await receive(connection, abi.Frame.started, warn);
+    },
+    async attach(streams, options) {
+      const { attachStreams } = await import("./streams.ts");
+      return attachStreams(connection, init, streams, options);
+    },
+    attachForeground(descriptors, options) {
+      const socket = connection.handOver();
+      if (typeof socket === "number") return attachForeground(socket, init, descriptors, options);
+      // It went, or says why it cannot go on: it says nothing else before it is asked to start.
+      if (socket?.type === abi.Frame.failed) throw failureIn(socket.payload);
+      return { ended: "lost" };
+    },
+    [Symbol.dispose]: () => connection[Symbol.dispose](),
+  };
+}
+
+/** Read frames until one of `type`; its payload. @throws RtError: what the monitor says instead; the reason of `abort` */
+async function receive(
+  connection: Connection,
+  type: number,
+  warn: (line: string) => void,
+  abort?: AbortSignal,
+): Promise<Buffer> {
+  while (true) {
+    const frame = await connection.receive(abort);
+    if (!frame) throw new RtError("internal", "the monitor ended early");
+    const { payload } = frame;
+    if (frame.type === type) return payload;
+    if (frame.type === abi.Frame.warning) warn(payload.toString());
+    else if (frame.type === abi.Frame.failed) throw failureIn(payload);
+    else throw new RtError("internal", `the monitor said ${frame.type} instead of ${type}`);
+  }
+}

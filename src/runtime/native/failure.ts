@@ -1,0 +1,29 @@
+import { RtError } from "../../base/errors.ts";
+import * as abi from "../../native/abi.ts";
+import { describeErrno, errnoName } from "../../native/ffi.ts";
+
+const ENOENT = 2;
+
+/** What a `failed` frame says. @throws RtError internal: it says nothing */
+export function failureIn(payload: Buffer): RtError {
+  if (payload.length < abi.failure_header_bytes)
+    return new RtError("internal", "the monitor failed, and does not say why");
+  const message = payload.toString("utf8", abi.failure_header_bytes);
+  return failureOf(payload.readUInt32BE(0), payload.readUInt32BE(4), message);
+}
+
+/** The child's words as an error: its message names the object, the errno says why. */
+export function failureOf(stage: number, errno: number, message: string): RtError {
+  const name = errno === 0 ? undefined : errnoName(errno);
+  const text = name === undefined ? message : `${message}: ${describeErrno(name)}`;
+  if (stage === abi.Stage.exec) {
+    // The message has the reason in the words that people know from their shells.
+    return new RtError(errno === ENOENT ? "not-found" : "forbidden", message, {
+      exitCode: errno === ENOENT ? 127 : 126,
+    });
+  }
+  // Docker's rule: what the program itself may not do is 126; that the container cannot be made as asked is 125.
+  if (stage === abi.Stage.cwd && name === "EACCES") return new RtError("forbidden", text, { exitCode: 126 });
+  if (stage === abi.Stage.identity || stage === abi.Stage.cwd) return new RtError("invalid-argument", text);
+  return new RtError(name === "EPERM" || name === "EACCES" ? "forbidden" : "unavailable", text);
+}

@@ -1,0 +1,114 @@
+import * as abi from "../../native/abi.ts";
+import { signalProcess } from "../../native/system.ts";
+import type { AttachOptions, Outcome } from "../runtime.ts";
+import type { Streams, Terminal } from "../stdio.ts";
+import type { Connection } from "./connection.ts";
+import { DetachKeys } from "./detach-keys.ts";
+import { failureIn } from "./failure.ts";
+
+/**
+ * Join streams to the program behind `connection` until it ends or they detach. Each direction goes on by itself: a reader
+ * that is slow does not keep stdin from flowing. zig-native/lib/attach.zig does the same for descriptors.
+ */
+export async function attachStreams(
+  connection: Connection,
+  init: { pid: number; startTime: bigint },
+  streams: Streams,
+  options: AttachOptions,
+): Promise<Outcome> {
+  const over = new AbortController();
+  const input = new Input(connection, options.detachKeys);
+  const { terminal } = streams;
+  try {
+    if (options.tty && terminal) await sendSize(connection, terminal);
+    if (options.start) await connection.send(abi.Frame.start);
+    const sides = [
+      options.stdin && streams.stdin && input.send(streams.stdin, over.signal),
+      options.tty && terminal && forwardSizes(connection, terminal, over.signal),
+      options.signals && streams.signals && forwardSignals(init, streams.signals, over.signal),
+    ].filter((side) => side instanceof Promise);
+    const failed = Promise.withResolvers<never>();
+    for (const side of sides) side.catch(failed.reject);
+    return await Promise.race([receiveAll(connection, streams, input), input.detached, failed.promise]);
+  } finally {
+    over.abort();
+  }
+}
+
+async function receiveAll(connection: Connection, streams: Streams, input: Input): Promise<Outcome> {
+  for (let frame = await connection.receive(); frame; frame = await connection.receive()) {
+    const { type, payload } = frame;
+    if (type === abi.Frame.stdout) await streams.output("stdout", payload);
+    else if (type === abi.Frame.stderr) await streams.output("stderr", payload);
+    else if (type === abi.Frame.stdin_taken) input.taken();
+    else if (type === abi.Frame.failed) throw failureIn(payload);
+    else if (type === abi.Frame.exit && payload.length >= 4)
+      return { ended: "exit", status: payload.readUInt32BE(0), writeError: undefined };
+  }
+  return { ended: "lost" };
+}
+
+/** One stdin frame is on its way at a time: what the client says besides never waits behind it. */
+class Input {
+  readonly detached: Promise<Outcome>;
+  readonly #connection: Connection;
+  readonly #keys: DetachKeys;
+  #detach: (outcome: Outcome) => void;
+  #credit: PromiseWithResolvers<void> | undefined;
+
+  constructor(connection: Connection, keys: Uint8Array) {
+    this.#connection = connection;
+    this.#keys = new DetachKeys(keys);
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    this.detached = promise;
+    this.#detach = resolve;
+  }
+
+  /** The monitor has taken our last frame. */
+  taken(): void {
+    this.#credit?.resolve();
+  }
+
+  async send(source: AsyncIterable<Uint8Array>, over: AbortSignal): Promise<void> {
+    for await (const bytes of source) {
+      if (over.aborted) return;
+      const { typed, detaches } = this.#keys.filter(bytes);
+      for (let at = 0; at < typed.length; at += abi.frame_payload_max) {
+        this.#credit = Promise.withResolvers();
+        const piece = typed.subarray(at, at + abi.frame_payload_max);
+        if (!(await this.#connection.send(abi.Frame.stdin, piece))) return;
+        await this.#credit.promise;
+      }
+      if (detaches) return this.#detach({ ended: "detached" });
+    }
+    if (!over.aborted) await this.#connection.send(abi.Frame.stdin_eof);
+  }
+}
+
+async function forwardSizes(connection: Connection, terminal: Terminal, over: AbortSignal): Promise<void> {
+  for await (const _ of terminal.changes ?? []) {
+    if (over.aborted) return;
+    await sendSize(connection, terminal);
+  }
+}
+
+async function sendSize(connection: Connection, terminal: Terminal): Promise<void> {
+  const size = terminal.size();
+  if (!size) return;
+  const payload = Buffer.alloc(4);
+  payload.writeUInt16BE(size.rows, 0);
+  payload.writeUInt16BE(size.columns, 2);
+  await connection.send(abi.Frame.resize, payload);
+}
+
+async function forwardSignals(
+  init: { pid: number; startTime: bigint },
+  signals: AsyncIterable<number>,
+  over: AbortSignal,
+): Promise<void> {
+  for await (const signal of signals) {
+    if (over.aborted) return;
+    // False when it is gone: the exit is on its way to us.
+    signalProcess(init.pid, String(init.startTime), signal);
+  }
+}

@@ -1,0 +1,2 @@
+export { exitProcess } from "../native/ffi.ts";
+export { signalProcess } from "../native/system.ts";

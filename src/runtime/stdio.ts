@@ -1,0 +1,41 @@
+/** What an attached program's input and output are joined to: this process's descriptors, or streams of whoever asks. */
+
+/**
+ * Descriptors of this process, for a caller that has nothing to do until the program ends: its thread waits in one native
+ * call, which also looks after the terminal (raw mode, its size) and takes the signals.
+ */
+export interface Descriptors {
+  readonly kind: "descriptors";
+  readonly stdin: number;
+  readonly stdout: number;
+  readonly stderr: number;
+  /** Calls `wait`, which blocks this thread and has its own signal handlers; the caller's are put aside meanwhile. */
+  blocking<T>(wait: () => T): T;
+}
+
+export interface Streams {
+  readonly kind: "streams";
+  /** What the program reads; its end is the program's end of file. Without it nothing is sent. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
+  /**
+   * Called with each piece, in order. While a promise that it answers is pending nothing more is read, and in the end the
+   * program waits.
+   */
+  output(stream: "stdout" | "stderr", bytes: Uint8Array): Promise<void> | undefined;
+  /** Its size is the program's terminal's. */
+  readonly terminal?: Terminal;
+  /** Numbers of signals that are handed on to the program. */
+  readonly signals?: AsyncIterable<number>;
+}
+
+export interface WindowSize {
+  rows: number;
+  columns: number;
+}
+
+export interface Terminal {
+  /** Undefined when it does not say. */
+  size(): WindowSize | undefined;
+  /** Answers once for each change. */
+  readonly changes?: AsyncIterable<void>;
+}
