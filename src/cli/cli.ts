@@ -6,7 +6,7 @@ import { assign, grammarOf, hydrate, type ParsedState, parse, shown } from "./gr
 import { nearest } from "./grammar/nearest.ts";
 import { DescriptorOutput } from "./output/output.ts";
 import { reportError } from "./output/report.ts";
-import { commands, groups, laterCommands } from "./table.ts";
+import { commands, groups, laterCommands, wordsOf } from "./table.ts";
 
 /** This process's environment and standard streams. */
 export function processContext(): Context {
@@ -35,9 +35,9 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   }
   if (front.words[0] === "help") return help(front.words.slice(1), context);
   const { path, tail } = findPath(front.words);
-  const loader = commands.get(path);
-  if (loader === undefined || front.answer === "help") return help(path ? path.split(" ") : [], context);
-  const { default: commandClass } = await loader();
+  const row = commands.get(path);
+  if (row === undefined || front.answer === "help") return help(path ? path.split(" ") : [], context);
+  const { default: commandClass } = await row.load();
   return execute(commandClass, path, front.options, tail, context);
 }
 
@@ -117,10 +117,7 @@ function unknownCommand(word: string, group: string): RtError {
   const full = shown(prefix + word).replace(/^"|"$/g, "");
   const hint = `  (see rt ${prefix}--help)`;
   if (reason !== undefined) return new RtError("unsupported", `"${full}" is not there yet: ${reason}${hint}`);
-  const candidates = [...commands.keys(), ...groups.keys(), "help"]
-    .filter((path) => path.startsWith(prefix))
-    .map((path) => path.slice(prefix.length))
-    .filter((path) => !path.includes(" "));
+  const candidates = group ? wordsOf(group) : [...wordsOf(""), ...groups.keys(), "help"];
   const wanted = nearest(word, candidates);
   const question = wanted ? `: did you mean "${prefix}${wanted}"?` : "";
   return new RtError("invalid-argument", `unknown command "${full}"${question}${hint}`);

@@ -13,7 +13,6 @@ declare module "clipanion/lib/advanced/Command.mjs" {
     examples?: [string, string][];
   }
   export abstract class Command<Context> {
-    static paths?: string[][];
     static usage?: Usage;
     static isOption: symbol;
     context: Context;

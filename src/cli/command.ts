@@ -83,7 +83,6 @@ export abstract class RtCommand extends Command<Context> {
 
 export interface CommandClass {
   new (): RtCommand;
-  paths?: string[][];
   usage?: Usage;
   later: Readonly<Record<string, string>>;
 }

@@ -1,54 +1,64 @@
 import type { CommandClass } from "./command.ts";
 
-type Loader = () => Promise<{ default: CommandClass }>;
+/** A command: every path that means it, and its module, which is loaded when the command is called and not before. */
+export interface Row {
+  /** As its help names them. Docker's short spelling is first where there is one: "ps", then "container ls" and the like. */
+  paths: readonly [string, ...string[]];
+  /** The path in the list of its group's commands; without it that is the first one of the group's. */
+  listed?: string;
+  load: () => Promise<{ default: CommandClass }>;
+}
 
-const attach: Loader = () => import("./container/attach.ts");
-const exec: Loader = () => import("./container/exec.ts");
-const images: Loader = () => import("./image/list.ts");
-const info: Loader = () => import("./system/info.ts");
-const kill: Loader = () => import("./container/kill.ts");
-const pack: Loader = () => import("./image/pack.ts");
-const ps: Loader = () => import("./container/list.ts");
-const pull: Loader = () => import("./image/pull.ts");
-const rm: Loader = () => import("./container/remove.ts");
-const rmi: Loader = () => import("./image/remove.ts");
-const run: Loader = () => import("./container/run.ts");
+/** In the order of `rt --help`. Nothing but this table knows what a command is called. */
+const rows: readonly Row[] = [
+  { paths: ["run", "container run"], load: () => import("./container/run.ts") },
+  { paths: ["exec", "container exec"], load: () => import("./container/exec.ts") },
+  { paths: ["attach", "container attach"], load: () => import("./container/attach.ts") },
+  {
+    paths: ["ps", "container ls", "container list", "container ps"],
+    listed: "container list",
+    load: () => import("./container/list.ts"),
+  },
+  { paths: ["kill", "container kill"], load: () => import("./container/kill.ts") },
+  { paths: ["rm", "container rm", "container remove"], load: () => import("./container/remove.ts") },
+  { paths: ["pull", "image pull"], load: () => import("./image/pull.ts") },
+  {
+    paths: ["images", "image ls", "image list"],
+    listed: "image list",
+    load: () => import("./image/list.ts"),
+  },
+  {
+    paths: ["rmi", "image rm", "image remove"],
+    listed: "image remove",
+    load: () => import("./image/remove.ts"),
+  },
+  { paths: ["pack", "image pack"], load: () => import("./image/pack.ts") },
+  { paths: ["inspect"], load: () => import("./system/inspect.ts") },
+  { paths: ["init"], load: () => import("./system/init.ts") },
+  { paths: ["version"], load: () => import("./system/version.ts") },
+  { paths: ["info", "system info"], load: () => import("./system/info.ts") },
+  { paths: ["container inspect"], load: () => import("./container/inspect.ts") },
+  { paths: ["image inspect"], load: () => import("./image/inspect.ts") },
+];
 
-/** Every command by its path; each is loaded only when it is called. A test holds the paths against each class's own. */
-export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
-  ["run", run],
-  ["exec", exec],
-  ["attach", attach],
-  ["ps", ps],
-  ["kill", kill],
-  ["rm", rm],
-  ["pull", pull],
-  ["images", images],
-  ["rmi", rmi],
-  ["pack", pack],
-  ["inspect", () => import("./system/inspect.ts")],
-  ["init", () => import("./system/init.ts")],
-  ["version", () => import("./system/version.ts")],
-  ["info", info],
-  ["container attach", attach],
-  ["container exec", exec],
-  ["container inspect", () => import("./container/inspect.ts")],
-  ["container kill", kill],
-  ["container list", ps],
-  ["container ls", ps],
-  ["container ps", ps],
-  ["container rm", rm],
-  ["container remove", rm],
-  ["container run", run],
-  ["image inspect", () => import("./image/inspect.ts")],
-  ["image list", images],
-  ["image ls", images],
-  ["image pack", pack],
-  ["image pull", pull],
-  ["image remove", rmi],
-  ["image rm", rmi],
-  ["system info", info],
-]);
+/** Every path and its command. */
+export const commands: ReadonlyMap<string, Row> = new Map(
+  rows.flatMap((row) => row.paths.map((path) => [path, row] as const)),
+);
+
+/**
+ * What may follow `rt` (the group "") or the name of a group.
+ * @returns words in the order in which help lists them: the table's, or a group's by alphabet
+ */
+export function wordsOf(group: string): string[] {
+  const paths = [...commands.keys()];
+  if (group === "") return paths.filter((path) => !path.includes(" "));
+  const prefix = `${group} `;
+  return paths
+    .filter((path) => path.startsWith(prefix))
+    .map((path) => path.slice(prefix.length))
+    .sort();
+}
 
 /** Paths that only hold other commands, with what they are about. */
 export const groups: ReadonlyMap<string, string> = new Map([

@@ -2,7 +2,6 @@ import { Option, RtCommand, type Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
 
 export default class AttachCommand extends RtCommand {
-  static override paths = [["attach"], ["container", "attach"]];
   static override usage: Usage = {
     category: "Containers",
     description: "Connect this terminal to a running container",

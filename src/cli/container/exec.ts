@@ -6,7 +6,6 @@ import { rejectNul } from "../parse/invalid.ts";
 import { parseUser, parseWorkingDirectory } from "./run-options.ts";
 
 export default class ExecCommand extends RtCommand {
-  static override paths = [["exec"], ["container", "exec"]];
   static override usage: Usage = {
     category: "Containers",
     description: "Run another program in a running container",

@@ -2,7 +2,6 @@ import type { Usage } from "../command.ts";
 import { InspectBase } from "../system/inspect.ts";
 
 export default class ContainerInspectCommand extends InspectBase {
-  static override paths = [["container", "inspect"]];
   static override usage: Usage = {
     category: "Containers",
     description: "Show all that is known of containers, as JSON",

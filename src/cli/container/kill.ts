@@ -3,7 +3,6 @@ import { Option, RtCommand, type Usage } from "../command.ts";
 import { forEachName } from "../output/each.ts";
 
 export default class KillCommand extends RtCommand {
-  static override paths = [["kill"], ["container", "kill"]];
   static override usage: Usage = {
     category: "Containers",
     description: "Send a signal to the program of running containers",

@@ -8,7 +8,6 @@ const filterKeys = ["ancestor", "before", "exited", "id", "label", "name", "sinc
 const laterFilterKeys = ["expose", "health", "isolation", "is-task", "network", "publish", "volume"];
 
 export default class PsCommand extends RtCommand {
-  static override paths = [["ps"], ["container", "ls"], ["container", "list"], ["container", "ps"]];
   static override usage: Usage = {
     category: "Containers",
     description: "List containers",

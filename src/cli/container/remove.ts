@@ -2,7 +2,6 @@ import { Option, RtCommand, type Usage } from "../command.ts";
 import { forEachName } from "../output/each.ts";
 
 export default class RmCommand extends RtCommand {
-  static override paths = [["rm"], ["container", "rm"], ["container", "remove"]];
   static override usage: Usage = {
     category: "Containers",
     description: "Remove containers",

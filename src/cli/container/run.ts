@@ -5,7 +5,6 @@ import { type LayerReporter, layerReporter } from "../output/layer-progress.ts";
 import { runOptions } from "./run-options.ts";
 
 export default class RunCommand extends RtCommand {
-  static override paths = [["run"], ["container", "run"]];
   static override usage: Usage = {
     category: "Containers",
     description: "Run a program in a new container of an image",

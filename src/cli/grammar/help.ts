@@ -1,5 +1,5 @@
 import { type CommandClass, RtCommand } from "../command.ts";
-import { commands, groups } from "../table.ts";
+import { commands, groups, type Row, wordsOf } from "../table.ts";
 import { type Grammar, grammarOf, type OptionSpec } from "./grammar.ts";
 
 const width = 96;
@@ -14,17 +14,17 @@ const versionOption: OptionSpec = {
 
 /** The help of a command, of a group, or ("") of rt itself: plain text, at most 96 columns. */
 export async function renderHelp(path: string): Promise<string> {
-  const loader = commands.get(path);
-  if (loader) return commandHelp(path, (await loader()).default);
+  const row = commands.get(path);
+  if (row) return commandHelp(path, row.paths, (await row.load()).default);
   return path === "" ? rootHelp() : groupHelp(path);
 }
 
-function commandHelp(path: string, commandClass: CommandClass): string {
+function commandHelp(path: string, paths: readonly string[], commandClass: CommandClass): string {
   const grammar = grammarOf(new commandClass());
   const { description = "", details = "", examples = [] } = commandClass.usage ?? {};
   const globals = globalGrammar();
   const own = grammar.options.filter(({ names, hidden }) => !hidden && !globals.byName.has(names[0]!));
-  const others = (commandClass.paths ?? []).map((words) => words.join(" ")).filter((other) => other !== path);
+  const others = paths.filter((other) => other !== path);
   return sections([
     `Usage: rt ${path}${own.length > 0 ? " [OPTIONS]" : ""}${argumentsText(grammar)}`,
     wrap(description, ""),
@@ -38,11 +38,10 @@ function commandHelp(path: string, commandClass: CommandClass): string {
 
 async function rootHelp(): Promise<string> {
   const categories = new Map<string, string[][]>();
-  for (const [path, loader] of commands) {
-    if (path.includes(" ")) continue;
-    const { usage } = (await loader()).default;
+  for (const word of wordsOf("")) {
+    const { usage } = (await commands.get(word)!.load()).default;
     const category = usage?.category ?? "Other";
-    categories.set(category, [...(categories.get(category) ?? []), [path, usage?.description ?? ""]]);
+    categories.set(category, [...(categories.get(category) ?? []), [word, usage?.description ?? ""]]);
   }
   const listed = [...categories].map(([title, rows]) => titled(title, columns(rows)));
   return sections([
@@ -62,21 +61,24 @@ async function rootHelp(): Promise<string> {
 }
 
 async function groupHelp(group: string): Promise<string> {
-  const rows: string[][] = [];
-  const seen = new Set<unknown>();
-  for (const [path, loader] of commands) {
-    if (!path.startsWith(`${group} `)) continue;
-    const { default: commandClass } = await loader();
-    if (seen.has(commandClass)) continue;
-    seen.add(commandClass);
-    rows.push([path.slice(group.length + 1), commandClass.usage?.description ?? ""]);
+  const listed: string[][] = [];
+  for (const word of wordsOf(group)) {
+    const path = `${group} ${word}`;
+    const row = commands.get(path)!;
+    if (path !== listedPath(row, group)) continue;
+    listed.push([word, (await row.load()).default.usage?.description ?? ""]);
   }
   return sections([
     `Usage: rt ${group} COMMAND`,
     groups.get(group) ?? "",
-    titled("Commands", columns(rows)),
+    titled("Commands", columns(listed)),
     `Run "rt ${group} COMMAND --help" to learn more about a command.`,
   ]);
+}
+
+/** A command with several names in its group has one line there. */
+function listedPath({ listed, paths }: Row, group: string): string | undefined {
+  return listed ?? paths.find((path) => path.startsWith(`${group} `));
 }
 
 class NoCommand extends RtCommand {

@@ -2,7 +2,6 @@ import type { Usage } from "../command.ts";
 import { InspectBase } from "../system/inspect.ts";
 
 export default class ImageInspectCommand extends InspectBase {
-  static override paths = [["image", "inspect"]];
   static override usage: Usage = {
     category: "Images",
     description: "Show all that is known of images, as JSON",

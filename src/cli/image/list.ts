@@ -6,7 +6,6 @@ import { parseFilters } from "../parse/filter.ts";
 const filterKeys = ["before", "dangling", "label", "reference", "since"];
 
 export default class ImagesCommand extends RtCommand {
-  static override paths = [["images"], ["image", "ls"], ["image", "list"]];
   static override usage: Usage = {
     category: "Images",
     description: "List images",

@@ -9,7 +9,6 @@ import { readKeyValueFile } from "../parse/env.ts";
 import { invalid } from "../parse/invalid.ts";
 
 export default class PackCommand extends RunCommand {
-  static override paths = [["pack"], ["image", "pack"]];
   static override usage: Usage = {
     category: "Images",
     description: "Make one executable file of rt and an image",

@@ -5,7 +5,6 @@ import { Option, RtCommand, type Usage } from "../command.ts";
 import { layerReporter } from "../output/layer-progress.ts";
 
 export default class PullCommand extends RtCommand {
-  static override paths = [["pull"], ["image", "pull"]];
   static override usage: Usage = {
     category: "Images",
     description: "Bring an image here from a registry, an archive or a directory",

@@ -2,7 +2,6 @@ import { Option, RtCommand, type Usage } from "../command.ts";
 import { forEachName } from "../output/each.ts";
 
 export default class RmiCommand extends RtCommand {
-  static override paths = [["rmi"], ["image", "rm"], ["image", "remove"]];
   static override usage: Usage = {
     category: "Images",
     description: "Remove images",

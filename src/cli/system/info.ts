@@ -3,7 +3,6 @@ import { Option, RtCommand, type Usage } from "../command.ts";
 import { Template } from "../format/template.ts";
 
 export default class InfoCommand extends RtCommand {
-  static override paths = [["info"], ["system", "info"]];
   static override usage: Usage = {
     category: "System",
     description: "Show what rt has here and what this host allows",

@@ -9,7 +9,6 @@ import { marker } from "../process-one.ts";
 import { planOf } from "./init-plan.ts";
 
 export default class InitCommand extends RtCommand {
-  static override paths = [["init"]];
   static override usage: Usage = {
     category: "System",
     description: "Be process 1: of a machine that boots into containers, or of a pid namespace",

@@ -49,7 +49,6 @@ async function inspectOne(host: Host, name: string, types: readonly InspectType[
 }
 
 export default class InspectCommand extends InspectBase {
-  static override paths = [["inspect"]];
   static override usage: Usage = {
     category: "Containers",
     description: "Show all that is known of containers and images, as JSON",

@@ -13,7 +13,6 @@ const text = new Template(`Client:
  Kernel:            {{.Client.KernelVersion}}`);
 
 export default class VersionCommand extends RtCommand {
-  static override paths = [["version"]];
   static override usage: Usage = {
     category: "System",
     description: "Show the version of rt and what it was built with",

@@ -3,7 +3,7 @@ import { RtError } from "../../../src/base/errors.ts";
 import { runCli } from "../../../src/cli/cli.ts";
 import { OutputClosed } from "../../../src/cli/output/output.ts";
 import { reportError } from "../../../src/cli/output/report.ts";
-import { commands, groups } from "../../../src/cli/table.ts";
+import { commands, groups, wordsOf } from "../../../src/cli/table.ts";
 import { capture } from "./capture.ts";
 
 async function rt(...argv: string[]) {
@@ -89,19 +89,41 @@ describe("finding the command", () => {
     expect(code).toBe(1);
   });
 
-  test("the table names each class's own paths, and nothing else", async () => {
-    const named = new Map<unknown, string[]>();
-    for (const [path, loader] of commands) {
-      const { default: commandClass } = await loader();
-      named.set(commandClass, [...(named.get(commandClass) ?? []), path]);
+  test("each row of the table is one command, whose groups exist, and which says what it does", async () => {
+    const rows = new Set(commands.values());
+    const classes = new Set<unknown>();
+    for (const { paths, listed, load } of rows) {
+      const { default: commandClass } = await load();
+      classes.add(commandClass);
       expect(commandClass.usage?.description).toBeString();
       expect(commandClass.usage?.examples?.length).toBeGreaterThan(0);
-      if (path.includes(" ")) expect(groups.has(path.split(" ")[0]!)).toBe(true);
+      for (const path of paths)
+        if (path.includes(" ")) expect([...groups.keys()]).toContain(path.split(" ")[0]!);
+      if (listed !== undefined) expect(paths).toContain(listed);
     }
-    for (const [commandClass, paths] of named) {
-      const own = (commandClass as { paths: string[][] }).paths.map((words) => words.join(" "));
-      expect(own.toSorted()).toEqual(paths.toSorted());
+    expect(classes.size).toBe(rows.size);
+    expect(commands.size).toBe([...rows].flatMap(({ paths }) => paths).length);
+  });
+
+  test("only the table knows paths: a command's class has none of its own", async () => {
+    for (const { load } of new Set(commands.values())) {
+      expect(Object.getOwnPropertyNames((await load()).default)).not.toContain("paths");
     }
+  });
+
+  test("every other name of a command is in its help, whatever it was called by", async () => {
+    expect((await rt("ps", "--help")).out).toContain(
+      "\nAlso: rt container ls, rt container list, rt container ps\n",
+    );
+    expect((await rt("container", "list", "-h")).out).toContain(
+      "\nAlso: rt ps, rt container ls, rt container ps\n",
+    );
+    expect((await rt("init", "--help")).out).not.toContain("Also:");
+  });
+
+  test("words of a group, in the order of the alphabet", () => {
+    expect(wordsOf("image")).toEqual(["inspect", "list", "ls", "pack", "pull", "remove", "rm"]);
+    expect(wordsOf("nonsense")).toEqual([]);
   });
 });
 
