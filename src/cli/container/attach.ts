@@ -1,5 +1,6 @@
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
+import { programFlags } from "./program-flags.ts";
 
 export default class AttachCommand extends RtCommand {
   static override usage: Usage = {
@@ -11,13 +12,9 @@ export default class AttachCommand extends RtCommand {
     examples: [["Come back to a container whose client was closed", "$0 attach web"]],
   };
 
-  detachKeys = Option.String("--detach-keys", {
-    description: "`KEYS` Keys that detach the terminal (default ctrl-p,ctrl-q)",
-  });
+  detachKeys = programFlags.detachKeys();
   noStdin = Option.Boolean("--no-stdin", false, { description: "Do not connect stdin" });
-  sigProxy = Option.Boolean("--sig-proxy", true, {
-    description: "Forward signals to the program (default true)",
-  });
+  sigProxy = programFlags.sigProxy();
 
   container = Option.String({ name: "CONTAINER" });
 

@@ -3,6 +3,7 @@ import { Option, RtCommand, type Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { mergeEnv } from "../parse/env.ts";
 import { rejectNul } from "../parse/invalid.ts";
+import { programFlags } from "./program-flags.ts";
 import { parseUser, parseWorkingDirectory } from "./run-options.ts";
 
 export default class ExecCommand extends RtCommand {
@@ -24,20 +25,14 @@ export default class ExecCommand extends RtCommand {
   detach = Option.Boolean("-d,--detach", false, {
     description: "Leave the program running in the background",
   });
-  detachKeys = Option.String("--detach-keys", {
-    description: "`KEYS` Keys that detach the terminal (default ctrl-p,ctrl-q)",
-  });
-  env = Option.Array("-e,--env", [], {
-    description: "`KEY[=VALUE]` Set a variable; KEY alone passes on the caller's",
-  });
-  envFiles = Option.Array("--env-file", [], {
-    description: "`FILE` Set variables from a file of KEY=VALUE lines",
-  });
-  interactive = Option.Boolean("-i,--interactive", false, { description: "Keep stdin open" });
+  detachKeys = programFlags.detachKeys();
+  env = programFlags.env();
+  envFiles = programFlags.envFiles();
+  interactive = programFlags.interactive();
   privileged = Option.Boolean("--privileged", false, { description: "All capabilities" });
-  tty = Option.Boolean("-t,--tty", false, { description: "Give the program a terminal" });
-  user = Option.String("-u,--user", { description: "`USER[:GROUP]` Run as this user, names or numbers" });
-  workdir = Option.String("-w,--workdir", { description: "`DIRECTORY` Working directory" });
+  tty = programFlags.tty();
+  user = programFlags.user();
+  workdir = programFlags.workdir();
 
   container = Option.String({ name: "CONTAINER" });
   command = Option.Proxy({ name: "COMMAND", required: 1 });

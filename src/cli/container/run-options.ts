@@ -2,6 +2,7 @@ import type { CallerEnvironment } from "../../base/environment.ts";
 import { RtError } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
 import type { RunOptions } from "../../engine/container/run-options.ts";
+import type { RtCommand } from "../command.ts";
 import { parseAddHost, parseDns } from "../parse/address.ts";
 import { parseCapability } from "../parse/capability.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
@@ -14,9 +15,10 @@ import { parseSecurityOptions } from "../parse/security-opt.ts";
 import { parseSize } from "../parse/size.ts";
 import { parseSysctls } from "../parse/sysctl.ts";
 import { parseUlimit } from "../parse/ulimit.ts";
-import type RunCommand from "./run.ts";
+import type { ContainerFlags } from "./container-flags.ts";
+import type { AttachFlags } from "./program-flags.ts";
 
-type Flags = Omit<RunCommand, keyof import("../command.ts").RtCommand>;
+type Flags = Omit<ContainerFlags, keyof RtCommand> & AttachFlags;
 
 /** The flags of `rt run`, checked and in the engine's units. @throws RtError invalid-argument | unsupported | not-found */
 export function runOptions(flags: Flags, caller: CallerEnvironment): RunOptions {

@@ -1,14 +1,15 @@
 import { RtError } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { Option, type Usage } from "../command.ts";
-import RunCommand from "../container/run.ts";
+import { ContainerFlags } from "../container/container-flags.ts";
+import { programFlags } from "../container/program-flags.ts";
 import { runOptions } from "../container/run-options.ts";
 import { humanSize } from "../format/human.ts";
 import { grammarOf } from "../grammar/grammar.ts";
 import { readKeyValueFile } from "../parse/env.ts";
 import { invalid } from "../parse/invalid.ts";
 
-export default class PackCommand extends RunCommand {
+export default class PackCommand extends ContainerFlags {
   static override usage: Usage = {
     category: "Images",
     description: "Make one executable file of rt and an image",
@@ -40,6 +41,9 @@ export default class PackCommand extends RunCommand {
     ],
   };
 
+  detachKeys = programFlags.detachKeys();
+  sigProxy = programFlags.sigProxy();
+
   output = Option.String("-o,--output", { description: "`FILE` Write the app to this file" });
 
   check = Option.Boolean("--check", false, {
@@ -55,8 +59,8 @@ export default class PackCommand extends RunCommand {
     const { image, platform, pull, command } = runOptions(this, this.context.caller);
     const flags = this.#flags();
     this.requireRoot();
-    const [{ pack }, host] = await Promise.all([import("../../engine/image/pack.ts"), this.host()]);
-    const onPull = this.quiet ? undefined : this.pullListener();
+    const [{ pack }, host] = await Promise.all([import("../../engine/pack.ts"), this.host()]);
+    const onPull = this.pullListener();
     const interrupt = new Interrupt();
     const { signal } = interrupt.controller;
     const packed = await pack(host, {
@@ -91,7 +95,7 @@ export default class PackCommand extends RunCommand {
     const entries = this.envFiles.flatMap((file) => readKeyValueFile(file, "--env-file", caller));
     const labels = this.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
     const flags = [...entries.map((entry) => `--env=${entry}`), ...labels.map((entry) => `--label=${entry}`)];
-    const { byName } = grammarOf(new RunCommand());
+    const { byName } = grammarOf(new PackCommand());
     for (const { name, value } of this.given) {
       const long = byName.get(name)?.names.find((spelling) => spelling.startsWith("--"));
       const isMeant = long !== undefined && !forPacking.has(long) && !(value === true && always.has(long));
@@ -103,7 +107,7 @@ export default class PackCommand extends RunCommand {
 
 /** Flags that are used up by packing, and those that say where rt has its things here. */
 const forPacking: ReadonlySet<string> = new Set([
-  ...["--env-file", "--label-file", "--platform", "--pull", "--quiet"],
+  ...["--env-file", "--label-file", "--platform", "--pull", "--quiet", "--output", "--check"],
   ...["--root", "--state", "--config", "--storage-driver", "--log-level", "--debug"],
 ]);
 

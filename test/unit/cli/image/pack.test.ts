@@ -1,0 +1,23 @@
+import { expect, test } from "bun:test";
+import RunCommand from "../../../../src/cli/container/run.ts";
+import { grammarOf } from "../../../../src/cli/grammar/grammar.ts";
+import PackCommand from "../../../../src/cli/image/pack.ts";
+
+/** Flags are kept in the app as they were given to pack, and run parses them there. */
+test("pack takes what run takes, and the same values", () => {
+  const own = new Set(["--output", "--check"]);
+  const specs = (command: RunCommand | PackCommand) =>
+    grammarOf(command).options.toSorted((a, b) => (a.names.join() < b.names.join() ? -1 : 1));
+  const kept = specs(new PackCommand()).filter(({ names }) => !names.some((name) => own.has(name)));
+  expect(kept).toEqual(specs(new RunCommand()));
+});
+
+test("what is not there yet waits for the same in both", () => {
+  expect(PackCommand.later).toEqual(RunCommand.later);
+  const { memory, "no-healthcheck": health, d } = RunCommand.later as Record<string, string>;
+  expect([memory, health]).toEqual([
+    "limits on resources come in a later version",
+    "health checks come in a later version",
+  ]);
+  expect(d).toStartWith("detached running comes in a later version");
+});
