@@ -109,16 +109,66 @@ test("imports go only downward, never within a tier", () => {
   expect(upward).toEqual([]);
 });
 
-test("cli and daemon call only engine", () => {
+test("cli and daemon call an Engine, and nothing else", () => {
   // `base` is everybody's; a parser of words (reference, oci) does nothing by itself.
-  const allowed = new Set(["engine", "base", "reference", "oci"]);
-  const direct = violations("cli and daemon call only engine", (each) => {
+  const pureRooms = new Set(["base", "reference", "oci"]);
+  const callers: Record<string, RegExp> = {
+    // One function opens an engine.
+    "src/cli/engine.ts": /^src\/engine\/local\.ts$/,
+    // The caller: its descriptors, its terminal, its signals.
+    "src/cli/session.ts": /^src\/native\/system\.ts$/,
+    // What only this very process is: a machine's session, an app.
+    "src/cli/system/init.ts": /^src\/engine\/(machine|app)\//,
+    "src/cli/system/init-plan.ts": /^src\/engine\/machine\//,
+    "src/cli/app.ts": /^src\/engine\/app\//,
+    "src/cli/image/pack.ts": /^src\/engine\/app\/check\.ts$/,
+  };
+  const direct = violations("cli and daemon call an Engine", (each) => {
     const to = target(each);
     const from = area(each.file);
-    if (to === undefined || each.typeOnly || tierOf(from) !== 0) return false;
-    return area(to) !== from && !allowed.has(area(to));
+    if (to === undefined || each.typeOnly || tierOf(from) !== 0 || area(to) === from) return false;
+    return !pureRooms.has(area(to)) && !callers[each.file]?.test(to);
   });
   expect(direct).toEqual([]);
+});
+
+/** Files that are wholly the caller's own business, or the runtime's, are above this rule. */
+const callersRooms = new Set(["cli", "daemon", "main.ts"]);
+
+test("the engine and all below it use nothing of their caller's but the session", () => {
+  const forbidden: [string, RegExp][] = [
+    ["a signal of this process", /\bprocess\.(on|once|off|addListener|prependListener)\s*\(/],
+    [
+      "a standard stream",
+      /\bprocess\.(stdin|stdout|stderr)\b|\bBun\.(stdin|stdout|stderr)\b|\bconsole\.(log|error|warn)\(/,
+    ],
+    [
+      "descriptor 0, 1 or 2",
+      /\b(writeSync|readSync|writeFileSync|fstatSync|isatty|windowSize)\(\s*[012]\s*[,)]/,
+    ],
+    ["an inherited standard stream", /["']inherit["']/],
+    ["this process's exit", /\bprocess\.(exit|exitCode|abort|kill\(process\.pid)\b/],
+  ];
+  // leave.ts is how main.ts ends; ffi.ts writes a trace for whoever debugs it.
+  const exempt = new Set(["src/base/leave.ts", "src/native/ffi.ts"]);
+  const below = sources.filter((file) => !callersRooms.has(area(file)) && !exempt.has(file));
+  const found = below.flatMap((file) =>
+    forbidden
+      .filter(([, pattern]) => pattern.test(withoutComments(texts.get(file)!)))
+      .map(([what]) => `${file}: ${what}`),
+  );
+  expect(found).toEqual([]);
+});
+
+test("no synchronous call of the engine or below takes as long as a tree is large", () => {
+  const growing = /\b(cpSync|spawnSync|execSync|execFileSync|sleepSync)\b|\brmSync\([^)]*recursive/;
+  // SQLite's lock, for the milliseconds of another's transaction.
+  const exempt = new Set(["src/store/database.ts"]);
+  const below = sources.filter((file) => !callersRooms.has(area(file)) && !exempt.has(file));
+  expect(below.filter((file) => growing.test(withoutComments(texts.get(file)!)))).toEqual([]);
+  // A tree is removed in this thread up to a number of names only, and by one function.
+  const small = sources.filter((file) => /\bremoveSmallTree\b/.test(withoutComments(texts.get(file)!)));
+  expect(small).toEqual(["src/layer/tree.ts", "src/native/system.ts"]);
 });
 
 test("only runtime, snapshot, layer, network and content use native", () => {
@@ -127,7 +177,8 @@ test("only runtime, snapshot, layer, network and content use native", () => {
     const isNative = (to !== undefined && area(to) === "native") || each.specifier.startsWith("#native/");
     // The embedded files are bound to the bundle in base or main; they are bytes, not calls.
     const bytesOnly = each.specifier.startsWith("#native/") && !each.specifier.endsWith(".ts");
-    return isNative && !bytesOnly && !nativeUsers.has(area(each.file)) && !area(each.file).endsWith(".ts");
+    const isUser = nativeUsers.has(area(each.file)) || area(each.file).endsWith(".ts");
+    return isNative && !bytesOnly && !isUser && each.file !== "src/cli/session.ts";
   });
   expect(users).toEqual([]);
 });

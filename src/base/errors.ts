@@ -57,6 +57,14 @@ export function while_(phrase: string, failure: unknown): RtError {
   });
 }
 
+/** Said before anything was touched. @param verb what was asked for: "container rm" */
+export function needsRoot(verb: string): RtError {
+  return new RtError(
+    "forbidden",
+    `${verb} needs root: run "sudo rt ${verb} …" (rootless comes in a later version)`,
+  );
+}
+
 interface SystemError extends Error {
   code: string;
   path?: string;

@@ -20,9 +20,10 @@ export async function runApp(args: readonly string[], context: Context): Promise
         "this app runs its image in a container and needs root: start it with sudo",
       );
     }
-    const { appStart } = await import("../engine/image/packed.ts");
-    const { flags, command, isTerminal } = appStart();
-    const [stdin, stdout, stderr] = isTerminal;
+    const { appStart } = await import("../engine/app/start.ts");
+    const { flags, command } = appStart();
+    const { isTerminal } = await import("./session.ts");
+    const [stdin, stdout, stderr] = [0, 1, 2].map(isTerminal);
     const always = [
       "--rm",
       "--interactive",
@@ -31,7 +32,7 @@ export async function runApp(args: readonly string[], context: Context): Promise
     ];
     const words = args.length > 0 ? args : command;
     const status = await runCli(["run", ...always, ...flags, "--", packedReference, ...words], context);
-    if (status === engineFailed) await (await import("../engine/image/pack-check.ts")).checkOwnExecutable();
+    if (status === engineFailed) await (await import("../engine/app/check.ts")).checkOwnExecutable();
     return status;
   } catch (error) {
     return reportError(error, context);

@@ -2,6 +2,7 @@ import { commit, version } from "../base/build-info.ts";
 import { callerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import { type CommandClass, type Context, Option, RtCommand } from "./command.ts";
+import { openEngine } from "./engine.ts";
 import { assign, grammarOf, hydrate, type ParsedState, parse, shown } from "./grammar/grammar.ts";
 import { nearest } from "./grammar/nearest.ts";
 import { DescriptorOutput } from "./output/output.ts";
@@ -15,6 +16,7 @@ export function processContext(): Context {
     caller: callerEnvironment,
     stdout: new DescriptorOutput(1),
     stderr: new DescriptorOutput(2),
+    openEngine,
   };
 }
 

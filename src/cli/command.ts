@@ -5,8 +5,8 @@ import { Proxy as ProxyOption } from "clipanion/lib/advanced/options/Proxy.mjs";
 import { Rest } from "clipanion/lib/advanced/options/Rest.mjs";
 import { String as StringOption } from "clipanion/lib/advanced/options/String.mjs";
 import type { CallerEnvironment } from "../base/environment.ts";
-import { RtError } from "../base/errors.ts";
-import type { Host } from "../engine/host.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { OpenEngine } from "./engine.ts";
 import type { Output } from "./output/output.ts";
 
 /**
@@ -30,6 +30,7 @@ export interface Context {
   caller: CallerEnvironment;
   stdout: Output;
   stderr: Output;
+  openEngine: OpenEngine;
 }
 
 export type { Usage };
@@ -54,32 +55,32 @@ export abstract class RtCommand extends Command<Context> {
     description: "Debug mode: log level debug, stacks of errors",
   });
 
-  /** The store and directories that the flags name. Imported late: what needs no store does not load it. */
-  protected async host(): Promise<Host> {
-    const { openHost } = await import("../engine/host.ts");
-    const host = openHost({
+  /**
+   * The engine that the flags name, for this command as its caller. What needs none does not load it.
+   * @throws RtError forbidden: `needsRoot`, and we are not; not-found | invalid-argument: what the flags name
+   */
+  protected async engine({
+    needsRoot = false,
+    detachKeys = noKeys,
+  }: {
+    needsRoot?: boolean;
+    detachKeys?: Uint8Array;
+  } = {}): Promise<Engine> {
+    const { env, caller, stderr, openEngine } = this.context;
+    const { processSession } = await import("./session.ts");
+    return openEngine(processSession(stderr, detachKeys), {
       root: this.root,
       state: this.state,
       config: this.config,
       storageDriver: this.storageDriver,
-      env: this.context.env,
-      caller: this.context.caller,
+      env,
+      caller,
+      privileged: needsRoot ? this.path.join(" ") : undefined,
     });
-    // A name that is mistyped is told of, also where the command has no use for what it names.
-    if (this.config !== undefined || this.storageDriver !== undefined) await host.check();
-    return host;
-  }
-
-  /** @throws RtError forbidden, in one line, before anything was touched. */
-  protected requireRoot(): void {
-    if (process.geteuid?.() === 0) return;
-    const verb = this.path.join(" ");
-    throw new RtError(
-      "forbidden",
-      `${verb} needs root: run "sudo rt ${verb} …" (rootless comes in a later version)`,
-    );
   }
 }
+
+const noKeys = new Uint8Array();
 
 export interface CommandClass {
   new (): RtCommand;

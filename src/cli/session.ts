@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
 import { parseSignal } from "../base/signals.ts";
 import { visible } from "../base/visible.ts";
@@ -35,6 +36,12 @@ export function isTerminal(descriptor: number): boolean {
 
 const names = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
 
+/** What whoever started us ignores (nohup, a shell's job in the background) stays ignored. proc_pid_status(5), SigIgn */
+function isHeeded(name: NodeJS.Signals): boolean {
+  const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "0";
+  return ((BigInt(`0x${ignored}`) >> BigInt(parseSignal(name).number - 1)) & 1n) === 0n;
+}
+
 /**
  * Signals that would end us where there is something to undo: they are caught from the moment that somebody wants to hear of
  * them. A second one ends us at once.
@@ -44,7 +51,7 @@ class Interrupt {
   #armed = false;
 
   get signal(): AbortSignal {
-    if (!this.#armed) for (const name of names) process.once(name, this.#abort);
+    if (!this.#armed) for (const name of names.filter(isHeeded)) process.once(name, this.#abort);
     this.#armed = true;
     return this.#controller.signal;
   }

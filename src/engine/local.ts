@@ -1,4 +1,4 @@
-import { RtError } from "../base/errors.ts";
+import { needsRoot } from "../base/errors.ts";
 import type { ContainerVerbs, Engine, ImageVerbs, SystemVerbs } from "./engine.ts";
 import { Host, type HostOptions } from "./host.ts";
 import type { Session } from "./session.ts";
@@ -14,20 +14,11 @@ export interface LocalOptions extends HostOptions {
  */
 export async function openLocal(session: Session, options: LocalOptions): Promise<Engine> {
   const { privileged } = options;
-  if (privileged !== undefined) requireRoot(privileged);
+  if (privileged !== undefined && process.geteuid?.() !== 0) throw needsRoot(privileged);
   const host = new Host(session, options);
   // A name that is mistyped is told of, also where the command has no use for what it names.
   if (options.config !== undefined || options.storageDriver !== undefined) await host.check();
   return engineOf(host);
-}
-
-/** @throws RtError forbidden, in one line, before anything was touched */
-function requireRoot(verb: string): void {
-  if (process.geteuid?.() === 0) return;
-  throw new RtError(
-    "forbidden",
-    `${verb} needs root: run "sudo rt ${verb} …" (rootless comes in a later version)`,
-  );
 }
 
 export function engineOf(host: Host): Engine {

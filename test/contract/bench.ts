@@ -79,7 +79,7 @@ export class Workbench implements AsyncDisposable {
   /** What a container on `chain` has as its root. */
   async view(chain: readonly Digest[], key = `key-${this.#count++}`): Promise<string> {
     if (!readdirSync(this.root, { encoding: "utf8" }).includes("active") || !this.isActive(key))
-      this.driver.prepare(key, chain);
+      await this.driver.prepare(key, chain);
     const rootfs = this.driver.rootfs(key, chain, {});
     if (rootfs.type === "bind") return rootfs.source;
     const at = this.directory();

@@ -339,7 +339,7 @@ function depth(name: DriverName, test: Test): void {
       expect(names(await bench.view([...chain, deleted!, replaced!]))).toEqual(["d=now"]);
       const [, , again] = await bench.apply([archive(file(".wh..wh..opq", ""), file("d", "now"))], chain);
       expect(names(await bench.view([...chain, again!]))).toEqual(["d=now"]);
-      for (const each of [...chain, deleted!, replaced!, again!]) bench.driver.removeCommitted(each);
+      for (const each of [...chain, deleted!, replaced!, again!]) await bench.driver.removeCommitted(each);
       expect(bench.leftovers()).toEqual([]);
     });
   }

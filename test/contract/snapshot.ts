@@ -80,7 +80,7 @@ function commits(name: DriverName, test: Test): void {
         return Promise.resolve({ size, done: size === blob.length && have === size });
       };
       await bench.driver.unpack({ ...request, source: { ...request.source, more } });
-      bench.driver.removeCommitted(request.chain);
+      await bench.driver.removeCommitted(request.chain);
     }
   });
 
@@ -97,8 +97,8 @@ function commits(name: DriverName, test: Test): void {
   test("removal takes it away; absent is fine", async () => {
     await using bench = workbench(name);
     const [chain] = await bench.apply([archive(file("f"))]);
-    bench.driver.removeCommitted(chain!);
-    bench.driver.removeCommitted(chain!);
+    await bench.driver.removeCommitted(chain!);
+    await bench.driver.removeCommitted(chain!);
     expect(bench.driver.has(chain!)).toBe(false);
     expect(bench.leftovers()).toEqual([]);
   });
@@ -212,7 +212,7 @@ function containers(name: DriverName, test: Test): void {
 
   test("a container without layers begins empty, with a root for everybody", async () => {
     await using bench = workbench(name);
-    bench.driver.prepare("scratch", []);
+    await bench.driver.prepare("scratch", []);
     const rootfs = bench.driver.rootfs("scratch", [], {});
     if (rootfs.type !== "bind") throw new Error("overlay needs a layer");
     expect(readdirSync(rootfs.source)).toEqual([]);
@@ -222,13 +222,15 @@ function containers(name: DriverName, test: Test): void {
   test("a key is used once, and a chain must be there", async () => {
     await using bench = workbench(name);
     const chain = await bench.apply([archive(file("f"))]);
-    bench.driver.prepare("k", chain);
-    expect((await failure((async () => bench.driver.prepare("k", chain))())).code).toBe("conflict");
+    await bench.driver.prepare("k", chain);
+    expect((await failure((async () => await bench.driver.prepare("k", chain))())).code).toBe("conflict");
     const missing = bench.request(archive(file("other"))).chain;
-    expect((await failure((async () => bench.driver.prepare("l", [missing]))())).code).toBe("not-found");
-    bench.driver.removeActive("k");
-    bench.driver.removeActive("k");
-    bench.driver.removeActive("l");
+    expect((await failure((async () => await bench.driver.prepare("l", [missing]))())).code).toBe(
+      "not-found",
+    );
+    await bench.driver.removeActive("k");
+    await bench.driver.removeActive("k");
+    await bench.driver.removeActive("l");
     expect(bench.driver.list().active).toEqual([]);
   });
 
@@ -236,9 +238,9 @@ function containers(name: DriverName, test: Test): void {
     await using bench = workbench(name);
     const chain = await bench.apply([archive(file("f"))]);
     const tree = await bench.view(chain, "k");
-    const before = bench.driver.usage("k");
+    const before = await bench.driver.usage("k");
     writeFileSync(join(tree, "big"), Buffer.alloc(1 << 20, 1));
-    const after = bench.driver.usage("k");
+    const after = await bench.driver.usage("k");
     expect(after.bytes - before.bytes).toBeGreaterThanOrEqual(1 << 20);
     expect(after.bytes - before.bytes).toBeLessThan(1.2 * (1 << 20));
     expect(after.inodes - before.inodes).toBe(1);
@@ -269,11 +271,11 @@ function volumes(name: DriverName, test: Test): void {
     const expected = await describeTree(join(await bench.view(chain), "var/data"));
     for (const path of ["/var/data", "srv/data", "/srv/../../../var/data/"]) {
       const volume = bench.directory();
-      expect(bench.driver.seed(chain, path, volume)).toBe(true);
+      expect(await bench.driver.seed(chain, path, volume)).toBe(true);
       expect(await describeTree(volume)).toEqual(expected);
     }
     const one = bench.directory();
-    expect(bench.driver.seed(chain.slice(0, 1), "/var/data", one)).toBe(true);
+    expect(await bench.driver.seed(chain.slice(0, 1), "/var/data", one)).toBe(true);
     expect(readdirSync(one).sort()).toEqual(["a", "sub"]);
   });
 
@@ -282,10 +284,10 @@ function volumes(name: DriverName, test: Test): void {
     const chain = await bench.apply([base, top]);
     const volume = bench.directory();
     for (const path of ["/none", "/var/data/a", "/var/data/a/x", "/var/data/sub/gone"])
-      expect([path, bench.driver.seed(chain, path, volume)]).toEqual([path, false]);
-    expect(bench.driver.seed([], "/var", volume)).toBe(false);
+      expect([path, await bench.driver.seed(chain, path, volume)]).toEqual([path, false]);
+    expect(await bench.driver.seed([], "/var", volume)).toBe(false);
     writeFileSync(join(volume, "mine"), "");
-    expect(bench.driver.seed(chain, "/var/data", volume)).toBe(false);
+    expect(await bench.driver.seed(chain, "/var/data", volume)).toBe(false);
     expect(readdirSync(volume)).toEqual(["mine"]);
   });
 }

@@ -102,7 +102,7 @@ for (const driver of driverNames) {
         const typed = error instanceof RtError && error.code !== "internal" && /^[ -~]+$/.test(error.message);
         if (!typed) throw new Error(`seed ${seed}: ${error}`, { cause: error });
       }
-      bench.driver.removeCommitted(request.chain);
+      await bench.driver.removeCommitted(request.chain);
       expect([seed, bench.leftovers()]).toEqual([seed, []]);
       rmSync(request.source.path);
     }

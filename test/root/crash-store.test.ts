@@ -3,16 +3,17 @@ import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { collect } from "../../src/engine/care/collect.ts";
-import { type Host, openHost } from "../../src/engine/host.ts";
+import { Host } from "../../src/engine/host.ts";
 import { pull, pullFrom } from "../../src/engine/image/pull.ts";
 import { removeImage } from "../../src/engine/image/remove.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { busyboxLayout } from "../support/images.ts";
 import { needs } from "../support/root.ts";
+import { testSession } from "../support/session.ts";
 import { FakeSource, fakeHost, layerBytes } from "../unit/engine/fakes.ts";
 import { scratch } from "../unit/store/samples.ts";
 
-const script = join(import.meta.dir, "../unit/engine/pull-one.ts");
+const script = join(import.meta.dir, "../unit/engine/image/pull-one.ts");
 const rounds = Number(process.env.RT_CRASH_ROUNDS || 40);
 const layers = [0, 1, 2].map((n) => layerBytes(`shared ${n}`, 400_000));
 
@@ -83,10 +84,10 @@ real.test(
         await child.exited;
         expect(await child.stderr.text()).toBe("");
       }
-      using host = openHost({ root, state });
+      using host = new Host(testSession(), { root, state });
       await checkStore(host);
     }
-    using host = openHost({ root, state });
+    using host = new Host(testSession(), { root, state });
     await pull(host, source);
     await checkStore(host);
     const driver = await host.snapshots();

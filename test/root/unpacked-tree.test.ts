@@ -6,7 +6,7 @@ import { afterAll, describe, expect } from "bun:test";
 import { lstatSync, mkdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { openHost } from "../../src/engine/host.ts";
+import { Host } from "../../src/engine/host.ts";
 import type { Rootfs } from "../../src/snapshot/snapshot.ts";
 import { run } from "../support/command.ts";
 import { debianLayout, debianNeeds } from "../support/debian.ts";
@@ -15,6 +15,7 @@ import { pushLayout } from "../support/push.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { needs } from "../support/root.ts";
 import { scratchDirectory } from "../support/scratch.ts";
+import { testSession } from "../support/session.ts";
 import { describeTree, treeDifference, unpackWithTar } from "../support/tree.ts";
 
 const { test, beforeAll } = needs({
@@ -66,10 +67,15 @@ async function withRootfs(
   driver: string,
   use: (root: string) => Promise<void>,
 ): Promise<void> {
-  using store = openHost({ root: host.root, state: host.state, env: host.env, storageDriver: driver });
+  using store = new Host(testSession(), {
+    root: host.root,
+    state: host.state,
+    env: host.env,
+    storageDriver: driver,
+  });
   const snapshots = await store.snapshots();
   const { chain } = store.images.get(name).record;
-  snapshots.prepare("look", chain);
+  await snapshots.prepare("look", chain);
   const point = join(host.dir, "look");
   mkdirSync(point);
   await mount(snapshots.rootfs("look", chain, {}), point);
@@ -77,7 +83,7 @@ async function withRootfs(
     await use(point);
   } finally {
     await run(["umount", point]);
-    snapshots.removeActive("look");
+    await snapshots.removeActive("look");
   }
 }
 

@@ -20,8 +20,8 @@ export default class AttachCommand extends RtCommand {
 
   override async execute(): Promise<number> {
     const detachKeys = parseDetachKeys(this.detachKeys);
-    this.requireRoot();
-    const [{ attach }, host] = await Promise.all([import("../../engine/container/attach.ts"), this.host()]);
-    return await attach(host, this.container, { sigProxy: this.sigProxy, noStdin: this.noStdin, detachKeys });
+    const engine = await this.engine({ needsRoot: true, detachKeys });
+    const { sigProxy, noStdin } = this;
+    return await engine.container.attach(this.container, { sigProxy, noStdin });
   }
 }

@@ -4,7 +4,7 @@ import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { mergeEnv } from "../parse/env.ts";
 import { rejectNul } from "../parse/invalid.ts";
 import { programFlags } from "./program-flags.ts";
-import { parseUser, parseWorkingDirectory } from "./run-options.ts";
+import { checkTerminal, parseUser, parseWorkingDirectory } from "./run-options.ts";
 
 export default class ExecCommand extends RtCommand {
   static override usage: Usage = {
@@ -38,20 +38,20 @@ export default class ExecCommand extends RtCommand {
   command = Option.Proxy({ name: "COMMAND", required: 1 });
 
   override async execute(): Promise<number> {
+    const detachKeys = parseDetachKeys(this.detachKeys);
     const options: ExecOptions = {
       container: this.container,
       command: this.command.map((word) => rejectNul("argument", word)),
       interactive: this.interactive,
       tty: this.tty,
       detach: this.detach,
-      detachKeys: parseDetachKeys(this.detachKeys),
       env: mergeEnv(this.envFiles, this.env, this.context.caller),
       workingDirectory: parseWorkingDirectory(this.workdir),
       user: parseUser(this.user),
       privileged: this.privileged,
     };
-    this.requireRoot();
-    const [{ exec }, host] = await Promise.all([import("../../engine/container/exec.ts"), this.host()]);
-    return await exec(host, options);
+    const engine = await this.engine({ needsRoot: true, detachKeys });
+    if (!options.detach) checkTerminal(options);
+    return await engine.container.exec(options);
   }
 }

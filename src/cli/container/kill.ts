@@ -19,10 +19,9 @@ export default class KillCommand extends RtCommand {
 
   override async execute(): Promise<number> {
     const signal = parseSignal(this.signal).name;
-    this.requireRoot();
-    const [{ kill }, host] = await Promise.all([import("../../engine/container/kill.ts"), this.host()]);
+    const engine = await this.engine({ needsRoot: true });
     return await forEachName(this.containers, this.context, async (name) => {
-      await kill(host, name, signal);
+      await engine.container.kill(name, signal);
       return `${name}\n`;
     });
   }

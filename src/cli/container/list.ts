@@ -39,8 +39,8 @@ export default class PsCommand extends RtCommand {
     for (const exit of filters.exited ?? []) checkExitStatus(exit);
     const last = this.latest ? 1 : parseLast(this.last);
     const all = this.all || last > 0 || filters.status !== undefined;
-    const [{ list }, host] = await Promise.all([import("../../engine/container/list.ts"), this.host()]);
-    const found = await list(host, { all, filters, size: this.size });
+    const engine = await this.engine();
+    const found = await engine.container.list({ all, filters, size: this.size });
     const shown = last > 0 ? found.slice(0, last) : found;
     const listing = containerListing(shown, !this.noTrunc, Date.now());
     const format = this.format || (this.quiet ? "{{.ID}}" : "table");

@@ -16,14 +16,10 @@ export default class RmCommand extends RtCommand {
   containers = Option.Rest({ name: "CONTAINER", required: 1 });
 
   override async execute(): Promise<number> {
-    this.requireRoot();
-    const [{ removeContainer }, host] = await Promise.all([
-      import("../../engine/container/remove.ts"),
-      this.host(),
-    ]);
+    const engine = await this.engine({ needsRoot: true });
     const { force, volumes } = this;
     const remove = async (name: string) => {
-      await removeContainer(host, name, { force, volumes });
+      await engine.container.remove(name, { force, volumes });
       return `${name}\n`;
     };
     return await forEachName(this.containers, this.context, remove, { absentIsFine: force });

@@ -5,7 +5,6 @@ import type { RunOptions } from "../../engine/container/run-options.ts";
 import type { RtCommand } from "../command.ts";
 import { parseAddHost, parseDns } from "../parse/address.ts";
 import { parseCapability } from "../parse/capability.ts";
-import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { parseDevice } from "../parse/device.ts";
 import { mergeEnv, readKeyValueFile } from "../parse/env.ts";
 import { invalid, quote, rejectControl, rejectNul } from "../parse/invalid.ts";
@@ -32,7 +31,6 @@ export function runOptions(flags: Flags, caller: CallerEnvironment): RunOptions 
     interactive: flags.interactive,
     tty: flags.tty,
     sigProxy: flags.sigProxy,
-    detachKeys: parseDetachKeys(flags.detachKeys),
     pull: parsePull(flags.pull),
     platform: flags.platform,
     onPull: undefined,
@@ -54,13 +52,20 @@ export function runOptions(flags: Flags, caller: CallerEnvironment): RunOptions 
   };
 }
 
-function identity(
-  flags: Flags,
-): Pick<RunOptions, "name" | "cidFile" | "hostname" | "labels" | "annotations"> {
+/** Docker's words, when a terminal is asked for and stdin is none. */
+export function checkTerminal({ interactive, tty }: { interactive: boolean; tty: boolean }): void {
+  if (!tty || !interactive || process.getBuiltinModule("node:tty").isatty(0)) return;
+  throw new RtError(
+    "invalid-argument",
+    "the input device is not a TTY: leave out -t, or run this in a terminal",
+    { exitCode: 1 },
+  );
+}
+
+function identity(flags: Flags): Pick<RunOptions, "name" | "hostname" | "labels" | "annotations"> {
   const fileLabels = flags.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
   return {
     name: parseName(flags.name),
-    cidFile: flags.cidFile,
     hostname: parseHostname(flags.hostname),
     labels: parseLabels([...fileLabels, ...flags.labels], "label"),
     annotations: parseLabels(flags.annotations, "annotation"),

@@ -1,7 +1,8 @@
 import type { Usage } from "../command.ts";
+import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { ContainerFlags } from "./container-flags.ts";
 import { programFlags } from "./program-flags.ts";
-import { runOptions } from "./run-options.ts";
+import { checkTerminal, runOptions } from "./run-options.ts";
 
 export default class RunCommand extends ContainerFlags {
   static override usage: Usage = {
@@ -33,8 +34,14 @@ export default class RunCommand extends ContainerFlags {
 
   override async execute(): Promise<number> {
     const options = runOptions(this, this.context.caller);
-    this.requireRoot();
-    const [{ run }, host] = await Promise.all([import("../../engine/container/run.ts"), this.host()]);
-    return await run(host, { ...options, onPull: this.pullListener() });
+    const detachKeys = parseDetachKeys(this.detachKeys);
+    const engine = await this.engine({ needsRoot: true, detachKeys });
+    checkTerminal(options);
+    const onPull = this.pullListener();
+    if (this.cidFile === undefined) return await engine.container.run({ ...options, onPull });
+    const { CidFile } = await import("./cid-file.ts");
+    return await new CidFile(this.cidFile).of((onCreated) =>
+      engine.container.run({ ...options, onPull, onCreated }),
+    );
   }
 }

@@ -33,8 +33,8 @@ export default class ImagesCommand extends RtCommand {
 
   override async execute(): Promise<number> {
     parseFilters(this.filters, filterKeys, ["containers", "until"]);
-    const [{ listImages }, host] = await Promise.all([import("../../engine/image/list.ts"), this.host()]);
-    const images = listImages(host, {
+    const engine = await this.engine();
+    const images = await engine.image.list({
       all: this.all,
       filters: this.filters,
       ...(this.pattern !== undefined && { pattern: this.pattern }),

@@ -1,5 +1,3 @@
-import { RtError } from "../../base/errors.ts";
-import { parseSignal } from "../../base/signals.ts";
 import { Option, type Usage } from "../command.ts";
 import { ContainerFlags } from "../container/container-flags.ts";
 import { programFlags } from "../container/program-flags.ts";
@@ -58,23 +56,16 @@ export default class PackCommand extends ContainerFlags {
       throw invalid("pack needs -o FILE: where to write the app  (see rt pack --help)");
     const { image, platform, pull, command } = runOptions(this, this.context.caller);
     const flags = this.#flags();
-    this.requireRoot();
-    const [{ pack }, host] = await Promise.all([import("../../engine/pack.ts"), this.host()]);
+    const engine = await this.engine({ needsRoot: true });
     const onPull = this.pullListener();
-    const interrupt = new Interrupt();
-    const { signal } = interrupt.controller;
-    const packed = await pack(host, {
-      ...{ image, platform, pull, command, output, flags, onPull, signal },
-    }).catch((error: unknown) => {
-      throw interrupt.asError() ?? error;
-    });
+    const packed = await engine.image.pack({ image, platform, pull, command, output, flags, onPull });
     if (!this.quiet) this.context.stdout.write(`${output}: ${humanSize(packed.size)}, ${packed.image.id}\n`);
     return 0;
   }
 
   async #check(): Promise<number> {
     if (this.output !== undefined) throw invalid("pack --check FILE reads FILE, and -o would write one");
-    const { checkApp } = await import("../../engine/image/pack-check.ts");
+    const { checkApp } = await import("../../engine/app/check.ts");
     const manifest = await checkApp(this.image);
     this.context.stdout.write(`${this.image}: whole, with the image ${manifest}\n`);
     return 0;
@@ -113,24 +104,3 @@ const forPacking: ReadonlySet<string> = new Set([
 
 /** What an app has anyway, -t on a terminal; only `=false` says something. */
 const always: ReadonlySet<string> = new Set(["--rm", "--interactive", "--tty"]);
-
-/** Signals that would end us while there is something to clear away. A second one ends us at once. */
-class Interrupt {
-  readonly controller = new AbortController();
-  #number = 0;
-
-  constructor() {
-    for (const name of ["SIGHUP", "SIGINT", "SIGTERM"]) {
-      process.once(name, () => {
-        this.#number = parseSignal(name).number;
-        this.controller.abort();
-      });
-    }
-  }
-
-  /** With the exit status of a program that the signal ended; undefined when there was none. */
-  asError(): RtError | undefined {
-    if (this.#number === 0) return undefined;
-    return new RtError("cancelled", "interrupted: no app was written", { exitCode: 128 + this.#number });
-  }
-}

@@ -35,11 +35,7 @@ export default class PullCommand extends RtCommand {
   reference = Option.String({ name: "REFERENCE" });
 
   override async execute(): Promise<number> {
-    this.requireRoot();
-    const [{ pull, pullInterrupted }, host] = await Promise.all([
-      import("../../engine/image/pull.ts"),
-      this.host(),
-    ]);
+    const engine = await this.engine({ needsRoot: true });
     const { stdout } = this.context;
     const reporter = this.quiet ? undefined : layerReporter(stdout);
     let begun = false;
@@ -48,17 +44,11 @@ export default class PullCommand extends RtCommand {
       begun = true;
       reporter?.layer(progress);
     };
-    const interrupt = new AbortController();
-    // A second one ends us at once.
-    process.once("SIGINT", () => interrupt.abort());
-    const result = await pull(host, this.reference, {
-      platform: this.platform,
-      tlsVerify: this.tlsVerify,
-      signal: interrupt.signal,
-      onProgress,
-    })
-      .catch((error: unknown) => {
-        throw interrupt.signal.aborted ? pullInterrupted(error) : error;
+    const result = await engine.image
+      .pull(this.reference, {
+        platform: this.platform,
+        tlsVerify: this.tlsVerify,
+        onProgress,
       })
       .finally(() => reporter?.end());
     if (reporter) {

@@ -15,11 +15,10 @@ export default class RmiCommand extends RtCommand {
   images = Option.Rest({ name: "IMAGE", required: 1 });
 
   override async execute(): Promise<number> {
-    this.requireRoot();
-    const [{ removeImage }, host] = await Promise.all([import("../../engine/image/remove.ts"), this.host()]);
+    const engine = await this.engine({ needsRoot: true });
     const { force, noPrune } = this;
     const remove = async (name: string) => {
-      const events = await removeImage(host, name, { force, prune: !noPrune });
+      const events = await engine.image.remove(name, { force, prune: !noPrune });
       return events.map((event) => `${event}\n`).join("");
     };
     return await forEachName(this.images, this.context, remove, { absentIsFine: force });

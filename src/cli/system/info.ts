@@ -13,8 +13,8 @@ export default class InfoCommand extends RtCommand {
 
   override async execute(): Promise<number> {
     const template = this.format && this.format !== "json" ? new Template(this.format) : undefined;
-    const [{ info }, host] = await Promise.all([import("../../engine/system/info.ts"), this.host()]);
-    const facts = await info(host);
+    const engine = await this.engine();
+    const facts = await engine.system.info();
     if (template) this.context.stdout.write(`${template.render(facts)}\n`);
     else if (this.format === "json") this.context.stdout.write(`${visibleJson(facts)}\n`);
     else {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { RtError } from "../../base/errors.ts";
+import { needsRoot, RtError } from "../../base/errors.ts";
 import { packedReference } from "../../base/packed.ts";
 import { visible } from "../../base/visible.ts";
 import type { InitConfig, OnExit } from "../../engine/machine/config.ts";
@@ -30,7 +30,7 @@ export default class InitCommand extends RtCommand {
   };
 
   override async execute(): Promise<number> {
-    this.requireRoot();
+    if (process.geteuid?.() !== 0) throw needsRoot("init");
     if (process.pid === 1) {
       const { becomeInit } = await import("../../engine/machine/session.ts");
       becomeInit(this.#words());
@@ -54,11 +54,13 @@ export default class InitCommand extends RtCommand {
   async #session(isMachine: boolean): Promise<number> {
     let onExit: OnExit = "poweroff";
     const driver = this.storageDriver;
-    const [{ askForEnd, runSession }, { consoleOutputs }] = await Promise.all([
+    const [{ askForEnd, runMachine }, { consoleOutputs }] = await Promise.all([
       import("../../engine/machine/session.ts"),
       import("../../engine/machine/console.ts"),
     ]);
-    const outputs = consoleOutputs();
+    const outputs = consoleOutputs(1, 2);
+    const end = new AbortController();
+    process.on("SIGTERM", () => end.abort());
     const said = (text: string) => void outputs.stderr.write(Buffer.from(text));
     const stderr = { write: said, isTerminal: false, columns: 80, rows: 24 };
     const report = (error: unknown) => reportError(error, { ...this.context, stderr });
@@ -66,13 +68,13 @@ export default class InitCommand extends RtCommand {
     try {
       const config = await this.#configuration(isMachine);
       onExit = config.onExit;
-      const { configureMachine, storeDirectory } = await import("../../engine/machine/configure.ts");
       const terminal = process.getBuiltinModule("node:tty").isatty(0);
       const plans = config.containers.map((container) => planOf(container, terminal, this.context));
-      configureMachine(config, isMachine, say);
-      using host = await this.#host(isMachine ? storeDirectory : (root) => root, say);
       const env = { ...wholeEnvironment(), ...(driver !== undefined && { RT_STORAGE_DRIVER: driver }) };
-      return await runSession(host, plans, { say, report, env, ...outputs });
+      // `--config` is not the engine's here.
+      const store = { root: this.root, state: this.state, storageDriver: driver, env: this.context.env };
+      const surroundings = { say, report, env, end: end.signal, console: [0, 1, 2] as const, ...outputs };
+      return await runMachine({ config, isMachine, store, plans }, surroundings);
     } catch (error) {
       return report(error);
     } finally {
@@ -89,21 +91,11 @@ export default class InitCommand extends RtCommand {
     const network = isMachine ? ["--network=host"] : [];
     if (this.context.env.RT_PACKED === undefined)
       return embeddedConfig("console", "embed:hello", network, []);
-    const { appStart } = await import("../../engine/image/packed.ts");
+    const { appStart } = await import("../../engine/app/start.ts");
     const { flags, command } = appStart();
     const name = flags.findLast((flag) => flag.startsWith("--name="))?.slice("--name=".length);
     const args = [...network, ...flags.filter((flag) => !ofOneRun.test(flag))];
     return embeddedConfig(name ?? "console", packedReference, args, [...command]);
-  }
-
-  /** `--config` is not the engine's here. */
-  async #host(storeAt: (directory: string) => string, warn: (line: string) => void) {
-    const { openHost } = await import("../../engine/host.ts");
-    const { state, storageDriver, context } = this;
-    const options = { root: this.root, state, storageDriver, env: context.env, warn };
-    const host = openHost(options);
-    const root = storeAt(host.paths.root);
-    return root === host.paths.root ? host : openHost({ ...options, root });
   }
 }
 

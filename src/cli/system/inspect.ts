@@ -1,6 +1,6 @@
 import { RtError } from "../../base/errors.ts";
 import { visibleJson } from "../../base/visible.ts";
-import type { Host } from "../../engine/host.ts";
+import type { Engine } from "../../engine/engine.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { Template } from "../format/template.ts";
 import { messageOf } from "../output/report.ts";
@@ -15,12 +15,12 @@ export abstract class InspectBase extends RtCommand {
 
   protected async inspect(types: readonly InspectType[]): Promise<number> {
     const template = this.format && this.format !== "json" ? new Template(this.format) : undefined;
-    const host = await this.host();
+    const engine = await this.engine();
     const found: unknown[] = [];
     let failed = false;
     for (const name of this.names) {
       try {
-        found.push(await inspectOne(host, name, types));
+        found.push(await inspectOne(engine, name, types));
       } catch (error) {
         if (!(error instanceof RtError)) throw error;
         failed = true;
@@ -34,11 +34,10 @@ export abstract class InspectBase extends RtCommand {
   }
 }
 
-async function inspectOne(host: Host, name: string, types: readonly InspectType[]): Promise<unknown> {
-  const { inspectContainer, inspectImage } = await import("../../engine/inspect.ts");
+async function inspectOne(engine: Engine, name: string, types: readonly InspectType[]): Promise<unknown> {
   for (const type of types) {
     try {
-      return await (type === "container" ? inspectContainer(host, name) : inspectImage(host, name));
+      return await engine[type].inspect(name);
     } catch (error) {
       // Several types: the name may be one of the next, and a text that is no image name at all is simply not found.
       const next = error instanceof RtError && /^(not-found|invalid-argument)$/.test(error.code);

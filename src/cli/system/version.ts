@@ -35,9 +35,9 @@ export default class VersionCommand extends RtCommand {
       return 0;
     }
     const template = this.format ? new Template(this.format) : text;
-    const { version } = await import("../../engine/system/version.ts");
     // The engine is this process: scripts that ask for .Server find it.
-    const facts = { Client: version(), Server: version() };
+    const { system } = await this.engine();
+    const facts = { Client: await system.version(), Server: await system.version() };
     this.context.stdout.write(`${this.format === "json" ? visibleJson(facts) : template.render(facts)}\n`);
     return 0;
   }

@@ -78,11 +78,14 @@ const [pauseFirst_ms, pauseLast_ms] = [2, 100];
 const [drainedWithin_ms, stuckAfter_ms] = [1000, 200];
 
 /** For stdout and stderr; the same twice when they lead to the same place, so that no line comes into another. */
-export function consoleOutputs(): { stdout: ConsoleOutput; stderr: ConsoleOutput } {
-  const [out, error] = [fstatSync(1), fstatSync(2)];
-  const stdout = new ConsoleOutput(withoutWaiting(1, out));
+export function consoleOutputs(
+  outDescriptor: number,
+  errorDescriptor: number,
+): { stdout: ConsoleOutput; stderr: ConsoleOutput } {
+  const [out, error] = [fstatSync(outDescriptor), fstatSync(errorDescriptor)];
+  const stdout = new ConsoleOutput(withoutWaiting(outDescriptor, out));
   const same = out.dev === error.dev && out.ino === error.ino;
-  return { stdout, stderr: same ? stdout : new ConsoleOutput(withoutWaiting(2, error)) };
+  return { stdout, stderr: same ? stdout : new ConsoleOutput(withoutWaiting(errorDescriptor, error)) };
 }
 
 /**

@@ -8,10 +8,11 @@ import { create, starting } from "../container/create.ts";
 import { look } from "../container/look.ts";
 import type { RunOptions } from "../container/run-options.ts";
 import { stop } from "../container/stop.ts";
-import type { Host } from "../host.ts";
+import { Host, type HostOptions } from "../host.ts";
 import { ensureImage, isNear } from "../image/ensure.ts";
+import type { Session, Streams } from "../session.ts";
 import { Backoff, restarts } from "./backoff.ts";
-import type { InitContainer, OnExit } from "./config.ts";
+import type { InitConfig, InitContainer, OnExit } from "./config.ts";
 import type { ConsoleOutput } from "./console.ts";
 import { ConsoleLines } from "./console-lines.ts";
 
@@ -36,6 +37,19 @@ export interface Surroundings {
   /** Where containers write that do not have the console. */
   stdout: ConsoleOutput;
   stderr: ConsoleOutput;
+  /** The descriptors of the console: input, output, error. */
+  console: readonly [number, number, number];
+  /** Aborted when process 1 asks for the end. */
+  end: AbortSignal;
+}
+
+/** What is to be run, and where. */
+export interface MachineRun {
+  config: InitConfig;
+  /** A machine, not a pid namespace of one. */
+  isMachine: boolean;
+  store: HostOptions;
+  plans: readonly Plan[];
 }
 
 /** How long SIGKILL may take here: the machine's end does not wait for what cannot be ended. */
@@ -49,16 +63,28 @@ const leave_ms = 1500;
  *
  * @returns the status of the container on the console, else the first in the configuration's order that is not 0
  */
-export async function runSession(
-  host: Host,
-  plans: readonly Plan[],
+export async function runMachine(
+  { config, isMachine, store, plans }: MachineRun,
   surroundings: Surroundings,
 ): Promise<number> {
+  const { configureMachine, storeDirectory } = await import("./configure.ts");
+  configureMachine(config, isMachine, surroundings.say);
+  const session = besideSession(surroundings, surroundings.end, () => undefined);
+  let host = new Host(session, store);
+  const { root } = host.paths;
+  const place = isMachine ? storeDirectory(root) : root;
+  if (place !== root) host = new Host(session, { ...store, root: place });
+  using _ = host;
+  return await runSession(host, plans, surroundings);
+}
+
+async function runSession(host: Host, plans: readonly Plan[], surroundings: Surroundings): Promise<number> {
   const stopping = new AbortController();
   stopping.signal.addEventListener("abort", () => {
     for (const output of [surroundings.stdout, surroundings.stderr]) output.hurry();
   });
-  process.on("SIGTERM", () => stopping.abort(stopped()));
+  surroundings.end.addEventListener("abort", () => stopping.abort(stopped()));
+  if (surroundings.end.aborted) stopping.abort(stopped());
   const timeouts = plans.map(({ container }) => container.stopTimeout_ms);
   tellPatience(Math.max(...timeouts) + killedWithin_ms + leave_ms);
   const ends = plans.map(async (plan) => {
@@ -120,15 +146,9 @@ async function runBeside(
   const { name, stopTimeout_ms } = plan.container;
   const to = (output: ConsoleOutput) => new ConsoleLines(name, (bytes) => output.write(bytes));
   const lines = { stdout: to(surroundings.stdout), stderr: to(surroundings.stderr) };
-  const own = host.as({
-    stdio: { kind: "streams", output: (stream, bytes) => lines[stream].push(bytes) },
-    terminalSize: () => undefined,
-    detachKeys: new Uint8Array(),
-    warn: surroundings.say,
-    abort: stopping,
-  });
+  const own = host.as(besideSession(surroundings, stopping, (stream, bytes) => lines[stream].push(bytes)));
   try {
-    const image = await obtainImage(own, plan, stopping, surroundings);
+    const image = await obtainImage(own, plan, surroundings);
     const snapshots = await own.snapshots();
     await reconcile(own);
     await using undo = new AsyncDisposableStack();
@@ -152,10 +172,19 @@ async function runBeside(
   }
 }
 
+/** Of one who has no console: nothing is sent to its program, and it has no terminal. */
+function besideSession(
+  { say }: Pick<Surroundings, "say">,
+  abort: AbortSignal,
+  output: Streams["output"],
+): Session {
+  const stdio = { kind: "streams", output } as const;
+  return { stdio, terminalSize: () => undefined, detachKeys: new Uint8Array(), warn: say, abort };
+}
+
 async function obtainImage(
   host: Host,
   { container, options }: Plan,
-  stopping: AbortSignal,
   { say }: Surroundings,
 ): Promise<ImageRecord> {
   const { image, pull: policy, platform } = options;
@@ -180,7 +209,7 @@ async function runOnConsole(
   const { report } = surroundings;
   try {
     // What takes long is said and can be stopped; a file the child reads by itself.
-    if (!isNear(container.image)) await obtainImage(host, plan, stopping, surroundings);
+    if (!isNear(container.image)) await obtainImage(host, plan, surroundings);
   } catch (error) {
     return report(error);
   }
@@ -214,12 +243,12 @@ async function runOnConsole(
 export const noDetachKeys = "--detach-keys=";
 const attachPause_ms = 100;
 
-function startClient(host: Host, words: readonly string[], { env }: Surroundings): Bun.Subprocess {
+function startClient(host: Host, words: readonly string[], { env, console }: Surroundings): Bun.Subprocess {
   const { root, state } = host.paths;
   const [verb, ...rest] = words;
   return Bun.spawn(["/proc/self/exe", verb!, "--root", root, "--state", state, ...rest], {
     argv0: "rt",
-    stdio: ["inherit", "inherit", "inherit"],
+    stdio: [...console],
     env,
   });
 }

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { helperCommand } from "../../../src/layer/helper.ts";
-import { copyTreeSync, removeTree, treeUsageSync } from "../../../src/layer/tree.ts";
+import { copyTree, removeTree, treeUsage } from "../../../src/layer/tree.ts";
 import { containerTests, image, running } from "../../cli/world.ts";
 import { type Canary, plantCanary } from "../../support/canary.ts";
 import { run } from "../../support/command.ts";
@@ -191,7 +191,7 @@ test("copies, sizes and removals of a tree whose directories turn into links sta
       const to = join(host().dir, `copy-${rounds}`);
       mkdirSync(to);
       try {
-        copyTreeSync(tree, to);
+        await copyTree(tree, to);
       } catch (error) {
         // What was a directory when it was listed, and is a link now.
         expect(String(error)).toMatch(/^RtError: cannot (open|list|read)/);
@@ -199,14 +199,14 @@ test("copies, sizes and removals of a tree whose directories turn into links sta
       const inner = join(to, "inner/a");
       if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory())
         expect(existsSync(join(inner, "secret"))).toBe(false);
-      treeUsageSync(tree);
-      await removeTree(host().dir, `copy-${rounds}`);
+      await treeUsage(tree);
+      await removeTree(join(host().dir, `copy-${rounds}`));
     }
     expect(rounds).toBeGreaterThan(3);
     await canary.check();
     // Against the racer itself: it ends when both names are gone.
     await until("the tree is removed", async () => {
-      await removeTree(tree, "inner").catch(() => undefined);
+      await removeTree(join(tree, "inner")).catch(() => undefined);
       return !existsSync(join(tree, "inner"));
     });
     await canary.check();

@@ -1,5 +1,6 @@
 import { environmentOf } from "../../../src/base/environment.ts";
 import type { Context } from "../../../src/cli/command.ts";
+import { openEngine } from "../../../src/cli/engine.ts";
 import type { Output } from "../../../src/cli/output/output.ts";
 
 /** An output that remembers; a terminal of the given size, or none. */
@@ -25,5 +26,11 @@ export interface Captured extends Context {
 }
 
 export function capture(env: NodeJS.ProcessEnv = {}): Captured {
-  return { env, caller: environmentOf(env), stdout: new CapturedOutput(), stderr: new CapturedOutput() };
+  return {
+    env,
+    caller: environmentOf(env),
+    stdout: new CapturedOutput(),
+    stderr: new CapturedOutput(),
+    openEngine,
+  };
 }

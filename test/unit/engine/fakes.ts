@@ -9,6 +9,7 @@ import { mediaTypes } from "../../../src/oci/media-types.ts";
 import type { SnapshotDriver, UnpackRequest, UnpackResult } from "../../../src/snapshot/snapshot.ts";
 import type { NamedSource } from "../../../src/source/named-source.ts";
 import type { ResolvedImage } from "../../../src/source/source.ts";
+import { testSession } from "../../support/session.ts";
 
 const layerType = "application/vnd.oci.image.layer.v1.tar";
 
@@ -189,13 +190,7 @@ export function fakeHost(
 ): Host & { driver: FakeDriver; warnings: string[] } {
   const root = join(directory, "root");
   const driver = new FakeDriver(root, parallel);
-  const warnings: string[] = [];
-  const host = new Host({
-    root,
-    state: join(directory, "state"),
-    env: {},
-    snapshots: driver,
-    warn: (line) => warnings.push(line),
-  });
-  return Object.assign(host, { driver, warnings });
+  const session = testSession();
+  const host = new Host(session, { root, state: join(directory, "state"), env: {}, snapshots: driver });
+  return Object.assign(host, { driver, warnings: session.warnings });
 }

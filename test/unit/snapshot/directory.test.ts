@@ -30,7 +30,7 @@ afterEach(() => {
   for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
 });
 
-gated.test("a sweep takes what nobody holds, and only that", () => {
+gated.test("a sweep takes what nobody holds, and only that", async () => {
   const snapshots = new SnapshotDirectory(directory());
   snapshots.ensure();
   for (const name of ["dead", "alive"]) mkdirSync(join(snapshots.tmp, name, "diff"), { recursive: true });
@@ -38,26 +38,28 @@ gated.test("a sweep takes what nobody holds, and only that", () => {
   flock(held, "exclusive", true);
   const born = openSync(snapshots.tmp, "r");
   flock(born, "shared", true);
-  snapshots.sweep();
+  await snapshots.removeAbandoned();
   expect(readdirSync(snapshots.tmp).sort()).toEqual(["alive", "dead"]); // one is being born: all wait
   closeSync(born);
-  snapshots.sweep();
+  await snapshots.removeAbandoned();
   expect(readdirSync(snapshots.tmp)).toEqual(["alive"]);
   closeSync(held);
-  snapshots.sweep();
+  await snapshots.removeAbandoned();
   expect(readdirSync(snapshots.tmp)).toEqual([]);
 });
 
-gated.test("the driver is what was asked for, or what the probe found, which is remembered", () => {
+gated.test("the driver is what was asked for, or what the probe found, which is remembered", async () => {
   const root = directory();
-  expect(selectDriver(root, "copy").name).toBe("copy");
-  expect(() => selectDriver(root, "zfs")).toThrow('unknown storage driver "zfs": there are overlay and copy');
-  const found = selectDriver(root).name;
+  expect((await selectDriver(root, "copy")).name).toBe("copy");
+  await expect(selectDriver(root, "zfs")).rejects.toThrow(
+    'unknown storage driver "zfs": there are overlay and copy',
+  );
+  const found = (await selectDriver(root)).name;
   expect(readdirSync(join(root, "snapshots"))).not.toContain(".probe");
   writeFileSync(join(root, "snapshots/driver"), found === "overlay" ? "copy\n" : "overlay\n");
-  expect(selectDriver(root).name).not.toBe(found);
+  expect((await selectDriver(root)).name).not.toBe(found);
   writeFileSync(join(root, "snapshots/driver"), "nonsense");
-  expect(selectDriver(root).name).toBe(found);
+  expect((await selectDriver(root)).name).toBe(found);
 });
 
 gated.test("when the engine is killed its helper ends, and the next sweep clears up", async () => {
@@ -82,12 +84,12 @@ gated.test("when the engine is killed its helper ends, and the next sweep clears
     () => existsSync(tmp) && readdirSync(tmp).some((name) => existsSync(join(tmp, name, "diff"))),
   );
   const snapshots = new SnapshotDirectory(root);
-  snapshots.sweep();
+  await snapshots.removeAbandoned();
   expect(readdirSync(tmp)).toHaveLength(1);
   child.kill("SIGKILL");
   await child.exited;
-  await until("the helper is gone", () => {
-    snapshots.sweep();
+  await until("the helper is gone", async () => {
+    await snapshots.removeAbandoned();
     return readdirSync(tmp).length === 0;
   });
 });

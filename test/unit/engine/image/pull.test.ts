@@ -118,8 +118,8 @@ test("what is here is not fetched again", async () => {
   expect([...child.fetched.keys()]).toEqual([digestOf(layerBytes("new"))]);
 
   // Unpacked no more, but the blobs are here.
-  host.driver.removeCommitted(chain[2]!);
-  host.driver.removeCommitted(chain[5]!);
+  await host.driver.removeCommitted(chain[2]!);
+  await host.driver.removeCommitted(chain[5]!);
   const third = alpine();
   await pullFrom(host, third);
   expect(sum(third)).toBe(0);
@@ -219,14 +219,14 @@ test("damage on our own disk is repaired from the source", async () => {
   const content = await host.content();
   rmSync(content.path(digests[1]!));
   writeFileSync(content.path(digests[1]!), layerBytes("damage"));
-  host.driver.removeCommitted(chain[1]!);
+  await host.driver.removeCommitted(chain[1]!);
   const source = alpine();
   await pullFrom(host, source);
   expect(source.fetched.get(digests[1]!)).toBe(50_000);
   expect(await content.intact(digests[1]!)).toBe(true);
 
   // The beginning that an earlier transfer left is of something else.
-  host.driver.removeCommitted(chain[1]!);
+  await host.driver.removeCommitted(chain[1]!);
   content.remove(digests[1]!);
   writeFileSync(join(dir.path, "root/content/ingest", hexOf(digests[1]!)), "something else");
   await pullFrom(host, alpine());
@@ -269,7 +269,7 @@ test("an image for run: here, missing, never", async () => {
     await codeOf(ensureImage(host, "alpine:3.20", { policy: "never", platform: "linux/s390x" })),
   ).toContain("not for linux/s390x");
   // Unpacked by another driver: from the blobs, without a registry.
-  for (const id of chain) host.driver.removeCommitted(id);
+  for (const id of chain) await host.driver.removeCommitted(id);
   expect(await ensureImage(host, "alpine:3.20", { policy: "never", onMissing: fail })).toEqual(image);
   expect(host.driver.has(chain[5]!)).toBe(true);
 });

@@ -55,8 +55,8 @@ test("the layers of a container stay when its image is forced away", async () =>
   const { image } = await pullFrom(host, parent());
   const record = containerRecord({ image: { id: image.id, reference: "parent" }, chain: image.chain });
   host.containers.create(record);
-  host.driver.prepare(record.id);
-  host.driver.prepare("e".repeat(64)); // Of a container that never came to be.
+  await host.driver.prepare(record.id);
+  await host.driver.prepare("e".repeat(64)); // Of a container that never came to be.
   await expect(removeImage(host, "parent")).rejects.toThrow("(must force) - container cccccccccccc is using");
   await removeImage(host, "parent", { force: true });
   expect(host.driver.list()).toMatchObject({ active: [record.id] });
