@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { isErrno, RtError, while_ } from "./errors.ts";
+import { editDistance } from "./nearest.ts";
 import { callerPath } from "./working-directory.ts";
 
 /**
@@ -76,26 +77,15 @@ export function checkKeys(
     if (known.includes(key)) continue;
     throw bad(
       file,
-      `unknown key ${JSON.stringify(prefix + key)}; did you mean ${prefix}${nearest(key, known)}?`,
+      `unknown key ${JSON.stringify(prefix + key)}; did you mean ${prefix}${nearestKey(key, known)}?`,
     );
   }
 }
 
-/** The candidate at the smallest edit distance. */
-function nearest(word: string, candidates: readonly string[]): string {
-  const distance = (a: string, b: string): number => {
-    let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-    for (const [i, letter] of [...a].entries()) {
-      const next = [i + 1];
-      for (let j = 0; j < b.length; j++) {
-        next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (b[j] === letter ? 0 : 1)));
-      }
-      row = next;
-    }
-    return row[b.length]!;
-  };
+/** However far it is: there are few keys, and one of them was meant. */
+function nearestKey(word: string, known: readonly string[]): string {
   const start = word.slice(0, 64);
-  return candidates.toSorted((a, b) => distance(start, a) - distance(start, b))[0]!;
+  return known.toSorted((a, b) => editDistance(start, a) - editDistance(start, b))[0]!;
 }
 
 export function bad(file: string, why: string): RtError {

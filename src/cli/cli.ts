@@ -1,10 +1,10 @@
 import { commit, version } from "../base/build-info.ts";
 import { callerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import { type CommandClass, type Context, Option, RtCommand } from "./command.ts";
 import { openEngine } from "./engine.ts";
 import { assign, grammarOf, hydrate, type ParsedState, parse, shown } from "./grammar/grammar.ts";
-import { nearest } from "./grammar/nearest.ts";
 import { DescriptorOutput } from "./output/output.ts";
 import { reportError } from "./output/report.ts";
 import { commands, groups, laterCommands, wordsOf } from "./table.ts";

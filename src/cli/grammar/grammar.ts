@@ -1,8 +1,8 @@
 import { Command } from "clipanion/lib/advanced/Command.mjs";
 import { NoLimits } from "clipanion/lib/core.mjs";
 import { RtError } from "../../base/errors.ts";
+import { nearest } from "../../base/nearest.ts";
 import type { Context, RtCommand } from "../command.ts";
-import { nearest } from "./nearest.ts";
 
 /**
  * Docker's command line grammar (that is pflag's) over clipanion's declarations.

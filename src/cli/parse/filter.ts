@@ -1,5 +1,5 @@
 import { RtError } from "../../base/errors.ts";
-import { nearest } from "../grammar/nearest.ts";
+import { nearest } from "../../base/nearest.ts";
 import { invalid, quote } from "./invalid.ts";
 
 /** Conditions of a listing: values of one key are alternatives, different keys must all hold. */

@@ -15,8 +15,11 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return longer.length === 1 ? longer[0] : undefined;
 }
 
-/** Damerau-Levenshtein (optimal string alignment), given up as soon as it cannot be below `limit`. */
-function editDistance(a: string, b: string, limit: number): number {
+/**
+ * Damerau-Levenshtein (optimal string alignment): letters to insert, leave out, replace, or swap with the next one.
+ * @returns `limit` as soon as it cannot be below that, and for texts of which nobody meant anything near
+ */
+export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
   if (Math.abs(a.length - b.length) >= limit || a.length > 64) return limit;
   let twoBack: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, column) => column);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { nearest } from "../../../../src/cli/grammar/nearest.ts";
+import { nearest } from "../../../src/base/nearest.ts";
 
 const words = ["run", "exec", "pull", "inspect", "images", "kill", "rm", "rmi"];
 
