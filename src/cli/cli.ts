@@ -2,14 +2,16 @@ import { commit, version } from "../base/build-info.ts";
 import { callerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import { nearest } from "../base/nearest.ts";
-import { type CommandClass, type Context, Option, RtCommand } from "./command.ts";
+import { type CommandClass, type Context, type GivenFlag, Option, RtCommand } from "./command.ts";
 import { openEngine } from "./engine.ts";
-import { assign, grammarOf, hydrate, type ParsedState, parse, shown } from "./grammar/grammar.ts";
+import { asTyped, parseArgv } from "./grammar/argv.ts";
+import { grammarOf } from "./grammar/grammar.ts";
+import { readCommand } from "./grammar/read.ts";
 import { DescriptorOutput } from "./output/output.ts";
 import { reportError } from "./output/report.ts";
 import { commands, groups, laterCommands, wordsOf } from "./table.ts";
 
-/** This process's environment and standard streams. */
+/** The environment and the standard streams of this process. */
 export function processContext(): Context {
   return {
     env: process.env,
@@ -20,7 +22,12 @@ export function processContext(): Context {
   };
 }
 
-/** argv (without the program) -> the process's exit status. Never throws. */
+/**
+ * One command line, from its words to its end. It never throws.
+ *
+ * @param argv without the program
+ * @returns the process's exit status
+ */
 export async function runCli(argv: readonly string[], context: Context): Promise<number> {
   try {
     return await dispatch(argv, context);
@@ -30,7 +37,7 @@ export async function runCli(argv: readonly string[], context: Context): Promise
 }
 
 async function dispatch(argv: readonly string[], context: Context): Promise<number> {
-  const front = frontOf(argv, context);
+  const front = frontOf(argv);
   if (front.answer === "version") {
     context.stdout.write(`rt version ${version}, build ${commit}\n`);
     return 0;
@@ -46,19 +53,12 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
 async function execute(
   commandClass: CommandClass,
   path: string,
-  frontOptions: ParsedState["options"],
+  front: readonly GivenFlag[],
   argv: readonly string[],
   context: Context,
 ): Promise<number> {
-  const command = new commandClass();
-  const grammar = grammarOf(command);
-  const parsed = parse(grammar, argv, path, commandClass.later);
-  if (parsed.help) return help(path.split(" "), context);
-  const positionals = assign(grammar, parsed.arguments, path);
-  hydrate(command, grammar, { options: [...frontOptions, ...parsed.options], positionals }, context);
-  command.context = context;
-  command.path = path.split(" ");
-  command.given = parsed.options;
+  const command = readCommand(commandClass, argv, { path, context, front });
+  if (command === undefined) return help(path.split(" "), context);
   if (isDebugging(command)) context.env.RT_DEBUG ||= "1";
   return (await command.execute()) ?? 0;
 }
@@ -68,7 +68,7 @@ function isDebugging({ debug, logLevel }: RtCommand): boolean {
   if (logLevel === undefined || levels.includes(logLevel)) return debug || logLevel === "debug";
   throw new RtError(
     "invalid-argument",
-    `invalid --log-level ${shown(logLevel)}: want one of ${levels.join(", ")}`,
+    `invalid --log-level ${asTyped(logLevel)}: want one of ${levels.join(", ")}`,
   );
 }
 
@@ -82,21 +82,19 @@ class FrontCommand extends RtCommand {
 }
 
 interface Front {
-  options: ParsedState["options"];
+  options: readonly GivenFlag[];
   /** The command and what follows it. */
   words: string[];
   answer: "help" | "version" | undefined;
 }
 
-function frontOf(argv: readonly string[], context: Context): Front {
+function frontOf(argv: readonly string[]): Front {
   if (argv[0] === undefined) return { options: [], words: [], answer: "help" };
   // The usual case costs nothing: the command comes first.
   if (!argv[0].startsWith("-")) return { options: [], words: [...argv], answer: undefined };
-  const command = new FrontCommand();
-  const grammar = grammarOf(command);
-  const parsed = parse(grammar, argv, "");
-  hydrate(command, grammar, { options: parsed.options, positionals: [] }, context);
-  if (command.version) return { options: [], words: [], answer: "version" };
+  const parsed = parseArgv(grammarOf(new FrontCommand()), argv, "", FrontCommand.later);
+  const version = parsed.options.findLast(({ name }) => name === "-v" || name === "--version");
+  if (version?.value === true) return { options: [], words: [], answer: "version" };
   const answer = parsed.help || parsed.arguments.length === 0 ? "help" : undefined;
   return { options: parsed.options, words: parsed.arguments, answer };
 }
@@ -116,7 +114,7 @@ function findPath(words: readonly string[]): { path: string; tail: readonly stri
 function unknownCommand(word: string, group: string): RtError {
   const prefix = group ? `${group} ` : "";
   const reason = Object.hasOwn(laterCommands, word) ? laterCommands[word] : undefined;
-  const full = shown(prefix + word).replace(/^"|"$/g, "");
+  const full = asTyped(prefix + word).replace(/^"|"$/g, "");
   const hint = `  (see rt ${prefix}--help)`;
   if (reason !== undefined) return new RtError("unsupported", `"${full}" is not there yet: ${reason}${hint}`);
   const candidates = group ? wordsOf(group) : [...wordsOf(""), ...groups.keys(), "help"];

@@ -35,12 +35,20 @@ export interface Context {
 
 export type { Usage };
 
-export abstract class RtCommand extends Command<Context> {
-  /** Well-known flags of Docker that rt will have one day: name without dashes -> what they need. */
-  static later: Readonly<Record<string, string>> = {};
+/** A flag as it was given: its spelling there ("-e", "--env"), and the value. */
+export interface GivenFlag {
+  name: string;
+  value: string | boolean;
+}
 
-  /** The flags behind the command as they were given: their spelling there, and the value. */
-  given: readonly { name: string; value: string | boolean }[] = [];
+/** Well-known flags of Docker that rt will have one day: name without dashes -> what they need. */
+export type LaterFlags = Readonly<Record<string, string>>;
+
+export abstract class RtCommand extends Command<Context> {
+  static later: LaterFlags = {};
+
+  /** The flags behind the command, in their order. */
+  given: readonly GivenFlag[] = [];
 
   root = Option.String("--root", { description: "`PATH` Directory of images and containers (RT_ROOT)" });
   state = Option.String("--state", { description: "`PATH` Directory of what runs now (RT_STATE)" });
@@ -82,8 +90,8 @@ export abstract class RtCommand extends Command<Context> {
 
 const noKeys = new Uint8Array();
 
-export interface CommandClass {
-  new (): RtCommand;
+export interface CommandClass<T extends RtCommand = RtCommand> {
+  new (): T;
   usage?: Usage;
-  later: Readonly<Record<string, string>>;
+  later: LaterFlags;
 }

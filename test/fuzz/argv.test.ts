@@ -5,7 +5,8 @@ import { parseSignal } from "../../src/base/signals.ts";
 import RunCommand from "../../src/cli/container/run.ts";
 import { runOptions } from "../../src/cli/container/run-options.ts";
 import { Template } from "../../src/cli/format/template.ts";
-import { assign, grammarOf, hydrate, parse } from "../../src/cli/grammar/grammar.ts";
+import { grammarOf } from "../../src/cli/grammar/grammar.ts";
+import { readCommand } from "../../src/cli/grammar/read.ts";
 import { messageOf } from "../../src/cli/output/report.ts";
 import { parseAddHost } from "../../src/cli/parse/address.ts";
 import { parseDevice } from "../../src/cli/parse/device.ts";
@@ -78,12 +79,8 @@ test(`rt run takes any argv (seed ${seed})`, () => {
   for (let round = 0; round < rounds; round++) {
     const argv = Array.from({ length: Math.floor(next() * 7) }, word);
     survives(argv, () => {
-      const command = new RunCommand();
-      const grammar = grammarOf(command);
-      const parsed = parse(grammar, argv, "run", RunCommand.later);
-      if (parsed.help) return;
-      const positionals = assign(grammar, parsed.arguments, "run");
-      hydrate(command, grammar, { options: parsed.options, positionals }, capture());
+      const command = readCommand(RunCommand, argv, { path: "run", context: capture() });
+      if (command === undefined) return;
       const options = runOptions(command, environmentOf({ HOME: "/root" }));
       // A value may hold newlines; a name may not, and nothing a NUL.
       expect(options.env.every((entry) => /^[^\n\0=]+(=[^\0]*)?$/.test(entry))).toBe(true);

@@ -4,7 +4,7 @@ import { noDetachKeys, type Plan } from "../../engine/machine/session.ts";
 import type { Context } from "../command.ts";
 import RunCommand from "../container/run.ts";
 import { runOptions } from "../container/run-options.ts";
-import { assign, grammarOf, hydrate, parse } from "../grammar/grammar.ts";
+import { readCommand } from "../grammar/read.ts";
 
 /**
  * What a container of `rt init`'s configuration means to `rt run`.
@@ -18,7 +18,8 @@ export function planOf(container: InitContainer, terminal: boolean, context: Con
   const stdio = console ? ["--quiet", noDetachKeys, terminal ? "-it" : "-i"] : [];
   const argv = ["--rm", "--name", name, ...stdio, ...args, image, ...container.command];
   try {
-    const command = parseRun(argv, context);
+    const command = readCommand(RunCommand, argv, { path: "run", context });
+    if (command === undefined) throw invalid("args holds --help");
     const options = runOptions(command, context.caller);
     if (options.image !== image || options.command.length !== container.command.length) {
       throw invalid("args holds more than flags: what is run belongs into image and command");
@@ -43,21 +44,6 @@ const foreign = [
   ...["--root", "--state", "--config", "--storage-driver", "--log-level", "--debug", "-D"],
   ...["--cidfile", "--detach-keys"],
 ];
-
-function parseRun(argv: readonly string[], context: Context): RunCommand {
-  const command = new RunCommand();
-  const grammar = grammarOf(command);
-  const parsed = parse(grammar, argv, "run", RunCommand.later);
-  if (parsed.help) throw invalid("args holds --help");
-  hydrate(
-    command,
-    grammar,
-    { options: parsed.options, positionals: assign(grammar, parsed.arguments, "run") },
-    context,
-  );
-  command.given = parsed.options;
-  return command;
-}
 
 function invalid(message: string): RtError {
   return new RtError("invalid-argument", message);

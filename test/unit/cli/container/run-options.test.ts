@@ -3,20 +3,12 @@ import { environmentOf } from "../../../../src/base/environment.ts";
 import { RtError } from "../../../../src/base/errors.ts";
 import RunCommand from "../../../../src/cli/container/run.ts";
 import { runOptions } from "../../../../src/cli/container/run-options.ts";
-import { assign, grammarOf, hydrate, parse } from "../../../../src/cli/grammar/grammar.ts";
+import { readCommand } from "../../../../src/cli/grammar/read.ts";
 import type { RunOptions } from "../../../../src/engine/container/run-options.ts";
 import { capture } from "../capture.ts";
 
 function options(...argv: string[]): RunOptions {
-  const command = new RunCommand();
-  const grammar = grammarOf(command);
-  const parsed = parse(grammar, argv, "run", RunCommand.later);
-  hydrate(
-    command,
-    grammar,
-    { options: parsed.options, positionals: assign(grammar, parsed.arguments, "run") },
-    capture(),
-  );
+  const command = readCommand(RunCommand, argv, { path: "run", context: capture() })!;
   return runOptions(command, environmentOf({ TERM: "xterm" }));
 }
 

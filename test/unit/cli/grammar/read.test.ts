@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { RtError } from "../../../../src/base/errors.ts";
-import { Option, RtCommand } from "../../../../src/cli/command.ts";
-import { assign, grammarOf, hydrate, parse } from "../../../../src/cli/grammar/grammar.ts";
+import { type CommandClass, Option, RtCommand } from "../../../../src/cli/command.ts";
+import { readCommand } from "../../../../src/cli/grammar/read.ts";
 import { capture } from "../capture.ts";
 
 /** As `run`: the first argument ends the flags. */
 class Running extends RtCommand {
+  static override later = { m: "limits come later" };
   env = Option.Array("-e,--env", []);
   volumes = Option.Array("-v,--volume", []);
   interactive = Option.Boolean("-i,--interactive", false);
@@ -37,16 +38,9 @@ class Optional extends RtCommand {
   }
 }
 
-function read<T extends RtCommand>(commandClass: new () => T, argv: string[], later = {}): T {
-  const command = new commandClass();
-  const grammar = grammarOf(command);
-  const parsed = parse(grammar, argv, "verb", later);
-  hydrate(
-    command,
-    grammar,
-    { options: parsed.options, positionals: assign(grammar, parsed.arguments, "verb") },
-    capture(),
-  );
+function read<T extends RtCommand>(commandClass: CommandClass<T>, argv: string[]): T {
+  const command = readCommand(commandClass, argv, { path: "verb", context: capture() });
+  if (command === undefined) throw new Error("help was asked for");
   return command;
 }
 
@@ -124,11 +118,21 @@ describe("Docker's idioms", () => {
     expect(read(Optional, ["a"]).pattern).toBe("a");
   });
 
+  test("flags in front of the path come first, and are none of those that were given to the command", () => {
+    const front = [
+      { name: "--root", value: "/front" },
+      { name: "--state", value: "/s" },
+    ];
+    const command = readCommand(Running, ["--root=/r", "x"], { path: "a b", context: capture(), front })!;
+    expect(command).toMatchObject({ root: "/r", state: "/s", path: ["a", "b"] });
+    expect(command.given).toEqual([{ name: "--root", value: "/r" }]);
+  });
+
   test("help ends the reading, whatever follows", () => {
-    const grammar = grammarOf(new Listing());
-    expect(parse(grammar, ["a", "--help", "--nonsense"], "kill").help).toBe(true);
-    expect(parse(grammar, ["-ah", "-Z"], "kill").help).toBe(true);
-    expect(parse(grammarOf(new Running()), ["--help"], "run").help).toBe(true);
+    const calling = { path: "verb", context: capture() };
+    expect(readCommand(Listing, ["a", "--help", "--nonsense"], calling)).toBeUndefined();
+    expect(readCommand(Listing, ["-ah", "-Z"], calling)).toBeUndefined();
+    expect(readCommand(Running, ["--help"], calling)).toBeUndefined();
   });
 });
 
@@ -181,7 +185,7 @@ describe("one line for what is wrong", () => {
     ],
     [
       "a flag to come",
-      () => read(Running, ["-m", "1g"], { m: "limits come later" }),
+      () => read(Running, ["-m", "1g"]),
       "verb -m is not there yet: limits come later  (see rt verb --help)",
     ],
     [
