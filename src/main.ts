@@ -5,16 +5,16 @@ const argv = process.argv.slice(2);
 // The session of a machine or a namespace may have words of its kernel, which are no commands.
 const session =
   argv[0] === "init" && process.ppid === 1
-    ? (await import("./cli/process-one.ts")).sessionArgv(argv)
+    ? (await import("./cli/system/init-argv.ts")).sessionArgv(argv)
     : undefined;
 // Nothing is imported for the version, not even node:fs: a script that asks for it pays for a bare start.
 if (!session && isPackedApp(process.env)) {
-  const [{ runApp }, { processContext }] = await Promise.all([
-    import("./cli/app.ts"),
+  const [{ runPackedApp }, { processContext }] = await Promise.all([
+    import("./cli/packed-app.ts"),
     import("./cli/cli.ts"),
   ]);
   const { leave } = await import("./base/leave.ts");
-  leave(await runApp(argv, processContext()));
+  leave(await runPackedApp(argv, processContext()));
 } else if (!session && (argv[0] === "--version" || argv[0] === "-v") && argv[1] === undefined) {
   console.log(`rt version ${version}, build ${commit}`);
 } else {

@@ -1,6 +1,6 @@
 import { parseSignal } from "../../base/signals.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { forEachName } from "../output/each.ts";
+import { forEachName } from "../output/each-name.ts";
 
 export default class KillCommand extends RtCommand {
   static override usage: Usage = {

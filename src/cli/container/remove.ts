@@ -1,5 +1,5 @@
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { forEachName } from "../output/each.ts";
+import { forEachName } from "../output/each-name.ts";
 
 export default class RmCommand extends RtCommand {
   static override usage: Usage = {

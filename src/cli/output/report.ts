@@ -3,19 +3,15 @@ import { visible } from "../../base/visible.ts";
 import type { Context } from "../command.ts";
 import { OutputClosed } from "./output.ts";
 
-/** A command that has already said what went wrong, and now only ends with this status. */
-export class ExitError extends RtError {
-  constructor(exitCode: number) {
-    super("internal", "", { exitCode });
-  }
-}
-
-/** Tells the user, in one line, and answers the exit status. With RT_DEBUG=1 the stacks follow, causes included. */
+/**
+ * Tells the user, in one line. With RT_DEBUG=1 the stacks come before it, causes included.
+ *
+ * @returns the process's exit status
+ */
 export function reportError(failure: unknown, context: Context): number {
   const error = firstFailure(failure);
   // The reader of our output has gone: as a program killed by SIGPIPE, but quietly.
   if (error instanceof OutputClosed) return 0;
-  if (error instanceof ExitError) return error.exitCode;
   try {
     if (context.env.RT_DEBUG === "1") context.stderr.write(stacks(failure));
     context.stderr.write(`rt: ${messageOf(error)}\n`);
@@ -25,6 +21,7 @@ export function reportError(failure: unknown, context: Context): number {
   return error instanceof RtError ? error.exitCode : 125;
 }
 
+/** @returns one line, in which nothing acts on a terminal */
 export function messageOf(error: unknown): string {
   if (error instanceof RtError) return oneLine(error.message);
   // ENOSPC or EACCES that nobody gave a phrase to is still the world's fault, and its message names call and path.

@@ -5,7 +5,7 @@ import { visible } from "../../base/visible.ts";
 import type { InitConfig, OnExit } from "../../engine/machine/config.ts";
 import { RtCommand, type Usage } from "../command.ts";
 import { reportError } from "../output/report.ts";
-import { marker } from "../process-one.ts";
+import { sessionKind, sessionVariable } from "./init-argv.ts";
 import { planOf } from "./init-plan.ts";
 
 export default class InitCommand extends RtCommand {
@@ -35,14 +35,14 @@ export default class InitCommand extends RtCommand {
       const { becomeInit } = await import("../../engine/machine/session.ts");
       becomeInit(this.#words());
     }
-    const place = this.context.env[marker];
-    if (place === undefined || process.ppid !== 1) {
+    const kind = sessionKind(this.context.env);
+    if (kind === undefined) {
       throw new RtError(
         "invalid-argument",
         "init wants to be process 1: boot it as /init, or try unshare --pid --fork --mount-proc rt init",
       );
     }
-    return await this.#session(place === "machine");
+    return await this.#session(kind === "machine");
   }
 
   #words(): string[] {
@@ -102,11 +102,11 @@ export default class InitCommand extends RtCommand {
 /** Flags of an app that say something of a single run, as `rt pack` spells them: as init each start is a new container. */
 const ofOneRun = /^--(?:name|rm|cidfile|detach-keys)=/;
 
-/** All that process 1 was given, for `-e NAME` on the console; our own marker is nobody else's. */
+/** All that process 1 was given, for `-e NAME` on the console; the variable that marks a session is nobody else's. */
 function wholeEnvironment(): Record<string, string> {
   const entries = readFileSync("/proc/self/environ", "utf8").split("\0").filter(Boolean);
   const pairs = entries.map(
     (entry) => [entry.split("=", 1)[0]!, entry.slice(entry.indexOf("=") + 1)] as const,
   );
-  return Object.fromEntries(pairs.filter(([name]) => name !== marker));
+  return Object.fromEntries(pairs.filter(([name]) => name !== sessionVariable));
 }

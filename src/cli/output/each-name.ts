@@ -3,9 +3,11 @@ import type { Context } from "../command.ts";
 import { messageOf } from "./report.ts";
 
 /**
- * Does `action` for each name in turn and prints what it answers; a failure is told at once and does not stop the others.
- * As Docker's rm, kill, rmi and inspect: the exit status is 1 when one of them failed. With `absentIsFine` what is not there
- * is told and no failure, so that a script with -f can clean up what may not be there.
+ * Does `action` for each name in turn and prints what it answers; a failure is told at once and does not stop the others,
+ * as in Docker's rm, kill, rmi and inspect. With `absentIsFine` what is not there is told of and is no failure, so that a
+ * script with -f can clean up what may not be there.
+ *
+ * @returns the exit status: 1 when one of them failed
  */
 export async function forEachName(
   names: readonly string[],

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { initArgv } from "../../../src/cli/process-one.ts";
+import { initArgv } from "../../../../src/cli/system/init-argv.ts";
 
 test("what a kernel hands on is no command", () => {
   expect(initArgv(["quiet", "splash", "-x", "--typo"], "")).toEqual(["init"]);

@@ -4,15 +4,17 @@ import { runCli } from "./cli.ts";
 import type { Context } from "./command.ts";
 import { reportError } from "./output/report.ts";
 
-/** The status of a start that failed, if not the program's own: then it is worth a look whether the app is whole. */
+/** The status of a start that failed, or the program's own. If it is the engine's, it is worth a look whether the app is whole. */
 const engineFailed = 125;
 
 /**
- * `./app ARG...`: the packed app that this executable is. It is `rt run` of the image inside with the flags that were given
- * to `rt pack`; those that every app has come first, so that `--tty=false` or `--rm=false` there have the last word.
- * Answers the process's exit status. Never throws.
+ * `./app ARG...`: what the packed app that this executable is does. It is `rt run` of the image inside with the flags that
+ * were given to `rt pack`; those that every app has come first, so that `--tty=false` or `--rm=false` there have the last
+ * word. It never throws.
+ *
+ * @returns the process's exit status
  */
-export async function runApp(args: readonly string[], context: Context): Promise<number> {
+export async function runPackedApp(args: readonly string[], context: Context): Promise<number> {
   try {
     if (process.geteuid?.() !== 0) {
       throw new RtError(

@@ -1,14 +1,24 @@
 import { readFileSync } from "node:fs";
 
-/** Set by rt-init for the session: "machine" or "namespace" (zig-native/boot/session.zig). */
-export const marker = "RT_INIT";
+/** The variable that rt-init sets for the session: "machine" or "namespace" (zig-native/boot/session.zig). */
+export const sessionVariable = "RT_INIT";
 
-/** The command line that is meant, if we are the session that a process 1 of ours has started; `argv` begins with "init". */
-export function sessionArgv(argv: readonly string[]): readonly string[] | undefined {
-  const place = process.env[marker];
+/** @returns what the session that process 1 of ours has started is one of; undefined: we are no such session */
+export function sessionKind(env: NodeJS.ProcessEnv): "machine" | "namespace" | undefined {
+  const kind = env[sessionVariable];
   // Anybody may set the variable, but not be that process's child.
-  if (place === undefined || process.ppid !== 1) return undefined;
-  return initArgv(argv.slice(1), place === "machine" ? readFileSync("/proc/cmdline", "utf8") : "");
+  if (kind === undefined || process.ppid !== 1) return undefined;
+  return kind === "machine" ? kind : "namespace";
+}
+
+/**
+ * @param argv begins with "init"
+ * @returns the command line that is meant, if we are the session that a process 1 of ours has started
+ */
+export function sessionArgv(argv: readonly string[]): readonly string[] | undefined {
+  const kind = sessionKind(process.env);
+  if (kind === undefined) return undefined;
+  return initArgv(argv.slice(1), kind === "machine" ? readFileSync("/proc/cmdline", "utf8") : "");
 }
 
 /** Flags of `rt init` that mean something on a kernel's command line, after "--". */
