@@ -1,7 +1,7 @@
 import type { ExecOptions } from "../../engine/container/exec-options.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
-import { mergeEnv } from "../parse/env.ts";
+import { parseEnvironment } from "../parse/env.ts";
 import { rejectNul } from "../parse/invalid.ts";
 import { programFlags } from "./program-flags.ts";
 import { checkTerminal, parseUser, parseWorkingDirectory } from "./run-options.ts";
@@ -45,7 +45,7 @@ export default class ExecCommand extends RtCommand {
       interactive: this.interactive,
       tty: this.tty,
       detach: this.detach,
-      env: mergeEnv(this.envFiles, this.env, this.context.caller),
+      env: parseEnvironment(this.envFiles, this.env, this.context.caller),
       workingDirectory: parseWorkingDirectory(this.workdir),
       user: parseUser(this.user),
       privileged: this.privileged,

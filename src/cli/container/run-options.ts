@@ -6,7 +6,7 @@ import type { RtCommand } from "../command.ts";
 import { parseAddHost, parseDns } from "../parse/address.ts";
 import { parseCapability } from "../parse/capability.ts";
 import { parseDevice } from "../parse/device.ts";
-import { mergeEnv, readKeyValueFile } from "../parse/env.ts";
+import { parseEnvironment, readKeyValueFile } from "../parse/env.ts";
 import { invalid, quote, rejectControl, rejectNul } from "../parse/invalid.ts";
 import { parseLabels } from "../parse/key-value.ts";
 import { parseMounts } from "../parse/mounts.ts";
@@ -77,7 +77,7 @@ function process_(
   caller: CallerEnvironment,
 ): Pick<RunOptions, "env" | "workingDirectory" | "user" | "groupAdd" | "stopSignal"> {
   return {
-    env: mergeEnv(flags.envFiles, flags.env, caller),
+    env: parseEnvironment(flags.envFiles, flags.env, caller),
     workingDirectory: parseWorkingDirectory(flags.workdir),
     user: parseUser(flags.user),
     groupAdd: flags.groupAdd.map((group) => rejectControl("--group-add", group)),
@@ -104,7 +104,7 @@ function parsePull(text: string): RunOptions["pull"] {
 }
 
 /** Docker's names; a leading slash is Docker's own spelling of them. */
-export function parseName(text: string | undefined): string | undefined {
+function parseName(text: string | undefined): string | undefined {
   if (text === undefined || text === "") return undefined;
   const name = text.replace(/^\//, "");
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) && name.length <= 255) return name;
