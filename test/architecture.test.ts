@@ -120,7 +120,7 @@ test("cli and daemon call an Engine, and nothing else", () => {
     // What only this very process is: a machine's session, an app.
     "src/cli/system/init.ts": /^src\/engine\/(machine|app)\//,
     "src/cli/system/init-plan.ts": /^src\/engine\/machine\//,
-    "src/cli/app.ts": /^src\/engine\/app\//,
+    "src/cli/packed-app.ts": /^src\/engine\/app\//,
     "src/cli/image/pack.ts": /^src\/engine\/app\/check\.ts$/,
   };
   const direct = violations("cli and daemon call an Engine", (each) => {
