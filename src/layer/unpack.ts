@@ -1,9 +1,10 @@
 import { readSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
+import { type Compression, compressionOf } from "../oci/compression.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { endingOf, type HelperAnswer, helperCommand, nowhere, readAnswer } from "./helper.ts";
 import { HelperPipe } from "./pipe.ts";
-import { type Compression, compressionOf, type LayerStream } from "./stream.ts";
+import type { LayerStream } from "./stream.ts";
 import { inflateZstd } from "./zstd.ts";
 
 /** Where a tree is made, and how. Names are below `root`: tmp/<name>/<leaf> becomes committed/<commit>/<leaf>. */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { compressionOf } from "../../../src/layer/stream.ts";
+import { compressionOf } from "../../../src/oci/compression.ts";
 
 test("compression is known by the first bytes", () => {
   const cases: [Uint8Array, string][] = [
