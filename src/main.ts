@@ -1,5 +1,5 @@
+import { isPackedApp } from "./app/is-packed.ts";
 import { commit, version } from "./base/build-info.ts";
-import { isPackedApp } from "./base/packed.ts";
 
 const argv = process.argv.slice(2);
 // The session of a machine or a namespace may have words of its kernel, which are no commands.

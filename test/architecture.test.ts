@@ -13,8 +13,7 @@ const project = resolve(import.meta.dir, "..");
 const tiers = [
   ["cli", "daemon"],
   ["engine"],
-  ["app"],
-  ["image"],
+  ["app", "image"],
   ["container"],
   ["network"],
   ["runtime"],

@@ -7,7 +7,7 @@ import type { EmbeddedLayout } from "../source/embedded.ts";
  * Undefined where there is none of this name. @throws data-loss: a damaged app
  */
 export async function embeddedImage(name: string): Promise<EmbeddedLayout | undefined> {
-  if (name === "packed") return (await import("./packed-app.ts")).ownApp();
+  if (name === "packed") return (await import("./own.ts")).ownApp();
   if (name !== "hello") return undefined;
   const { MapFiles } = await import("../source/embedded.ts");
   const { unpackLayout } = await import("./layout-format.ts");

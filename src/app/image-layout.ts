@@ -1,16 +1,27 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
 import type { ContentStore } from "../content/content-store.ts";
-import type { BlobRecord, ImageRecord } from "../image/record.ts";
+import { compressionOf } from "../oci/compression.ts";
+import type { Descriptor, Platform } from "../oci/descriptor.ts";
 import { type Digest, digestOf, hexOf } from "../oci/digest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
+import { annotations } from "./format.ts";
 import { type PackedFile, packedHead } from "./layout-format.ts";
-import { annotations } from "./packed-app.ts";
 
 /** Some bytes of a packed layout, in their order: made here, or a blob of the store. */
-export type LayoutPart = { bytes: Uint8Array } | { blob: BlobRecord };
+export type LayoutPart = { bytes: Uint8Array } | { blob: Blob };
 
-/** How the app is to be run; see app/packed-app.ts. */
+/** What of an image's record is needed. */
+export interface PackableImage {
+  manifest: Blob;
+  configuration: Blob;
+  layers: readonly Blob[];
+  platform: Platform;
+}
+
+type Blob = Pick<Descriptor, "mediaType" | "digest" | "size">;
+
+/** How the app is to be run; see format.ts. */
 export interface AppWords {
   flags: readonly string[];
   command: readonly string[];
@@ -22,7 +33,7 @@ export interface AppWords {
  * @throws RtError not-found | data-loss: something of the image is not in the store
  */
 export function appLayout(
-  image: ImageRecord,
+  image: PackableImage,
   content: ContentStore,
   unpackedFrom: (index: number) => Digest | undefined,
   words: AppWords,
@@ -50,7 +61,7 @@ export function appLayout(
  * The layer's blob, or the one that stands for it: a layer that was here already when the image was pulled, in another
  * compression, was not fetched again.
  */
-function blobOf(content: ContentStore, layer: BlobRecord, other: Digest | undefined): BlobRecord {
+function blobOf(content: ContentStore, layer: Blob, other: Digest | undefined): Blob {
   if (content.has(layer.digest)) return layer;
   const size = other && content.size(other);
   if (other && size !== undefined) return { mediaType: typeOf(content.path(other)), digest: other, size };
@@ -62,23 +73,23 @@ function blobOf(content: ContentStore, layer: BlobRecord, other: Digest | undefi
 
 /** Of a tar, by its first bytes. */
 function typeOf(path: string): string {
-  const start = Buffer.alloc(4);
+  const start = new Uint8Array(6);
   const fd = openSync(path, "r");
   try {
-    readSync(fd, start, 0, 4, 0);
+    readSync(fd, start, 0, start.length, 0);
   } finally {
     closeSync(fd);
   }
   const tar = "application/vnd.oci.image.layer.v1.tar";
-  if (start.readUInt16BE(0) === 0x1f8b) return `${tar}+gzip`;
-  return start.readUInt32BE(0) === 0x28b52ffd ? `${tar}+zstd` : tar;
+  const compression = compressionOf(start);
+  return compression === "tar" ? tar : `${tar}+${compression}`;
 }
 
-function newManifest(image: ImageRecord, layers: readonly BlobRecord[]): Uint8Array {
+function newManifest(image: PackableImage, layers: readonly Blob[]): Uint8Array {
   return json({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: image.configuration, layers });
 }
 
-function indexOf(manifest: BlobRecord, { platform }: ImageRecord, { flags, command }: AppWords): Uint8Array {
+function indexOf(manifest: Blob, { platform }: PackableImage, { flags, command }: AppWords): Uint8Array {
   return json({
     schemaVersion: 2,
     mediaType: mediaTypes.ociIndex,

@@ -1,5 +1,5 @@
 import { RtError } from "../base/errors.ts";
-import { packedReference } from "../base/packed.ts";
+import { packedReference } from "../reference/kind.ts";
 import { runCli } from "./cli.ts";
 import type { Context } from "./command.ts";
 import { reportError } from "./output/report.ts";

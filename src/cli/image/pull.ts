@@ -1,5 +1,6 @@
 import { visible } from "../../base/visible.ts";
 import type { LayerProgress } from "../../engine/image/pull.ts";
+import { kindOf } from "../../reference/kind.ts";
 import { parse } from "../../reference/reference.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { layerReporter } from "../output/layer-progress.ts";
@@ -63,7 +64,8 @@ export default class PullCommand extends RtCommand {
 
 /** Docker's "3.20: Pulling from library/alpine". */
 function heading(text: string): string {
-  if (/^(oci|oci-archive|docker-archive|embed):/.test(text)) return `Pulling from ${text}`;
-  const { path, tag, digest } = parse(text.replace(/^docker:\/\//, ""));
+  const { kind, rest } = kindOf(text);
+  if (kind !== "registry") return `Pulling from ${text}`;
+  const { path, tag, digest } = parse(rest);
   return `${digest ?? tag}: Pulling from ${path}`;
 }

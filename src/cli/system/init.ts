@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { needsRoot, RtError } from "../../base/errors.ts";
-import { packedReference } from "../../base/packed.ts";
 import { visible } from "../../base/visible.ts";
 import type { InitConfig, OnExit } from "../../engine/machine/config.ts";
+import { packedReference } from "../../reference/kind.ts";
 import { RtCommand, type Usage } from "../command.ts";
 import { reportError } from "../output/report.ts";
 import { sessionKind, sessionVariable } from "./init-argv.ts";

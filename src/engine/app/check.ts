@@ -1,4 +1,6 @@
-import { checkExecutable, openPackedApp, ownExecutable, packedPart } from "../../app/packed-app.ts";
+import { checkExecutable, ownExecutable } from "../../app/executable.ts";
+import { packedPart } from "../../app/format.ts";
+import { openPackedApp } from "../../app/own.ts";
 import { RtError } from "../../base/errors.ts";
 
 /**

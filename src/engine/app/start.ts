@@ -1,4 +1,4 @@
-import { ownApp } from "../../app/packed-app.ts";
+import { ownApp } from "../../app/own.ts";
 import { RtError } from "../../base/errors.ts";
 
 /** How the packed app that is running is to be run. */

@@ -1,8 +1,9 @@
 import type { ImageRecord } from "../../image/record.ts";
+import { isNear } from "../../reference/kind.ts";
 import { concludeRun } from "../care/conclude.ts";
 import { reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
-import { ensureImage, isNear } from "../image/ensure.ts";
+import { ensureImage } from "../image/ensure.ts";
 import { follow } from "./attach.ts";
 import { create, starting } from "./create.ts";
 import type { RunOptions } from "./run-options.ts";

@@ -1,6 +1,6 @@
 import { RtError, while_ } from "../../base/errors.ts";
-import { packedReference } from "../../base/packed.ts";
 import type { ImageRecord } from "../../image/record.ts";
+import { kindOf, packedReference } from "../../reference/kind.ts";
 import type { Host } from "../host.ts";
 import type { PullOptions } from "./pull.ts";
 
@@ -13,19 +13,16 @@ export interface EnsureOptions extends PullOptions {
   onMissing?: (() => void) | undefined;
 }
 
-/** A file is read anew each time, and what is embedded is never far: neither is missed. */
-export function isNear(text: string): boolean {
-  return /^(oci|oci-archive|docker-archive|embed):/.test(text);
-}
-
 /**
  * When the image is here this costs one read of the database and a look at the top layer's snapshot.
  * @throws RtError not-found: not here, and not to be pulled; and all that `pull` throws
  */
 export async function ensureImage(host: Host, text: string, options: EnsureOptions): Promise<ImageRecord> {
   if (text === packedReference) return ensurePacked(host, options);
-  const isFile = /^(oci|oci-archive|docker-archive):/.test(text);
-  const name = text.replace(/^docker:\/\//, "");
+  const { kind, rest } = kindOf(text);
+  // A file is read anew each time.
+  const isFile = kind !== "registry" && kind !== "embed";
+  const name = kind === "registry" ? rest : text;
   if (options.policy !== "always" && !isFile) {
     const image = host.images.find(name);
     if (image && (await isUsable(host, image, options.platform))) return image;

@@ -1,15 +1,16 @@
-import { closeSync, openSync, statSync } from "node:fs";
+import { copyExecutable, ownExecutable } from "../../app/executable.ts";
 import { AppFile, checkTarget } from "../../app/file.ts";
+import { trailer } from "../../app/format.ts";
 import { appLayout } from "../../app/image-layout.ts";
-import { mark, ownExecutable, packedPart, pageBytes, trailer } from "../../app/packed-app.ts";
 import { commit } from "../../base/build-info.ts";
 import { RtError } from "../../base/errors.ts";
 import type { ImageRecord } from "../../image/record.ts";
 import { formatPlatform, hostPlatform, matches } from "../../oci/platform.ts";
+import { isNear } from "../../reference/kind.ts";
 import { protect } from "../care/collect.ts";
 import type { RunOptions } from "../container/run-options.ts";
 import type { Host } from "../host.ts";
-import { ensureImage, isNear } from "./ensure.ts";
+import { ensureImage } from "./ensure.ts";
 
 export interface PackOptions extends Pick<RunOptions, "image" | "platform" | "pull" | "command" | "onPull"> {
   /** Path of the app. */
@@ -27,7 +28,7 @@ export interface PackResult {
 }
 
 /**
- * `rt pack`: one file that is this executable with an image inside (app/packed-app.ts draws it). The same executable,
+ * `rt pack`: one file that is this executable with an image inside (app/format.ts draws it). The same executable,
  * image and flags make the same bytes. What was at `output` before is replaced as a whole, or not at all.
  * @throws RtError of any class; one line
  */
@@ -82,23 +83,6 @@ function obtainImage(host: Host, { image, platform, pull, onPull }: PackOptions)
     },
     onProgress: (progress) => onPull?.progress(progress),
   }).finally(() => onPull?.end());
-}
-
-/** Marked as an app's, up to a page, and without the image that may be in it already: apps do not nest. Its SHA-256. */
-async function copyExecutable(file: AppFile, path: string): Promise<Uint8Array> {
-  const length = packedPart(path)?.offset ?? statSync(path).size;
-  const hash = new Bun.CryptoHasher("sha256");
-  const fd = openSync(path, "r");
-  try {
-    await file.copy(fd, { offset: 0, length: mark.offset }, path, hash);
-    file.write(mark.bytes, hash);
-    const rest = mark.offset + mark.length;
-    await file.copy(fd, { offset: rest, length: length - rest }, path, hash);
-  } finally {
-    closeSync(fd);
-  }
-  file.pad(pageBytes, hash);
-  return hash.digest();
 }
 
 /** An image of another platform is not started by chance: the app says that it wants it. */

@@ -7,6 +7,7 @@ import { chainIDs, type Digest } from "../../oci/digest.ts";
 import { checkLayerCount, type ImageConfig, parseImageConfig } from "../../oci/image-config.ts";
 import { layerType } from "../../oci/media-types.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
+import { isNear } from "../../reference/kind.ts";
 import { canonical, familiar, parse } from "../../reference/reference.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import type { NamedSource } from "../../source/named-source.ts";
@@ -14,7 +15,6 @@ import type { ResolvedImage, Source } from "../../source/source.ts";
 import { keepReserve } from "../../store/reserve.ts";
 import { collect, collectRarely, protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
-import { isNear } from "./ensure.ts";
 
 export type { LayerProgress } from "../../image/transfer.ts";
 

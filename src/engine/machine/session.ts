@@ -1,5 +1,6 @@
 import { RtError, while_ } from "../../base/errors.ts";
 import type { ImageRecord } from "../../image/record.ts";
+import { isNear } from "../../reference/kind.ts";
 import { tellPatience } from "../../runtime/boot.ts";
 import { concludeRun } from "../care/conclude.ts";
 import { reconcile } from "../care/reconcile.ts";
@@ -9,7 +10,7 @@ import { look } from "../container/look.ts";
 import type { RunOptions } from "../container/run-options.ts";
 import { stop } from "../container/stop.ts";
 import { Host, type HostOptions } from "../host.ts";
-import { ensureImage, isNear } from "../image/ensure.ts";
+import { ensureImage } from "../image/ensure.ts";
 import type { Session, Streams } from "../session.ts";
 import { Backoff, restarts } from "./backoff.ts";
 import type { InitConfig, InitContainer, OnExit } from "./config.ts";

@@ -1,0 +1,34 @@
+/**
+ * What the text that names an image speaks of. A kind is a row here, a file in src/source, and its line in source/open.ts.
+ *
+ *   alpine:3.20, docker://alpine:3.20        a registry's, by a reference
+ *   oci:DIRECTORY[:TAG]                      an OCI layout
+ *   oci-archive:FILE[:TAG]                   the same in a tar
+ *   docker-archive:FILE[:REFERENCE]          what `docker save` writes
+ *   embed:NAME                               an image in this executable
+ */
+const nearKinds = ["oci", "oci-archive", "docker-archive", "embed"] as const;
+
+export type NearKind = (typeof nearKinds)[number];
+export type SourceKind = "registry" | NearKind;
+
+export interface SourceName {
+  kind: SourceKind;
+  /** The reference, or what follows "KIND:". */
+  rest: string;
+}
+
+/** What people call the image in the executable that is running. */
+export const packedReference = "embed:packed";
+
+/** @returns what `text` is by its beginning alone: that the rest is well formed is for others to find */
+export function kindOf(text: string): SourceName {
+  if (text.startsWith("docker://")) return { kind: "registry", rest: text.slice("docker://".length) };
+  const kind = nearKinds.find((each) => text.startsWith(`${each}:`));
+  return kind ? { kind, rest: text.slice(kind.length + 1) } : { kind: "registry", rest: text };
+}
+
+/** Is it in a file or in this executable? A file is read anew each time, and what is embedded is never far: neither is missed. */
+export function isNear(text: string): boolean {
+  return kindOf(text).kind !== "registry";
+}
