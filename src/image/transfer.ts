@@ -25,10 +25,13 @@ export interface LayerProgress {
   total: number;
 }
 
+/** Where layers come from. */
+export type LayerSource = Pick<Source, "fetch" | "distrust">;
+
 export interface TransferRequest {
   content: ContentStore;
   driver: SnapshotDriver;
-  source: Source;
+  source: LayerSource;
   layers: readonly LayerPlan[];
   /** The file size of a layer that is unpacked and on record, else undefined. */
   known: (layer: LayerPlan) => number | undefined;

@@ -16,9 +16,9 @@ import {
 import {
   isConfigType,
   isIndexType,
+  isLayerType,
   isManifestType,
   isSchema1Type,
-  layerType,
   mediaTypes,
 } from "./media-types.ts";
 
@@ -37,6 +37,12 @@ export interface Index {
   mediaType: string;
   manifests: IndexEntry[];
   annotations: Record<string, string>;
+}
+
+/** The bytes of a manifest or an index, and the media type that they are said to have. */
+export interface RawDocument {
+  bytes: Uint8Array;
+  contentType: string | null | undefined;
 }
 
 /** Content types that say nothing about which document it is: the document's own `mediaType` decides. */
@@ -170,7 +176,7 @@ export function requireImage(manifest: Manifest, what: string): void {
     );
   }
   for (const layer of manifest.layers) {
-    if (layerType(layer.mediaType)) continue;
+    if (isLayerType(layer.mediaType)) continue;
     throw new RtError(
       "unsupported",
       `${what} has a layer of type ${quoted(layer.mediaType)}, which rt cannot unpack`,

@@ -20,36 +20,40 @@ export const acceptedManifests = [
   "*/*",
 ].join(", ");
 
-export type Compression = "none" | "gzip" | "zstd";
+/** Those of layers that can be unpacked. How the blob is compressed, its first bytes say (compression.ts). */
+const layerTypes = new Set<string>([
+  "application/vnd.oci.image.layer.v1.tar",
+  "application/vnd.oci.image.layer.v1.tar+gzip",
+  "application/vnd.oci.image.layer.v1.tar+zstd",
+  mediaTypes.dockerLayerTar,
+  mediaTypes.dockerLayerGzip,
+  mediaTypes.dockerLayerZstd,
+]);
 
-interface LayerType {
-  /** Undefined where the type does not say. The blob's first bytes decide in any case (layer/stream.ts). */
-  compression?: Compression;
-  /** Licensed elsewhere: a registry may hold only its descriptor. */
-  foreign: boolean;
-}
-
-const layerTypes: ReadonlyMap<string, LayerType> = new Map([
-  ["application/vnd.oci.image.layer.v1.tar", { compression: "none", foreign: false }],
-  ["application/vnd.oci.image.layer.v1.tar+gzip", { compression: "gzip", foreign: false }],
-  ["application/vnd.oci.image.layer.v1.tar+zstd", { compression: "zstd", foreign: false }],
-  ["application/vnd.oci.image.layer.nondistributable.v1.tar", { compression: "none", foreign: true }],
-  ["application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", { compression: "gzip", foreign: true }],
-  ["application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", { compression: "zstd", foreign: true }],
-  [mediaTypes.dockerLayerTar, { compression: "none", foreign: false }],
-  [mediaTypes.dockerLayerGzip, { compression: "gzip", foreign: false }],
-  [mediaTypes.dockerLayerZstd, { compression: "zstd", foreign: false }],
-  ["application/vnd.docker.image.rootfs.foreign.diff.tar", { compression: "none", foreign: true }],
-  ["application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", { compression: "gzip", foreign: true }],
+/** Licensed elsewhere: a registry may hold only the descriptor. */
+const foreignLayerTypes = new Set([
+  "application/vnd.oci.image.layer.nondistributable.v1.tar",
+  "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+  "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+  "application/vnd.docker.image.rootfs.foreign.diff.tar",
+  "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
 ]);
 
 /** What says nothing of a layer, and is no word against it either: docker takes it. */
 const vagueLayerTypes = new Set(["", "application/octet-stream"]);
 
-/** How a layer's blob is stored, or undefined if `mediaType` is none of a layer that can be unpacked. */
-export function layerType(mediaType: string): LayerType | undefined {
-  const plain = mediaType.split(";", 1)[0]!.trim();
-  return vagueLayerTypes.has(plain) ? { foreign: false } : layerTypes.get(plain);
+/** Is it the type of a layer that can be unpacked? */
+export function isLayerType(mediaType: string): boolean {
+  const plain = withoutParameters(mediaType);
+  return vagueLayerTypes.has(plain) || layerTypes.has(plain) || foreignLayerTypes.has(plain);
+}
+
+export function isForeignLayerType(mediaType: string): boolean {
+  return foreignLayerTypes.has(withoutParameters(mediaType));
+}
+
+function withoutParameters(mediaType: string): string {
+  return mediaType.split(";", 1)[0]!.trim();
 }
 
 export function isIndexType(mediaType: string): boolean {

@@ -1,7 +1,7 @@
 import { RtError } from "../base/errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type LayoutFiles, openLayout } from "./layout.ts";
-import type { NamedSource } from "./named-source.ts";
+import type { Source } from "./source.ts";
 
 /** An OCI layout inside this executable. */
 export interface EmbeddedLayout {
@@ -13,8 +13,8 @@ export interface EmbeddedLayout {
 }
 
 /** `embed:NAME`. It is read with the same distrust as any other layout: a bad build is seen, not run. */
-export async function embeddedSource(name: string, layout: EmbeddedLayout): Promise<NamedSource> {
-  return openLayout(`embed:${name}`, name, undefined, layout.files, layout.reference);
+export function openEmbedded(name: string, { files, reference }: EmbeddedLayout): Promise<Source> {
+  return openLayout(name, files, undefined, () => reference);
 }
 
 /** Files in memory: names within the layout ("index.json", "blobs/sha256/…") to their bytes. */

@@ -2,12 +2,11 @@ import { RtError } from "../base/errors.ts";
 import type { Descriptor, IndexEntry, Platform } from "../oci/descriptor.ts";
 import { hexOf } from "../oci/digest.ts";
 import { documentBytesMax, fieldsIn, parseJson, shown } from "../oci/json.ts";
-import { chosen, type Index, parseDocument } from "../oci/manifest.ts";
+import { chosen, type Index, parseDocument, type RawDocument } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
 import { isArtifact } from "../oci/platform.ts";
-import { localNameOf, type NamedSource } from "./named-source.ts";
-import { checkBytes, type RawDocument, resolveImage } from "./resolve.ts";
-import type { ResolvedImage } from "./source.ts";
+import { checkBytes, resolveImage } from "./resolve.ts";
+import type { ResolvedImage, Source } from "./source.ts";
 
 /**
  * The files of an OCI layout (image-spec image-layout.md), wherever they lie: a directory, a tar, this executable.
@@ -25,7 +24,7 @@ const refName = "org.opencontainers.image.ref.name";
 const containerdName = "io.containerd.image.name";
 
 /** An image in an OCI layout. Made by `openLayout`, which has read the index and chosen by tag. */
-export class LayoutSource implements NamedSource {
+export class LayoutSource implements Source {
   readonly name: string;
   readonly reference: string;
   readonly #files: LayoutFiles;
@@ -70,22 +69,19 @@ export class LayoutSource implements NamedSource {
 }
 
 /**
- * `name` is what the user wrote, `path` the file's own name, `tag` what followed it; `reference` is the local name, if
- * the layout has no say in it.
+ * @param name what the user wrote
+ * @param nameOf what the image is called in the local store, when its layout calls it `own`
  * @throws not-found (no such tag) | invalid-argument (several images and no tag) | data-loss | unsupported
  */
 export async function openLayout(
   name: string,
-  path: string,
-  tag: string | undefined,
   files: LayoutFiles,
-  reference?: string,
+  tag: string | undefined,
+  nameOf: (own: string | undefined) => string,
 ): Promise<LayoutSource> {
   const what = `${name}: oci-layout`;
-  const version = fieldsIn(
-    parseJson(await readWhole(files, "oci-layout", name), what),
-    what,
-  )("imageLayoutVersion");
+  const field = fieldsIn(parseJson(await readWhole(files, "oci-layout", name), what), what);
+  const version = field("imageLayoutVersion");
   if (version !== "1.0.0") {
     throw new RtError("unsupported", `${name} is an OCI layout of version ${shown(version)}: rt knows 1.0.0`);
   }
@@ -95,15 +91,10 @@ export async function openLayout(
   const entry = select(index, tag, name);
   if (!entry) {
     const whole = { bytes, contentType: mediaTypes.ociIndex };
-    return new LayoutSource(name, reference ?? localNameOf(path, undefined), files, whole);
+    return new LayoutSource(name, nameOf(undefined), files, whole);
   }
   const own = entry.annotations?.[containerdName] ?? entry.annotations?.[refName] ?? tag;
-  return new LayoutSource(
-    name,
-    reference ?? localNameOf(path, own),
-    files,
-    chosen(entry, `${name}: index.json`),
-  );
+  return new LayoutSource(name, nameOf(own), files, chosen(entry, `${name}: index.json`));
 }
 
 /** The entry to pull; undefined when the whole index is one image in several platforms. */

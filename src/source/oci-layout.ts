@@ -1,15 +1,12 @@
 import { join } from "node:path";
 import { openRegular, readRange } from "./file-range.ts";
 import { type LayoutFiles, openLayout } from "./layout.ts";
-import type { NamedSource } from "./named-source.ts";
+import { localNameOf } from "./local-name.ts";
+import type { Source } from "./source.ts";
 
-/** `oci:DIR[:TAG]`: an OCI layout in a directory. */
-export function openOciLayout(
-  name: string,
-  directory: string,
-  tag: string | undefined,
-): Promise<NamedSource> {
-  return openLayout(name, directory, tag, new DirectoryFiles(directory));
+/** `oci:DIRECTORY[:TAG]`: an OCI layout in a directory. */
+export function openOciLayout(name: string, directory: string, tag: string | undefined): Promise<Source> {
+  return openLayout(name, new DirectoryFiles(directory), tag, (own) => localNameOf(directory, own));
 }
 
 class DirectoryFiles implements LayoutFiles {

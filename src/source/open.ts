@@ -1,74 +1,56 @@
 import { RtError } from "../base/errors.ts";
 import { callerPath } from "../base/working-directory.ts";
 import { shown } from "../oci/json.ts";
-import { canonical, parse } from "../reference/reference.ts";
+import { kindOf, type SourceKind } from "../reference/kind.ts";
+import { parse } from "../reference/reference.ts";
+import type { RegistryOptions } from "../registry/client.ts";
 import type { EmbeddedLayout } from "./embedded.ts";
-import type { NamedSource } from "./named-source.ts";
-import type { RegistryOptions } from "./registry.ts";
+import type { Source } from "./source.ts";
 
 export interface SourceOptions extends RegistryOptions {
   /** The layout embedded under a name, or undefined if there is none. For `embed:NAME`. */
   embedded?: (name: string) => Promise<EmbeddedLayout | undefined>;
 }
 
-type Kind = "docker" | "oci" | "oci-archive" | "docker-archive" | "embed";
+/** `text` is all that the user wrote, `rest` what follows the kind. */
+type Open = (text: string, rest: string, options: SourceOptions) => Promise<Source>;
 
 /**
- * The source that `text` names. Each kind's code is loaded only when it is asked for.
- *
- *   alpine:3.20, docker://alpine:3.20        a registry (no request is made yet)
- *   oci:DIR[:TAG]                            an OCI layout
- *   oci-archive:FILE[:TAG]                   the same in a tar
- *   docker-archive:FILE[:REF]                what `docker save` writes
- *   embed:NAME                               a layout in this executable
+ * The source that `text` names; the kinds are listed in reference/kind.ts. Each kind's code is loaded only when it is asked
+ * for. Of a registry nothing is asked yet.
  *
  * @throws invalid-argument | not-found | data-loss | unsupported
  */
-export async function openSource(text: string, options: SourceOptions): Promise<NamedSource> {
-  const { kind, rest } = split(text);
-  if (kind === "docker") {
+export async function openSource(text: string, options: SourceOptions): Promise<Source> {
+  const { kind, rest } = kindOf(text);
+  return openers[kind](text, rest, options);
+}
+
+const openers: Readonly<Record<SourceKind, Open>> = {
+  async registry(text, rest, options) {
+    rejectForeign(text);
     const reference = parse(rest);
     const { RegistrySource } = await import("./registry.ts");
     return new RegistrySource(reference, options);
-  }
-  if (kind === "embed") {
+  },
+  async oci(text, rest) {
+    const { path, tag } = splitPath(rest, "oci");
+    return (await import("./oci-layout.ts")).openOciLayout(text, path, tag);
+  },
+  async "oci-archive"(text, rest) {
+    const { path, tag } = splitPath(rest, "oci-archive");
+    return (await import("./oci-archive.ts")).openOciArchive(text, path, tag);
+  },
+  async "docker-archive"(text, rest) {
+    const { path, tag } = splitPath(rest, "docker-archive");
+    return (await import("./docker-archive.ts")).openDockerArchive(text, path, tag);
+  },
+  async embed(text, rest, options) {
     const layout = await options.embedded?.(rest);
     if (!layout) throw new RtError("not-found", `there is no image named ${shown(rest)} in this executable`);
-    const { embeddedSource } = await import("./embedded.ts");
-    return embeddedSource(rest, layout);
-  }
-  const { path, tag } = splitPath(rest, kind);
-  if (kind === "oci") return (await import("./oci-layout.ts")).openOciLayout(text, path, tag);
-  const archive = await import("./archive.ts");
-  return kind === "oci-archive"
-    ? archive.openOciArchive(text, path, tag)
-    : archive.openDockerArchive(text, path, tag);
-}
-
-/** The name that an image from `text` gets in the local store; reads the file where that is what decides. */
-export async function referenceOf(text: string): Promise<string> {
-  const { kind, rest } = split(text);
-  if (kind === "docker") return canonical(parse(rest));
-  if (kind === "embed") return text;
-  const source = await openSource(text, { config: { registries: new Map() }, warn: () => {} });
-  try {
-    return source.reference;
-  } finally {
-    await source.close();
-  }
-}
-
-/** Is this text a file or embedded source, rather than the name of an image in a registry? */
-export function isLocalSource(text: string): boolean {
-  return split(text).kind !== "docker";
-}
-
-function split(text: string): { kind: Kind; rest: string } {
-  if (text.startsWith("docker://")) return { kind: "docker", rest: text.slice("docker://".length) };
-  const found = /^(oci|oci-archive|docker-archive|embed):(.*)$/s.exec(text);
-  if (!found) rejectForeign(text);
-  return found ? { kind: found[1] as Kind, rest: found[2]! } : { kind: "docker", rest: text };
-}
+    return (await import("./embedded.ts")).openEmbedded(text, layout);
+  },
+};
 
 /** What skopeo, podman or a browser would understand, and what as a name would be looked for at Docker Hub. */
 function rejectForeign(text: string): void {

@@ -1,183 +1,38 @@
-import type { Config } from "../base/config.ts";
-import type { CallerEnvironment } from "../base/environment.ts";
-import { RtError } from "../base/errors.ts";
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
-import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
-import { documentBytesMax, shown } from "../oci/json.ts";
-import { acceptedManifests, layerType } from "../oci/media-types.ts";
-import { canonical, type Reference, repositoryOf } from "../reference/reference.ts";
-import { fetchBlob } from "../registry/blob.ts";
-import { endpointsOf } from "../registry/endpoint.ts";
-import { EndpointClient } from "../registry/endpoint-client.ts";
-import { defaultLimits, type Limits } from "../registry/limits.ts";
-import { retrying } from "../registry/retry.ts";
-import type { NamedSource } from "./named-source.ts";
-import { type RawDocument, resolveImage } from "./resolve.ts";
-import type { ResolvedImage } from "./source.ts";
+import { canonical, type Reference } from "../reference/reference.ts";
+import { RegistryClient, type RegistryOptions } from "../registry/client.ts";
+import { resolveImage } from "./resolve.ts";
+import type { ResolvedImage, Source } from "./source.ts";
 
-export interface RegistryOptions {
-  config: Config;
-  /** False for --tls-verify=false: this reference's registry may be plain http or unverified. */
-  tlsVerify?: boolean | undefined;
-  authFile?: string | undefined;
-  env?: Readonly<Record<string, string | undefined>>;
-  /** The environment of credential helpers; `env` unless it is given. */
-  caller?: CallerEnvironment;
-  limits?: Partial<Limits>;
-  /** One line about something that went wrong without ending the pull: a mirror, a credential helper. */
-  warn: (line: string) => void;
-}
-
-/**
- * The distribution client of one repository. Each request goes to the mirrors in turn and at last to the registry; a
- * mirror that fails (other than by not having a thing) is not asked again.
- */
-export class RegistrySource implements NamedSource {
+/** An image in a registry, or in a mirror of it. No request is made before one is needed. */
+export class RegistrySource implements Source {
   readonly name: string;
   readonly reference: string;
   readonly #wanted: Reference;
-  readonly #clients: readonly EndpointClient[];
-  readonly #failed = new Set<EndpointClient>();
-  /** Who gave bytes of a blob, by its digest. */
-  readonly #givers = new Map<Digest, Set<EndpointClient>>();
-  readonly #limits: Limits;
-  readonly #warn: (line: string) => void;
-  readonly #closing = new AbortController();
+  readonly #client: RegistryClient;
 
-  constructor(reference: Reference, options: RegistryOptions) {
-    const limits = { ...defaultLimits, ...limitsOf(options.config), ...options.limits };
-    this.name = canonical(reference);
+  constructor(wanted: Reference, options: RegistryOptions) {
+    this.name = canonical(wanted);
     this.reference = this.name;
-    this.#wanted = reference;
-    this.#limits = limits;
-    this.#warn = options.warn;
-    this.#clients = endpointsOf(reference, options.config, options.tlsVerify ?? true).map((endpoint) => {
-      const repository = endpoint.mirror ? `${endpoint.host}/${reference.path}` : repositoryOf(reference);
-      const find = async () => {
-        const { findCredential } = await import("../registry/credentials.ts");
-        const { authFile, env, caller, warn } = options;
-        const { helperMs } = limits;
-        return findCredential(repository, {
-          authFile,
-          warn,
-          helperMs,
-          ...(env && { env }),
-          ...(caller && { caller }),
-        });
-      };
-      return new EndpointClient(endpoint, reference.path, find, limits, this.#closing.signal);
-    });
+    this.#wanted = wanted;
+    this.#client = new RegistryClient(wanted, options);
   }
 
   async resolve(platform: Platform): Promise<ResolvedImage> {
     const { tag, digest } = this.#wanted;
-    const root = await this.#document(digest ?? tag ?? "latest", digest);
-    return resolveImage(this, root, (entry) => this.#document(entry.digest, entry.digest), platform);
+    const root = await this.#client.document(digest ?? tag ?? "latest");
+    return resolveImage(this, root, (entry) => this.#client.document(entry.digest), platform);
   }
 
-  async *fetch(blob: Descriptor, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-    const either = this.#until(signal);
-    const clients = this.#usable();
-    let position = offset;
-    for (const [i, client] of clients.entries()) {
-      try {
-        for await (const chunk of fetchBlob(client, blob, position, this.#limits, either)) {
-          if (client.endpoint.mirror) this.#remember(blob.digest, client);
-          position += chunk.length;
-          yield chunk;
-        }
-        return;
-      } catch (error) {
-        const last = i === clients.length - 1;
-        if (last) throw foreignOr(error, blob);
-        this.#passOver(client, error);
-      }
-    }
+  fetch(blob: Descriptor, offset: number, signal?: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.#client.fetch(blob, offset, signal);
   }
 
   distrust(blob: Descriptor): boolean {
-    const mirrors = this.#givers.get(blob.digest);
-    this.#givers.delete(blob.digest);
-    for (const client of mirrors ?? []) {
-      this.#passOver(client, new RtError("data-loss", `what it sent for ${blob.digest} is something else`));
-    }
-    return mirrors !== undefined;
-  }
-
-  #remember(digest: Digest, client: EndpointClient): void {
-    const givers = this.#givers.get(digest);
-    if (givers) givers.add(client);
-    else this.#givers.set(digest, new Set([client]));
+    return this.#client.distrust(blob);
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#client.close();
   }
-
-  /** A manifest by tag or digest, from the first endpoint that has it, its digest checked. */
-  async #document(name: string, digest: Digest | undefined): Promise<RawDocument> {
-    const clients = this.#usable();
-    for (const client of clients.slice(0, -1)) {
-      try {
-        return await this.#documentAt(client, name, digest);
-      } catch (error) {
-        this.#passOver(client, error);
-      }
-    }
-    return this.#documentAt(clients.at(-1)!, name, digest);
-  }
-
-  #documentAt(client: EndpointClient, name: string, digest: Digest | undefined): Promise<RawDocument> {
-    const signal = this.#until(undefined);
-    return retrying(this.#limits, signal, async () => {
-      const answer = await client.get(`manifests/${name}`, { Accept: acceptedManifests }, signal);
-      const bytes = await answer.bytes(documentBytesMax, `the manifest of ${this.name}`);
-      const claimed = answer.headers.get("docker-content-digest");
-      this.#checkDigest(bytes, digest ?? claimed, answer.url.host);
-      return { bytes, contentType: answer.headers.get("content-type") };
-    });
-  }
-
-  /** Asked by digest, that digest decides; asked by tag, the registry's own header does. Other algorithms say nothing. */
-  #checkDigest(bytes: Uint8Array, expected: string | null, host: string): void {
-    if (expected === null || (!isDigest(expected) && !expected.startsWith("sha256:"))) return;
-    const actual = digestOf(bytes);
-    if (actual === expected) return;
-    throw new RtError(
-      "data-loss",
-      `${host} sends a manifest of ${this.name} whose digest is ${actual}, not ${shown(expected)}: refused`,
-    );
-  }
-
-  #usable(): EndpointClient[] {
-    return this.#clients.filter((client) => !this.#failed.has(client));
-  }
-
-  /** Goes on to the next endpoint, unless the user gave up. */
-  #passOver(client: EndpointClient, error: unknown): void {
-    if (!(error instanceof RtError) || error.code === "cancelled") throw error;
-    if (error.code === "not-found") return;
-    if (this.#failed.has(client)) return;
-    this.#failed.add(client);
-    this.#warn(`mirror ${client.endpoint.host} is left out: ${error.message}`);
-  }
-
-  #until(signal: AbortSignal | undefined): AbortSignal {
-    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
-  }
-}
-
-function limitsOf({ registryTimeout_ms: ms }: Config): Partial<Limits> {
-  return ms === undefined ? {} : { headersMs: ms, idleMs: ms, documentMs: 2 * ms };
-}
-
-/** A foreign layer that the registry does not hold lies at some URL in the manifest, where rt does not go. */
-function foreignOr(error: unknown, blob: Descriptor): unknown {
-  const missing = error instanceof RtError && error.code === "not-found";
-  if (!missing || !layerType(blob.mediaType)?.foreign) return error;
-  return new RtError(
-    "unsupported",
-    `layer ${blob.digest} is a foreign layer that the registry does not hold; rt does not fetch from elsewhere`,
-    { cause: error },
-  );
 }

@@ -1,17 +1,11 @@
 import { RtError } from "../base/errors.ts";
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
 import { digestOf } from "../oci/digest.ts";
-import { checkLayerCount, parseImageConfig } from "../oci/image-config.ts";
+import { checkLayerCount, type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
 import { documentBytesMax, shown } from "../oci/json.ts";
-import { chosen, type Manifest, parseDocument, requireImage } from "../oci/manifest.ts";
+import { chosen, type Manifest, parseDocument, type RawDocument, requireImage } from "../oci/manifest.ts";
 import { choose, formatPlatform, matches } from "../oci/platform.ts";
-import type { ResolvedImage, Source } from "./source.ts";
-
-/** The bytes of a manifest or index, and the media type that they are said to have. */
-export interface RawDocument {
-  bytes: Uint8Array;
-  contentType: string | null | undefined;
-}
+import type { RawBlob, ResolvedImage, Source } from "./source.ts";
 
 /** An index may hold indexes; nobody honest nests them deeper. */
 const indexDepthMax = 4;
@@ -28,15 +22,18 @@ export async function resolveImage(
   read: (descriptor: Descriptor) => Promise<RawDocument>,
   platform: Platform,
 ): Promise<ResolvedImage> {
-  const documents: ResolvedImage["documents"] = [];
+  const documents: RawBlob[] = [];
   let raw = root;
   for (let depth = 0; depth < indexDepthMax; depth++) {
     const document = parseDocument(raw.bytes, raw.contentType, `the manifest of ${source.name}`);
     const digest = digestOf(raw.bytes);
     documents.push({ digest, mediaType: document.mediaType, bytes: raw.bytes });
     if (document.kind === "manifest") {
-      const config = await readConfig(source, document, platform);
-      return { target: documents[0]!.digest, documents, manifestDigest: digest, manifest: document, config };
+      const { mediaType, config: descriptor, layers } = document;
+      const { bytes, config } = await readConfig(source, document, platform);
+      documents.push({ digest: descriptor.digest, mediaType: descriptor.mediaType, bytes });
+      const manifest = { mediaType, digest, size: raw.bytes.length, config: descriptor, layers };
+      return { target: documents[0]!.digest, documents, manifest, config };
     }
     const entry = chosen(choose(document.manifests, platform, source.name), `the manifest of ${source.name}`);
     checkSize(entry, "manifest", source.name);
@@ -51,7 +48,7 @@ async function readConfig(
   source: Pick<Source, "name" | "fetch">,
   manifest: Manifest,
   platform: Platform,
-): Promise<Uint8Array> {
+): Promise<{ bytes: Uint8Array; config: ImageConfig }> {
   requireImage(manifest, source.name);
   checkSize(manifest.config, "config", source.name);
   const parts: Uint8Array[] = [];
@@ -69,7 +66,7 @@ async function readConfig(
       `${source.name} is for ${formatPlatform(config)}, not ${formatPlatform(platform)}; see --platform`,
     );
   }
-  return bytes;
+  return { bytes, config };
 }
 
 function checkSize(descriptor: Descriptor, kind: string, name: string): void {

@@ -1,5 +1,6 @@
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
 
 /**
  * Where images come from. A registry, an OCI layout directory, an archive file and the image embedded in this
@@ -13,6 +14,8 @@ import type { Digest } from "../oci/digest.ts";
 export interface Source {
   /** What the user sees: "docker.io/library/alpine:3.20", "oci:/tmp/x:latest". */
   readonly name: string;
+  /** What an image from here is called in the local store: "docker.io/library/alpine:3.20"; "embed:NAME" as it is. */
+  readonly reference: string;
   /** @throws not-found | unauthorized | unavailable | unsupported (no such platform) | data-loss (lies) */
   resolve(platform: Platform): Promise<ResolvedImage>;
   /**
@@ -25,14 +28,24 @@ export interface Source {
   close(): Promise<void>;
 }
 
-/** A manifest that was chosen, and whose bytes match its digest. */
+/** An image for one platform: a manifest that was chosen, its config, and that both fit together has been checked. */
 export interface ResolvedImage {
   /** What the name pointed at: the index if there was one, else the manifest. The "repo digest". */
   target: Digest;
-  /** Raw bytes by digest of the index (if any) and the manifest: stored as they came. */
-  documents: { digest: Digest; mediaType: string; bytes: Uint8Array }[];
-  manifestDigest: Digest;
-  manifest: { config: Descriptor; layers: Descriptor[] };
-  /** The image config, raw, its digest and size checked; parse with oci/image-config.ts. */
-  config: Uint8Array;
+  /** The index (if any), the manifest and the config, to be stored as they came; their digests are right. */
+  documents: RawBlob[];
+  manifest: ResolvedManifest;
+  config: ImageConfig;
+}
+
+export interface ResolvedManifest extends Pick<Descriptor, "mediaType" | "digest" | "size"> {
+  config: Descriptor;
+  /** Bottom first, as many as the config has diffIDs, and of types that can be unpacked. */
+  layers: Descriptor[];
+}
+
+export interface RawBlob {
+  digest: Digest;
+  mediaType: string;
+  bytes: Uint8Array;
 }

@@ -82,6 +82,6 @@ async function isUsable(host: Host, image: ImageRecord, platform: string | undef
   }
   const top = image.chain.at(-1);
   if (!top || (await host.snapshots()).has(top)) return true;
-  const { unpackHere } = await import("./pull.ts");
+  const { unpackHere } = await import("./unpack.ts");
   return unpackHere(host, image);
 }

@@ -7,8 +7,8 @@ import type { Descriptor, Platform } from "../../../src/oci/descriptor.ts";
 import { type Digest, digestOf, hexOf } from "../../../src/oci/digest.ts";
 import { mediaTypes } from "../../../src/oci/media-types.ts";
 import type { SnapshotDriver, UnpackRequest, UnpackResult } from "../../../src/snapshot/snapshot.ts";
-import type { NamedSource } from "../../../src/source/named-source.ts";
-import type { ResolvedImage } from "../../../src/source/source.ts";
+import { resolveImage } from "../../../src/source/resolve.ts";
+import type { ResolvedImage, Source } from "../../../src/source/source.ts";
 import { testSession } from "../../support/session.ts";
 
 const layerType = "application/vnd.oci.image.layer.v1.tar";
@@ -29,15 +29,17 @@ export type Meddler = (
   offset: number,
 ) => Uint8Array | Promise<Uint8Array>;
 
-export class FakeSource implements NamedSource {
+export class FakeSource implements Source {
   readonly name: string;
   readonly reference: string;
-  readonly image: ResolvedImage;
+  readonly image: { target: Digest; manifest: { config: Descriptor; layers: Descriptor[] } };
   /** Bytes that were asked for and given, by layer. */
   readonly fetched = new Map<Digest, number>();
   closed = false;
   meddle: Meddler = (chunk) => chunk;
   chunkSize = 4096;
+  readonly #manifest: Uint8Array;
+  readonly #config: Uint8Array;
   readonly #layers = new Map<Digest, Uint8Array>();
 
   constructor({ reference, layers, diffIDs, mediaType = layerType, config = {} }: FakeImage) {
@@ -47,7 +49,7 @@ export class FakeSource implements NamedSource {
       return { mediaType: type, digest: digestOf(bytes), size: bytes.length };
     };
     for (const layer of layers) this.#layers.set(digestOf(layer), layer);
-    const configuration = json({
+    this.#config = json({
       os: "linux",
       architecture: process.arch === "x64" ? "amd64" : process.arch,
       created: "2025-01-02T03:04:05Z",
@@ -55,22 +57,20 @@ export class FakeSource implements NamedSource {
       rootfs: { type: "layers", diff_ids: diffIDs ?? layers.map((layer) => digestOf(layer)) },
     });
     const manifest = {
-      config: describe(mediaTypes.ociConfig, configuration),
+      config: describe(mediaTypes.ociConfig, this.#config),
       layers: layers.map((layer) => describe(mediaType, layer)),
     };
-    const bytes = json({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, ...manifest });
-    const document = { mediaType: mediaTypes.ociManifest, digest: digestOf(bytes), bytes };
-    this.image = {
-      target: document.digest,
-      documents: [document],
-      manifestDigest: document.digest,
-      manifest,
-      config: configuration,
-    };
+    this.#manifest = json({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, ...manifest });
+    this.image = { target: digestOf(this.#manifest), manifest };
   }
 
-  async resolve(_: Platform): Promise<ResolvedImage> {
-    return this.image;
+  resolve(platform: Platform): Promise<ResolvedImage> {
+    const root = { bytes: this.#manifest, contentType: mediaTypes.ociManifest };
+    const fetch = async function* (this: FakeSource) {
+      yield this.#config;
+    }.bind(this);
+    const noIndex = () => Promise.reject(new Error("it is no index"));
+    return resolveImage({ name: this.name, fetch }, root, noIndex, platform);
   }
 
   async *fetch(layer: Descriptor, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {

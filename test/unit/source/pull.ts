@@ -1,8 +1,8 @@
 import { expect } from "bun:test";
 import { type ErrorCode, RtError } from "../../../src/base/errors.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
+import type { RegistryOptions } from "../../../src/registry/client.ts";
 import { openSource } from "../../../src/source/open.ts";
-import type { RegistryOptions } from "../../../src/source/registry.ts";
 
 export const amd64 = { os: "linux", architecture: "amd64" };
 
@@ -53,6 +53,13 @@ export async function pull(name: string, options: PullOptions = {}): Promise<Pul
   } finally {
     await source.close();
   }
+}
+
+/** The local name of an image that `pull` would bring. */
+export async function referenceOf(text: string): Promise<string> {
+  const source = await openSource(text, { config: { registries: new Map() }, warn: () => {} });
+  await source.close();
+  return source.reference;
 }
 
 /** Expects one line of an RtError of that class; answers the line. */

@@ -208,7 +208,7 @@ test("a config that lies about a layer's content is refused", async () => {
   expect(await codeOf(pullFrom(host, fewer))).toStartWith("data-loss: ");
   const odd = new FakeSource({ reference, layers, mediaType: "application/x-what" });
   expect(await codeOf(pullFrom(host, odd))).toContain(
-    'layers of type "application/x-what" cannot be unpacked',
+    'has a layer of type "application/x-what", which rt cannot unpack',
   );
 });
 

@@ -1,12 +1,5 @@
 import { RtError } from "../base/errors.ts";
 import { canonical, parse } from "../reference/reference.ts";
-import type { Source } from "./source.ts";
-
-/** A source, and the name that an image pulled from it gets in the local store. */
-export interface NamedSource extends Source {
-  /** Canonical ("docker.io/library/alpine:3.20"), or "embed:NAME" as it is. */
-  readonly reference: string;
-}
 
 /**
  * The local name of an image out of a file. `own` is what the file calls it: a whole reference ("alpine:3.20",

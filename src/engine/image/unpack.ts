@@ -1,0 +1,85 @@
+import { RtError } from "../../base/errors.ts";
+import type { BlobRecord, ImageRecord } from "../../image/record.ts";
+import {
+  type LayerPlan,
+  type LayerProgress,
+  type LayerSource,
+  transferLayers,
+} from "../../image/transfer.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { protect } from "../care/collect.ts";
+import type { Host } from "../host.ts";
+
+export interface UnpackOptions {
+  onProgress?: ((progress: LayerProgress) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** No honest layer is larger, and a bomb of this size still fits few disks: then it ends with that. */
+const defaultLayerSizeMax = 64 * 1024 ** 3;
+
+/** Layers, their diffIDs and chainIDs, each bottom first. */
+export interface LayerList {
+  layers: readonly BlobRecord[];
+  diffIDs: readonly Digest[];
+  chain: readonly Digest[];
+}
+
+export function planLayers({ layers, diffIDs, chain }: LayerList): LayerPlan[] {
+  return layers.map((descriptor, index) => ({
+    descriptor,
+    diffID: diffIDs[index]!,
+    chain: chain[index]!,
+    parents: chain.slice(0, index),
+  }));
+}
+
+/** Fetch what is missing of the layers, unpack it with the driver in use, and put each on record. */
+export async function bringLayers(
+  host: Host,
+  source: LayerSource,
+  layers: readonly LayerPlan[],
+  { onProgress, signal }: UnpackOptions = {},
+): Promise<void> {
+  const driver = await host.snapshots();
+  const said = new Set<string>();
+  await transferLayers({
+    content: await host.content(),
+    driver,
+    source,
+    layers,
+    known: ({ chain }) => host.images.layer(chain, driver.name)?.size,
+    onUnpacked: ({ chain, parents, diffID, descriptor }, size) => {
+      const parent = parents.at(-1) ?? null;
+      const layer = { chain, driver: driver.name, diff: diffID, parent, blob: descriptor.digest, size };
+      host.images.putLayer(layer);
+    },
+    onProgress: onProgress ?? (() => {}),
+    layerSizeMax: (await host.config()).maxLayerSize ?? defaultLayerSizeMax,
+    onWait: (what) => {
+      if (said.has(what)) return;
+      said.add(what);
+      host.warn(`waiting for another rt that is at work on ${what}`);
+    },
+    signal: signal ?? new AbortController().signal,
+  });
+}
+
+/** Unpack an image with the driver in use, from the blobs that are here. @returns false when some are not */
+export async function unpackHere(host: Host, image: ImageRecord): Promise<boolean> {
+  const content = await host.content();
+  if (!image.layers.every(({ digest }) => content.has(digest))) return false;
+  using _ = await protect(host, [...image.chain, ...image.layers.map(({ digest }) => digest)]);
+  await bringLayers(host, storedBlobs(image), planLayers(image));
+  return true;
+}
+
+/** The source of what is here already: it is never asked for bytes. */
+function storedBlobs(image: ImageRecord): LayerSource {
+  return {
+    // biome-ignore lint/correctness/useYield: it has nothing to give
+    fetch: async function* () {
+      throw new RtError("not-found", `a layer of image ${image.id} is no longer here: pull it again`);
+    },
+  };
+}
