@@ -8,7 +8,6 @@ const linux = std.os.linux;
 const abi = @import("wire/abi.zig");
 const fault = @import("wire/fault.zig");
 const relays = @import("monitor/relay.zig");
-const stage = @import("stage/sync.zig");
 const sync = @import("monitor/sync.zig");
 
 pub const panic = fault.panic;

@@ -9,6 +9,7 @@ const fault = @import("wire/fault.zig");
 const process = @import("linux/process.zig");
 const spawn = @import("lib/spawn.zig");
 const tree = @import("lib/tree.zig");
+const tty = @import("linux/tty.zig");
 
 pub const panic = fault.panic;
 pub const std_options = fault.options;
@@ -103,10 +104,10 @@ export fn rt_signal(pid: i32, start: u64, signal: i32) i32 {
 
 /// Terminal size of `fd` as rows << 16 | columns; -ENOTTY when it is no terminal.
 export fn rt_window_size(fd: i32) i32 {
-    var size: std.posix.winsize = undefined;
-    const result = linux.ioctl(fd, linux.T.IOCGWINSZ, @intFromPtr(&size));
-    if (linux.errno(result) != .SUCCESS) return answer(result);
-    return (@as(i32, size.row & 0x7fff) << 16) | size.col;
+    var size: tty.Size = undefined;
+    const errno = tty.getSize(fd, &size);
+    if (errno != .SUCCESS) return -@as(i32, @intFromEnum(errno));
+    return (@as(i32, size.rows & 0x7fff) << 16) | size.columns;
 }
 
 /// Remove a directory and all below it without following a link; absent is fine. -EAGAIN: there were more than `names_max`

@@ -4,7 +4,7 @@
 //!   rt (client)                     monitor                       stage (stage/init.zig, join.zig)
 //!     | -- request memfd, socket -->  |                               |
 //!     |                               | -- clone3, 'G' go ----------> |  builds namespaces, root, identity
-//!     |  <--- warning*  ------------- |  <----------- W*, T, P, R --- |  (stage/sync.zig draws this side)
+//!     |  <--- warning*  ------------- |  <----------- W*, T, P, R --- |  (stage/handshake.zig draws this side)
 //!     |  <--- created(pid) ---------- |                               |  waits
 //!     | ---- start -----------------> | -- 'S' ---------------------> |  execve
 //!     |  <--- started --------------- |  <------------- end of file - |  is the user's program
@@ -29,8 +29,7 @@ const launching = @import("monitor/launch.zig");
 const process = @import("linux/process.zig");
 const records = @import("monitor/records.zig");
 const relays = @import("monitor/relay.zig");
-const request_memory = @import("wire/request_memory.zig");
-const stage = @import("stage/sync.zig");
+const request = @import("wire/request.zig");
 
 pub const panic = fault.panic;
 pub const std_options = fault.options;
@@ -57,10 +56,10 @@ pub fn main(arguments: std.process.Init.Minimal) u8 {
     return 0;
 }
 
-/// Tell the client of `stage.failure`: the last thing that we do.
+/// Tell the client of `fault.failure`: the last thing that we do.
 fn report() void {
     var payload: [abi.failure_header_bytes + 512]u8 = undefined;
-    _ = frame.send(client_socket, .failed, failedPayload(&payload, stage.failure.stage, stage.failure.errno, stage.failure.message()));
+    _ = frame.send(client_socket, .failed, failedPayload(&payload, fault.failure.stage, fault.failure.errno, fault.failure.message()));
 }
 
 fn failedPayload(buffer: *[abi.failure_header_bytes + 512]u8, at: abi.Stage, errno: linux.E, message: []const u8) []const u8 {
@@ -83,9 +82,9 @@ fn tellClients(line: []const u8) void {
     }
 }
 
-fn run() stage.Error!void {
-    const memory = try request_memory.Memory.map();
-    var session: Session = .{ .relay = &relay, .request = try request_memory.read(memory) };
+fn run() fault.Error!void {
+    const memory = request.Memory.map() catch return fault.fail(.request, .NOMEM, "mmap", .{});
+    var session: Session = .{ .relay = &relay, .request = try request.read(memory.allocator()) };
     try open(&session);
     var cgroup_path_buffer: [256]u8 = undefined;
     const cgroup_path = try copyCgroupPath(&session, &cgroup_path_buffer);
@@ -102,12 +101,12 @@ fn run() stage.Error!void {
 }
 
 /// The state directory, the attach socket in it, the signals we look at.
-fn open(session: *Session) stage.Error!void {
+fn open(session: *Session) fault.Error!void {
     if (session.request == .create) {
         const directory = session.request.create.stateDirectory;
         var path_buffer: [4096]u8 = undefined;
-        const path = std.fmt.bufPrintZ(&path_buffer, "{s}", .{directory}) catch return stage.fail(.request, .NAMETOOLONG, "{s}", .{directory});
-        session.state = @intCast(try stage.check(linux.openat(linux.AT.FDCWD, path, .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .monitor, "open {s}", .{directory}));
+        const path = std.fmt.bufPrintZ(&path_buffer, "{s}", .{directory}) catch return fault.fail(.request, .NAMETOOLONG, "{s}", .{directory});
+        session.state = @intCast(try fault.check(linux.openat(linux.AT.FDCWD, path, .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .monitor, "open {s}", .{directory}));
         session.listener = try listen(directory);
     }
     var ignored = [_]linux.SIG{ .HUP, .INT, .QUIT, .PIPE };
@@ -116,36 +115,36 @@ fn open(session: *Session) stage.Error!void {
     var set = linux.sigemptyset();
     linux.sigaddset(&set, .TERM);
     _ = linux.sigprocmask(linux.SIG.BLOCK, &set, null);
-    session.signals = @intCast(try stage.check(linux.signalfd(-1, &set, 0o2000000 | 0o4000), .monitor, "signalfd", .{}));
+    session.signals = @intCast(try fault.check(linux.signalfd(-1, &set, 0o2000000 | 0o4000), .monitor, "signalfd", .{}));
 }
 
-fn listen(directory: []const u8) stage.Error!i32 {
-    const socket: i32 = @intCast(try stage.check(linux.socket(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC | linux.SOCK.NONBLOCK, 0), .monitor, "socket", .{}));
+fn listen(directory: []const u8) fault.Error!i32 {
+    const socket: i32 = @intCast(try fault.check(linux.socket(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC | linux.SOCK.NONBLOCK, 0), .monitor, "socket", .{}));
     var path_buffer: [4096]u8 = undefined;
-    const path = std.fmt.bufPrint(&path_buffer, "{s}/attach.sock", .{directory}) catch return stage.fail(.monitor, .NAMETOOLONG, "attach.sock", .{});
+    const path = std.fmt.bufPrint(&path_buffer, "{s}/attach.sock", .{directory}) catch return fault.fail(.monitor, .NAMETOOLONG, "attach.sock", .{});
     var address: linux.sockaddr.un = .{ .path = @splat(0) };
     var through: ?i32 = null;
     const errno = process.fillAddress(&address, path, &through);
     defer if (through) |fd| {
         _ = linux.close(fd);
     };
-    if (errno != .SUCCESS) return stage.fail(.monitor, errno, "attach.sock", .{});
-    _ = try stage.check(linux.bind(socket, @ptrCast(&address), @sizeOf(linux.sockaddr.un)), .monitor, "bind {s}", .{path});
-    _ = try stage.check(linux.listen(socket, 8), .monitor, "listen", .{});
+    if (errno != .SUCCESS) return fault.fail(.monitor, errno, "attach.sock", .{});
+    _ = try fault.check(linux.bind(socket, @ptrCast(&address), @sizeOf(linux.sockaddr.un)), .monitor, "bind {s}", .{path});
+    _ = try fault.check(linux.listen(socket, 8), .monitor, "listen", .{});
     return socket;
 }
 
 /// The path outlives the request's memory.
-fn copyCgroupPath(session: *const Session, buffer: []u8) stage.Error![]const u8 {
+fn copyCgroupPath(session: *const Session, buffer: []u8) fault.Error![]const u8 {
     if (session.request != .create) return "";
     const path = (session.request.create.cgroup orelse return "").path;
-    if (path.len > buffer.len) return stage.fail(.request, .NAMETOOLONG, "cgroup path", .{});
+    if (path.len > buffer.len) return fault.fail(.request, .NAMETOOLONG, "cgroup path", .{});
     @memcpy(buffer[0..path.len], path);
     return buffer[0..path.len];
 }
 
 /// Relay until the program has ended and its output has been handed on. Answers its exit status.
-fn serve(session: *Session) stage.Error!u32 {
+fn serve(session: *Session) fault.Error!u32 {
     var status: ?u32 = null;
     while (true) {
         const idle = relay.idle();
@@ -154,7 +153,7 @@ fn serve(session: *Session) stage.Error!u32 {
         const fds = fillPoll(&set, session, status != null);
         const ready = linux.poll(fds.ptr, fds.len, if (idle and status != null) 0 else -1);
         if (linux.errno(ready) == .INTR) continue;
-        _ = try stage.check(ready, .monitor, "poll", .{});
+        _ = try fault.check(ready, .monitor, "poll", .{});
         if (set[1].revents != 0) terminate(session);
         if (set[2].revents != 0) accept(session);
         for (relay.clients[0..], set[6..]) |*client, *entry| {
@@ -169,7 +168,7 @@ fn serve(session: *Session) stage.Error!u32 {
             status = reap(session);
             // A full disk must not cost the client the exit status: that goes out in any case.
             if (session.state >= 0) records.writeExit(session.state, status.?) catch {
-                _ = frame.send(client_socket, .warning, stage.failure.message());
+                _ = frame.send(client_socket, .warning, fault.failure.message());
             };
             if (relay.peer >= 0) _ = linux.close(relay.peer);
             relay.peer = -1;

@@ -7,9 +7,8 @@ const linux = std.os.linux;
 const console = @import("console.zig");
 const loopback = @import("../linux/loopback.zig");
 const path = @import("../linux/path.zig");
-const rlimit = @import("../linux/rlimit.zig");
-const stage = @import("../stage/sync.zig");
 const Place = @import("place.zig").Place;
+const rlimit = @import("../linux/rlimit.zig");
 
 const Wanted = struct {
     kind: [*:0]const u8,
@@ -60,11 +59,12 @@ pub fn all(place: Place) void {
         if (!isPresent(wanted, place)) mount(wanted);
     }
     for (links) |link| _ = linux.symlink(link[0], link[1]); // they are there already, or /dev cannot be written to
-    loopback.up() catch console.say("{s}: {s}", .{ stage.failure.message(), @tagName(stage.failure.errno) });
+    const up = loopback.up();
+    if (up != .SUCCESS) console.say("bring the loopback interface up: {s}", .{@tagName(up)});
     if (place != .machine) return;
     passControllersOn();
     // The kernel starts with 4096, which every container would have as its most; this is what other inits set.
-    _ = rlimit.set("RLIMIT_NOFILE", 1024, 524288) catch {};
+    _ = rlimit.set(@intFromEnum(linux.rlimit_resource.NOFILE), 1024, 524288);
 }
 
 /// Ctrl-alt-del then comes to us as SIGINT, rather than rebooting there and then.

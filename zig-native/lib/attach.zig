@@ -9,6 +9,7 @@ const linux = std.os.linux;
 const abi = @import("../wire/abi.zig");
 const frame = @import("../wire/frame.zig");
 const signals = @import("signals.zig");
+const tty = @import("../linux/tty.zig");
 
 const header_bytes = abi.frame_header_bytes;
 const small_max = 1024;
@@ -187,8 +188,8 @@ fn nextControl(client: *Client) bool {
     if (client.resize_pending) {
         client.resize_pending = false;
         const size = windowSize(client) orelse return nextControl(client);
-        std.mem.writeInt(u16, payload[0..2], size.row, .big);
-        std.mem.writeInt(u16, payload[2..4], size.col, .big);
+        std.mem.writeInt(u16, payload[0..2], size.rows, .big);
+        std.mem.writeInt(u16, payload[2..4], size.columns, .big);
         put(client, .resize, &payload);
     } else if (client.closed_pending[0] or client.closed_pending[1]) {
         const index: usize = if (client.closed_pending[0]) 0 else 1;
@@ -202,9 +203,9 @@ fn nextControl(client: *Client) bool {
 }
 
 /// Of our stdin's terminal, or of that which the output goes to.
-fn windowSize(client: *const Client) ?std.posix.winsize {
-    var size: std.posix.winsize = undefined;
-    for (client.stdio[0..2]) |fd| if (linux.errno(linux.ioctl(fd, linux.T.IOCGWINSZ, @intFromPtr(&size))) == .SUCCESS) return size;
+fn windowSize(client: *const Client) ?tty.Size {
+    var size: tty.Size = undefined;
+    for (client.stdio[0..2]) |fd| if (tty.getSize(fd, &size) == .SUCCESS) return size;
     return null;
 }
 

@@ -1,53 +1,22 @@
-//! Control groups, v1, v2 and the mix of both. The stage makes a container's groups and puts itself in, before it leaves for
-//! a cgroup namespace of its own, so that it sees itself at "/". All that the monitor does is `remove` them at the end.
-//!
-//! A host without (writable) cgroups still runs containers: only a limit that was asked for makes that an error.
+//! Control groups, v1, v2 and the mix of both: making, entering, removing and ending them.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage/sync.zig");
-const request = @import("../wire/request.zig");
-const request_memory = @import("../wire/request_memory.zig");
 const cgroup_freezer = @import("cgroup_freezer.zig");
 const cgroup_hierarchy = @import("cgroup_hierarchy.zig");
 const cgroup_removal = @import("cgroup_removal.zig");
+const memory = @import("memory.zig");
 const path = @import("path.zig");
 
 const Hierarchy = cgroup_hierarchy.Hierarchy;
 const readProc = cgroup_hierarchy.readProc;
 
-/// Make the container's group in every hierarchy, write its limits and its device rules. A file that is not `required` is a
-/// default: a host that does not have it does without.
-pub fn create(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: *const request.Cgroup, devices: []const request.DeviceRule, sync: i32) path.Error!void {
-    if (!isGroup(group.path)) return stage.fail(.request, .INVAL, "cgroup path {s}", .{group.path});
-    for (hierarchies) |hierarchy| {
-        const errno = try makeGroup(arena, hierarchy, group.path);
-        // Read-only hierarchies are how a container sees its own: quietly do without.
-        if (errno != .SUCCESS and errno != .ROFS and errno != .EXIST and errno != .PERM and errno != .ACCES)
-            stage.warn(sync, "cannot make a cgroup in {s}: {s}", .{ hierarchy.mount_point, @tagName(errno) });
-    }
-    const above = std.fs.path.dirnamePosix(group.path) orelse "";
-    for (group.above) |file| {
-        // What somebody has set for all containers stays.
-        const hierarchy = hierarchyOf(hierarchies, file.controller) orelse continue;
-        const directory = try std.fmt.allocPrint(arena, "{s}/{s}", .{ hierarchy.mount_point, above });
-        const now = try readFile(arena, directory, file.name) orelse continue;
-        if (std.mem.eql(u8, now, "max\n")) _ = try write(arena, hierarchy, above, file.name, file.value);
-    }
-    for (group.files) |file| {
-        const hierarchy = hierarchyOf(hierarchies, file.controller);
-        const errno: linux.E = if (hierarchy) |there| try write(arena, there, group.path, file.name, file.value) else .NOENT;
-        if (errno != .SUCCESS and file.required) return stage.fail(.monitor, errno, "set cgroup limit {s}={s}", .{ file.name, file.value });
-    }
-    if (cgroup_hierarchy.find(hierarchies, "devices")) |hierarchy| try writeDeviceRules(arena, hierarchy, group.path, devices);
-}
-
 /// Where a controller is: in a v1 hierarchy, or else in the unified one.
-fn hierarchyOf(hierarchies: []const Hierarchy, controller: []const u8) ?Hierarchy {
+pub fn hierarchyOf(hierarchies: []const Hierarchy, controller: []const u8) ?Hierarchy {
     return cgroup_hierarchy.find(hierarchies, controller) orelse cgroup_hierarchy.find(hierarchies, "");
 }
 
 /// A group below a hierarchy's root: `remove` takes away what it is given, with everything in it.
-fn isGroup(group: []const u8) bool {
+pub fn isGroup(group: []const u8) bool {
     var parts = std.mem.splitScalar(u8, group, '/');
     while (parts.next()) |part| {
         if (part.len == 0 or std.mem.eql(u8, part, ".") or std.mem.eql(u8, part, "..")) return false;
@@ -56,7 +25,7 @@ fn isGroup(group: []const u8) bool {
 }
 
 /// mkdir -p, component by component, because a parent must pass its controllers (v2) or its cpuset (v1) on.
-fn makeGroup(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8) error{OutOfMemory}!linux.E {
+pub fn makeGroup(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8) error{OutOfMemory}!linux.E {
     const cpuset = hierarchy.has("cpuset");
     var current: []const u8 = hierarchy.mount_point;
     var parts = std.mem.tokenizeScalar(u8, group, '/');
@@ -98,7 +67,7 @@ fn holdsProcesses(arena: std.mem.Allocator, directory: []const u8) error{OutOfMe
     return processes.len > 0;
 }
 
-fn readFile(arena: std.mem.Allocator, directory: []const u8, name: []const u8) error{OutOfMemory}!?[]const u8 {
+pub fn readFile(arena: std.mem.Allocator, directory: []const u8, name: []const u8) error{OutOfMemory}!?[]const u8 {
     return readProc(arena, try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ directory, name }, 0));
 }
 
@@ -109,35 +78,10 @@ fn inherit(arena: std.mem.Allocator, parent: []const u8, child: []const u8, file
     _ = path.writeFile(linux.AT.FDCWD, target, std.mem.trim(u8, value, "\n"), 0);
 }
 
-fn write(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8, file: []const u8, value: []const u8) path.Error!linux.E {
+pub fn write(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8, file: []const u8, value: []const u8) error{OutOfMemory}!linux.E {
     if (std.mem.indexOfAny(u8, file, "/\x00") != null) return .INVAL;
     const name = try std.fmt.allocPrintSentinel(arena, "{s}/{s}/{s}", .{ hierarchy.mount_point, group, file }, 0);
     return path.writeFile(linux.AT.FDCWD, name, value, 0);
-}
-
-/// v1 only: on v2 the rules are an eBPF program. A host that refuses (we are in a container ourselves) has stricter ones.
-fn writeDeviceRules(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8, rules: []const request.DeviceRule) path.Error!void {
-    for (rules) |rule| {
-        const text = try deviceRule(arena, rule);
-        switch (try write(arena, hierarchy, group, if (rule.allow) "devices.allow" else "devices.deny", text)) {
-            .SUCCESS, .PERM, .ACCES, .ROFS, .NOENT => {},
-            else => |errno| return stage.fail(.monitor, errno, "write device rule {s}", .{text}),
-        }
-    }
-}
-
-/// "c 1:3 rwm", "b *:* m"; everything is "a".
-fn deviceRule(arena: std.mem.Allocator, rule: request.DeviceRule) error{OutOfMemory}![]const u8 {
-    var major: [10]u8 = undefined;
-    var minor: [10]u8 = undefined;
-    return std.fmt.allocPrint(arena, "{s} {s}:{s} {s}", .{ @tagName(rule.type), deviceNumber(&major, rule.major), deviceNumber(&minor, rule.minor), rule.access });
-}
-
-fn deviceNumber(buffer: *[10]u8, value: ?u32) []const u8 {
-    const given = value orelse return "*";
-    var writer: std.Io.Writer = .fixed(buffer);
-    writer.print("{d}", .{given}) catch unreachable; // ten digits hold every u32
-    return writer.buffered();
 }
 
 /// A descriptor of `group` in the v2 hierarchy, made if need be, for the process to be born there (linux/clone.zig). -1
@@ -161,43 +105,19 @@ fn openGroup(directory: [*:0]const u8) i32 {
     return if (linux.errno(opened) == .SUCCESS) @intCast(opened) else -1;
 }
 
-/// Put the calling process, which must have one thread, into `group` of every hierarchy that has it; `born`: it is in that
-/// of v2 since its birth.
-pub fn join(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []const u8, born: bool) path.Error!void {
-    for (hierarchies) |hierarchy| {
-        if (born and hierarchy.unified()) continue;
-        const directory = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ hierarchy.mount_point, group }, 0);
-        try enter(arena, hierarchy, directory);
-    }
-}
-
-/// Join the groups of another process; `groups` is its /proc/PID/cgroup. `born`: we are in that of v2 since our birth.
-pub fn joinProcess(arena: std.mem.Allocator, hierarchies: []const Hierarchy, groups: []const u8, born: bool) path.Error!void {
-    for (hierarchies) |hierarchy| {
-        if (born and hierarchy.unified()) continue;
-        const there = cgroup_hierarchy.ownGroup(groups, hierarchy.controllers);
-        if (std.mem.eql(u8, there, hierarchy.own)) continue;
-        try enter(arena, hierarchy, try hierarchy.directory(arena, there));
-    }
-}
-
-fn enter(arena: std.mem.Allocator, hierarchy: Hierarchy, directory: []const u8) path.Error!void {
+/// Put the calling process, which must have one thread, into the group that is `directory`.
+pub fn enter(arena: std.mem.Allocator, hierarchy: Hierarchy, directory: []const u8) error{OutOfMemory}!linux.E {
     // "0" in a v1 group's `tasks` moves just the caller: that takes no system-wide lock, where cgroup.procs waits for an
     // RCU grace period (up to 10 ms).
     const file = if (hierarchy.unified()) "cgroup.procs" else "tasks";
-    const name = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ directory, file }, 0);
-    switch (path.writeFile(linux.AT.FDCWD, name, "0", 0)) {
-        // The monitor could not make it there, and warned or failed as was due.
-        .SUCCESS, .NOENT, .ROFS, .ACCES, .PERM => {},
-        else => |errno| return stage.fail(.namespace, errno, "join cgroup {s}", .{directory}),
-    }
+    return path.writeFile(linux.AT.FDCWD, try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ directory, file }, 0), "0", 0);
 }
 
 /// Remove the group everywhere, with those that a container which could write to its own has made below it. What stays
 /// busy (a process that left its pid namespace's end behind) is left; the next cleanup finds it.
 pub fn remove(group: []const u8) void {
     // At a container's end the monitor has no memory of its own left.
-    const scratch = request_memory.Scratch.map() catch return;
+    const scratch = memory.Scratch.map() catch return;
     defer scratch.unmap();
     removeEverywhere(scratch.allocator(), group) catch return; // mountinfo larger than the scratch memory
 }
@@ -213,18 +133,11 @@ fn removeEverywhere(arena: std.mem.Allocator, group: []const u8) error{OutOfMemo
 /// SIGKILL for all that is in the group and below, frozen or not.
 pub fn end(group: []const u8) void {
     if (!isGroup(group)) return;
-    const scratch = request_memory.Scratch.map() catch return;
+    const scratch = memory.Scratch.map() catch return;
     defer scratch.unmap();
     const arena = scratch.allocator();
     const hierarchies = cgroup_hierarchy.discover(arena) catch return;
     cgroup_freezer.end(arena, hierarchies, group) catch return; // groups nested deeper than the scratch memory holds
-}
-
-test "device rules" {
-    var memory: [512]u8 = undefined;
-    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
-    try std.testing.expectEqualStrings("a *:* rwm", try deviceRule(fixed.allocator(), .{ .allow = false, .access = "rwm" }));
-    try std.testing.expectEqualStrings("c 1:3 rw", try deviceRule(fixed.allocator(), .{ .allow = true, .type = .c, .major = 1, .minor = 3, .access = "rw" }));
 }
 
 test "only a group below the root is made or removed" {

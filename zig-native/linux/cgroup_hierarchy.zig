@@ -52,10 +52,7 @@ pub fn readProc(arena: std.mem.Allocator, name: [*:0]const u8) error{OutOfMemory
     const opened = linux.open(name, .{ .CLOEXEC = true }, 0);
     if (linux.errno(opened) != .SUCCESS) return null;
     defer _ = linux.close(@intCast(opened));
-    return path.readAll(arena, @intCast(opened), 4 << 20) catch |err| switch (err) {
-        error.OutOfMemory => error.OutOfMemory,
-        error.Failed => null,
-    };
+    return path.readAll(arena, @intCast(opened), 4 << 20);
 }
 
 /// mountinfo: "36 31 0:34 /root /mount/point rw,relatime shared:5 - cgroup cgroup rw,memory" (proc_pid_mountinfo(5)).

@@ -2,7 +2,6 @@
 //! built detached, gets its attributes, and is attached to a directory that we already hold, never to a path.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage/sync.zig");
 const path = @import("path.zig");
 
 // linux/mount.h
@@ -95,24 +94,3 @@ pub const FileSystem = struct {
         _ = linux.close(self.fd);
     }
 };
-
-/// A detached mount of a file system with these options ("size=64m", "nr_inodes=1k", "ro" flags apart).
-pub fn create(arena: std.mem.Allocator, kind: []const u8, source: []const u8, options: []const []const u8, attributes: u32) path.Error!i32 {
-    const kind_text = try path.terminated(arena, kind, .mount, "a mount's type");
-    var fs = switch (FileSystem.open(kind_text)) {
-        .ok => |fs| fs,
-        .failed => |errno| return stage.fail(.mount, errno, "mount {s}", .{kind}),
-    };
-    defer fs.close();
-    if (source.len > 0) _ = fs.set("source", try path.terminated(arena, source, .mount, "a mount's source"));
-    for (options) |option| {
-        const equals = std.mem.indexOfScalar(u8, option, '=') orelse option.len;
-        const key = try path.terminated(arena, option[0..equals], .mount, "a mount's option");
-        const value: ?[:0]const u8 = if (equals == option.len) null else try path.terminated(arena, option[equals + 1 ..], .mount, "a mount's option");
-        const errno = linux.errno(fs.set(key, if (value) |text| text.ptr else null));
-        if (errno != .SUCCESS) return stage.fail(.mount, errno, "mount {s}: option {s}{s}", .{ kind, option, fs.why() });
-    }
-    const tree = fs.mount(attributes);
-    if (linux.errno(tree) != .SUCCESS) return stage.fail(.mount, linux.errno(tree), "mount {s}{s}", .{ kind, fs.why() });
-    return @intCast(tree);
-}

@@ -3,10 +3,6 @@
 //! What comes back is a file descriptor; every later operation is on that, so a racer cannot swap a component in between.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage/sync.zig");
-const abi = @import("../wire/abi.zig");
-
-pub const Error = stage.Error || error{OutOfMemory};
 
 const How = extern struct { flags: u64, mode: u64 = 0, resolve: u64 };
 
@@ -25,9 +21,6 @@ pub const magic_devpts = 0x1cd1;
 pub const file_path: linux.O = .{ .PATH = true, .CLOEXEC = true };
 pub const directory_path: linux.O = .{ .PATH = true, .CLOEXEC = true, .DIRECTORY = true };
 
-/// Longest chain of links whose missing targets we create; the kernel's own limit.
-const links_max = 40;
-
 /// openat2(2); the raw result. EAGAIN means that a rename elsewhere raced with `..`: nothing was opened, try again.
 pub fn open(root: i32, path: [*:0]const u8, flags: linux.O, mode: u32, resolve: u64) usize {
     const how: How = .{ .flags = @as(u32, @bitCast(flags)), .mode = mode, .resolve = resolve };
@@ -44,12 +37,6 @@ pub fn open(root: i32, path: [*:0]const u8, flags: linux.O, mode: u32, resolve: 
 
 pub fn fdArgument(fd: i32) usize {
     return @bitCast(@as(isize, fd));
-}
-
-/// A system call's path argument. Refuses NUL, which would cut the path short.
-pub fn terminated(arena: std.mem.Allocator, text: []const u8, at: abi.Stage, comptime what: []const u8) Error![:0]const u8 {
-    if (std.mem.indexOfScalar(u8, text, 0) != null) return stage.fail(at, .INVAL, what ++ " holds a NUL byte", .{});
-    return arena.dupeZ(u8, text);
 }
 
 pub const Stat = struct {
@@ -105,81 +92,7 @@ pub fn fileSystem(fd: i32) u64 {
     return buffer[0];
 }
 
-/// The directory at `path` beneath `root`, made with its parents where missing (mode 0755). An O_PATH descriptor.
-pub fn ensureDirectory(arena: std.mem.Allocator, root: i32, path: []const u8, at: abi.Stage) Error!i32 {
-    return ensureDirectoryDepth(arena, root, path, at, 0);
-}
-
-fn ensureDirectoryDepth(arena: std.mem.Allocator, root: i32, path: []const u8, at: abi.Stage, depth: u32) Error!i32 {
-    if (depth > links_max) return stage.fail(at, .LOOP, "{s}", .{path});
-    const text = try terminated(arena, path, at, "a path");
-    const found = open(root, text, directory_path, 0, contained);
-    switch (linux.errno(found)) {
-        .SUCCESS => return @intCast(found),
-        .NOENT => {},
-        else => |errno| return stage.fail(at, errno, "open {s}", .{path}),
-    }
-    const split = splitLast(path);
-    if (split.name.len == 0) return stage.fail(at, .NOENT, "open {s}", .{path});
-    const parent = try ensureDirectoryDepth(arena, root, split.parent, at, depth + 1);
-    defer _ = linux.close(parent);
-    const name = try arena.dupeZ(u8, split.name);
-    if (!isDots(name)) {
-        const made = linux.mkdirat(parent, name, 0o755);
-        switch (linux.errno(made)) {
-            .SUCCESS => {},
-            // A link whose target is missing: make the target, which is again resolved beneath the root.
-            .EXIST => if (try danglingTarget(arena, parent, name, split.parent)) |target|
-                return ensureDirectoryDepth(arena, root, target, at, depth + 1),
-            else => |errno| return stage.fail(at, errno, "make directory {s}", .{path}),
-        }
-        return @intCast(try stage.check(open(parent, name, directory_path, 0, beneath | no_symlinks), at, "open {s}", .{path}));
-    }
-    return @intCast(try stage.check(open(root, text, directory_path, 0, contained), at, "open {s}", .{path}));
-}
-
-/// Something at `path` beneath `root` that a file can be mounted on: what is there, or a new empty file. An O_PATH descriptor.
-pub fn ensureFile(arena: std.mem.Allocator, root: i32, path: []const u8, at: abi.Stage) Error!i32 {
-    var current = path;
-    for (0..links_max) |_| {
-        const text = try terminated(arena, current, at, "a path");
-        const found = open(root, text, file_path, 0, contained);
-        switch (linux.errno(found)) {
-            .SUCCESS => return @intCast(found),
-            .NOENT => {},
-            else => |errno| return stage.fail(at, errno, "open {s}", .{path}),
-        }
-        const split = splitLast(current);
-        if (split.name.len == 0 or isDots(split.name)) return stage.fail(at, .NOENT, "open {s}", .{path});
-        const parent = try ensureDirectory(arena, root, split.parent, at);
-        defer _ = linux.close(parent);
-        const name = try arena.dupeZ(u8, split.name);
-        const create: linux.O = .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .CLOEXEC = true, .NOFOLLOW = true };
-        const made = open(parent, name, create, 0o644, beneath | no_symlinks);
-        switch (linux.errno(made)) {
-            .SUCCESS => {
-                _ = linux.close(@intCast(made));
-                return @intCast(try stage.check(open(parent, name, file_path, 0, beneath | no_symlinks), at, "open {s}", .{path}));
-            },
-            .EXIST, .LOOP => current = try danglingTarget(arena, parent, name, split.parent) orelse
-                return stage.fail(at, .EXIST, "create {s}", .{path}),
-            else => |errno| return stage.fail(at, errno, "create {s}", .{path}),
-        }
-    }
-    return stage.fail(at, .LOOP, "{s}", .{path});
-}
-
-/// Where the link `name` in `parent` points, as a path from the root; null when it is no link.
-fn danglingTarget(arena: std.mem.Allocator, parent: i32, name: [:0]const u8, parent_path: []const u8) Error!?[]const u8 {
-    var buffer: [linux.PATH_MAX]u8 = undefined;
-    const length = linux.readlinkat(parent, name, &buffer, buffer.len);
-    if (linux.errno(length) != .SUCCESS) return null;
-    const target = buffer[0..length];
-    if (target.len > 0 and target[0] == '/') return try arena.dupe(u8, target);
-    return try std.fmt.allocPrint(arena, "{s}/{s}", .{ parent_path, target });
-}
-
-fn isDots(name: []const u8) bool {
+pub fn isDots(name: []const u8) bool {
     return std.mem.eql(u8, name, ".") or std.mem.eql(u8, name, "..");
 }
 
@@ -206,7 +119,7 @@ pub fn tidy(arena: std.mem.Allocator, path: []const u8) error{OutOfMemory}![]con
 }
 
 /// The whole of a small file. `bytes_max` bounds what a hostile or special file can make us read.
-pub fn readAll(arena: std.mem.Allocator, fd: i32, bytes_max: usize) Error!?[]const u8 {
+pub fn readAll(arena: std.mem.Allocator, fd: i32, bytes_max: usize) error{OutOfMemory}!?[]const u8 {
     var out: std.ArrayList(u8) = .empty;
     while (true) {
         try out.ensureUnusedCapacity(arena, 4096);
@@ -257,75 +170,4 @@ test "tidy keeps .. and drops empty components" {
     var fixed: std.heap.FixedBufferAllocator = .init(&memory);
     try std.testing.expectEqualStrings("/a/../b", try tidy(fixed.allocator(), "//a/.././b/"));
     try std.testing.expectEqualStrings("/", try tidy(fixed.allocator(), "/./"));
-}
-
-/// A fresh directory for a test, and the paths "root" and "canary" in it.
-const TestTree = struct {
-    name: [:0]const u8,
-    root: i32,
-    canary: i32,
-
-    fn make(buffer: *[64]u8) !TestTree {
-        const name = try std.fmt.bufPrintZ(buffer, "/tmp/rt-path-test-{d}", .{linux.getpid()});
-        try std.testing.expectEqual(.SUCCESS, linux.errno(linux.mkdir(name, 0o700)));
-        const top: i32 = @intCast(linux.open(name, directory_path, 0));
-        defer _ = linux.close(top);
-        for ([_][:0]const u8{ "root", "canary", "root/real" }) |sub| _ = linux.mkdirat(top, sub, 0o700);
-        return .{ .name = name, .root = @intCast(linux.openat(top, "root", directory_path, 0)), .canary = @intCast(linux.openat(top, "canary", directory_path, 0)) };
-    }
-
-    fn remove(self: TestTree) void {
-        _ = linux.close(self.root);
-        _ = linux.close(self.canary);
-        removeTree(linux.AT.FDCWD, self.name);
-    }
-
-    fn removeTree(parent: i32, name: [*:0]const u8) void {
-        if (linux.errno(linux.unlinkat(parent, name, 0)) == .SUCCESS) return;
-        const opened = linux.openat(parent, name, .{ .DIRECTORY = true, .NOFOLLOW = true }, 0);
-        if (linux.errno(opened) != .SUCCESS) return;
-        const fd: i32 = @intCast(opened);
-        var buffer: [4096]u8 align(8) = undefined;
-        const count = linux.getdents64(fd, &buffer, buffer.len);
-        var offset: usize = 0;
-        while (offset < count) {
-            const entry: *align(1) const linux.dirent64 = @ptrCast(&buffer[offset]);
-            const child: [*:0]const u8 = @ptrCast(&buffer[offset + @offsetOf(linux.dirent64, "name")]);
-            offset += entry.reclen;
-            if (!isDots(std.mem.span(child))) removeTree(fd, child);
-        }
-        _ = linux.close(fd);
-        _ = linux.unlinkat(parent, name, linux.AT.REMOVEDIR);
-    }
-
-    fn exists(directory: i32, name: [*:0]const u8) bool {
-        return linux.errno(linux.openat(directory, name, .{ .PATH = true, .NOFOLLOW = true }, 0)) == .SUCCESS;
-    }
-};
-
-test "targets are made beneath the root, wherever the image's links point" {
-    var name: [64]u8 = undefined;
-    const tree = try TestTree.make(&name);
-    defer tree.remove();
-    var memory: [64 * 1024]u8 = undefined;
-    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
-    const arena = fixed.allocator();
-    const outside = try std.fmt.allocPrintSentinel(arena, "{s}/canary", .{tree.name}, 0);
-    const links = [_][2][:0]const u8{
-        .{ outside, "absolute" },   .{ "../canary", "relative" }, .{ "../../../../../../..", "up" },
-        .{ "real/later", "later" }, .{ "loop", "loop" },          .{ outside, "real/file-link" },
-    };
-    for (links) |link| _ = linux.symlinkat(link[0], tree.root, link[1]);
-
-    for ([_][]const u8{ "/absolute/a", "/relative/a", "/up/a", "/later/a", "/../../a/b", "real/./../c" }) |wanted| {
-        _ = linux.close(try ensureDirectory(arena, tree.root, wanted, .mount));
-    }
-    _ = linux.close(try ensureFile(arena, tree.root, "/real/file-link", .mount));
-    _ = linux.close(try ensureFile(arena, tree.root, "/deep/er/file", .mount));
-    try std.testing.expectError(error.Failed, ensureDirectory(arena, tree.root, "/loop/x", .mount));
-    try std.testing.expectError(error.Failed, ensureDirectory(arena, tree.root, "/a\x00b", .mount));
-
-    for ([_][:0]const u8{ "a", "a/b", "canary/a", "real/later/a", "c", "deep/er/file" }) |made| try std.testing.expect(TestTree.exists(tree.root, made));
-    try std.testing.expect(TestTree.exists(tree.root, outside[1..]));
-    try std.testing.expect(!TestTree.exists(tree.canary, "a"));
 }

@@ -1,19 +1,16 @@
 //! Sysctls, written through a procfs that we mounted ourselves: an image cannot put a file of its own in the way.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("../stage/sync.zig");
 const path = @import("path.zig");
 
-/// `procfs` is our own proc's root. `key` is "net.ipv4.ip_forward", or with slashes when a component holds a dot.
-pub fn set(arena: std.mem.Allocator, procfs: i32, key: []const u8, value: []const u8) path.Error!void {
-    const name = try fileName(arena, key) orelse return stage.fail(.settings, .INVAL, "sysctl {s}", .{key});
-    const errno = path.writeFile(procfs, name, value, path.beneath | path.no_symlinks | path.no_cross_mount);
-    if (errno != .SUCCESS) return stage.fail(.settings, errno, "sysctl {s}={s}", .{ key, value });
+/// `procfs` is our own proc's root, `name` a `fileName`.
+pub fn set(procfs: i32, name: [:0]const u8, value: []const u8) linux.E {
+    return path.writeFile(procfs, name, value, path.beneath | path.no_symlinks | path.no_cross_mount);
 }
 
-/// "net.ipv4.ip_forward" is "sys/net/ipv4/ip_forward"; "net/ipv4/conf/eth0.1/forwarding" keeps its dot. Null when it
-/// could lead elsewhere.
-fn fileName(arena: std.mem.Allocator, key: []const u8) error{OutOfMemory}!?[:0]const u8 {
+/// "net.ipv4.ip_forward" is "sys/net/ipv4/ip_forward"; "net/ipv4/conf/eth0.1/forwarding", with slashes, keeps its dot. Null
+/// when it could lead elsewhere.
+pub fn fileName(arena: std.mem.Allocator, key: []const u8) error{OutOfMemory}!?[:0]const u8 {
     if (key.len == 0 or std.mem.indexOfScalar(u8, key, 0) != null) return null;
     const name = try std.fmt.allocPrintSentinel(arena, "sys/{s}", .{key}, 0);
     const separator = std.mem.indexOfAny(u8, key, "./") orelse return null;

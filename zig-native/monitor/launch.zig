@@ -6,22 +6,22 @@ const abi = @import("../wire/abi.zig");
 const cgroup = @import("../linux/cgroup.zig");
 const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
 const clone = @import("../linux/clone.zig");
+const fault = @import("../wire/fault.zig");
 const frame = @import("../wire/frame.zig");
 const freezer = @import("../linux/cgroup_freezer.zig");
+const handshake = @import("../stage/handshake.zig");
 const init_stage = @import("../stage/init.zig");
 const join_stage = @import("../stage/join.zig");
 const process = @import("../linux/process.zig");
 const records = @import("records.zig");
 const relays = @import("relay.zig");
 const request = @import("../wire/request.zig");
-const stage = @import("../stage/sync.zig");
 const stdio = @import("stdio.zig");
 const sync = @import("sync.zig");
+const tty = @import("../linux/tty.zig");
 
 pub const client_socket = 1;
 pub const lock_file = 2;
-const tiocgptpeer = 0x5441;
-const open_noctty = 0o2 | 0o400 | 0o2000000; // O_RDWR | O_NOCTTY | O_CLOEXEC
 
 /// What is known of the container or exec once its request has been read.
 pub const Session = struct {
@@ -53,12 +53,12 @@ pub const Session = struct {
 };
 
 /// Make the program's stdio and the stage's process, and let it go.
-pub fn launch(session: *Session, arena: std.mem.Allocator) stage.Error!void {
+pub fn launch(session: *Session, arena: std.mem.Allocator) fault.Error!void {
     var pair: [2]i32 = undefined;
-    _ = try stage.check(linux.socketpair(linux.AF.UNIX, linux.SOCK.SEQPACKET | linux.SOCK.CLOEXEC, 0, &pair), .monitor, "socketpair", .{});
+    _ = try fault.check(linux.socketpair(linux.AF.UNIX, linux.SOCK.SEQPACKET | linux.SOCK.CLOEXEC, 0, &pair), .monitor, "socketpair", .{});
     session.relay.terminal = session.process_().terminal;
     session.sync = .{ .socket = pair[0], .terminal_due = session.relay.terminal, .process_due = session.request == .exec };
-    var handles: stage.Handles = .{ .sync = pair[1] };
+    var handles: handshake.Handles = .{ .sync = pair[1] };
     if (!session.relay.terminal) try stdio.makePipes(session.relay, session.wantsStdin(), &handles);
     switch (session.request) {
         .create => |*create| {
@@ -82,10 +82,10 @@ pub fn launch(session: *Session, arena: std.mem.Allocator) stage.Error!void {
 }
 
 /// The stage's process, born in the v2 cgroup `group` (a descriptor, closed here) where it is not -1. True in the stage.
-fn cloneStage(session: *Session, flags: u64, group: i32, handles: *stage.Handles) stage.Error!bool {
+fn cloneStage(session: *Session, flags: u64, group: i32, handles: *handshake.Handles) fault.Error!bool {
     const cloned = clone.clone(flags, group);
     if (group >= 0) _ = linux.close(group);
-    const pid: i32 = @intCast(try stage.check(cloned.result, .namespace, "create namespaces", .{}));
+    const pid: i32 = @intCast(try fault.check(cloned.result, .namespace, "create namespaces", .{}));
     if (pid == 0) {
         handles.in_group = cloned.in_group;
         closeMonitorsDescriptors(session);
@@ -95,20 +95,20 @@ fn cloneStage(session: *Session, flags: u64, group: i32, handles: *stage.Handles
     return false;
 }
 
-fn hierarchies(arena: std.mem.Allocator) stage.Error![]const cgroup_hierarchy.Hierarchy {
+fn hierarchies(arena: std.mem.Allocator) fault.Error![]const cgroup_hierarchy.Hierarchy {
     return cgroup_hierarchy.discover(arena) catch outOfMemory();
 }
 
-fn outOfMemory() stage.Error {
-    return stage.fail(.request, .NOMEM, "the request is too large", .{});
+fn outOfMemory() fault.Error {
+    return fault.fail(.request, .NOMEM, "the request is too large", .{});
 }
 
-fn failFrozen() stage.Error {
-    return stage.fail(.monitor, .SUCCESS, "the container is frozen: no program starts in it (rt kill ends it)", .{});
+fn failFrozen() fault.Error {
+    return fault.fail(.monitor, .SUCCESS, "the container is frozen: no program starts in it (rt kill ends it)", .{});
 }
 
-fn sendSync(session: *const Session, message: []const u8) stage.Error!void {
-    _ = try stage.check(linux.sendto(session.sync.socket, message.ptr, message.len, linux.MSG.NOSIGNAL | linux.MSG.DONTWAIT, null, 0), .monitor, "init ended early", .{});
+fn sendSync(session: *const Session, message: []const u8) fault.Error!void {
+    _ = try fault.check(linux.sendto(session.sync.socket, message.ptr, message.len, linux.MSG.NOSIGNAL | linux.MSG.DONTWAIT, null, 0), .monitor, "init ended early", .{});
 }
 
 /// In the stage: nothing of the monitor's may live on in it, above all not the lock.
@@ -123,16 +123,16 @@ fn closeMonitorsDescriptors(session: *const Session) void {
 }
 
 /// Read the stage's packets until it is ready.
-pub fn awaitReady(session: *Session) stage.Error!void {
+pub fn awaitReady(session: *Session) fault.Error!void {
     while (session.sync.ready_due or session.sync.process_due) {
         if (!session.sync.ready_due) {
             // The stage of an exec has said who the program's process is before it ended, or never will.
             reapStage(session);
-            if (!try isReadable(session, 0)) return stage.fail(.monitor, .CHILD, "init ended while it was being built", .{});
+            if (!try isReadable(session, 0)) return fault.fail(.monitor, .CHILD, "init ended while it was being built", .{});
         } else while (!try isReadable(session, glance_ms)) if (session.frozen.frozen()) return failFrozen();
         switch (try session.sync.receive() orelse continue) {
             .ready => {},
-            .closed => return stage.fail(.monitor, .CHILD, "init ended while it was being built", .{}),
+            .closed => return fault.fail(.monitor, .CHILD, "init ended while it was being built", .{}),
             .failure => |failure| return failedStage(failure),
             .warning => |text| _ = frame.send(client_socket, .warning, text),
             .terminal => |master| takeTerminal(session.relay, master),
@@ -142,7 +142,7 @@ pub fn awaitReady(session: *Session) stage.Error!void {
             },
         }
     }
-    session.pidfd = @intCast(try stage.check(linux.pidfd_open(session.pid, 0), .monitor, "pidfd_open", .{}));
+    session.pidfd = @intCast(try fault.check(linux.pidfd_open(session.pid, 0), .monitor, "pidfd_open", .{}));
     session.start_time = process.startTime(session.pid) orelse 0;
 }
 
@@ -150,15 +150,15 @@ pub fn awaitReady(session: *Session) stage.Error!void {
 const glance_ms = 250;
 
 /// Is there a packet of the stage's? A client that goes meanwhile (it hangs up) is the end.
-fn isReadable(session: *const Session, timeout_ms: i32) stage.Error!bool {
+fn isReadable(session: *const Session, timeout_ms: i32) fault.Error!bool {
     var set = [_]linux.pollfd{
         .{ .fd = session.sync.socket, .events = linux.POLL.IN, .revents = 0 },
         .{ .fd = client_socket, .events = 0, .revents = 0 },
     };
     const ready = linux.poll(&set, set.len, timeout_ms);
     if (linux.errno(ready) == .INTR) return true; // `receive` looks itself
-    _ = try stage.check(ready, .monitor, "poll", .{});
-    if (set[1].revents != 0) return stage.fail(.monitor, .CONNRESET, "the client went away", .{});
+    _ = try fault.check(ready, .monitor, "poll", .{});
+    if (set[1].revents != 0) return fault.fail(.monitor, .CONNRESET, "the client went away", .{});
     return set[0].revents != 0;
 }
 
@@ -170,26 +170,26 @@ fn reapStage(session: *Session) void {
     session.pid = -1;
 }
 
-fn failedStage(failure: sync.Failure) stage.Error {
-    return stage.fail(failure.stage, failure.errno, "{s}", .{failure.message});
+fn failedStage(failure: sync.Failure) fault.Error {
+    return fault.fail(failure.stage, failure.errno, "{s}", .{failure.message});
 }
 
 fn takeTerminal(relay: *relays.Relay, master: i32) void {
     stdio.nonblocking(master);
     relay.stdin = master;
     relay.stdout = master;
-    const peer = linux.ioctl(master, tiocgptpeer, open_noctty);
-    if (linux.errno(peer) == .SUCCESS) relay.peer = @intCast(peer); // Linux 4.13
+    const peer = tty.openPeer(master);
+    if (linux.errno(peer) == .SUCCESS) relay.peer = @intCast(peer);
 }
 
 /// `created` to the client, its `start` back, `started` when the program has been executed.
-pub fn start(session: *Session) stage.Error!void {
+pub fn start(session: *Session) fault.Error!void {
     var payload: [4]u8 = undefined;
     std.mem.writeInt(u32, &payload, @intCast(session.pid), .big);
-    if (frame.send(client_socket, .created, &payload) != .SUCCESS) return stage.fail(.monitor, .CONNRESET, "the client went away", .{});
+    if (frame.send(client_socket, .created, &payload) != .SUCCESS) return fault.fail(.monitor, .CONNRESET, "the client went away", .{});
     var header: [abi.frame_header_bytes]u8 = undefined;
-    if (frame.receive(client_socket, &header) != .SUCCESS) return stage.fail(.monitor, .CONNRESET, "the client went away", .{});
-    if (header[0] != @intFromEnum(abi.Frame.start)) return stage.fail(.monitor, .PROTO, "client said {d} before start", .{header[0]});
+    if (frame.receive(client_socket, &header) != .SUCCESS) return fault.fail(.monitor, .CONNRESET, "the client went away", .{});
+    if (header[0] != @intFromEnum(abi.Frame.start)) return fault.fail(.monitor, .PROTO, "client said {d} before start", .{header[0]});
     try sendSync(session, "S");
     try awaitExecuted(session);
     _ = linux.close(session.sync.socket);
@@ -198,7 +198,7 @@ pub fn start(session: *Session) stage.Error!void {
 }
 
 /// The end of `sync` says that the program was executed; so does its own end, where somebody inside has kept a copy.
-fn awaitExecuted(session: *Session) stage.Error!void {
+fn awaitExecuted(session: *Session) fault.Error!void {
     while (true) {
         var set = [_]linux.pollfd{
             .{ .fd = session.sync.socket, .events = linux.POLL.IN, .revents = 0 },
@@ -206,12 +206,12 @@ fn awaitExecuted(session: *Session) stage.Error!void {
         };
         const ready = linux.poll(&set, set.len, -1);
         if (linux.errno(ready) == .INTR) continue;
-        _ = try stage.check(ready, .monitor, "poll", .{});
+        _ = try fault.check(ready, .monitor, "poll", .{});
         if (set[0].revents == 0) return;
         switch (try session.sync.receive() orelse continue) {
             .closed => return,
             .failure => |failure| return failedStage(failure),
-            else => return stage.fail(.monitor, .PROTO, "init said what it should not", .{}),
+            else => return fault.fail(.monitor, .PROTO, "init said what it should not", .{}),
         }
     }
 }

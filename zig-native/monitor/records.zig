@@ -2,11 +2,11 @@
 //! and renamed.
 const std = @import("std");
 const linux = std.os.linux;
+const fault = @import("../wire/fault.zig");
 const process = @import("../linux/process.zig");
-const stage = @import("../stage/sync.zig");
 
 /// `pid`: what runs, with start times so that a reused pid is not taken for it, and since when (ns since the epoch).
-pub fn writePid(directory: i32, pid: i32, start_time: u64) stage.Error!void {
+pub fn writePid(directory: i32, pid: i32, start_time: u64) fault.Error!void {
     const self = linux.getpid();
     var buffer: [256]u8 = undefined;
     const text = std.fmt.bufPrint(&buffer, "init {d} {d}\nmonitor {d} {d}\nstarted {d}\n", .{ pid, start_time, self, process.startTime(self) orelse 0, now() }) catch unreachable; // five numbers of at most 20 digits
@@ -14,20 +14,20 @@ pub fn writePid(directory: i32, pid: i32, start_time: u64) stage.Error!void {
 }
 
 /// `exit`: how it ended, and when (ns since the epoch).
-pub fn writeExit(directory: i32, status: u32) stage.Error!void {
+pub fn writeExit(directory: i32, status: u32) fault.Error!void {
     var buffer: [128]u8 = undefined;
     const text = std.fmt.bufPrint(&buffer, "code {d}\nfinished {d}\nerror \n", .{ status, now() }) catch unreachable; // two numbers
     try write(directory, "exit", text);
 }
 
-fn write(directory: i32, comptime name: [:0]const u8, text: []const u8) stage.Error!void {
+fn write(directory: i32, comptime name: [:0]const u8, text: []const u8) fault.Error!void {
     const temporary = name ++ ".new";
-    const fd: i32 = @intCast(try stage.check(linux.openat(directory, temporary, .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true, .CLOEXEC = true }, 0o600), .monitor, "create {s}", .{name}));
+    const fd: i32 = @intCast(try fault.check(linux.openat(directory, temporary, .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true, .CLOEXEC = true }, 0o600), .monitor, "create {s}", .{name}));
     const written = linux.write(fd, text.ptr, text.len);
     _ = linux.close(fd);
-    const count = try stage.check(written, .monitor, "write {s}", .{name});
-    if (count != text.len) return stage.fail(.monitor, .NOSPC, "write {s}", .{name});
-    _ = try stage.check(linux.renameat(directory, temporary, directory, name), .monitor, "rename {s}", .{name});
+    const count = try fault.check(written, .monitor, "write {s}", .{name});
+    if (count != text.len) return fault.fail(.monitor, .NOSPC, "write {s}", .{name});
+    _ = try fault.check(linux.renameat(directory, temporary, directory, name), .monitor, "rename {s}", .{name});
 }
 
 fn now() u64 {

@@ -7,6 +7,7 @@ const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("../wire/abi.zig");
 const frame = @import("../wire/frame.zig");
+const tty = @import("../linux/tty.zig");
 
 const header_bytes = abi.frame_header_bytes;
 pub const clients_max = 8;
@@ -270,13 +271,10 @@ pub const Relay = struct {
 
     fn resize(self: *Relay, payload: []const u8) void {
         if (!self.terminal or self.stdin < 0) return;
-        const size: std.posix.winsize = .{
-            .row = std.mem.readInt(u16, payload[0..2], .big),
-            .col = std.mem.readInt(u16, payload[2..4], .big),
-            .xpixel = 0,
-            .ypixel = 0,
-        };
-        _ = linux.ioctl(self.stdin, linux.T.IOCSWINSZ, @intFromPtr(&size));
+        _ = tty.setSize(self.stdin, .{
+            .rows = std.mem.readInt(u16, payload[0..2], .big),
+            .columns = std.mem.readInt(u16, payload[2..4], .big),
+        });
     }
 
     /// The only reader of our output is gone: so that `rt run IMAGE yes | head` ends, the program is to see a closed pipe.

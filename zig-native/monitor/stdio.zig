@@ -1,10 +1,11 @@
 //! The pipes between the monitor and the program. Ours do not block; the program's are as every program expects them.
 const linux = @import("std").os.linux;
+const fault = @import("../wire/fault.zig");
+const handshake = @import("../stage/handshake.zig");
 const relays = @import("relay.zig");
-const stage = @import("../stage/sync.zig");
 
 /// The program's ends go to `handles`, ours to `relay`. Without `stdin` the program reads its /dev/null (stage/program.zig).
-pub fn makePipes(relay: *relays.Relay, stdin: bool, handles: *stage.Handles) stage.Error!void {
+pub fn makePipes(relay: *relays.Relay, stdin: bool, handles: *handshake.Handles) fault.Error!void {
     if (stdin) {
         const pipe = try makePipe();
         handles.stdin = pipe[0];
@@ -19,9 +20,9 @@ pub fn makePipes(relay: *relays.Relay, stdin: bool, handles: *stage.Handles) sta
     }
 }
 
-fn makePipe() stage.Error![2]i32 {
+fn makePipe() fault.Error![2]i32 {
     var pipe: [2]i32 = undefined;
-    _ = try stage.check(linux.pipe2(&pipe, .{ .CLOEXEC = true }), .monitor, "pipe", .{});
+    _ = try fault.check(linux.pipe2(&pipe, .{ .CLOEXEC = true }), .monitor, "pipe", .{});
     return pipe;
 }
 

@@ -1,13 +1,13 @@
-//! The monitor's end of `sync`; stage/sync.zig draws what is said on it. The other end is held by a process that is about to
+//! The monitor's end of `sync`; stage/handshake.zig draws what is said on it. The other end is held by a process that is about to
 //! become a program of the container, and a container with CAP_SYS_PTRACE can take it away from that process. So nothing
 //! that comes is believed: each packet has the length of its kind, and comes when its kind is due; a pid is that of a
 //! child of ours; at most one descriptor comes, and it is a terminal's master; text is cut and escaped.
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("../wire/abi.zig");
-const path = @import("../linux/path.zig");
-const stage = @import("../stage/sync.zig");
+const fault = @import("../wire/fault.zig");
 const text = @import("text.zig");
+const tty = @import("../linux/tty.zig");
 
 /// More than a stage ever sends.
 const packets_max = 256;
@@ -43,7 +43,7 @@ pub const Channel = struct {
     escaped: [text_bytes_max]u8 = undefined,
 
     /// The next packet, once poll(2) has said that there is one. Null for one that is not worth a word.
-    pub fn receive(self: *Channel) stage.Error!?Packet {
+    pub fn receive(self: *Channel) fault.Error!?Packet {
         var buffer: [packet_bytes_max]u8 = undefined;
         var vector = [_]std.posix.iovec{.{ .base = &buffer, .len = buffer.len }};
         // Room for one descriptor: what comes besides never becomes ours.
@@ -55,7 +55,7 @@ pub const Channel = struct {
             .INTR, .AGAIN => return null,
             else => {},
         }
-        const length = try stage.check(result, .monitor, "read from init", .{});
+        const length = try fault.check(result, .monitor, "read from init", .{});
         const came = message.controllen >= control_bytes and control.header.level == linux.SOL.SOCKET and control.header.type == scm_rights and control.header.len == control_bytes;
         const descriptor: i32 = if (came) control.descriptor else -1;
         // Longer than the buffer, or with more descriptors than one: not of ours.
@@ -65,13 +65,13 @@ pub const Channel = struct {
             if (descriptor >= 0) _ = linux.close(descriptor);
             return switch (err) {
                 error.Failed => error.Failed,
-                error.Protocol => stage.fail(.monitor, .PROTO, "init said what it should not", .{}),
+                error.Protocol => fault.fail(.monitor, .PROTO, "init said what it should not", .{}),
             };
         };
     }
 
     /// What `bytes`, which came with `descriptor` or -1, mean now. The descriptor is the caller's if this fails.
-    pub fn take(self: *Channel, bytes: []const u8, descriptor: i32) (stage.Error || error{Protocol})!?Packet {
+    pub fn take(self: *Channel, bytes: []const u8, descriptor: i32) (fault.Error || error{Protocol})!?Packet {
         self.packets += 1;
         if (self.packets > packets_max) return error.Protocol;
         if (bytes.len == 0) return if (descriptor < 0) .closed else error.Protocol;
@@ -83,7 +83,7 @@ pub const Channel = struct {
                 return .ready;
             },
             'T' => {
-                if (bytes.len != 1 or !self.terminal_due or !isMaster(descriptor)) return error.Protocol;
+                if (bytes.len != 1 or !self.terminal_due or !tty.isMaster(descriptor)) return error.Protocol;
                 self.terminal_due = false;
                 return .{ .terminal = descriptor };
             },
@@ -115,16 +115,6 @@ pub const Channel = struct {
 };
 
 const scm_rights = 1;
-const tiocgptn = 0x80045430;
-
-/// The master of a pty: the multiplexer's node in a devpts, opened.
-fn isMaster(descriptor: i32) bool {
-    if (descriptor < 0 or path.fileSystem(descriptor) != path.magic_devpts) return false;
-    const info = path.stat(descriptor) orelse return false;
-    var number: u32 = undefined;
-    return info.isDevice(.character, 5, 2) and linux.errno(linux.ioctl(descriptor, tiocgptn, @intFromPtr(&number))) == .SUCCESS;
-}
-
 const waitid_pid = 1; // P_PID
 const wall = 0x4000_0000; // __WALL
 

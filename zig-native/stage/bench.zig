@@ -9,10 +9,12 @@
 const std = @import("std");
 const linux = std.os.linux;
 const device = @import("../linux/device.zig");
+const fault = @import("../wire/fault.zig");
+const file_system = @import("file_system.zig");
 const mount = @import("../linux/mount.zig");
 const path = @import("../linux/path.zig");
+const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
-const stage = @import("sync.zig");
 
 /// What a container may put into its files beyond what they begin with.
 const spare_bytes = 1 << 20;
@@ -25,36 +27,36 @@ nodes: u32 = 0,
 const Bench = @This();
 
 /// To be opened when the namespace is cut off from the host's. `place`: a directory of the host that is of no use any more.
-pub fn open(arena: std.mem.Allocator, place: []const u8, file_bytes: u64, nodes_max: usize) path.Error!Bench {
+pub fn open(arena: std.mem.Allocator, place: []const u8, file_bytes: u64, nodes_max: usize) fault.AllocError!Bench {
     const size = try std.fmt.allocPrint(arena, "size={d}", .{spare_bytes +| file_bytes});
     const inodes = try std.fmt.allocPrint(arena, "nr_inodes={d}", .{spare_inodes + nodes_max});
-    const tree = try mount.create(arena, "tmpfs", "tmpfs", &.{ size, inodes, "mode=700" }, mount.attribute_nosuid | mount.attribute_noexec);
+    const tree = try file_system.create(arena, "tmpfs", "tmpfs", &.{ size, inodes, "mode=700" }, mount.attribute_nosuid | mount.attribute_noexec);
     errdefer _ = linux.close(tree);
-    const directory = linux.open(try path.terminated(arena, place, .mount, "the state directory"), path.directory_path, 0);
-    const target: i32 = @intCast(try stage.check(directory, .mount, "open {s}", .{place}));
+    const directory = linux.open(try paths.terminated(arena, place, .mount, "the state directory"), path.directory_path, 0);
+    const target: i32 = @intCast(try fault.check(directory, .mount, "open {s}", .{place}));
     defer _ = linux.close(target);
-    _ = try stage.check(mount.attach(tree, target), .mount, "mount tmpfs at {s}", .{place});
+    _ = try fault.check(mount.attach(tree, target), .mount, "mount tmpfs at {s}", .{place});
     return .{ .root = tree };
 }
 
 /// A detached mount of a new file, 0644, with what the open file `from` holds.
-pub fn file(self: *const Bench, arena: std.mem.Allocator, name: []const u8, from: i32) path.Error!i32 {
-    const name_z = try path.terminated(arena, name, .mount, "a file's name");
+pub fn file(self: *const Bench, arena: std.mem.Allocator, name: []const u8, from: i32) fault.AllocError!i32 {
+    const name_z = try paths.terminated(arena, name, .mount, "a file's name");
     const created = path.open(self.root, name_z, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .CLOEXEC = true }, 0o644, path.beneath | path.no_symlinks);
-    const fd: i32 = @intCast(try stage.check(created, .mount, "create {s}", .{name}));
+    const fd: i32 = @intCast(try fault.check(created, .mount, "create {s}", .{name}));
     defer _ = linux.close(fd);
-    while (try stage.check(linux.sendfile(fd, from, null, 1 << 20), .mount, "write {s}", .{name}) > 0) {}
+    while (try fault.check(linux.sendfile(fd, from, null, 1 << 20), .mount, "write {s}", .{name}) > 0) {}
     return self.bound(name_z);
 }
 
 /// A detached mount of a new node, or what mknod(2) had against it.
-pub fn node(self: *Bench, arena: std.mem.Allocator, wanted: request.Device) path.Error!union(enum) { tree: i32, errno: linux.E } {
+pub fn node(self: *Bench, arena: std.mem.Allocator, wanted: request.Device) fault.AllocError!union(enum) { tree: i32, errno: linux.E } {
     const name = try std.fmt.allocPrintSentinel(arena, "node-{d}", .{self.nodes}, 0);
     self.nodes += 1;
-    const errno = device.makeNode(self.root, name, wanted);
+    const errno = device.make(self.root, name, wanted.node());
     return if (errno == .SUCCESS) .{ .tree = try self.bound(name) } else .{ .errno = errno };
 }
 
-fn bound(self: *const Bench, name: [:0]const u8) stage.Error!i32 {
-    return @intCast(try stage.check(mount.clone(self.root, name, false), .mount, "bind {s}", .{name}));
+fn bound(self: *const Bench, name: [:0]const u8) fault.Error!i32 {
+    return @intCast(try fault.check(mount.clone(self.root, name, false), .mount, "bind {s}", .{name}));
 }

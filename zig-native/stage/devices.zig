@@ -3,12 +3,13 @@
 const std = @import("std");
 const linux = std.os.linux;
 const Bench = @import("bench.zig");
-const Guard = @import("guard.zig");
 const device = @import("../linux/device.zig");
+const fault = @import("../wire/fault.zig");
+const Guard = @import("guard.zig");
 const mount = @import("../linux/mount.zig");
 const path = @import("../linux/path.zig");
+const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
-const stage = @import("sync.zig");
 
 arena: std.mem.Allocator,
 root: i32,
@@ -21,61 +22,100 @@ any: bool,
 
 const Devices = @This();
 
-pub fn make(self: *Devices, each: request.Device) path.Error!void {
+pub fn make(self: *Devices, each: request.Device) fault.AllocError!void {
     if (self.own_dev == null and std.mem.startsWith(u8, each.path, "/dev/")) return self.keep(each);
     const split = path.splitLast(each.path);
-    const parent = try path.ensureDirectory(self.arena, self.root, split.parent, .device);
+    const parent = try paths.ensureDirectory(self.arena, self.root, split.parent, .device);
     defer _ = linux.close(parent);
-    const info = path.stat(parent) orelse return stage.fail(.device, .IO, "stat {s}", .{split.parent});
+    const info = path.stat(parent) orelse return fault.fail(.device, .IO, "stat {s}", .{split.parent});
     if (info.mount != self.own_dev) return self.bind(each);
-    const name = try path.terminated(self.arena, split.name, .device, "a device's path");
-    switch (device.makeNode(parent, name, each)) {
+    const name = try paths.terminated(self.arena, split.name, .device, "a device's path");
+    switch (device.make(parent, name, each.node())) {
         .SUCCESS => {},
-        .EXIST => try device.verify(parent, name, each),
+        .EXIST => try verify(parent, name, each),
         .PERM => try self.bindFromHost(each),
-        else => |errno| return stage.fail(.device, errno, "make device {s}", .{each.path}),
+        else => |errno| return fault.fail(.device, errno, "make device {s}", .{each.path}),
     }
 }
 
 /// In a /dev of the user's: what he has there is his, but where it is this very device it shall work.
-fn keep(self: *Devices, each: request.Device) path.Error!void {
+fn keep(self: *Devices, each: request.Device) fault.AllocError!void {
     if (self.any) return;
-    const name = try path.terminated(self.arena, each.path, .device, "a device's path");
+    const name = try paths.terminated(self.arena, each.path, .device, "a device's path");
     const opened = path.open(self.root, name, .{ .PATH = true, .NOFOLLOW = true, .CLOEXEC = true }, 0, path.contained);
     if (linux.errno(opened) != .SUCCESS) return;
     const target: i32 = @intCast(opened);
     defer _ = linux.close(target);
     const info = path.stat(target) orelse return;
-    if (info.isDevice(device.kind(each), each.major, each.minor)) try self.bindAt(each, target);
+    if (each.node().is(info)) try self.bindAt(each, target);
 }
 
-fn bind(self: *Devices, each: request.Device) path.Error!void {
-    const target = try path.ensureFile(self.arena, self.root, each.path, .device);
+fn bind(self: *Devices, each: request.Device) fault.AllocError!void {
+    const target = try paths.ensureFile(self.arena, self.root, each.path, .device);
     defer _ = linux.close(target);
-    const info = path.stat(target) orelse return stage.fail(.device, .IO, "stat {s}", .{each.path});
-    const same = info.isDevice(device.kind(each), each.major, each.minor);
+    const info = path.stat(target) orelse return fault.fail(.device, .IO, "stat {s}", .{each.path});
+    const same = each.node().is(info);
     if (!same and !(info.kind == .regular and info.size == 0))
-        return stage.fail(.device, .EXIST, "make device {s}: something else is there", .{each.path});
+        return fault.fail(.device, .EXIST, "make device {s}: something else is there", .{each.path});
     try self.bindAt(each, target);
 }
 
-fn bindAt(self: *Devices, each: request.Device, target: i32) path.Error!void {
+fn bindAt(self: *Devices, each: request.Device, target: i32) fault.AllocError!void {
     switch (try self.bench.node(self.arena, each)) {
         .tree => |tree| try self.attach(each, tree, target),
-        .errno => |errno| if (errno == .PERM) try self.attach(each, try device.cloneFromHost(self.arena, each), target) else return stage.fail(.device, errno, "make device {s}", .{each.path}),
+        .errno => |errno| if (errno == .PERM) try self.attach(each, try cloneFromHost(self.arena, each), target) else return fault.fail(.device, errno, "make device {s}", .{each.path}),
     }
 }
 
 /// Where nodes cannot be made (a user namespace, a device cgroup around us).
-fn bindFromHost(self: *Devices, each: request.Device) path.Error!void {
-    const tree = try device.cloneFromHost(self.arena, each);
-    const target = try path.ensureFile(self.arena, self.root, each.path, .device);
+fn bindFromHost(self: *Devices, each: request.Device) fault.AllocError!void {
+    const tree = try cloneFromHost(self.arena, each);
+    const target = try paths.ensureFile(self.arena, self.root, each.path, .device);
     defer _ = linux.close(target);
     try self.attach(each, tree, target);
 }
 
-fn attach(self: *Devices, each: request.Device, tree: i32, target: i32) path.Error!void {
+fn attach(self: *Devices, each: request.Device, tree: i32, target: i32) fault.AllocError!void {
     defer _ = linux.close(tree);
     try self.guard.check(self.arena, each.path, target, tree);
-    _ = try stage.check(mount.attach(tree, target), .device, "bind device {s}", .{each.path});
+    _ = try fault.check(mount.attach(tree, target), .device, "bind device {s}", .{each.path});
+}
+
+/// What is there already is accepted only if it is that very device.
+fn verify(parent: i32, name: [*:0]const u8, each: request.Device) fault.Error!void {
+    const opened = path.open(parent, name, .{ .PATH = true, .NOFOLLOW = true, .CLOEXEC = true }, 0, path.beneath | path.no_symlinks);
+    const fd: i32 = @intCast(try fault.check(opened, .device, "open {s}", .{each.path}));
+    defer _ = linux.close(fd);
+    const info = path.stat(fd) orelse return fault.fail(.device, .IO, "stat {s}", .{each.path});
+    if (!each.node().is(info)) return fault.fail(.device, .EXIST, "make device {s}: the image has something else there", .{each.path});
+}
+
+/// A detached mount of the host's node of the same name, whose numbers were read from the very file that is mounted.
+fn cloneFromHost(arena: std.mem.Allocator, each: request.Device) fault.AllocError!i32 {
+    const host = try paths.terminated(arena, each.path, .device, "a device's path");
+    const tree: i32 = @intCast(try fault.check(mount.clone(linux.AT.FDCWD, host, false), .device, "open {s}", .{each.path}));
+    errdefer _ = linux.close(tree);
+    const info = path.stat(tree) orelse return fault.fail(.device, .IO, "stat {s}", .{each.path});
+    const node = each.node();
+    if (!node.is(info)) return fault.fail(.device, .INVAL, "{s} is not the device {d}:{d}", .{ each.path, node.major, node.minor });
+    return tree;
+}
+
+const links = [_]struct { name: [:0]const u8, target: [:0]const u8 }{
+    .{ .name = "fd", .target = "/proc/self/fd" },
+    .{ .name = "stdin", .target = "/proc/self/fd/0" },
+    .{ .name = "stdout", .target = "/proc/self/fd/1" },
+    .{ .name = "stderr", .target = "/proc/self/fd/2" },
+    .{ .name = "core", .target = "/proc/kcore" },
+    .{ .name = "ptmx", .target = "pts/ptmx" },
+};
+
+/// The usual links. An image's own entries of these names stay.
+pub fn makeLinks(arena: std.mem.Allocator, root: i32) fault.AllocError!void {
+    const dev = try paths.ensureDirectory(arena, root, "/dev", .device);
+    defer _ = linux.close(dev);
+    for (links) |link| {
+        const errno = linux.errno(linux.symlinkat(link.target, dev, link.name));
+        if (errno != .SUCCESS and errno != .EXIST) return fault.fail(.device, errno, "link /dev/{s}", .{link.name});
+    }
 }

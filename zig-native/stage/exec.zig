@@ -2,8 +2,9 @@
 //! exec.LookPath, which is what users of Docker know: ENOENT is exit status 127, anything else 126.
 const std = @import("std");
 const linux = std.os.linux;
+const fault = @import("../wire/fault.zig");
 const path = @import("../linux/path.zig");
-const stage = @import("sync.zig");
+const paths = @import("paths.zig");
 
 pub const Program = struct {
     file: [:0]const u8,
@@ -12,17 +13,17 @@ pub const Program = struct {
 };
 
 /// The file that `name` means with this environment's PATH.
-pub fn find(arena: std.mem.Allocator, name: []const u8, environment: []const []const u8) path.Error![:0]const u8 {
-    const text = try path.terminated(arena, name, .exec, "the program's name");
+pub fn find(arena: std.mem.Allocator, name: []const u8, environment: []const []const u8) fault.AllocError![:0]const u8 {
+    const text = try paths.terminated(arena, name, .exec, "the program's name");
     if (std.mem.indexOfScalar(u8, name, '/') != null) {
         const errno = executable(text);
         if (errno == .SUCCESS) return text;
-        if (errno == .NOENT) return stage.fail(.exec, errno, "exec: \"{s}\": stat {s}: no such file or directory", .{ name, name });
-        return stage.fail(.exec, errno, "exec: \"{s}\": {s}", .{ name, describe(errno) });
+        if (errno == .NOENT) return fault.fail(.exec, errno, "exec: \"{s}\": stat {s}: no such file or directory", .{ name, name });
+        return fault.fail(.exec, errno, "exec: \"{s}\": {s}", .{ name, describe(errno) });
     }
     var candidates: Candidates = .{ .directories = std.mem.splitScalar(u8, variable(environment, "PATH") orelse "", ':'), .name = name };
     while (try candidates.next(arena)) |candidate| if (executable(candidate) == .SUCCESS) return candidate;
-    return stage.fail(.exec, .NOENT, "exec: \"{s}\": executable file not found in $PATH", .{name});
+    return fault.fail(.exec, .NOENT, "exec: \"{s}\": executable file not found in $PATH", .{name});
 }
 
 /// Where a name without a slash is looked for. An empty element of PATH is the working directory, from which, as in Go,
@@ -68,14 +69,14 @@ fn executable(file: [:0]const u8) linux.E {
 }
 
 /// Replace this process. Returns only with a failure.
-pub fn run(program: Program) stage.Error {
+pub fn run(program: Program) fault.Error {
     resetSignals();
     // From here on only 0-2 survive; the end of `sync` tells the monitor that execve took place.
     const mark_only = 4; // CLOSE_RANGE_CLOEXEC
     const marked = linux.syscall3(.close_range, 3, std.math.maxInt(u32), mark_only);
-    if (linux.errno(marked) != .SUCCESS) return stage.fail(.exec, linux.errno(marked), "close descriptors", .{});
+    if (linux.errno(marked) != .SUCCESS) return fault.fail(.exec, linux.errno(marked), "close descriptors", .{});
     const errno = linux.errno(linux.execve(program.file, program.arguments, program.environment));
-    return stage.fail(.exec, errno, "exec: \"{s}\": {s}", .{ program.file, describe(errno) });
+    return fault.fail(.exec, errno, "exec: \"{s}\": {s}", .{ program.file, describe(errno) });
 }
 
 /// An execve keeps ignored signals ignored and blocked ones blocked; a program starts with neither.
@@ -105,9 +106,9 @@ fn describe(errno: linux.E) []const u8 {
 }
 
 /// NULL-ended, as execve(2) wants it.
-pub fn strings(arena: std.mem.Allocator, list: []const []const u8, comptime what: []const u8) path.Error![*:null]const ?[*:0]const u8 {
+pub fn strings(arena: std.mem.Allocator, list: []const []const u8, comptime what: []const u8) fault.AllocError![*:null]const ?[*:0]const u8 {
     const out = try arena.allocSentinel(?[*:0]const u8, list.len, null);
-    for (out, list) |*slot, text| slot.* = try path.terminated(arena, text, .exec, what);
+    for (out, list) |*slot, text| slot.* = try paths.terminated(arena, text, .exec, what);
     return out.ptr;
 }
 
@@ -141,7 +142,7 @@ test "what cannot be found or executed" {
     };
     for (cases) |case| {
         try std.testing.expectError(error.Failed, find(fixed.allocator(), case[0], &environment));
-        try std.testing.expectEqual(case[1], stage.failure.errno);
-        try std.testing.expectEqualStrings(case[2], stage.failure.message());
+        try std.testing.expectEqual(case[1], fault.failure.errno);
+        try std.testing.expectEqualStrings(case[2], fault.failure.message());
     }
 }

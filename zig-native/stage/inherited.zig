@@ -3,9 +3,9 @@
 //! stays: `taskset rt run` means it.) The ASLR of a debugger's child is undone where the helper is started (lib/spawn.zig).
 const std = @import("std");
 const linux = std.os.linux;
+const handshake = @import("handshake.zig");
 const path = @import("../linux/path.zig");
 const request = @import("../wire/request.zig");
-const stage = @import("sync.zig");
 
 const this_process = 0;
 const who_process = 0; // PRIO_PROCESS
@@ -32,5 +32,5 @@ fn setOomScore(sync: i32, asked: ?i32) void {
     var writer: std.Io.Writer = .fixed(&buffer);
     writer.print("{d}", .{score}) catch unreachable; // 11 characters hold every i32
     const errno = path.writeFile(linux.AT.FDCWD, "/proc/self/oom_score_adj", writer.buffered(), 0);
-    if (errno != .SUCCESS and asked != null) stage.warn(sync, "cannot set oom_score_adj to {d}: {s}", .{ score, @tagName(errno) });
+    if (errno != .SUCCESS and asked != null) handshake.warn(sync, "cannot set oom_score_adj to {d}: {s}", .{ score, @tagName(errno) });
 }

@@ -9,25 +9,26 @@
 const std = @import("std");
 const linux = std.os.linux;
 const Bench = @import("bench.zig");
-const Devices = @import("devices.zig");
-const cgroup = @import("../linux/cgroup.zig");
 const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
-const device = @import("../linux/device.zig");
+const cgroups = @import("cgroups.zig");
+const Devices = @import("devices.zig");
 const exec = @import("exec.zig");
+const fault = @import("../wire/fault.zig");
+const file_system = @import("file_system.zig");
+const handshake = @import("handshake.zig");
 const inherited = @import("inherited.zig");
 const keyring = @import("../linux/keyring.zig");
 const loopback = @import("../linux/loopback.zig");
 const mask = @import("mask.zig");
 const mount = @import("../linux/mount.zig");
 const mounts = @import("mounts.zig");
-const path = @import("../linux/path.zig");
+const paths = @import("paths.zig");
 const program = @import("program.zig");
 const reaper = @import("reaper.zig");
 const request = @import("../wire/request.zig");
 const rootfs = @import("rootfs.zig");
-const stage = @import("sync.zig");
 const sysctl = @import("../linux/sysctl.zig");
-const tty = @import("../linux/tty.zig");
+const terminal = @import("terminal.zig");
 
 const NamespaceKind = @FieldType(std.meta.Elem(@FieldType(request.Linux, "namespaces")), "type");
 
@@ -55,19 +56,19 @@ pub fn cloneFlags(spec: *const request.Spec) u64 {
 }
 
 /// In the cloned process. Ends in the user's program, or with a failure told to the monitor.
-pub fn run(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator) noreturn {
+pub fn run(create: *const request.Create, handles: handshake.Handles, arena: std.mem.Allocator) noreturn {
     become(create, handles, arena) catch |err| {
-        if (err == error.OutOfMemory) stage.failure.set(.request, .NOMEM, "the request is too large", .{});
-        stage.report(handles.sync);
+        if (err == error.OutOfMemory) fault.failure.set(.request, .NOMEM, "the request is too large", .{});
+        handshake.report(handles.sync);
     };
     linux.exit_group(1);
 }
 
 /// Returns only with a failure.
-fn become(create: *const request.Create, given: stage.Handles, arena: std.mem.Allocator) path.Error!void {
+fn become(create: *const request.Create, given: handshake.Handles, arena: std.mem.Allocator) fault.AllocError!void {
     const process = &create.spec.process;
     const handles = try program.isolate(given);
-    stage.expect(handles.sync, 'G');
+    handshake.expect(handles.sync, 'G');
     _ = linux.setsid();
     try program.dieWithMonitor(handles.sync);
     inherited.shed(handles.sync, process);
@@ -75,7 +76,7 @@ fn become(create: *const request.Create, given: stage.Handles, arena: std.mem.Al
     try rootfs.leaveChroot(arena);
     const hierarchies = try enterCgroup(create, handles, arena);
     try enterNamespaces(&create.spec, arena);
-    try keyring.fresh();
+    try fault.ensure(keyring.fresh(), .settings, "make a session keyring", .{});
     const root = try buildRoot(create, handles, arena, hierarchies);
     try rootfs.pivot(arena, root);
     if (!process.terminal) try program.setStdio(handles);
@@ -83,22 +84,22 @@ fn become(create: *const request.Create, given: stage.Handles, arena: std.mem.Al
     const prepared = try program.takeIdentity(arena, handles.sync, root, process, .{ .user = create.user, .groups = create.groupAdd, .confined = create.confined });
     try program.keepOnly(handles.sync);
     const ready = try program.settle(arena, handles.sync, process, prepared);
-    _ = stage.send(handles.sync, "R");
-    stage.expect(handles.sync, 'S');
+    _ = handshake.send(handles.sync, "R");
+    handshake.expect(handles.sync, 'S');
     if (create.reaper) return reaper.run(ready, process.terminal);
     return exec.run(ready);
 }
 
 /// Into the container's cgroup, then into a cgroup namespace, whose root that is.
-fn enterCgroup(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator) path.Error![]const cgroup_hierarchy.Hierarchy {
+fn enterCgroup(create: *const request.Create, handles: handshake.Handles, arena: std.mem.Allocator) fault.AllocError![]const cgroup_hierarchy.Hierarchy {
     const shown = for (create.spec.mounts) |each| {
         if (std.mem.startsWith(u8, each.type, "cgroup")) break true;
     } else false;
     var hierarchies: []const cgroup_hierarchy.Hierarchy = &.{};
     if (shown or create.cgroup != null) hierarchies = try cgroup_hierarchy.discover(arena);
     if (create.cgroup) |*group| {
-        try cgroup.create(arena, hierarchies, group, create.spec.linux.resources.devices, handles.sync);
-        try cgroup.join(arena, hierarchies, group.path, handles.in_group);
+        try cgroups.create(arena, hierarchies, group, create.spec.linux.resources.devices, handles.sync);
+        try cgroups.join(arena, hierarchies, group.path, handles.in_group);
         if (cgroup_hierarchy.find(hierarchies, "devices") == null) warnOfDevices(&create.spec, handles.sync);
         if (shown) hierarchies = try cgroup_hierarchy.located(arena, hierarchies);
     }
@@ -106,15 +107,15 @@ fn enterCgroup(create: *const request.Create, handles: stage.Handles, arena: std
         if (namespace.type != .cgroup or namespace.path.len > 0) continue;
         const result = linux.unshare(linux.CLONE.NEWCGROUP);
         if (linux.errno(result) == .INVAL) continue; // a kernel without cgroups has no namespaces of them
-        _ = try stage.check(result, .namespace, "create a cgroup namespace", .{});
+        _ = try fault.check(result, .namespace, "create a cgroup namespace", .{});
     }
     return hierarchies;
 }
 
 fn warnOfDevices(spec: *const request.Spec, sync: i32) void {
     const reason = "this host has no device rules that hold (cgroup v2): ";
-    if (mayMakeNodes(spec)) stage.warn(sync, reason ++ "with CAP_MKNOD the container can open any device", .{});
-    if (hasHalfOpen(spec)) stage.warn(sync, reason ++ "a device that is given for reading or for writing alone is open for both", .{});
+    if (mayMakeNodes(spec)) handshake.warn(sync, reason ++ "with CAP_MKNOD the container can open any device", .{});
+    if (hasHalfOpen(spec)) handshake.warn(sync, reason ++ "a device that is given for reading or for writing alone is open for both", .{});
 }
 
 fn hasHalfOpen(spec: *const request.Spec) bool {
@@ -134,32 +135,32 @@ fn mayMakeNodes(spec: *const request.Spec) bool {
 }
 
 /// Existing namespaces are joined by path; new ones are set up.
-fn enterNamespaces(spec: *const request.Spec, arena: std.mem.Allocator) path.Error!void {
+fn enterNamespaces(spec: *const request.Spec, arena: std.mem.Allocator) fault.AllocError!void {
     const flags = cloneFlags(spec);
-    if (flags & linux.CLONE.NEWNS == 0) return stage.fail(.namespace, .INVAL, "a container needs a mount namespace of its own", .{});
+    if (flags & linux.CLONE.NEWNS == 0) return fault.fail(.namespace, .INVAL, "a container needs a mount namespace of its own", .{});
     for (spec.linux.namespaces) |namespace| {
         if (namespace.path.len == 0) continue;
         switch (namespace.type) {
             // These take effect for children only, or must come before all others: the monitor's clone would have to.
-            .mount, .pid, .user, .time => return stage.fail(.namespace, .INVAL, "cannot join the {s} namespace {s}", .{ @tagName(namespace.type), namespace.path }),
+            .mount, .pid, .user, .time => return fault.fail(.namespace, .INVAL, "cannot join the {s} namespace {s}", .{ @tagName(namespace.type), namespace.path }),
             .network, .ipc, .uts, .cgroup => {},
         }
-        const name = try path.terminated(arena, namespace.path, .namespace, "a namespace's path");
-        const opened = try stage.check(linux.open(name, .{ .CLOEXEC = true }, 0), .namespace, "open {s}", .{namespace.path});
+        const name = try paths.terminated(arena, namespace.path, .namespace, "a namespace's path");
+        const opened = try fault.check(linux.open(name, .{ .CLOEXEC = true }, 0), .namespace, "open {s}", .{namespace.path});
         defer _ = linux.close(@intCast(opened));
         const joined = linux.setns(@intCast(opened), @intCast(cloneFlag(namespace.type)));
-        _ = try stage.check(joined, .namespace, "join the {s} namespace {s}", .{ @tagName(namespace.type), namespace.path });
+        _ = try fault.check(joined, .namespace, "join the {s} namespace {s}", .{ @tagName(namespace.type), namespace.path });
     }
-    if (flags & linux.CLONE.NEWNET != 0) try loopback.up();
+    if (flags & linux.CLONE.NEWNET != 0) try fault.ensure(loopback.up(), .settings, "bring the loopback interface up", .{});
     if (flags & linux.CLONE.NEWUTS != 0 and spec.hostname.len > 0) {
-        if (std.mem.indexOfAny(u8, spec.hostname, "\x00\n") != null) return stage.fail(.settings, .INVAL, "the hostname holds a NUL or a line end", .{});
+        if (std.mem.indexOfAny(u8, spec.hostname, "\x00\n") != null) return fault.fail(.settings, .INVAL, "the hostname holds a NUL or a line end", .{});
         const named = linux.syscall2(.sethostname, @intFromPtr(spec.hostname.ptr), spec.hostname.len);
-        _ = try stage.check(named, .settings, "set the hostname {s}", .{spec.hostname});
+        _ = try fault.check(named, .settings, "set the hostname {s}", .{spec.hostname});
     }
 }
 
 /// The whole file tree, up to the moment before pivot_root. A descriptor of its root.
-fn buildRoot(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator, hierarchies: []const cgroup_hierarchy.Hierarchy) path.Error!i32 {
+fn buildRoot(create: *const request.Create, handles: handshake.Handles, arena: std.mem.Allocator, hierarchies: []const cgroup_hierarchy.Hierarchy) fault.AllocError!i32 {
     const spec = &create.spec;
     const any_device = isPrivileged(spec);
     const prepared = try mounts.prepare(arena, create, any_device);
@@ -170,21 +171,21 @@ fn buildRoot(create: *const request.Create, handles: stage.Handles, arena: std.m
     const mounted = try mounts.attachAll(arena, root, prepared, &bench, hierarchies);
     var devices: Devices = .{ .arena = arena, .root = root, .bench = &bench, .guard = &mounted.guard, .own_dev = mounted.own_dev, .any = any_device };
     for (spec.linux.devices) |each| try devices.make(each);
-    if (mounted.own_dev != null) try device.makeLinks(arena, root);
+    if (mounted.own_dev != null) try Devices.makeLinks(arena, root);
     _ = linux.close(bench.root);
     if (spec.process.terminal) try makeConsole(create, handles, arena, root, mounted.devpts);
     try setSysctls(spec, arena, mounted.procfs);
-    _ = linux.close(try path.ensureDirectory(arena, root, spec.process.cwd, .cwd));
+    _ = linux.close(try paths.ensureDirectory(arena, root, spec.process.cwd, .cwd));
     try mask.protect(arena, root, spec.linux.readonlyPaths);
     try mask.hide(arena, root, spec.linux.maskedPaths);
     if (!any_device) {
         // Where no device rules hold (cgroup v2 has them as programs only), a node that a layer brings must not open.
         const set = mount.setAttributes(root, .{ .set = mount.attribute_nodev }, false);
-        _ = try stage.check(set, .rootfs, "make the root nodev", .{});
+        _ = try fault.check(set, .rootfs, "make the root nodev", .{});
     }
     if (spec.root.readonly) {
         const set = mount.setAttributes(root, .{ .set = mount.attribute_readonly }, false);
-        _ = try stage.check(set, .rootfs, "make the root read-only", .{});
+        _ = try fault.check(set, .rootfs, "make the root read-only", .{});
     }
     return root;
 }
@@ -195,27 +196,31 @@ fn isPrivileged(spec: *const request.Spec) bool {
 }
 
 /// A pty of the container's devpts as 0-2 and as /dev/console.
-fn makeConsole(create: *const request.Create, handles: stage.Handles, arena: std.mem.Allocator, root: i32, devpts: i32) path.Error!void {
-    if (devpts < 0) return stage.fail(.device, .INVAL, "a terminal needs a devpts at /dev/pts", .{});
-    const terminal = try tty.open(devpts, program.consoleSize(&create.spec.process));
-    const tree: i32 = @intCast(try stage.check(mount.clone(terminal.slave, "", false), .device, "open the terminal to bind it", .{}));
+fn makeConsole(create: *const request.Create, handles: handshake.Handles, arena: std.mem.Allocator, root: i32, devpts: i32) fault.AllocError!void {
+    if (devpts < 0) return fault.fail(.device, .INVAL, "a terminal needs a devpts at /dev/pts", .{});
+    const pty = try terminal.open(devpts, terminal.sizeOf(&create.spec.process));
+    const tree: i32 = @intCast(try fault.check(mount.clone(pty.slave, "", false), .device, "open the terminal to bind it", .{}));
     defer _ = linux.close(tree);
-    const target = try path.ensureFile(arena, root, "/dev/console", .device);
+    const target = try paths.ensureFile(arena, root, "/dev/console", .device);
     defer _ = linux.close(target);
-    _ = try stage.check(mount.attach(tree, target), .device, "bind /dev/console", .{});
+    _ = try fault.check(mount.attach(tree, target), .device, "bind /dev/console", .{});
     // With a reaper the program, in its own session, takes control.
-    try program.setTerminal(handles.sync, terminal, !create.reaper);
+    try terminal.hand(handles.sync, pty, !create.reaper);
 }
 
-fn setSysctls(spec: *const request.Spec, arena: std.mem.Allocator, mounted: i32) path.Error!void {
+fn setSysctls(spec: *const request.Spec, arena: std.mem.Allocator, mounted: i32) fault.AllocError!void {
     if (spec.linux.sysctl.map.count() == 0) return;
     const flags = mount.attribute_nosuid | mount.attribute_nodev | mount.attribute_noexec;
-    const procfs = if (mounted >= 0) mounted else try mount.create(arena, "proc", "proc", &.{}, flags);
+    const procfs = if (mounted >= 0) mounted else try file_system.create(arena, "proc", "proc", &.{}, flags);
     defer if (procfs != mounted) {
         _ = linux.close(procfs);
     };
     var entries = spec.linux.sysctl.map.iterator();
-    while (entries.next()) |entry| try sysctl.set(arena, procfs, entry.key_ptr.*, entry.value_ptr.*);
+    while (entries.next()) |entry| {
+        const key, const value = .{ entry.key_ptr.*, entry.value_ptr.* };
+        const name = try sysctl.fileName(arena, key) orelse return fault.fail(.settings, .INVAL, "sysctl {s}", .{key});
+        try fault.ensure(sysctl.set(procfs, name, value), .settings, "sysctl {s}={s}", .{ key, value });
+    }
 }
 
 test {

@@ -16,28 +16,29 @@
 //! host's: what was read there lay in a mapping of its own, which is gone.
 const std = @import("std");
 const linux = std.os.linux;
-const cgroup = @import("../linux/cgroup.zig");
 const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
+const cgroups = @import("cgroups.zig");
 const exec_program = @import("exec.zig");
+const fault = @import("../wire/fault.zig");
+const handshake = @import("handshake.zig");
 const inherited = @import("inherited.zig");
 const keyring = @import("../linux/keyring.zig");
+const memory = @import("../linux/memory.zig");
 const path = @import("../linux/path.zig");
 const process = @import("../linux/process.zig");
 const program = @import("program.zig");
 const request = @import("../wire/request.zig");
-const request_memory = @import("../wire/request_memory.zig");
-const stage = @import("sync.zig");
-const tty = @import("../linux/tty.zig");
+const terminal = @import("terminal.zig");
 
 /// Where on the host the container is: read by the monitor, which makes the stage there; forgotten before the container is
 /// entered.
 pub const Place = struct {
-    scratch: request_memory.Scratch,
+    scratch: memory.Scratch,
     hierarchies: []const cgroup_hierarchy.Hierarchy = &.{},
     /// /proc/PID/cgroup of the container's init.
     groups: []const u8 = "",
 
-    pub fn find(exec: *const request.Exec) path.Error!Place {
+    pub fn find(exec: *const request.Exec) fault.AllocError!Place {
         var place: Place = .{ .scratch = try .map() };
         if (exec.cgroup == null) return place;
         const arena = place.scratch.allocator();
@@ -53,20 +54,20 @@ pub const Place = struct {
 };
 
 /// In the cloned process. Ends in the user's program, or with a failure told to the monitor.
-pub fn run(exec: *const request.Exec, handles: stage.Handles, place: *Place, arena: std.mem.Allocator) noreturn {
+pub fn run(exec: *const request.Exec, handles: handshake.Handles, place: *Place, arena: std.mem.Allocator) noreturn {
     enter(exec, handles, place, arena) catch |err| {
-        if (err == error.OutOfMemory) stage.failure.set(.request, .NOMEM, "the request is too large", .{});
-        stage.report(handles.sync);
+        if (err == error.OutOfMemory) fault.failure.set(.request, .NOMEM, "the request is too large", .{});
+        handshake.report(handles.sync);
     };
     linux.exit_group(1);
 }
 
 /// Returns only with a failure, in either process.
-fn enter(exec: *const request.Exec, given: stage.Handles, place: *Place, arena: std.mem.Allocator) path.Error!void {
+fn enter(exec: *const request.Exec, given: handshake.Handles, place: *Place, arena: std.mem.Allocator) fault.AllocError!void {
     const handles = try program.isolate(given);
     const hidden = linux.prctl(@intFromEnum(linux.PR.SET_DUMPABLE), 0, 0, 0, 0);
-    _ = try stage.check(hidden, .namespace, "prctl", .{});
-    stage.expect(handles.sync, 'G');
+    _ = try fault.check(hidden, .namespace, "prctl", .{});
+    handshake.expect(handles.sync, 'G');
     try program.dieWithMonitor(handles.sync);
     inherited.shed(handles.sync, &exec.process);
     try joinContainer(exec, place, handles.in_group);
@@ -76,7 +77,7 @@ fn enter(exec: *const request.Exec, given: stage.Handles, place: *Place, arena: 
     wipeStack();
 
     // Not clone3, which the filter of system calls does not know.
-    const pid = try stage.check(linux.syscall5(.clone, linux.CLONE.PARENT, 0, 0, 0, 0), .namespace, "enter the container's pid namespace", .{});
+    const pid = try fault.check(linux.syscall5(.clone, linux.CLONE.PARENT, 0, 0, 0, 0), .namespace, "enter the container's pid namespace", .{});
     if (pid > 0) {
         var packet = [_]u8{'P'} ++ [_]u8{0} ** 4;
         std.mem.writeInt(i32, packet[1..5], @intCast(pid), .big);
@@ -85,35 +86,35 @@ fn enter(exec: *const request.Exec, given: stage.Handles, place: *Place, arena: 
         linux.exit_group(0);
     }
     _ = linux.setsid();
-    if (exec.process.terminal) try tty.control(0);
+    if (exec.process.terminal) try terminal.control();
     const ready = try program.settle(arena, handles.sync, &exec.process, prepared);
-    _ = stage.send(handles.sync, "R");
-    stage.expect(handles.sync, 'S');
+    _ = handshake.send(handles.sync, "R");
+    handshake.expect(handles.sync, 'S');
     return exec_program.run(ready);
 }
 
 /// Into the v1 cgroups and the namespaces of the container's init, once we hold it and know that it is still that process.
-fn joinContainer(exec: *const request.Exec, place: *const Place, in_group: bool) path.Error!void {
+fn joinContainer(exec: *const request.Exec, place: *const Place, in_group: bool) fault.AllocError!void {
     const arena = place.scratch.allocator();
-    const start_time = std.fmt.parseInt(u64, exec.startTime, 10) catch return stage.fail(.request, .INVAL, "start time {s}", .{exec.startTime});
+    const start_time = std.fmt.parseInt(u64, exec.startTime, 10) catch return fault.fail(.request, .INVAL, "start time {s}", .{exec.startTime});
     const pidfd = process.open(exec.pid, start_time);
-    if (pidfd < 0) return stage.fail(.namespace, @enumFromInt(-pidfd), "find the container's process {d}", .{exec.pid});
+    if (pidfd < 0) return fault.fail(.namespace, @enumFromInt(-pidfd), "find the container's process {d}", .{exec.pid});
     defer _ = linux.close(pidfd);
-    try cgroup.joinProcess(arena, place.hierarchies, place.groups, in_group);
+    try cgroups.joinProcess(arena, place.hierarchies, place.groups, in_group);
     const flags = try differing(arena, exec.pid);
-    if (flags == 0) return stage.fail(.namespace, .SRCH, "process {d} is not in a container", .{exec.pid});
-    _ = try stage.check(linux.setns(pidfd, flags), .namespace, "join the container's namespaces", .{});
+    if (flags == 0) return fault.fail(.namespace, .SRCH, "process {d} is not in a container", .{exec.pid});
+    _ = try fault.check(linux.setns(pidfd, flags), .namespace, "join the container's namespaces", .{});
 }
 
 /// All that makes a process one of the container's, but for its pid.
-fn becomeInsider(exec: *const request.Exec, handles: stage.Handles, arena: std.mem.Allocator) path.Error!program.Prepared {
-    try keyring.fresh(); // not the caller's
+fn becomeInsider(exec: *const request.Exec, handles: handshake.Handles, arena: std.mem.Allocator) fault.AllocError!program.Prepared {
+    try fault.ensure(keyring.fresh(), .settings, "make a session keyring", .{}); // not the caller's
     const opened = linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
-    const root: i32 = @intCast(try stage.check(opened, .rootfs, "open /", .{}));
+    const root: i32 = @intCast(try fault.check(opened, .rootfs, "open /", .{}));
     if (exec.process.terminal) {
         const pts = path.open(root, "/dev/pts", path.directory_path, 0, path.contained | path.no_symlinks);
-        const directory: i32 = @intCast(try stage.check(pts, .device, "open /dev/pts", .{}));
-        try program.setTerminal(handles.sync, try tty.open(directory, program.consoleSize(&exec.process)), false);
+        const directory: i32 = @intCast(try fault.check(pts, .device, "open /dev/pts", .{}));
+        try terminal.hand(handles.sync, try terminal.open(directory, terminal.sizeOf(&exec.process)), false);
     } else try program.setStdio(handles);
     return program.takeIdentity(arena, handles.sync, root, &exec.process, .{ .user = exec.user, .groups = exec.groupAdd, .confined = exec.confined });
 }
@@ -125,12 +126,12 @@ noinline fn wipeStack() void {
     std.mem.doNotOptimizeAway(&below);
 }
 
-fn readProc(arena: std.mem.Allocator, pid: i32, comptime file: []const u8) path.Error![]const u8 {
+fn readProc(arena: std.mem.Allocator, pid: i32, comptime file: []const u8) fault.AllocError![]const u8 {
     const name = try std.fmt.allocPrintSentinel(arena, "/proc/{d}/" ++ file, .{pid}, 0);
     const opened = linux.open(name, .{ .CLOEXEC = true }, 0);
-    const fd: i32 = @intCast(try stage.check(opened, .namespace, "find the container's process {d}", .{pid}));
+    const fd: i32 = @intCast(try fault.check(opened, .namespace, "find the container's process {d}", .{pid}));
     defer _ = linux.close(fd);
-    return try path.readAll(arena, fd, 64 * 1024) orelse stage.fail(.namespace, .SRCH, "find the container's process {d}", .{pid});
+    return try path.readAll(arena, fd, 64 * 1024) orelse fault.fail(.namespace, .SRCH, "find the container's process {d}", .{pid});
 }
 
 const namespaces = [_]struct { name: []const u8, flag: u32 }{
@@ -145,7 +146,7 @@ const namespaces = [_]struct { name: []const u8, flag: u32 }{
 };
 
 /// The namespaces of `pid` that are not ours already, for one setns(2) on its pidfd (Linux 5.8).
-fn differing(arena: std.mem.Allocator, pid: i32) path.Error!u32 {
+fn differing(arena: std.mem.Allocator, pid: i32) fault.AllocError!u32 {
     var flags: u32 = 0;
     for (namespaces) |namespace| {
         var own: [64]u8 = undefined;

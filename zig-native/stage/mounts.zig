@@ -5,14 +5,15 @@
 const std = @import("std");
 const linux = std.os.linux;
 const Bench = @import("bench.zig");
-const Guard = @import("guard.zig");
 const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
-const device = @import("../linux/device.zig");
+const fault = @import("../wire/fault.zig");
+const file_system = @import("file_system.zig");
+const Guard = @import("guard.zig");
 const mount = @import("../linux/mount.zig");
 const mount_options = @import("../linux/mount_options.zig");
 const path = @import("../linux/path.zig");
+const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
-const stage = @import("sync.zig");
 
 /// A mount whose options are understood, and whose source, if it is a bind, is open.
 pub const Prepared = struct {
@@ -30,7 +31,7 @@ pub const Prepared = struct {
 pub const Mounted = struct { procfs: i32 = -1, devpts: i32 = -1, own_dev: ?u64 = null, guard: Guard = .{} };
 
 /// `any_device`: device nodes may be opened wherever they are.
-pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_device: bool) path.Error![]const Prepared {
+pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_device: bool) fault.AllocError![]const Prepared {
     const list = create.spec.mounts;
     const prepared = try arena.alloc(Prepared, list.len);
     for (prepared, list) |*entry, *wanted| {
@@ -41,19 +42,19 @@ pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_devi
             if (isDev(wanted)) entry.options.set &= ~@as(u32, mount.attribute_nodev) else if (!any_device and !terminals) closeToDevices(entry);
             continue;
         }
-        const source = try path.terminated(arena, wanted.source, .mount, "a mount's source");
+        const source = try paths.terminated(arena, wanted.source, .mount, "a mount's source");
         if (std.mem.eql(u8, path.splitLast(wanted.source).parent, create.stateDirectory)) {
             const own = linux.open(source, .{ .CLOEXEC = true }, 0);
-            entry.own = @intCast(try stage.check(own, .mount, "open {s}", .{source}));
-            const info = path.stat(entry.own) orelse return stage.fail(.mount, .IO, "stat {s}", .{source});
+            entry.own = @intCast(try fault.check(own, .mount, "open {s}", .{source}));
+            const info = path.stat(entry.own) orelse return fault.fail(.mount, .IO, "stat {s}", .{source});
             entry.own_bytes = info.size;
             entry.directory = false;
             if (!any_device) closeToDevices(entry);
             continue;
         }
         const opened = mount.clone(linux.AT.FDCWD, source, entry.options.bind == .recursive);
-        entry.tree = @intCast(try stage.check(opened, .mount, "open {s} to bind it at {s}", .{ wanted.source, wanted.destination }));
-        const info = path.stat(entry.tree) orelse return stage.fail(.mount, .IO, "stat {s}", .{wanted.source});
+        entry.tree = @intCast(try fault.check(opened, .mount, "open {s} to bind it at {s}", .{ wanted.source, wanted.destination }));
+        const info = path.stat(entry.tree) orelse return fault.fail(.mount, .IO, "stat {s}", .{wanted.source});
         entry.directory = info.kind == .directory;
         if (!any_device and !isGiven(create.spec.linux.devices, info)) closeToDevices(entry);
         try setBindAttributes(entry, entry.tree);
@@ -72,7 +73,7 @@ fn isDev(wanted: *const request.Mount) bool {
 }
 
 fn isGiven(devices: []const request.Device, info: path.Stat) bool {
-    for (devices) |each| if (info.isDevice(device.kind(each), each.major, each.minor)) return true;
+    for (devices) |each| if (each.node().is(info)) return true;
     return false;
 }
 
@@ -83,7 +84,7 @@ pub fn ownBytes(prepared: []const Prepared) u64 {
     return sum;
 }
 
-fn setBindAttributes(entry: *const Prepared, tree: i32) stage.Error!void {
+fn setBindAttributes(entry: *const Prepared, tree: i32) fault.Error!void {
     const options = entry.options;
     const propagation = if (options.propagation == 0) mount.private else options.propagation;
     const recursive = options.propagation == 0 or options.propagation_recursive;
@@ -94,12 +95,12 @@ fn setBindAttributes(entry: *const Prepared, tree: i32) stage.Error!void {
     if (deep != 0) try setAttributes(entry, tree, .{ .set = deep }, true);
 }
 
-fn setAttributes(entry: *const Prepared, tree: i32, attributes: mount.Attributes, recursive: bool) stage.Error!void {
+fn setAttributes(entry: *const Prepared, tree: i32, attributes: mount.Attributes, recursive: bool) fault.Error!void {
     const result = mount.setAttributes(tree, attributes, recursive);
-    _ = try stage.check(result, .mount, "set the options of mount {s}", .{entry.mount.destination});
+    _ = try fault.check(result, .mount, "set the options of mount {s}", .{entry.mount.destination});
 }
 
-pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, bench: *const Bench, hierarchies: []const cgroup_hierarchy.Hierarchy) path.Error!Mounted {
+pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, bench: *const Bench, hierarchies: []const cgroup_hierarchy.Hierarchy) fault.AllocError!Mounted {
     var mounted: Mounted = .{};
     for (list) |entry| {
         const kind = entry.mount.type;
@@ -113,9 +114,9 @@ pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, be
         } else if (std.mem.eql(u8, kind, "cgroup") or std.mem.eql(u8, kind, "cgroup2")) {
             try attachCgroups(arena, root, entry, hierarchies, &mounted.guard);
         } else {
-            const tree = mount.create(arena, kind, entry.mount.source, entry.options.data, entry.options.attributes()) catch |err| {
+            const tree = file_system.create(arena, kind, entry.mount.source, entry.options.data, entry.options.attributes()) catch |err| {
                 // A default that small kernels are built without, and few programs use.
-                if (err == error.Failed and stage.failure.errno == .NODEV and std.mem.eql(u8, kind, "mqueue")) continue;
+                if (err == error.Failed and fault.failure.errno == .NODEV and std.mem.eql(u8, kind, "mqueue")) continue;
                 return err;
             };
             try attachChecked(arena, root, entry, tree, &mounted.guard);
@@ -131,19 +132,19 @@ pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, be
     return mounted;
 }
 
-fn attachChecked(arena: std.mem.Allocator, root: i32, entry: Prepared, tree: i32, guard: *const Guard) path.Error!void {
+fn attachChecked(arena: std.mem.Allocator, root: i32, entry: Prepared, tree: i32, guard: *const Guard) fault.AllocError!void {
     const destination = entry.mount.destination;
     const own = ownMagic(entry);
     const target = try openTarget(arena, root, entry, own != 0);
     defer _ = linux.close(target);
     if (own != 0) {
-        if (path.fileSystem(tree) != own) return stage.fail(.mount, .INVAL, "mount {s}: the kernel gave another file system", .{destination});
+        if (path.fileSystem(tree) != own) return fault.fail(.mount, .INVAL, "mount {s}: the kernel gave another file system", .{destination});
     } else try guard.check(arena, destination, target, tree);
-    _ = try stage.check(mount.attach(tree, target), .mount, "mount {s} at {s}", .{ shownSource(entry), destination });
+    _ = try fault.check(mount.attach(tree, target), .mount, "mount {s} at {s}", .{ shownSource(entry), destination });
     const propagation = entry.options.propagation;
     if (entry.options.bind != .none or propagation == 0) return; // a bind has it already
     const set = mount.setAttributes(tree, .{ .propagation = propagation }, false);
-    _ = try stage.check(set, .mount, "set the propagation of mount {s}", .{destination});
+    _ = try fault.check(set, .mount, "set the propagation of mount {s}", .{destination});
 }
 
 /// The magic number of a new procfs or sysfs, 0 for anything else.
@@ -154,19 +155,19 @@ fn ownMagic(entry: Prepared) u64 {
     return 0;
 }
 
-fn openTarget(arena: std.mem.Allocator, root: i32, entry: Prepared, plain: bool) path.Error!i32 {
+fn openTarget(arena: std.mem.Allocator, root: i32, entry: Prepared, plain: bool) fault.AllocError!i32 {
     if (plain) return openPlainDirectory(arena, root, entry.mount.destination);
     const destination = entry.mount.destination;
-    if (entry.directory) return path.ensureDirectory(arena, root, destination, .mount) catch |err| {
-        if (err != error.Failed or stage.failure.errno != .NOTDIR) return err;
-        return stage.fail(.mount, .SUCCESS, "mount {s} at {s}: a directory cannot go on a file, or below one", .{ shownSource(entry), destination });
+    if (entry.directory) return paths.ensureDirectory(arena, root, destination, .mount) catch |err| {
+        if (err != error.Failed or fault.failure.errno != .NOTDIR) return err;
+        return fault.fail(.mount, .SUCCESS, "mount {s} at {s}: a directory cannot go on a file, or below one", .{ shownSource(entry), destination });
     };
-    const target = try path.ensureFile(arena, root, destination, .mount);
+    const target = try paths.ensureFile(arena, root, destination, .mount);
     const info = path.stat(target) orelse return target;
     // What the kernel would say of that is "invalid argument" or "not a directory", as it is old or new.
     if (info.kind != .directory) return target;
     _ = linux.close(target);
-    return stage.fail(.mount, .SUCCESS, "mount {s} at {s}: a file cannot go on a directory", .{ shownSource(entry), destination });
+    return fault.fail(.mount, .SUCCESS, "mount {s} at {s}: a file cannot go on a directory", .{ shownSource(entry), destination });
 }
 
 /// What the user knows it by: a file or a volume of ours lies where nobody need look.
@@ -176,39 +177,39 @@ fn shownSource(entry: Prepared) []const u8 {
 }
 
 /// Where proc and sysfs go, no component may be a link: what the kernel's own files are thought to be at must be there.
-fn openPlainDirectory(arena: std.mem.Allocator, root: i32, destination: []const u8) path.Error!i32 {
-    const name = try path.terminated(arena, destination, .mount, "a mount's destination");
+fn openPlainDirectory(arena: std.mem.Allocator, root: i32, destination: []const u8) fault.AllocError!i32 {
+    const name = try paths.terminated(arena, destination, .mount, "a mount's destination");
     for (0..2) |_| {
         const opened = path.open(root, name, path.directory_path, 0, path.contained | path.no_symlinks);
         switch (linux.errno(opened)) {
             .SUCCESS => return @intCast(opened),
-            .NOENT => _ = linux.close(try path.ensureDirectory(arena, root, destination, .mount)),
+            .NOENT => _ = linux.close(try paths.ensureDirectory(arena, root, destination, .mount)),
             .LOOP, .NOTDIR => break,
-            else => |errno| return stage.fail(.mount, errno, "open {s}", .{destination}),
+            else => |errno| return fault.fail(.mount, errno, "open {s}", .{destination}),
         }
     }
-    return stage.fail(.mount, .INVAL, "mount {s}: the image has a link or a file there, it must be an ordinary directory", .{destination});
+    return fault.fail(.mount, .INVAL, "mount {s}: the image has a link or a file there, it must be an ordinary directory", .{destination});
 }
 
 /// The container's own groups, bound from where the host has them mounted. v1 hierarchies lie in a tmpfs as on any host.
-fn attachCgroups(arena: std.mem.Allocator, root: i32, entry: Prepared, hierarchies: []const cgroup_hierarchy.Hierarchy, guard: *Guard) path.Error!void {
+fn attachCgroups(arena: std.mem.Allocator, root: i32, entry: Prepared, hierarchies: []const cgroup_hierarchy.Hierarchy, guard: *Guard) fault.AllocError!void {
     if (hierarchies.len == 0) return; // a host without cgroups
     const destination = entry.mount.destination;
-    const target = try path.ensureDirectory(arena, root, destination, .mount);
+    const target = try paths.ensureDirectory(arena, root, destination, .mount);
     defer _ = linux.close(target);
     if (hierarchies.len == 1 and hierarchies[0].unified()) return attachHierarchy(arena, hierarchies[0], entry, target, guard);
 
     const flags = mount.attribute_nosuid | mount.attribute_nodev | mount.attribute_noexec;
-    const tmpfs = try mount.create(arena, "tmpfs", "tmpfs", &.{"mode=755"}, flags);
+    const tmpfs = try file_system.create(arena, "tmpfs", "tmpfs", &.{"mode=755"}, flags);
     defer _ = linux.close(tmpfs);
     try guard.check(arena, destination, target, tmpfs);
-    _ = try stage.check(mount.attach(tmpfs, target), .mount, "mount tmpfs at {s}", .{destination});
+    _ = try fault.check(mount.attach(tmpfs, target), .mount, "mount tmpfs at {s}", .{destination});
     try guard.note(arena, try path.tidy(arena, destination), entry.mount.type, tmpfs);
     for (hierarchies) |hierarchy| {
         const name = try arena.dupeZ(u8, path.splitLast(hierarchy.mount_point).name);
-        _ = try stage.check(linux.mkdirat(tmpfs, name, 0o755), .mount, "make {s}/{s}", .{ destination, name });
+        _ = try fault.check(linux.mkdirat(tmpfs, name, 0o755), .mount, "make {s}/{s}", .{ destination, name });
         const directory = path.open(tmpfs, name, path.directory_path, 0, path.beneath | path.no_symlinks);
-        const place: i32 = @intCast(try stage.check(directory, .mount, "open {s}/{s}", .{ destination, name }));
+        const place: i32 = @intCast(try fault.check(directory, .mount, "open {s}/{s}", .{ destination, name }));
         defer _ = linux.close(place);
         try attachHierarchy(arena, hierarchy, entry, place, guard);
         // "cpu,cpuacct" is also found as "cpu" and as "cpuacct".
@@ -217,17 +218,17 @@ fn attachCgroups(arena: std.mem.Allocator, root: i32, entry: Prepared, hierarchi
         while (controllers.next()) |controller| _ = linux.symlinkat(name, tmpfs, try arena.dupeZ(u8, controller));
     }
     const sealed = mount.setAttributes(tmpfs, .{ .set = entry.options.set }, false);
-    _ = try stage.check(sealed, .mount, "make {s} read-only", .{destination});
+    _ = try fault.check(sealed, .mount, "make {s} read-only", .{destination});
 }
 
-fn attachHierarchy(arena: std.mem.Allocator, hierarchy: cgroup_hierarchy.Hierarchy, entry: Prepared, target: i32, guard: *Guard) path.Error!void {
+fn attachHierarchy(arena: std.mem.Allocator, hierarchy: cgroup_hierarchy.Hierarchy, entry: Prepared, target: i32, guard: *Guard) fault.AllocError!void {
     const directory = try hierarchy.directory(arena, hierarchy.own);
     const opened = mount.clone(linux.AT.FDCWD, directory, false);
     if (linux.errno(opened) == .NOENT) return; // ours is outside of what is mounted here
-    const tree: i32 = @intCast(try stage.check(opened, .mount, "open cgroup {s}", .{directory}));
+    const tree: i32 = @intCast(try fault.check(opened, .mount, "open cgroup {s}", .{directory}));
     defer _ = linux.close(tree);
     const set = mount.setAttributes(tree, .{ .set = entry.options.set, .clear = entry.options.clear, .propagation = mount.private }, false);
-    _ = try stage.check(set, .mount, "set the options of cgroup {s}", .{directory});
-    _ = try stage.check(mount.attach(tree, target), .mount, "mount cgroup at {s}", .{entry.mount.destination});
+    _ = try fault.check(set, .mount, "set the options of cgroup {s}", .{directory});
+    _ = try fault.check(mount.attach(tree, target), .mount, "mount cgroup at {s}", .{entry.mount.destination});
     try guard.note(arena, try path.tidy(arena, entry.mount.destination), entry.mount.type, tree);
 }

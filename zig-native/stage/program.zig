@@ -2,37 +2,36 @@
 //! user's program, with the user's identity, and nothing else of ours".
 const std = @import("std");
 const linux = std.os.linux;
-const capability = @import("../linux/capability.zig");
 const exec = @import("exec.zig");
+const fault = @import("../wire/fault.zig");
+const handshake = @import("handshake.zig");
+const identities = @import("identity.zig");
 const path = @import("../linux/path.zig");
+const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
-const rlimit = @import("../linux/rlimit.zig");
-const seccomp = @import("../linux/seccomp.zig");
-const stage = @import("sync.zig");
-const tty = @import("../linux/tty.zig");
 const user = @import("user.zig");
 
 /// Keep nothing of the monitor's descriptors but `handles`, and let those and everything opened later be above 2, where
 /// the program's stdio will go. Answers the handles as they are now.
-pub fn isolate(handles: stage.Handles) stage.Error!stage.Handles {
+pub fn isolate(handles: handshake.Handles) fault.Error!handshake.Handles {
     var moved = handles;
     inline for (.{ &moved.sync, &moved.stdin, &moved.stdout, &moved.stderr }) |fd| {
         if (fd.* >= 0 and fd.* < 3) {
             const above = linux.fcntl(fd.*, 1030, 3); // F_DUPFD_CLOEXEC
-            fd.* = @intCast(try stage.check(above, .monitor, "duplicate a descriptor", .{}));
+            fd.* = @intCast(try fault.check(above, .monitor, "duplicate a descriptor", .{}));
         }
     }
     try closeAllBut(&.{ moved.sync, moved.stdin, moved.stdout, moved.stderr });
     try fillStdio();
-    stage.tellFaults(moved.sync);
+    handshake.tellFaults(moved.sync);
     return moved;
 }
 
 /// 0-2 are what nobody gains anything from: ends of a pipe that is used by no one.
-fn fillStdio() stage.Error!void {
+fn fillStdio() fault.Error!void {
     var pipe: [2]i32 = undefined;
     while (true) {
-        _ = try stage.check(linux.pipe2(&pipe, .{ .CLOEXEC = true }), .monitor, "pipe", .{});
+        _ = try fault.check(linux.pipe2(&pipe, .{ .CLOEXEC = true }), .monitor, "pipe", .{});
         if (pipe[0] > 2) break;
         if (pipe[1] > 2) {
             _ = linux.close(pipe[1]);
@@ -43,12 +42,12 @@ fn fillStdio() stage.Error!void {
 }
 
 /// Close all but 0-2 and `sync`.
-pub fn keepOnly(sync: i32) stage.Error!void {
+pub fn keepOnly(sync: i32) fault.Error!void {
     return closeAllBut(&.{ 0, 1, 2, sync });
 }
 
 /// Negative descriptors are none.
-fn closeAllBut(keep: []const i32) stage.Error!void {
+fn closeAllBut(keep: []const i32) fault.Error!void {
     var next: i32 = 0;
     while (true) {
         var lowest: i32 = std.math.maxInt(i32);
@@ -57,7 +56,7 @@ fn closeAllBut(keep: []const i32) stage.Error!void {
         }
         if (lowest > next) {
             const closed = linux.syscall3(.close_range, @intCast(next), @intCast(lowest - 1), 0);
-            _ = try stage.check(closed, .monitor, "close descriptors", .{});
+            _ = try fault.check(closed, .monitor, "close descriptors", .{});
         }
         if (lowest == std.math.maxInt(i32)) return;
         next = lowest + 1;
@@ -66,16 +65,16 @@ fn closeAllBut(keep: []const i32) stage.Error!void {
 
 /// Die when the monitor dies. The kernel forgets this when the credentials change. A monitor that dies closes its end of
 /// `sync` before it signals: where that is still open, the signal will come.
-pub fn dieWithMonitor(sync: i32) stage.Error!void {
+pub fn dieWithMonitor(sync: i32) fault.Error!void {
     const result = linux.prctl(@intFromEnum(linux.PR.SET_PDEATHSIG), @intFromEnum(linux.SIG.KILL), 0, 0, 0);
-    _ = try stage.check(result, .monitor, "prctl", .{});
+    _ = try fault.check(result, .monitor, "prctl", .{});
     var polled = [_]linux.pollfd{.{ .fd = sync, .events = 0, .revents = 0 }};
     const ready = linux.poll(&polled, 1, 0);
     if (linux.errno(ready) == .SUCCESS and polled[0].revents & linux.POLL.HUP != 0) linux.exit_group(1);
 }
 
 /// 0-2 from the monitor's pipes; what is not given is the container's own /dev/null.
-pub fn setStdio(handles: stage.Handles) stage.Error!void {
+pub fn setStdio(handles: handshake.Handles) fault.Error!void {
     for ([_]i32{ handles.stdin, handles.stdout, handles.stderr }, 0..) |fd, number| {
         const source = if (fd < 0) try openNull() else fd;
         try place(source, @intCast(number));
@@ -83,29 +82,16 @@ pub fn setStdio(handles: stage.Handles) stage.Error!void {
     }
 }
 
-fn openNull() stage.Error!i32 {
+fn openNull() fault.Error!i32 {
     const opened = linux.open("/dev/null", .{ .ACCMODE = .RDWR, .CLOEXEC = true, .NOFOLLOW = true }, 0);
-    const fd: i32 = @intCast(try stage.check(opened, .device, "open /dev/null", .{}));
-    const info = path.stat(fd) orelse return stage.fail(.device, .IO, "stat /dev/null", .{});
-    if (!info.isDevice(.character, 1, 3)) return stage.fail(.device, .INVAL, "/dev/null of the container is not the null device", .{});
+    const fd: i32 = @intCast(try fault.check(opened, .device, "open /dev/null", .{}));
+    const info = path.stat(fd) orelse return fault.fail(.device, .IO, "stat /dev/null", .{});
+    if (!info.isDevice(.character, 1, 3)) return fault.fail(.device, .INVAL, "/dev/null of the container is not the null device", .{});
     return fd;
 }
 
-fn place(fd: i32, number: i32) stage.Error!void {
-    _ = try stage.check(linux.dup3(fd, number, 0), .device, "place descriptor {d}", .{number});
-}
-
-/// 0-2 from a terminal, whose master goes to the monitor. With `control` it becomes our controlling terminal.
-pub fn setTerminal(sync: i32, terminal: tty.Terminal, control: bool) stage.Error!void {
-    for (0..3) |number| try place(terminal.slave, @intCast(number));
-    if (control) try tty.control(0);
-    try stage.sendDescriptor(sync, 'T', terminal.master);
-    for ([_]i32{ terminal.master, terminal.slave }) |fd| _ = linux.close(fd);
-}
-
-pub fn consoleSize(process: *const request.Process) ?tty.Size {
-    const size = process.consoleSize orelse return null;
-    return .{ .rows = size.height, .columns = size.width };
+pub fn place(fd: i32, number: i32) fault.Error!void {
+    _ = try fault.check(linux.dup3(fd, number, 0), .device, "place descriptor {d}", .{number});
 }
 
 /// The request's user string and additional groups, and whether the system calls are filtered.
@@ -120,25 +106,25 @@ pub const Prepared = struct {
 
 /// Take the user's identity and everything that goes with it: afterwards the process has no right that the program will
 /// not have. `root` is the container's "/".
-pub fn takeIdentity(arena: std.mem.Allocator, sync: i32, root: i32, process: *const request.Process, who: Who) path.Error!Prepared {
-    if (process.args.len == 0) return stage.fail(.exec, .INVAL, "no command was given", .{});
+pub fn takeIdentity(arena: std.mem.Allocator, sync: i32, root: i32, process: *const request.Process, who: Who) fault.AllocError!Prepared {
+    if (process.args.len == 0) return fault.fail(.exec, .INVAL, "no command was given", .{});
     const identity = try user.resolve(arena, sync, root, who.user, process.user.uid, process.user.gid, who.groups);
     const environment = try withHome(arena, process.env, identity.home);
-    try setLimits(sync, process);
+    try identities.setLimits(sync, process.rlimits);
     giveStdio(identity.uid);
     const entered = try enterDirectory(arena, root, process.cwd, false);
-    try setIdentity(arena, sync, process, who.confined, identity);
+    try identities.take(arena, sync, process, who.confined, identity);
     // The change of credentials made us what fs.suid_dumpable says, which is to be traced where an administrator set it to 1.
-    try set(.SET_DUMPABLE, 0, "prctl");
+    try identities.set(.SET_DUMPABLE, 0, "prctl");
     _ = linux.syscall1(.umask, process.user.umask orelse 0o022);
     return .{ .environment = environment, .entered = entered };
 }
 
 /// In the program's own process, with its identity. Nothing is left to do but to execute what is returned.
-pub fn settle(arena: std.mem.Allocator, sync: i32, process: *const request.Process, prepared: Prepared) path.Error!exec.Program {
+pub fn settle(arena: std.mem.Allocator, sync: i32, process: *const request.Process, prepared: Prepared) fault.AllocError!exec.Program {
     if (!prepared.entered) {
         const opened = linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
-        const root: i32 = @intCast(try stage.check(opened, .cwd, "open /", .{}));
+        const root: i32 = @intCast(try fault.check(opened, .cwd, "open /", .{}));
         defer _ = linux.close(root);
         _ = try enterDirectory(arena, root, process.cwd, true);
     }
@@ -160,13 +146,6 @@ fn withHome(arena: std.mem.Allocator, environment: []const []const u8, home: []c
     return out;
 }
 
-fn setLimits(sync: i32, process: *const request.Process) stage.Error!void {
-    for (process.rlimits) |limit| {
-        const as_asked = try rlimit.set(limit.type, limit.soft, limit.hard);
-        if (!as_asked) stage.warn(sync, "cannot raise {s} to {d}:{d} on this host: it stays at what rt itself has", .{ limit.type, limit.soft, limit.hard });
-    }
-}
-
 /// Our pipes and our terminal belong to the user, so that /dev/stdout can be opened again. Nothing of the host's is touched.
 fn giveStdio(uid: u32) void {
     if (uid == 0) return;
@@ -182,53 +161,26 @@ fn giveStdio(uid: u32) void {
 /// As root first, as the user where root may not (a directory on NFS), and from inside where it is not there from outside
 /// of the pid namespace (/proc/self): false then, unless `last`. Magic links are refused: /proc/self/fd/N can be a
 /// directory of the host.
-fn enterDirectory(arena: std.mem.Allocator, root: i32, directory: []const u8, last: bool) path.Error!bool {
-    if (directory.len == 0 or directory[0] != '/') return stage.fail(.cwd, .INVAL, "the working directory {s} is not absolute", .{directory});
-    const text = try path.terminated(arena, directory, .cwd, "the working directory");
+fn enterDirectory(arena: std.mem.Allocator, root: i32, directory: []const u8, last: bool) fault.AllocError!bool {
+    if (directory.len == 0 or directory[0] != '/') return fault.fail(.cwd, .INVAL, "the working directory {s} is not absolute", .{directory});
+    const text = try paths.terminated(arena, directory, .cwd, "the working directory");
     const opened = path.open(root, text, path.directory_path, 0, path.contained);
     const errno = linux.errno(opened);
     if (!last and (errno == .ACCES or errno == .PERM or errno == .NOENT)) return false;
-    const fd: i32 = @intCast(try stage.check(opened, .cwd, "enter the working directory {s}", .{directory}));
+    const fd: i32 = @intCast(try fault.check(opened, .cwd, "enter the working directory {s}", .{directory}));
     defer _ = linux.close(fd);
     const changed = linux.fchdir(fd);
     if (!last and (linux.errno(changed) == .ACCES or linux.errno(changed) == .PERM)) return false;
-    _ = try stage.check(changed, .cwd, "enter the working directory {s}", .{directory});
+    _ = try fault.check(changed, .cwd, "enter the working directory {s}", .{directory});
     return true;
 }
 
 /// getcwd(2) answers "(unreachable)…" or ENOENT for a directory outside of our root (CVE-2024-21626).
-fn verifyDirectory(directory: []const u8) stage.Error!void {
+fn verifyDirectory(directory: []const u8) fault.Error!void {
     var buffer: [linux.PATH_MAX]u8 = undefined;
     const length = linux.getcwd(&buffer, buffer.len);
     if (linux.errno(length) != .SUCCESS or length < 1 or buffer[0] != '/')
-        return stage.fail(.cwd, .PERM, "the working directory {s} is outside of the container", .{directory});
-}
-
-fn setIdentity(arena: std.mem.Allocator, sync: i32, process: *const request.Process, confined: bool, identity: user.Identity) path.Error!void {
-    const asked = process.capabilities;
-    const ours = try capability.ours();
-    const sets = capability.forUser(.{
-        .bounding = try capability.mask(asked.bounding),
-        .effective = try capability.mask(asked.effective) & ours,
-        .permitted = try capability.mask(asked.permitted) & ours,
-        .inheritable = try capability.mask(asked.inheritable) & ours,
-        .ambient = try capability.mask(asked.ambient) & ours,
-    }, identity.uid);
-    // Without no_new_privs only who has CAP_SYS_ADMIN may load a filter; what follows is allowed by it.
-    if (confined) try seccomp.load(sync, sets.bounding);
-    try capability.dropBounding(sets.bounding);
-    const groups = try user.groupList(arena, identity, process.user.additionalGids);
-    _ = try stage.check(linux.setgroups(groups.len, groups.ptr), .identity, "set groups", .{});
-    _ = try stage.check(linux.setresgid(identity.gid, identity.gid, identity.gid), .identity, "set gid {d}", .{identity.gid});
-    try set(.SET_KEEPCAPS, 1, "keep capabilities");
-    _ = try stage.check(linux.setresuid(identity.uid, identity.uid, identity.uid), .identity, "set uid {d}", .{identity.uid});
-    try set(.SET_KEEPCAPS, 0, "keep capabilities");
-    try capability.apply(sets);
-    if (process.noNewPrivileges) try set(.SET_NO_NEW_PRIVS, 1, "set no_new_privs");
-}
-
-fn set(option: linux.PR, value: usize, comptime what: []const u8) stage.Error!void {
-    _ = try stage.check(linux.prctl(@intFromEnum(option), value, 0, 0, 0), .identity, what, .{});
+        return fault.fail(.cwd, .PERM, "the working directory {s} is outside of the container", .{directory});
 }
 
 test "HOME comes from passwd only when it is not given" {

@@ -3,33 +3,33 @@
 const std = @import("std");
 const linux = std.os.linux;
 const exec = @import("exec.zig");
-const request_memory = @import("../wire/request_memory.zig");
-const stage = @import("sync.zig");
-const tty = @import("../linux/tty.zig");
+const fault = @import("../wire/fault.zig");
+const request = @import("../wire/request.zig");
+const terminals = @import("terminal.zig");
 
 /// `terminal`: 0 is the container's terminal, which the program shall control. Returns only with a failure: of the fork,
 /// or, in the child, to become the program.
-pub fn run(program: exec.Program, terminal: bool) stage.Error {
+pub fn run(program: exec.Program, terminal: bool) fault.Error {
     // Neither our memory nor our file is the container's to look at.
     _ = linux.prctl(@intFromEnum(linux.PR.SET_DUMPABLE), 0, 0, 0, 0);
     // Blocked signals wait for `supervise`, none is lost.
     const all = linux.sigfillset();
     _ = linux.sigprocmask(linux.SIG.SETMASK, &all, null);
     const forked = linux.fork();
-    if (linux.errno(forked) != .SUCCESS) return stage.fail(.exec, linux.errno(forked), "start the program", .{});
+    if (linux.errno(forked) != .SUCCESS) return fault.fail(.exec, linux.errno(forked), "start the program", .{});
     if (forked == 0) return start(program, terminal);
     _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-init"), 0, 0, 0);
     // `sync` and the stdio are the program's: their ends must show when it has gone.
     _ = linux.syscall3(.close_range, 0, std.math.maxInt(u32), 0);
     // Paths of the host are in the request, and a container may have the right to read our memory.
-    const memory: request_memory.Memory = .{};
+    const memory: request.Memory = .{};
     memory.unmap();
     supervise(@intCast(forked), &all);
 }
 
-fn start(program: exec.Program, terminal: bool) stage.Error {
+fn start(program: exec.Program, terminal: bool) fault.Error {
     _ = linux.setsid();
-    if (terminal) tty.control(0) catch |err| return err;
+    if (terminal) terminals.control() catch |err| return err;
     return exec.run(program);
 }
 

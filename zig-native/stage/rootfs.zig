@@ -2,17 +2,19 @@
 //! kernel takes it away with the container. It lies on top of "/" until pivot_root: no directory of the host is needed.
 const std = @import("std");
 const linux = std.os.linux;
+const fault = @import("../wire/fault.zig");
+const file_system = @import("file_system.zig");
 const mount = @import("../linux/mount.zig");
 const mountinfo = @import("../linux/mountinfo.zig");
 const path = @import("../linux/path.zig");
+const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
-const stage = @import("sync.zig");
 
 /// An fsconfig(2) string, its NUL included, holds this many bytes.
 const config_string_max = 256;
 
 /// The root as a detached mount. Paths are the host's.
-pub fn open(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!i32 {
+pub fn open(arena: std.mem.Allocator, rootfs: *const request.Rootfs) fault.AllocError!i32 {
     return switch (rootfs.type) {
         .bind => openBind(arena, rootfs.source),
         .overlay => if (rootfs.upper.len == 0 and rootfs.lower.len == 1)
@@ -22,15 +24,15 @@ pub fn open(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!
     };
 }
 
-fn openBind(arena: std.mem.Allocator, source: []const u8) path.Error!i32 {
-    const name = try path.terminated(arena, source, .rootfs, "the root's path");
-    return @intCast(try stage.check(mount.clone(linux.AT.FDCWD, name, false), .rootfs, "open the root {s}", .{source}));
+fn openBind(arena: std.mem.Allocator, source: []const u8) fault.AllocError!i32 {
+    const name = try paths.terminated(arena, source, .rootfs, "the root's path");
+    return @intCast(try fault.check(mount.clone(linux.AT.FDCWD, name, false), .rootfs, "open the root {s}", .{source}));
 }
 
-fn openOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!i32 {
+fn openOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs) fault.AllocError!i32 {
     var fs = switch (mount.FileSystem.open("overlay")) {
         .ok => |fs| fs,
-        .failed => |errno| return stage.fail(.rootfs, errno, "mount overlay: this kernel has no overlay (--storage-driver copy does without)", .{}),
+        .failed => |errno| return fault.fail(.rootfs, errno, "mount overlay: this kernel has no overlay (--storage-driver copy does without)", .{}),
     };
     defer fs.close();
     const tree = configure(&fs, rootfs.@"volatile", try shorten(arena, rootfs));
@@ -38,7 +40,7 @@ fn openOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Err
         .SUCCESS => return @intCast(tree),
         // Before Linux 6.8 there is no option for one layer: an older kernel says so at one point or another.
         .INVAL => return mountOverlay(arena, rootfs, fs.why()),
-        else => |errno| return stage.fail(.rootfs, errno, "mount overlay of {d} layers on {s}{s}", .{ rootfs.lower.len, rootfs.upper, fs.why() }),
+        else => |errno| return fault.fail(.rootfs, errno, "mount overlay of {d} layers on {s}{s}", .{ rootfs.lower.len, rootfs.upper, fs.why() }),
     }
 }
 
@@ -64,16 +66,16 @@ const Names = struct { lower: []const [:0]const u8, upper: [:0]const u8, work: [
 
 /// The layers' paths; where one is more than fsconfig(2) and overlay take as it is, short links to all of them, relative to
 /// a new working directory.
-fn shorten(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!Names {
+fn shorten(arena: std.mem.Allocator, rootfs: *const request.Rootfs) fault.AllocError!Names {
     var plain = isPlain(rootfs.upper) and isPlain(rootfs.work);
     for (rootfs.lower) |layer| plain = plain and isPlain(layer);
     if (!plain) return link(arena, rootfs);
     const lower = try arena.alloc([:0]const u8, rootfs.lower.len);
-    for (lower, rootfs.lower) |*name, layer| name.* = try path.terminated(arena, layer, .rootfs, "a layer's path");
+    for (lower, rootfs.lower) |*name, layer| name.* = try paths.terminated(arena, layer, .rootfs, "a layer's path");
     return .{
         .lower = lower,
-        .upper = try path.terminated(arena, rootfs.upper, .rootfs, "the upper directory's path"),
-        .work = try path.terminated(arena, rootfs.work, .rootfs, "the work directory's path"),
+        .upper = try paths.terminated(arena, rootfs.upper, .rootfs, "the upper directory's path"),
+        .work = try paths.terminated(arena, rootfs.work, .rootfs, "the work directory's path"),
     };
 }
 
@@ -84,8 +86,8 @@ fn isPlain(name: []const u8) bool {
 }
 
 /// Links "0", "1", … to the layers, "u" and "w", in a tmpfs that only this process can reach, as the working directory.
-fn link(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!Names {
-    const directory = try mount.create(arena, "tmpfs", "", &.{"mode=700"}, mount.attribute_nosuid | mount.attribute_nodev);
+fn link(arena: std.mem.Allocator, rootfs: *const request.Rootfs) fault.AllocError!Names {
+    const directory = try file_system.create(arena, "tmpfs", "", &.{"mode=700"}, mount.attribute_nosuid | mount.attribute_nodev);
     defer _ = linux.close(directory);
     const lower = try arena.alloc([:0]const u8, rootfs.lower.len);
     for (lower, rootfs.lower, 0..) |*name, layer, index| {
@@ -94,20 +96,20 @@ fn link(arena: std.mem.Allocator, rootfs: *const request.Rootfs) path.Error!Name
     }
     try linkOne(arena, directory, "u", rootfs.upper);
     try linkOne(arena, directory, "w", rootfs.work);
-    _ = try stage.check(linux.fchdir(directory), .rootfs, "enter a temporary directory", .{});
+    _ = try fault.check(linux.fchdir(directory), .rootfs, "enter a temporary directory", .{});
     const writable = rootfs.upper.len > 0;
     return .{ .lower = lower, .upper = if (writable) "u" else "", .work = if (writable) "w" else "" };
 }
 
-fn linkOne(arena: std.mem.Allocator, directory: i32, name: [:0]const u8, target: []const u8) path.Error!void {
+fn linkOne(arena: std.mem.Allocator, directory: i32, name: [:0]const u8, target: []const u8) fault.AllocError!void {
     if (target.len == 0) return;
-    const text = try path.terminated(arena, target, .rootfs, "a layer's path");
-    _ = try stage.check(linux.symlinkat(text, directory, name), .rootfs, "link to {s}", .{target});
+    const text = try paths.terminated(arena, target, .rootfs, "a layer's path");
+    _ = try fault.check(linux.symlinkat(text, directory, name), .rootfs, "link to {s}", .{target});
 }
 
 /// mount(2), for kernels before 6.8: names are short links, so that 128 layers fit the page of options. `why` is what the
 /// kernel said to the modern way.
-fn mountOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs, why: []const u8) path.Error!i32 {
+fn mountOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs, why: []const u8) fault.AllocError!i32 {
     _ = try link(arena, rootfs);
     var options: std.ArrayList(u8) = .empty;
     try options.appendSlice(arena, "lowerdir=");
@@ -118,78 +120,78 @@ fn mountOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs, why: []
     try options.append(arena, 0);
     // mount(2) wants a place; what is put there must not reach the host.
     const alone = linux.mount(null, "/", null, linux.MS.PRIVATE, 0);
-    _ = try stage.check(alone, .rootfs, "make / private", .{});
+    _ = try fault.check(alone, .rootfs, "make / private", .{});
     var result = linux.mount("overlay", "/", "overlay", 0, @intFromPtr(options.items.ptr));
     if (linux.errno(result) == .INVAL) {
         options.items[plain] = 0; // Linux before 5.10 has no `volatile`
         result = linux.mount("overlay", "/", "overlay", 0, @intFromPtr(options.items.ptr));
     }
-    _ = try stage.check(result, .rootfs, "mount overlay of {d} layers on {s}{s}", .{ rootfs.lower.len, rootfs.upper, why });
+    _ = try fault.check(result, .rootfs, "mount overlay of {d} layers on {s}{s}", .{ rootfs.lower.len, rootfs.upper, why });
     // "/" is still the host's; its parent is what lies on top of it. Cloned, it is detached like fsmount's.
-    const tree = try stage.check(mount.clone(linux.AT.FDCWD, "/..", false), .rootfs, "open the root", .{});
-    _ = try stage.check(linux.umount2("/..", linux.MNT.DETACH), .rootfs, "detach the root", .{});
+    const tree = try fault.check(mount.clone(linux.AT.FDCWD, "/..", false), .rootfs, "open the root", .{});
+    _ = try fault.check(linux.umount2("/..", linux.MNT.DETACH), .rootfs, "detach the root", .{});
     return @intCast(tree);
 }
 
 /// Where rt was started in a chroot, "/" is a directory of some mount, which can be neither made private nor pivoted from.
 /// What can be seen of it becomes the namespace's root, and everything outside of it goes: a way up from the container,
 /// as a chroot in a chroot gives one, would else lead to the host.
-pub fn leaveChroot(arena: std.mem.Allocator) path.Error!void {
-    const slash = try stage.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
+pub fn leaveChroot(arena: std.mem.Allocator) fault.AllocError!void {
+    const slash = try fault.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
     defer _ = linux.close(@intCast(slash));
-    const info = path.stat(@intCast(slash)) orelse return stage.fail(.rootfs, .IO, "stat /", .{});
+    const info = path.stat(@intCast(slash)) orelse return fault.fail(.rootfs, .IO, "stat /", .{});
     if (info.mount_root) return;
-    const tree: i32 = @intCast(try stage.check(mount.clone(@intCast(slash), "", true), .rootfs, "open / of this chroot", .{}));
+    const tree: i32 = @intCast(try fault.check(mount.clone(@intCast(slash), "", true), .rootfs, "open / of this chroot", .{}));
     defer _ = linux.close(tree);
     // Joining the namespace that we are in leads to its true root.
-    const own = try stage.check(linux.open("/proc/self/ns/mnt", .{ .CLOEXEC = true }, 0), .rootfs, "open /proc/self/ns/mnt", .{});
+    const own = try fault.check(linux.open("/proc/self/ns/mnt", .{ .CLOEXEC = true }, 0), .rootfs, "open /proc/self/ns/mnt", .{});
     defer _ = linux.close(@intCast(own));
-    _ = try stage.check(linux.setns(@intCast(own), linux.CLONE.NEWNS), .rootfs, "leave the chroot", .{});
+    _ = try fault.check(linux.setns(@intCast(own), linux.CLONE.NEWNS), .rootfs, "leave the chroot", .{});
     try cutOff();
     try cover(tree);
     try pivot(arena, tree);
 }
 
 /// Cut the namespace off from the host's, so that no mount made here shows there.
-pub fn cutOff() stage.Error!void {
+pub fn cutOff() fault.Error!void {
     const none = linux.mount(null, "/", null, linux.MS.REC | linux.MS.PRIVATE, 0);
-    _ = try stage.check(none, .rootfs, "make / private", .{});
+    _ = try fault.check(none, .rootfs, "make / private", .{});
 }
 
 /// Put `root` on top of "/".
-pub fn cover(root: i32) stage.Error!void {
-    const slash = try stage.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
+pub fn cover(root: i32) fault.Error!void {
+    const slash = try fault.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
     defer _ = linux.close(@intCast(slash));
-    _ = try stage.check(mount.attach(root, @intCast(slash)), .rootfs, "attach the root", .{});
+    _ = try fault.check(mount.attach(root, @intCast(slash)), .rootfs, "attach the root", .{});
 }
 
 /// Make the root "/" and drop everything that was there.
-pub fn pivot(arena: std.mem.Allocator, root: i32) path.Error!void {
-    const old = try stage.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
+pub fn pivot(arena: std.mem.Allocator, root: i32) fault.AllocError!void {
+    const old = try fault.check(linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .rootfs, "open /", .{});
     defer _ = linux.close(@intCast(old));
-    _ = try stage.check(linux.fchdir(root), .rootfs, "enter the root", .{});
+    _ = try fault.check(linux.fchdir(root), .rootfs, "enter the root", .{});
     const pivoted = linux.pivot_root(".", ".");
     if (linux.errno(pivoted) == .INVAL and try onInitialRamfs(arena)) {
         // The initial ramfs can be neither moved nor left. Since the root covers "/" of the whole namespace, a chroot to it
         // cannot be left either: every way up ends on the covering mount.
-        _ = try stage.check(linux.chroot("."), .rootfs, "chroot", .{});
+        _ = try fault.check(linux.chroot("."), .rootfs, "chroot", .{});
     } else {
-        _ = try stage.check(pivoted, .rootfs, "pivot_root", .{});
+        _ = try fault.check(pivoted, .rootfs, "pivot_root", .{});
         // The old root now lies on the new one.
-        _ = try stage.check(linux.fchdir(@intCast(old)), .rootfs, "enter the old root", .{});
-        _ = try stage.check(linux.umount2(".", linux.MNT.DETACH), .rootfs, "detach the old root", .{});
+        _ = try fault.check(linux.fchdir(@intCast(old)), .rootfs, "enter the old root", .{});
+        _ = try fault.check(linux.umount2(".", linux.MNT.DETACH), .rootfs, "detach the old root", .{});
     }
-    _ = try stage.check(linux.chdir("/"), .rootfs, "enter /", .{});
+    _ = try fault.check(linux.chdir("/"), .rootfs, "enter /", .{});
     // Whatever lies on the root is what an exec would find there, and what "/.." leads to.
-    const top: i32 = @intCast(try stage.check(linux.open("/..", path.directory_path, 0), .rootfs, "open /..", .{}));
+    const top: i32 = @intCast(try fault.check(linux.open("/..", path.directory_path, 0), .rootfs, "open /..", .{}));
     defer _ = linux.close(top);
-    const found = path.stat(top) orelse return stage.fail(.rootfs, .IO, "stat /..", .{});
-    const own = path.stat(root) orelse return stage.fail(.rootfs, .IO, "stat /", .{});
-    if (found.mount != own.mount) return stage.fail(.rootfs, .BUSY, "leave the host's root: something is mounted on it", .{});
+    const found = path.stat(top) orelse return fault.fail(.rootfs, .IO, "stat /..", .{});
+    const own = path.stat(root) orelse return fault.fail(.rootfs, .IO, "stat /", .{});
+    if (found.mount != own.mount) return fault.fail(.rootfs, .BUSY, "leave the host's root: something is mounted on it", .{});
 }
 
 /// Has this system never left its initramfs?
-fn onInitialRamfs(arena: std.mem.Allocator) path.Error!bool {
+fn onInitialRamfs(arena: std.mem.Allocator) fault.AllocError!bool {
     const table = mountinfo.read(try arena.alloc(u8, 4 << 20)) orelse return false;
     return mountinfo.hasOrphanRoot(table);
 }

@@ -4,7 +4,8 @@
 //! user bears it as a name.
 const std = @import("std");
 const linux = std.os.linux;
-const stage = @import("sync.zig");
+const fault = @import("../wire/fault.zig");
+const handshake = @import("handshake.zig");
 const path = @import("../linux/path.zig");
 
 pub const Identity = struct {
@@ -28,21 +29,21 @@ const Database = struct {
     problem: ?[]const u8 = null,
 
     /// A name is to be looked up.
-    fn need(self: *const Database) stage.Error!void {
+    fn need(self: *const Database) fault.Error!void {
         const problem = self.problem orelse return;
-        return stage.fail(.identity, .SUCCESS, "{s} {s}", .{ self.name, problem });
+        return fault.fail(.identity, .SUCCESS, "{s} {s}", .{ self.name, problem });
     }
 
     fn warn(self: *const Database, sync: i32) void {
         const problem = self.problem orelse return;
-        stage.warn(sync, "{s} {s}: it is taken as empty", .{ self.name, problem });
+        handshake.warn(sync, "{s} {s}: it is taken as empty", .{ self.name, problem });
     }
 };
 
 /// `root` is the container's root directory. With an empty `text` the identity is `default_uid`:`default_gid`, and its
 /// passwd entry, when there is one, still gives the home and the supplementary groups.
 /// `additional` are names or numbers of more groups (`--group-add`).
-pub fn resolve(arena: std.mem.Allocator, sync: i32, root: i32, text: []const u8, default_uid: u32, default_gid: u32, additional: []const []const u8) path.Error!Identity {
+pub fn resolve(arena: std.mem.Allocator, sync: i32, root: i32, text: []const u8, default_uid: u32, default_gid: u32, additional: []const []const u8) fault.AllocError!Identity {
     // Up to 10 MiB each: in pages of their own, which end with the execve.
     const passwd = try readDatabase(std.heap.page_allocator, root, "/etc/passwd");
     const group = try readDatabase(std.heap.page_allocator, root, "/etc/group");
@@ -54,7 +55,7 @@ pub fn resolve(arena: std.mem.Allocator, sync: i32, root: i32, text: []const u8,
 }
 
 /// Empty when there is no such file, or a link to none.
-fn readDatabase(pages: std.mem.Allocator, root: i32, name: [:0]const u8) path.Error!Database {
+fn readDatabase(pages: std.mem.Allocator, root: i32, name: [:0]const u8) fault.AllocError!Database {
     const flags: linux.O = .{ .CLOEXEC = true, .NONBLOCK = true, .NOCTTY = true };
     const opened = path.open(root, name, flags, 0, path.contained);
     switch (linux.errno(opened)) {
@@ -80,7 +81,7 @@ fn readDatabase(pages: std.mem.Allocator, root: i32, name: [:0]const u8) path.Er
 const irregular = "is not a regular file";
 
 /// As Docker's GetExecUser: the first matching passwd line wins; supplementary groups only without an explicit group.
-fn lookUp(arena: std.mem.Allocator, passwd: Database, group: Database, text: []const u8, default_uid: u32, default_gid: u32) path.Error!Identity {
+fn lookUp(arena: std.mem.Allocator, passwd: Database, group: Database, text: []const u8, default_uid: u32, default_gid: u32) fault.AllocError!Identity {
     const colon = std.mem.indexOfScalar(u8, text, ':') orelse text.len;
     const user_text = text[0..colon];
     const group_text = if (colon < text.len) text[colon + 1 ..] else "";
@@ -98,7 +99,7 @@ fn lookUp(arena: std.mem.Allocator, passwd: Database, group: Database, text: []c
         result.uid = uid;
         if (user_text.len > 0) result.gid = 0;
     } else {
-        return stage.fail(.identity, .SUCCESS, "unable to find user {s}: no matching entries in passwd file", .{user_text});
+        return fault.fail(.identity, .SUCCESS, "unable to find user {s}: no matching entries in passwd file", .{user_text});
     }
 
     if (group_text.len > 0) {
@@ -123,13 +124,13 @@ pub fn groupList(arena: std.mem.Allocator, identity: Identity, additional: []con
 }
 
 /// The number that `text` is, null when it is a name, an error when it is a number that no id can be.
-fn number(text: []const u8) stage.Error!?u32 {
+fn number(text: []const u8) fault.Error!?u32 {
     if (text.len == 0) return null;
     const digits = if (text[0] == '-' or text[0] == '+') text[1..] else text;
     if (digits.len == 0) return null;
     for (digits) |character| if (!std.ascii.isDigit(character)) return null;
     const value = std.fmt.parseInt(u32, text, 10) catch id_max + 1; // negative or too large
-    if (value > id_max) return stage.fail(.identity, .SUCCESS, "invalid user {s}: uids and gids must be in range 0-{d}", .{ text, id_max });
+    if (value > id_max) return fault.fail(.identity, .SUCCESS, "invalid user {s}: uids and gids must be in range 0-{d}", .{ text, id_max });
     return value;
 }
 
@@ -187,29 +188,29 @@ fn groupLines(text: []const u8) GroupLines {
     return .{ .lines = std.mem.splitScalar(u8, text, '\n') };
 }
 
-fn findGroup(group: Database, text: []const u8) stage.Error!u32 {
+fn findGroup(group: Database, text: []const u8) fault.Error!u32 {
     if (try number(text)) |gid| return gid;
     try group.need();
     var lines = groupLines(group.text);
     while (lines.next()) |entry| if (std.mem.eql(u8, entry.name, text)) return entry.gid;
-    return stage.fail(.identity, .SUCCESS, "unable to find group {s}: no matching entries in group file", .{text});
+    return fault.fail(.identity, .SUCCESS, "unable to find group {s}: no matching entries in group file", .{text});
 }
 
-fn withGroups(arena: std.mem.Allocator, group: Database, gids: []const u32, additional: []const []const u8) path.Error![]const u32 {
+fn withGroups(arena: std.mem.Allocator, group: Database, gids: []const u32, additional: []const []const u8) fault.AllocError![]const u32 {
     const out = try arena.alloc(u32, gids.len + additional.len);
     @memcpy(out[0..gids.len], gids);
     for (out[gids.len..], additional) |*gid, text| gid.* = try findGroup(group, text);
     return out;
 }
 
-fn memberships(arena: std.mem.Allocator, group: []const u8, name: []const u8) path.Error![]const u32 {
+fn memberships(arena: std.mem.Allocator, group: []const u8, name: []const u8) fault.AllocError![]const u32 {
     var gids: std.ArrayList(u32) = .empty;
     var lines = groupLines(group);
     while (lines.next()) |entry| {
         var members = std.mem.splitScalar(u8, entry.members, ',');
         while (members.next()) |member| {
             if (!std.mem.eql(u8, member, name)) continue;
-            if (gids.items.len == groups_max) return stage.fail(.identity, .SUCCESS, "{s} is in more than {d} groups of /etc/group", .{ name, groups_max });
+            if (gids.items.len == groups_max) return fault.fail(.identity, .SUCCESS, "{s} is in more than {d} groups of /etc/group", .{ name, groups_max });
             try gids.append(arena, entry.gid);
             break;
         }
@@ -287,7 +288,7 @@ test "what is refused" {
     var fixed: std.heap.FixedBufferAllocator = .init(&memory);
     for (cases) |case| {
         try std.testing.expectError(error.Failed, lookUp(fixed.allocator(), test_passwd, test_group, case[0], 0, 0));
-        try std.testing.expectEqualStrings(case[1], stage.failure.message());
+        try std.testing.expectEqualStrings(case[1], fault.failure.message());
     }
 }
 
@@ -297,7 +298,7 @@ test "a database that cannot be read matters where a name is looked up" {
     var fixed: std.heap.FixedBufferAllocator = .init(&memory);
     for ([_][]const u8{ "root", "5:staff" }) |text| {
         try std.testing.expectError(error.Failed, lookUp(fixed.allocator(), odd, odd, text, 0, 0));
-        try std.testing.expectEqualStrings("/etc/odd is not a regular file", stage.failure.message());
+        try std.testing.expectEqualStrings("/etc/odd is not a regular file", fault.failure.message());
     }
     try std.testing.expectError(error.Failed, withGroups(fixed.allocator(), odd, &.{}, &.{"staff"}));
     for ([_]Expected{ .{ .text = "", .uid = 0, .gid = 0 }, .{ .text = "0", .uid = 0, .gid = 0 }, .{ .text = "5:7", .uid = 5, .gid = 7 } }) |case| {

@@ -1,5 +1,10 @@
-//! What becomes of a safety check that fails (an index, an overflow, a null): one line, told where somebody reads it, and
-//! an orderly end. Every program of ours is built with these checks and has, in its root file,
+//! How a program of ours fails. Two ways, and no third:
+//!
+//!   the world says no          `return fault.fail(.mount, errno, "mount {s}", .{path})` up to the outermost function, which
+//!                              tells of `failure`: where, what it was about, why
+//!   a safety check of ours     (an index, an overflow, a null): one line, told where somebody reads it, and an orderly end
+//!
+//! For the second every program of ours is built with these checks and has, in its root file,
 //!
 //!   pub const panic = fault.panic;
 //!   pub const std_options = fault.options;
@@ -8,6 +13,54 @@
 //! a reader of debug information, which is larger than the programs.
 const std = @import("std");
 const linux = std.os.linux;
+const abi = @import("abi.zig");
+
+/// A failure that names what it was about. Set by `fail`, told by the process's outermost function.
+pub const Failure = struct {
+    stage: abi.Stage = .request,
+    errno: linux.E = .SUCCESS,
+    buffer: [512]u8 = undefined,
+    length: usize = 0,
+
+    pub fn message(self: *const Failure) []const u8 {
+        return self.buffer[0..self.length];
+    }
+
+    pub fn set(self: *Failure, at: abi.Stage, errno: linux.E, comptime format: []const u8, arguments: anytype) void {
+        self.stage = at;
+        self.errno = errno;
+        var writer: std.Io.Writer = .fixed(&self.buffer);
+        writer.print(format, arguments) catch {}; // a full buffer holds the beginning, which is what matters
+        self.length = writer.end;
+    }
+};
+
+pub const Error = error{Failed};
+
+/// Of what also takes memory.
+pub const AllocError = Error || std.mem.Allocator.Error;
+
+/// The process's one failure: it ends at its first.
+pub var failure: Failure = .{};
+
+/// `return fault.fail(.mount, errno, "mount {s}", .{path})`: records where and what; the message names the object, the
+/// errno says why.
+pub fn fail(at: abi.Stage, errno: linux.E, comptime format: []const u8, arguments: anytype) Error {
+    failure.set(at, errno, format, arguments);
+    return error.Failed;
+}
+
+/// The errno of a raw system call's result, as an error when it is one.
+pub fn check(result: usize, at: abi.Stage, comptime format: []const u8, arguments: anytype) Error!usize {
+    const errno = linux.errno(result);
+    if (errno != .SUCCESS) return fail(at, errno, format, arguments);
+    return result;
+}
+
+/// The same for a call that answers nothing but its errno.
+pub fn ensure(errno: linux.E, at: abi.Stage, comptime format: []const u8, arguments: anytype) Error!void {
+    if (errno != .SUCCESS) return fail(at, errno, format, arguments);
+}
 
 /// How the program ends after the line: the engine failed.
 pub const status = 125;
@@ -19,14 +72,14 @@ pub var tell: *const fn (line: []const u8) void = &tellStandardError;
 /// The program's name at the beginning of the line.
 pub var program: []const u8 = "rt";
 
-pub const panic = std.debug.FullPanic(fail);
+pub const panic = std.debug.FullPanic(end);
 
 pub const options: std.Options = .{ .enable_segfault_handler = false, .signal_stack_size = null, .allow_stack_tracing = false };
 
 /// The thread that tells of a fault, 0 when none has failed yet.
 var failing: std.atomic.Value(i32) = .init(0);
 
-fn fail(message: []const u8, address: ?usize) noreturn {
+fn end(message: []const u8, address: ?usize) noreturn {
     @branchHint(.cold);
     const self = linux.gettid();
     if (failing.cmpxchgStrong(0, self, .acq_rel, .acquire)) |first| {

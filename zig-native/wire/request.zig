@@ -1,6 +1,10 @@
 //! What the monitor is asked to do: the JSON of src/runtime/request.ts, which documents each field. Unknown fields are
 //! refused, so the two files cannot drift apart unseen.
 const std = @import("std");
+const linux = std.os.linux;
+const device = @import("../linux/device.zig");
+const fault = @import("fault.zig");
+const memory = @import("../linux/memory.zig");
 
 pub const Request = union(enum) {
     create: Create,
@@ -76,10 +80,12 @@ pub const Process = struct {
         inheritable: []const []const u8,
         ambient: []const []const u8,
     },
-    rlimits: []const struct { type: []const u8, hard: i64, soft: i64 },
+    rlimits: []const Limit,
     noNewPrivileges: bool,
     oomScoreAdj: ?i32 = null,
 };
+
+pub const Limit = struct { type: []const u8, hard: i64, soft: i64 };
 
 pub const Mount = struct {
     destination: []const u8,
@@ -110,6 +116,15 @@ pub const Device = struct {
     fileMode: u32,
     uid: u32,
     gid: u32,
+
+    pub fn node(self: Device) device.Node {
+        const kind: u32 = switch (self.type) {
+            .c => linux.S.IFCHR,
+            .b => linux.S.IFBLK,
+            .p => linux.S.IFIFO,
+        };
+        return .{ .mode = kind | (self.fileMode & 0o7777), .major = self.major, .minor = self.minor, .uid = self.uid, .gid = self.gid };
+    }
 };
 
 pub const DeviceRule = struct {
@@ -120,8 +135,21 @@ pub const DeviceRule = struct {
     access: []const u8,
 };
 
-/// Parse a request. Strings point into `text`, which must outlive the result.
-pub fn parse(arena: std.mem.Allocator, text: []const u8) !Request {
+/// The request and everything made from it: a monitor must not cost more than a few pages for as long as its container
+/// lives.
+pub const Memory = memory.Region(16 * 1024 * 1024);
+
+/// Descriptor 0.
+pub fn read(arena: std.mem.Allocator) fault.Error!Request {
+    const size = try fault.check(linux.lseek(0, 0, linux.SEEK.END), .request, "request", .{});
+    const text = arena.alloc(u8, size) catch return fault.fail(.request, .NOMEM, "request of {d} bytes", .{size});
+    const count = try fault.check(linux.pread(0, text.ptr, text.len, 0), .request, "request", .{});
+    if (count != size) return fault.fail(.request, .IO, "request", .{});
+    return parse(arena, text) catch |err| fault.fail(.request, .INVAL, "request: {s}", .{@errorName(err)});
+}
+
+/// Strings point into `text`, which must outlive the result.
+fn parse(arena: std.mem.Allocator, text: []const u8) !Request {
     const options: std.json.ParseOptions = .{ .allocate = .alloc_if_needed };
     const Kind = struct { kind: enum { create, exec } };
     const kind = try std.json.parseFromSliceLeaky(Kind, arena, text, .{ .ignore_unknown_fields = true });

@@ -15,7 +15,6 @@
 //! `sync` is one SOCK_SEQPACKET pair: a message is a packet. The monitor believes none of it (monitor/sync.zig).
 const std = @import("std");
 const linux = std.os.linux;
-const abi = @import("../wire/abi.zig");
 const fault = @import("../wire/fault.zig");
 
 /// What the stage process starts with. It was cloned by the monitor, so all of the monitor's memory is here too.
@@ -29,45 +28,6 @@ pub const Handles = struct {
     in_group: bool = false,
 };
 
-/// A failure that names what it was about. Set by `fail`, sent by the stage's outermost function.
-pub const Failure = struct {
-    stage: abi.Stage = .request,
-    errno: linux.E = .SUCCESS,
-    buffer: [512]u8 = undefined,
-    length: usize = 0,
-
-    pub fn message(self: *const Failure) []const u8 {
-        return self.buffer[0..self.length];
-    }
-
-    pub fn set(self: *Failure, at: abi.Stage, errno: linux.E, comptime format: []const u8, arguments: anytype) void {
-        self.stage = at;
-        self.errno = errno;
-        var writer: std.Io.Writer = .fixed(&self.buffer);
-        writer.print(format, arguments) catch {}; // a full buffer holds the beginning, which is what matters
-        self.length = writer.end;
-    }
-};
-
-pub const Error = error{Failed};
-
-/// The process's one failure: a stage ends at its first.
-pub var failure: Failure = .{};
-
-/// `return stage.fail(.mount, errno, "mount {s}", .{path})`: records where and what; the message names the object, the
-/// errno says why.
-pub fn fail(at: abi.Stage, errno: linux.E, comptime format: []const u8, arguments: anytype) Error {
-    failure.set(at, errno, format, arguments);
-    return error.Failed;
-}
-
-/// The errno of a raw system call's result, as an error when it is one.
-pub fn check(result: usize, at: abi.Stage, comptime format: []const u8, arguments: anytype) Error!usize {
-    const errno = linux.errno(result);
-    if (errno != .SUCCESS) return fail(at, errno, format, arguments);
-    return result;
-}
-
 var fault_sync: i32 = -1;
 
 /// From here on a fault of ours (wire/fault.zig) is a failure of this stage, told through `sync`.
@@ -77,7 +37,7 @@ pub fn tellFaults(sync: i32) void {
 }
 
 fn tellFault(line: []const u8) void {
-    failure.set(.monitor, .SUCCESS, "{s}", .{line});
+    fault.failure.set(.monitor, .SUCCESS, "{s}", .{line});
     report(fault_sync);
 }
 
@@ -108,13 +68,13 @@ pub fn warn(sync: i32, comptime format: []const u8, arguments: anytype) void {
     _ = send(sync, writer.buffered());
 }
 
-/// Tell the monitor of `failure`: the last thing that a stage does.
+/// Tell the monitor of `fault.failure`: the last thing that a stage does.
 pub fn report(sync: i32) void {
-    var buffer: [9 + failure.buffer.len]u8 = undefined;
+    var buffer: [9 + fault.failure.buffer.len]u8 = undefined;
     buffer[0] = 'E';
-    std.mem.writeInt(u32, buffer[1..5], @intFromEnum(failure.stage), .big);
-    std.mem.writeInt(u32, buffer[5..9], @intFromEnum(failure.errno), .big);
-    const message = failure.message();
+    std.mem.writeInt(u32, buffer[1..5], @intFromEnum(fault.failure.stage), .big);
+    std.mem.writeInt(u32, buffer[5..9], @intFromEnum(fault.failure.errno), .big);
+    const message = fault.failure.message();
     @memcpy(buffer[9..][0..message.len], message);
     _ = send(sync, buffer[0 .. 9 + message.len]);
 }
@@ -122,12 +82,12 @@ pub fn report(sync: i32) void {
 const Control = extern struct { header: linux.cmsghdr, descriptor: i32, padding: i32 = 0 };
 
 /// `fd` with a packet of one byte (SCM_RIGHTS).
-pub fn sendDescriptor(sync: i32, kind: u8, fd: i32) Error!void {
+pub fn sendDescriptor(sync: i32, kind: u8, fd: i32) fault.Error!void {
     const vector = [_]std.posix.iovec_const{.{ .base = @ptrCast(&kind), .len = 1 }};
     const control: Control = .{
         .header = .{ .len = @sizeOf(linux.cmsghdr) + @sizeOf(i32), .level = linux.SOL.SOCKET, .type = 1 },
         .descriptor = fd,
     };
     const message: linux.msghdr_const = .{ .name = null, .namelen = 0, .iov = &vector, .iovlen = 1, .control = &control, .controllen = @sizeOf(Control), .flags = 0 };
-    _ = try check(linux.sendmsg(sync, &message, linux.MSG.NOSIGNAL), .monitor, "send the terminal", .{});
+    _ = try fault.check(linux.sendmsg(sync, &message, linux.MSG.NOSIGNAL), .monitor, "send the terminal", .{});
 }
