@@ -19,6 +19,9 @@ export async function until<T>(
   }
 }
 
+/** Of a text that did not have what was waited for, its end. */
+const shownMax = 16_384;
+
 /** Text that grows (output of a process, a terminal's screen), and waiting for something to appear in it. */
 export class Transcript {
   text = "";
@@ -42,18 +45,22 @@ export class Transcript {
   /** Waits for `pattern`, and answers its match. An end of the text without it is an error at once. */
   async waitFor(pattern: string | RegExp, timeoutMs = 10_000): Promise<RegExpMatchArray> {
     const expression = typeof pattern === "string" ? new RegExp(RegExp.escape(pattern)) : pattern;
+    let searched = -1;
+    const look = () => {
+      const { length } = this.text;
+      // Megabytes come from a console that is flooded: what cannot have changed is not looked at again.
+      const from = typeof pattern === "string" ? searched - pattern.length : 0;
+      const isNew = length > searched && (typeof pattern !== "string" || this.text.includes(pattern, from));
+      searched = length;
+      const match = isNew ? this.text.match(expression) : null;
+      if (match === null && this.#ended) throw new Error(`${expression} did not come before the end`);
+      return match;
+    };
     try {
-      return await until(
-        String(expression),
-        () => {
-          const match = this.text.match(expression);
-          if (match === null && this.#ended) throw new Error(`${expression} did not come before the end`);
-          return match;
-        },
-        timeoutMs,
-      );
+      return await until(String(expression), look, timeoutMs);
     } catch (error) {
-      throw new Error(`${(error as Error).message}; got:\n${this.text}`);
+      const cut = this.text.length > shownMax ? "…" : "";
+      throw new Error(`${(error as Error).message}; got:\n${cut}${this.text.slice(-shownMax)}`);
     }
   }
 }
