@@ -70,7 +70,10 @@ export const allowed: Allowed = {
     ...{ unlinkat: [1, one], symlinkat: [1, one], mknodat: [1, one], fchownat: [1, one] },
     ...{ utimensat: [1, one], linkat: [1, one], mkdirat: [2, one] },
   },
-  "layer/confine.zig": { chroot: [1, "the chroot itself, to a directory that is held open"] },
+  "layer/confine.zig": {
+    chroot: [1, "the chroot itself, to a directory that is held open"],
+    open: [1, kernel],
+  },
   "layer/copy.zig": {
     ...{ mkdirat: [1, one], openat: [2, one], readlinkat: [1, one], symlinkat: [1, one] },
     ...{ mknodat: [1, one], fchownat: [1, one], utimensat: [1, one] },

@@ -14,7 +14,18 @@ pub fn settle() void {
     const ignore: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.IGN }, .mask = linux.sigemptyset(), .flags = 0 };
     for ([_]linux.SIG{ .INT, .QUIT, .HUP }) |signal| _ = linux.sigaction(signal, &ignore, null);
     raiseDescriptors(descriptors_wanted);
+    beOrdinary();
     sys.openOwnDescriptors();
+}
+
+/// The session of a machine is the last that the kernel ends when memory is short, and so is what it starts. Not this: how
+/// much memory a stranger's archive takes is the stranger's choice.
+fn beOrdinary() void {
+    const opened = linux.open("/proc/self/oom_score_adj", .{ .ACCMODE = .RDWR, .CLOEXEC = true }, 0);
+    if (linux.errno(opened) != .SUCCESS) return;
+    defer _ = linux.close(@intCast(opened));
+    var sign: [1]u8 = undefined;
+    if (linux.read(@intCast(opened), &sign, 1) == 1 and sign[0] == '-') _ = linux.pwrite(@intCast(opened), "0", 1, 0);
 }
 
 /// Two for each level of the deepest tree. Without the right to raise the limit the usual 1024 do for all but such trees.
