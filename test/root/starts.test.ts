@@ -64,6 +64,26 @@ test("limits that are too small are named, with what is enough", async () => {
   await refused(["prlimit", "--nofile=4"], /too many open files \(EMFILE\): raise ulimit -n\n$/);
 });
 
+test("where the caller's user may have no more processes rt says so, and root is not asked", async () => {
+  for (const command of [["ps"], ["run", "embed:hello"], ["--help"]]) {
+    for (let most = 1; most < 10; most++) {
+      const limited = [`--nproc=${most}`, "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"];
+      const { stdout, stderr, code } = await host.rt([...limited, rtBinary, ...command], {
+        binary: "prlimit",
+      });
+      if (code === 0) expect({ most, stderr }).toEqual({ most, stderr: "" });
+      // Enough of them, and an ordinary user is told what he lacks.
+      else if (most > 5)
+        expect({ most, stderr }).toEqual({ most, stderr: expect.stringMatching(/^rt: [^\n]*\n$/) });
+      else {
+        const line = expect.stringMatching(/^rt: [^\n]*\(EAGAIN\): see ulimit -u [^\n]*\n$/);
+        expect({ most, stdout, stderr, code }).toEqual({ most, stdout: "", stderr: line, code: 125 });
+      }
+    }
+  }
+  await works("prlimit", "--nproc=1");
+});
+
 for (const call of ["eventfd2", "epoll_create1", "getrandom", "prlimit64", "clone3"]) {
   test(`a caller's filter that refuses ${call} is named`, async () => {
     await refused([await probeBinary(), "refuse", call], new RegExp(`${call}\\(2\\).*EPERM`));

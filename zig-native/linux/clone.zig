@@ -41,3 +41,24 @@ pub fn clone(flags: u64, group: i32) Clone {
     arguments.flags = flags;
     return .{ .result = linux.syscall2(.clone3, @intFromPtr(&arguments), 64), .in_group = false };
 }
+
+const no_pid: i32 = std.math.maxInt(i32);
+
+/// EAGAIN where a limit of the caller's user or of the whole system leaves no room for another process. Nothing is made: the
+/// child is to have a pid that none can have, and the kernel looks at that only after the limits. (Those of cgroups come
+/// still later.)
+pub fn refusal() linux.E {
+    const arguments: Arguments = .{
+        .flags = linux.CLONE.VM | linux.CLONE.VFORK | linux.CLONE.FS | linux.CLONE.FILES,
+        .exit_signal = 0,
+        .set_tid = @intFromPtr(&no_pid),
+        .set_tid_size = 1,
+    };
+    const result = linux.syscall2(.clone3, @intFromPtr(&arguments), 80); // with set_tid, which Linux 5.5 brought
+    if (result == 0) linux.exit_group(0); // a child all the same
+    return linux.errno(result);
+}
+
+test refusal {
+    try std.testing.expectEqual(linux.E.INVAL, refusal());
+}

@@ -2,6 +2,7 @@
 //! a word; here that is one line which names the limit.
 const std = @import("std");
 const linux = std.os.linux;
+const clone = @import("../linux/clone.zig");
 const machine = @import("machine.zig");
 const say = @import("say.zig");
 
@@ -18,6 +19,7 @@ pub fn check(auxiliary: [*]const [2]usize) void {
     checkLimits();
     checkMemory();
     checkCalls();
+    checkProcesses();
     checkThreads();
 }
 
@@ -55,6 +57,18 @@ fn checkCalls() void {
 
 /// What the runtime makes before it could tell of anything.
 const threads_first = 5;
+
+/// Is there room for them in what our user may have? How many that are cannot be read, so the kernel is asked, with a limit that
+/// is lower by all but one of them. (It knows who is exempt.)
+fn checkProcesses() void {
+    const own = limits(.NPROC);
+    const lower: linux.rlimit = .{ .cur = own.cur -| (threads_first - 1), .max = own.max };
+    _ = linux.prlimit(0, .NPROC, &lower, null);
+    const refusal = clone.refusal();
+    _ = linux.prlimit(0, .NPROC, &own, null);
+    if (refusal == .AGAIN)
+        say.die(&.{"cannot start: there is no room for another process or thread (EAGAIN): see ulimit -u and kernel.threads-max"});
+}
 
 /// Is there room for them in our control group and those above it? Looked up, for trying it costs: threads that have just
 /// ended make the runtime's membarrier(2) wait for every processor, 10 ms, and processes wait for their turn on a busy one.
@@ -112,9 +126,13 @@ fn close(result: usize, what: []const u8) void {
 
 /// The soft one: what counts.
 fn limit(resource: linux.rlimit_resource) u64 {
+    return limits(resource).cur;
+}
+
+fn limits(resource: linux.rlimit_resource) linux.rlimit {
     var found: linux.rlimit = undefined;
     _ = say.check(linux.prlimit(0, resource, null, &found), "prlimit64(2)");
-    return found.cur;
+    return found;
 }
 
 fn tooSmall(what: []const u8, flag: []const u8, needed: u64) noreturn {
