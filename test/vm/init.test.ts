@@ -151,10 +151,11 @@ uml.test("a file whose name has a space, named by the kernel's command line", as
   isClean(ended);
 });
 
-uml.test("set-user-ID programs of an image work there", async () => {
-  const script = "cp $(command -v probe) /tmp/x && chmod 4755 /tmp/x && su app -s /bin/sh -c '/tmp/x ids'";
-  const ended = await bootUml({ initramfs: await configured(container("web", script)) });
-  expect(said(ended)).toContain("web | euid 0");
+uml.test("set-user-ID programs work there, in a container's root and on a volume", async () => {
+  const script = `for each in /tmp /volume; do cp $(command -v probe) $each/x; chmod 4755 $each/x; su app -s /bin/sh -c "$each/x ids" | grep euid; done`;
+  const archive = await configured(container("web", script, 'args = ["-v", "named:/volume"]'));
+  const ended = await bootUml({ initramfs: archive });
+  expect(said(ended)).toEqual(["web | euid 0", "web | euid 0", "rt: status 0: power off"]);
   isClean(ended);
 });
 
