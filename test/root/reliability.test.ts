@@ -183,6 +183,30 @@ strace.test(
   longMs,
 );
 
+strace.test(
+  "an interrupt while the container is being built, after its image was pulled by the same command",
+  async () => {
+    const slow = "-e inject=setsid:delay_enter=3s -e trace=setsid";
+    const trace = ["strace", "-f", "-qq", ...slow.split(" "), "-o", join(host().dir, "trace")];
+    await host().rt(["rmi", "-f", "embed:hello"]);
+    const traced = Bun.spawn([...trace, rtBinary, "run", "-q", "--rm", "embed:hello", "exit", "3"], {
+      env: host().env,
+      stderr: "pipe",
+    });
+    const client = await until("the stage leaves our session", () => {
+      const run = childOf(traced.pid);
+      const monitor = run && childOf(run);
+      const stage = monitor && childOf(monitor);
+      return stage && systemCall(stage) === setsid && run;
+    });
+    process.kill(client, "SIGINT");
+    expect(await traced.stderr.text()).toMatch(/^rt: cannot start container [^\n]*: interrupted\n$/m);
+    expect(await traced.exited).toBe(130);
+    await nothingLeft(host());
+  },
+  longMs,
+);
+
 test(
   "twenty rm -f of running containers at once",
   async () => {

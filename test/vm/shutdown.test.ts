@@ -111,6 +111,25 @@ uml.test("a second signal does not wait for the disks either", async () => {
   isClean(ended);
 });
 
+uml.test("a signal while a container is being built", async () => {
+  const again = container("again", "exit 1", 'restart = "always"\nstop-timeout = 1');
+  // Its pauses grow: in one of them nothing new can be built any more, in the next start the signal comes.
+  const frozen = `groups() { busybox ls -d /proc/1/root/sys/fs/cgroup/rt/*/ | busybox wc -l; }
+  until test $(groups) = 1; do busybox sleep 0.01; done
+  echo 1 >/proc/1/root/sys/fs/cgroup/rt/cgroup.freeze
+  until test $(groups) = 2; do busybox sleep 0.01; done
+  busybox sleep 0.5; busybox kill -TERM 1; busybox sleep 0.5
+  echo 0 >/proc/1/root/sys/fs/cgroup/rt/cgroup.freeze`;
+  const ended = await bootUml({
+    initramfs: await configured(again + web("echo bye; exit 0", "stop-timeout = 1"), beside(frozen)),
+    init: "/begin",
+    timeoutMs,
+  });
+  const lines = said(ended).filter((line) => !line.includes("starts again"));
+  expect(lines).toEqual(["web | up", "web | bye", expect.stringMatching(/^rt: status \d+: power off$/)]);
+  isClean(ended);
+});
+
 uml.test("a signal before there is a session", async () => {
   // Again and again from the first moment on: while process 1 is still a shell, it is nothing to it.
   const early = "(while :; do busybox kill -TERM 1; busybox sleep 0.01; done) &";

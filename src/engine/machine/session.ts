@@ -169,6 +169,8 @@ async function runBeside(
     await launched.ended();
     return status ?? 0;
   } catch (error) {
+    // What is not started because of a stop is no failure.
+    if (stopping.aborted && error instanceof RtError && error.code === "cancelled") return 0;
     return surroundings.report(error);
   }
 }
