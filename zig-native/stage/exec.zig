@@ -22,7 +22,12 @@ pub fn find(arena: std.mem.Allocator, name: []const u8, environment: []const []c
         return fault.fail(.exec, errno, "exec: \"{s}\": {s}", .{ name, describe(errno) });
     }
     var candidates: Candidates = .{ .directories = std.mem.splitScalar(u8, variable(environment, "PATH") orelse "", ':'), .name = name };
-    while (try candidates.next(arena)) |candidate| if (executable(candidate) == .SUCCESS) return candidate;
+    while (try candidates.next(arena)) |candidate| switch (executable(candidate)) {
+        .SUCCESS => return candidate,
+        // It may well be there.
+        .MFILE, .NFILE, .NOMEM, .IO => |errno| return fault.fail(.exec, errno, "exec: \"{s}\": {s}", .{ name, describe(errno) }),
+        else => {},
+    };
     return fault.fail(.exec, .NOENT, "exec: \"{s}\": executable file not found in $PATH", .{name});
 }
 
@@ -101,6 +106,8 @@ fn describe(errno: linux.E) []const u8 {
         .LOOP => "too many levels of symbolic links",
         .TXTBSY => "text file busy",
         .NOMEM => "cannot allocate memory",
+        .MFILE => "too many open files",
+        .NFILE => "too many open files in system",
         else => @tagName(errno),
     };
 }
@@ -145,4 +152,16 @@ test "what cannot be found or executed" {
         try std.testing.expectEqual(case[1], fault.failure.errno);
         try std.testing.expectEqualStrings(case[2], fault.failure.message());
     }
+}
+
+test "a limit that keeps us from looking is not a program that is missing" {
+    var memory: [4096]u8 = undefined;
+    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
+    const before = try std.posix.getrlimit(.NOFILE);
+    try std.posix.setrlimit(.NOFILE, .{ .cur = 0, .max = before.max });
+    const found = find(fixed.allocator(), "sh", &.{"PATH=/bin"});
+    try std.posix.setrlimit(.NOFILE, before);
+    try std.testing.expectError(error.Failed, found);
+    try std.testing.expectEqual(.MFILE, fault.failure.errno);
+    try std.testing.expectEqualStrings("exec: \"sh\": too many open files", fault.failure.message());
 }
