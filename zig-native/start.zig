@@ -8,6 +8,7 @@
 //!   kernel -> _start: are we a machine's or a namespace's process 1?  (start/first.zig: then this becomes rt-init)
 //!             is this kernel, is this CPU new enough?       (one line and 125 if not)
 //!             do the caller's limits leave enough to start?         (start/limits.zig)
+//!             signals that we need are ignored no longer            (start/signals.zig)
 //!             the environment is reduced to what may steer us       (start/environment.zig)
 //!             ld.so is mapped from the file                         (start/loader.zig)
 //!             the stack's auxiliary vector says what it would say had the kernel started ld.so itself
@@ -30,6 +31,7 @@ const loader = @import("start/loader.zig");
 const machine = @import("start/machine.zig");
 const place = @import("start/place.zig");
 const say = @import("start/say.zig");
+const signals = @import("start/signals.zig");
 
 pub const panic = std.debug.no_panic;
 
@@ -72,6 +74,7 @@ const Jump = extern struct { stack: usize, entry: usize };
 fn prepare(stack: [*]usize) callconv(.c) Jump {
     var block: Block = .find(stack);
     first.becomeInit(stack, block.envp);
+    signals.heed();
     machine.check(block.auxiliary);
     limits.check(block.auxiliary);
     const file = loader.openSelf();
@@ -80,7 +83,7 @@ fn prepare(stack: [*]usize) callconv(.c) Jump {
     const interpreter = loader.load(file, block.pageSize());
     var added: [3][:0]const u8 = .{ environment.runtime, undefined, undefined };
     var count: usize = 1;
-    for ([_]?[:0]const u8{ packed_image, if (place.leaveLost()) place.lost else null }) |variable| {
+    for ([_]?[:0]const u8{ packed_image, place.leaveLost() }) |variable| {
         added[count] = variable orelse continue;
         count += 1;
     }

@@ -1,6 +1,6 @@
 /** rt started in a directory that was deleted: only what is relative to it fails, and says why. */
 import { expect } from "bun:test";
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestHost, testHost } from "../support/host.ts";
 import { needs } from "../support/root.ts";
@@ -68,6 +68,37 @@ test("a relative path is refused, and is not looked for anywhere else", async ()
     const { stderr, code } = await nowhere(host, args, env);
     expect(oneLine(stderr)).toMatch(/ is a relative path, and the working directory was deleted$/);
     expect([args, code]).toEqual([args, 125]);
+  }
+});
+
+test("a directory that is too deep for a path", async () => {
+  await using host = await testHost();
+  const way = Array(12).fill("d".repeat(200)).join("/");
+  const [upper, lower] = [join(host.dir, "upper"), join(host.dir, "lower")];
+  for (const part of [upper, lower]) mkdirSync(join(part, way), { recursive: true });
+  // Each half has a path, so that it can be removed; both together have none.
+  renameSync(join(lower, way.split("/", 1)[0]!), join(upper, way, "lower"));
+  const rest = way.replace(/^d+/, "lower");
+  const started = async (...args: string[]) => {
+    const { stdout, stderr, code } = await host.rt(
+      ["-C", join(upper, way), "env", "-C", rest, rtBinary, ...args],
+      { binary: "env" },
+    );
+    return { stdout, stderr, code };
+  };
+  try {
+    expect(await started("run", "--rm", "-q", "embed:hello", "exit", "3")).toEqual({
+      stdout: "",
+      stderr: "",
+      code: 3,
+    });
+    const { stderr, code } = await started("pull", "oci:rel");
+    expect(oneLine(stderr)).toMatch(
+      / is a relative path, and the working directory is too deep to have a name$/,
+    );
+    expect(code).toBe(125);
+  } finally {
+    renameSync(join(upper, way, "lower"), join(lower, "rest"));
   }
 });
 

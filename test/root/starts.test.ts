@@ -62,6 +62,30 @@ test("limits that are too small are named, with what is enough", async () => {
   await refused(["prlimit", "--stack=65536"], /stack size is too small: ulimit -s 256, or more\n$/);
   await refused(["prlimit", "--fsize=0"], /file size is too small: ulimit -f 64, or more\n$/);
   await refused(["prlimit", "--nofile=4"], /too many open files \(EMFILE\): raise ulimit -n\n$/);
+  for (const few of [8, 9, 10, 11])
+    await refused(["prlimit", `--nofile=${few}`], /^rt: [^\n]*EMFILE|too many open files/i);
+});
+
+test("memory that may be written and executed is refused by the caller's filter", async () => {
+  await refused(
+    [await probeBinary(), "refuse", "mmap"],
+    /^rt: cannot start: memory that is writable and executable is refused/,
+  );
+});
+
+test("a caller that ignores SIGCHLD, as the runtime's own signals, takes no exit status away", async () => {
+  await works("sh", "-c", `trap "" CHLD PWR; exec "$@"`, "sh");
+});
+
+test("thousands of variables that could be rt's: nobody waits for them", async () => {
+  const variables = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`RT_X${index}`, ""]));
+  const run = (count: number) =>
+    host.rt(["run", "--rm", "embed:hello", "exit", "3"], { env: variables(count) });
+  expect(await run(900)).toMatchObject({ stderr: "", code: 3 });
+  const { stderr, code } = await run(50_000);
+  expect(stderr).toMatch(/^rt: cannot start: the environment has too many variables of rt's [^\n]*\n$/);
+  expect(code).toBe(125);
 });
 
 test("where the caller's user may have no more processes rt says so, and root is not asked", async () => {

@@ -23,15 +23,27 @@ const calls = [_]Call{
     .{ .name = "prlimit64", .number = .prlimit64 },
 };
 
-/// refuse SYSTEM-CALL FILE [ARG…]: FILE, to which one of `calls` answers EPERM.
+const and_mask = 0x54; // BPF_ALU | BPF_AND | BPF_K
+
+/// struct seccomp_data begins with the number; the arguments, of 8 bytes each, begin at 16.
+const number_at = 0;
+const protection_at = 16 + 2 * 8;
+const write_and_execute = 2 | 4;
+
+/// refuse SYSTEM-CALL FILE [ARG…]: FILE, to which one of `calls` answers EPERM. "mmap" is refused for memory that is writable
+/// and executable, as service managers do it (MemoryDenyWriteExecute).
 pub fn run(args: Args, environment: [*:null]const ?[*:0]const u8) u8 {
     if (args.len < 2) return 2;
-    const call = for (calls) |each| {
+    const call: linux.SYS = if (input.argIs(args, 0, "mmap")) .mmap else for (calls) |each| {
         if (input.argIs(args, 0, each.name)) break each.number;
     } else return 2;
+    const mask: u32 = if (call == .mmap) write_and_execute else 0;
     const instructions = [_]Instruction{
-        .{ .code = load_word, .value = 0 }, // struct seccomp_data begins with the number
-        .{ .code = jump_equal, .value = @intCast(@intFromEnum(call)), .jump_false = 1 },
+        .{ .code = load_word, .value = number_at },
+        .{ .code = jump_equal, .value = @intCast(@intFromEnum(call)), .jump_false = 4 },
+        .{ .code = load_word, .value = protection_at },
+        .{ .code = and_mask, .value = mask },
+        .{ .code = jump_equal, .value = mask, .jump_false = 1 },
         .{ .code = give_back, .value = 0x0005_0000 | @as(u32, @intFromEnum(linux.E.PERM)) },
         .{ .code = give_back, .value = 0x7fff_0000 },
     };

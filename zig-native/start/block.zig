@@ -4,6 +4,7 @@ const detour = @import("detour.zig");
 const environment = @import("environment.zig");
 const loader = @import("loader.zig");
 const machine = @import("machine.zig");
+const say = @import("say.zig");
 
 /// argc, argv…, 0, envp…, 0, pairs of the auxiliary vector.
 pub const Block = struct {
@@ -32,7 +33,9 @@ pub const Block = struct {
         var entry = block.envp;
         while (entry[0] != 0) : (entry += 1) {
             const text: [*:0]const u8 = @ptrFromInt(entry[0]);
-            if (environment.passes(text) and !environment.isAmong(text, first[0 .. out - first])) append(&out, entry[0]);
+            if (!environment.passes(text) or environment.isAmong(text, first[0 .. out - first])) continue;
+            if (out - first == environment.count_max) say.die(&.{"cannot start: the environment has too many variables of rt's (RT_, DOCKER_, XDG_)"});
+            append(&out, entry[0]);
         }
         const places = out;
         for (added) |_| append(&out, 0);

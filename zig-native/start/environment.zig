@@ -17,6 +17,9 @@ const prefixes = [_][]const u8{ "RT_", "DOCKER_", "XDG_" };
 /// Set by ourselves alone.
 const reserved = [_][]const u8{ "RT_PACKED", "RT_NO_CWD" };
 
+/// Each is compared with those before it: more than anybody has, and little enough that nobody waits for it.
+pub const count_max = 1000;
+
 /// `entry` is "NAME=VALUE".
 pub fn passes(entry: [*:0]const u8) bool {
     for (reserved) |name| {

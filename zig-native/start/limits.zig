@@ -29,13 +29,18 @@ fn checkLimits() void {
 }
 
 /// One mapping meets the limits on address space and data and the kernel's own account, where that is strict; elsewhere the
-/// runtime reserves more than a small machine has, and never touches it.
+/// runtime reserves more than a small machine has, and never touches it. It is writable and executable, as the JIT's is: that
+/// service managers (MemoryDenyWriteExecute) and security modules may refuse.
 fn checkMemory() void {
     const flags: linux.MAP = .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true };
-    const mapped = linux.mmap(null, memory_bytes, .{ .READ = true, .WRITE = true }, flags, -1, 0);
-    if (linux.errno(mapped) == .SUCCESS) {
-        _ = linux.munmap(@ptrFromInt(mapped), memory_bytes);
-        return;
+    const mapped = linux.mmap(null, memory_bytes, .{ .READ = true, .WRITE = true, .EXEC = true }, flags, -1, 0);
+    switch (linux.errno(mapped)) {
+        .SUCCESS => {
+            _ = linux.munmap(@ptrFromInt(mapped), memory_bytes);
+            return;
+        },
+        .ACCES, .PERM => say.die(&.{"cannot start: memory that is writable and executable is refused (MemoryDenyWriteExecute?), and rt's JavaScript engine needs it"}),
+        else => {},
     }
     if (limit(.AS) < 2 * memory_bytes) tooSmall("address space", "-v", 2 * memory_bytes);
     if (limit(.DATA) < 2 * memory_bytes) tooSmall("data size", "-d", 2 * memory_bytes);

@@ -142,6 +142,8 @@ fn preloadList(file: i32, table: *detour.Table) i32 {
     const list = memfd("ld.so.preload");
     table.lend(list);
     _ = say.check(linux.write(list, &text, used), "writing the list of libraries");
+    // ld.so opens what is on it one by one, and would say something else of a limit.
+    _ = linux.close(@intCast(say.check(linux.fcntl(list, linux.F.DUPFD_CLOEXEC, 0), "opening a library")));
     return list;
 }
 

@@ -1,20 +1,18 @@
-//! The working directory, where there is none any more: it was deleted, or lies outside of our root.
+//! The working directory, where there is none that has a name.
 const std = @import("std");
 const linux = std.os.linux;
 
-/// Says so to JavaScript (src/base/working-directory.ts), which then refuses relative paths.
-pub const lost = "RT_NO_CWD=1";
-
-/// Bun ends at once in a directory without a name. Only a relative path needs one, so the others are served from "/".
-/// True when the working directory was such a one.
-pub fn leaveLost() bool {
+/// Bun ends at once in such a directory. Only a relative path needs one, so the others are served from "/". Answers what is to
+/// be said to JavaScript (src/base/working-directory.ts), which then refuses relative paths; null where all is well.
+pub fn leaveLost() ?[:0]const u8 {
     var path: [linux.PATH_MAX]u8 = undefined;
     const result = linux.getcwd(&path, path.len);
-    const is_lost = switch (linux.errno(result)) {
-        .SUCCESS => path[0] != '/', // "(unreachable)/…"
-        .NOENT => true,
-        else => false,
+    const said: [:0]const u8 = switch (linux.errno(result)) {
+        .SUCCESS => if (path[0] == '/') return null else "RT_NO_CWD=lies outside of the root", // "(unreachable)/…"
+        .NOENT => "RT_NO_CWD=was deleted",
+        .RANGE, .NAMETOOLONG => "RT_NO_CWD=is too deep to have a name",
+        else => return null,
     };
-    if (is_lost) _ = linux.chdir("/");
-    return is_lost;
+    _ = linux.chdir("/");
+    return said;
 }
