@@ -10,7 +10,7 @@ import { probeBinary } from "../support/probe.ts";
 import { needs } from "../support/root.ts";
 import { type RtResult, rtBinary } from "../support/rt.ts";
 
-const { test, met } = needs({ root: true, tools: ["prlimit", "setpriv"] });
+const { test, met } = needs({ root: true, tools: ["prlimit", "setpriv", "unshare"] });
 
 let host: TestHost;
 beforeAll(async () => {
@@ -106,6 +106,12 @@ test("where the caller's user may have no more processes rt says so, and root is
     }
   }
   await works("prlimit", "--nproc=1");
+});
+
+test("unshare --pid without --fork leaves a process that can make no thread", async () => {
+  await refused(["unshare", "--pid"], /belong to another pid namespace: unshare --pid wants --fork too\n$/);
+  // The namespace has a process 1 by now, which is not us.
+  await refused(["unshare", "--pid", "sh", "-c", `sleep 1 & exec "$@"`, "sh"], /unshare --pid wants --fork too\n$/);
 });
 
 for (const call of ["eventfd2", "epoll_create1", "getrandom", "prlimit64", "clone3"]) {

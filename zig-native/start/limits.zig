@@ -20,6 +20,7 @@ pub fn check(auxiliary: [*]const [2]usize) void {
     checkMemory();
     checkCalls();
     checkProcesses();
+    checkNamespace();
     checkThreads();
 }
 
@@ -58,6 +59,21 @@ fn checkCalls() void {
         .INVAL, .NOSYS, .FAULT => {},
         else => |errno| _ = say.check(@bitCast(-@as(isize, @intFromEnum(errno))), "clone3(2)"),
     }
+}
+
+/// A process whose children go to another pid namespace than its own can make no thread (EINVAL): what "unshare --pid" without
+/// --fork leaves behind. The second link has no target before there is a process 1, and names the other namespace after.
+fn checkNamespace() void {
+    var buffers: [2][64]u8 = undefined;
+    const own = linkOf("/proc/self/ns/pid", &buffers[0]) orelse return;
+    const children = linkOf("/proc/self/ns/pid_for_children", &buffers[1]) orelse "";
+    if (!std.mem.eql(u8, own, children))
+        say.die(&.{"cannot start threads here: children of this process belong to another pid namespace: unshare --pid wants --fork too"});
+}
+
+fn linkOf(path: [*:0]const u8, buffer: []u8) ?[]u8 {
+    const length = linux.readlink(path, buffer.ptr, buffer.len);
+    return if (linux.errno(length) == .SUCCESS) buffer[0..length] else null;
 }
 
 /// What the runtime makes before it could tell of anything.
