@@ -67,25 +67,29 @@ export function stringsIn(value: unknown, where: string, file: string): string[]
   throw bad(file, `${where} must be an array of strings`);
 }
 
+/** @param elsewhere keys of other tables of the file, and where those are: in TOML a key is easily in the wrong one */
 export function checkKeys(
   table: Record<string, unknown>,
   known: readonly string[],
   prefix: string,
   file: string,
+  elsewhere: ReadonlyMap<string, string> = new Map(),
 ): void {
   for (const key of Object.keys(table)) {
     if (known.includes(key)) continue;
-    throw bad(
-      file,
-      `unknown key ${JSON.stringify(prefix + key)}; did you mean ${prefix}${nearestKey(key, known)}?`,
-    );
+    const place = elsewhere.get(key);
+    const near = nearestKey(key, known);
+    const hint = near === undefined ? `there are ${known.join(", ")}` : `did you mean ${prefix}${near}?`;
+    const help = place === undefined ? hint : `it belongs ${place}`;
+    throw bad(file, `unknown key ${JSON.stringify(prefix + key)}; ${help}`);
   }
 }
 
-/** However far it is: there are few keys, and one of them was meant. */
-function nearestKey(word: string, known: readonly string[]): string {
+/** The key at the smallest distance, unless more than half of the word is wrong: there are few, and one of them was meant. */
+function nearestKey(word: string, known: readonly string[]): string | undefined {
   const start = word.slice(0, 64);
-  return known.toSorted((a, b) => editDistance(start, a) - editDistance(start, b))[0]!;
+  const best = known.toSorted((a, b) => editDistance(start, a) - editDistance(start, b))[0]!;
+  return editDistance(start, best) <= Math.ceil(start.length / 2) ? best : undefined;
 }
 
 export function bad(file: string, why: string): RtError {

@@ -142,7 +142,8 @@ class UsageErrors {
     const within = token.length > 2 && !token.startsWith("--") ? ` in ${asTyped(token)}` : "";
     // `-name x` is a long flag with a dash forgotten more often than four short ones.
     const wanted = within && this.grammar.byName.has(`-${token}`) ? `-${token}` : this.#nearest(name);
-    const hint = wanted ? `: did you mean ${wanted}?` : "";
+    const twoWords = name.includes(" ") ? ": a flag and its value are two words, or joined by =" : "";
+    const hint = wanted ? `: did you mean ${wanted}?` : twoWords;
     const where = this.#path ? ` for "${this.#path}"` : "";
     throw this.error(`unknown flag ${asTyped(name)}${within}${where}${hint}`);
   }

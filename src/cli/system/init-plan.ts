@@ -18,7 +18,7 @@ export function planOf(container: InitContainer, terminal: boolean, context: Con
   const stdio = console ? ["--quiet", noDetachKeys, terminal ? "-it" : "-i"] : [];
   const argv = ["--rm", "--name", name, ...stdio, ...args, image, ...container.command];
   try {
-    const command = readCommand(RunCommand, argv, { path: "run", context });
+    const command = readCommand(RunCommand, argv, { path: "run", context, later: ofInit });
     if (command === undefined) throw invalid("args holds --help");
     const options = runOptions(command, context.caller);
     if (options.image !== image || options.command.length !== container.command.length) {
@@ -44,6 +44,14 @@ const foreign = [
   ...["--root", "--state", "--config", "--storage-driver", "--log-level", "--debug", "-D"],
   ...["--cidfile", "--detach-keys"],
 ];
+
+/** What rt init does in its own way. */
+const ofInit = {
+  restart: "there is the key restart beside args",
+  ...Object.fromEntries(
+    ["d", "detach"].map((name) => [name, "all but the console's run in the background here"]),
+  ),
+};
 
 function invalid(message: string): RtError {
   return new RtError("invalid-argument", message);

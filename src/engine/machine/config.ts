@@ -52,6 +52,18 @@ export interface InitContainer {
   stopTimeout_ms: number;
 }
 
+const keys = {
+  machine: ["hostname", "on-exit", "mount", "container"],
+  mount: ["source", "target", "type", "options"],
+  container: ["name", "image", "args", "command", "restart", "console", "stop-timeout"],
+} as const;
+/** For whoever writes a key one table too early or too late. */
+const placeOfKey = new Map<string, string>([
+  ...["hostname", "on-exit"].map((key) => [key, "above the first [[mount]] and [[container]]"] as const),
+  ...keys.mount.map((key) => [key, "below a [[mount]]"] as const),
+  ...keys.container.map((key) => [key, "below a [[container]]"] as const),
+]);
+
 const onExits = ["poweroff", "reboot", "halt"] as const;
 const restarts = ["no", "always", "on-failure"] as const;
 export const defaultFile = "/etc/rt/init.toml";
@@ -79,7 +91,7 @@ export function embeddedConfig(name: string, image: string, args: string[], comm
 /** `file` is only for messages. @throws invalid-argument, in one line that names the key or the line */
 export function parseInitConfig(text: string, file: string): InitConfig {
   const toml = parseToml(text, file);
-  checkKeys(toml, ["hostname", "on-exit", "mount", "container"], "", file);
+  checkKeys(toml, keys.machine, "", file, placeOfKey);
   const hostname = optionalString(toml, "hostname", "", file);
   if (hostname !== undefined && !/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/.test(hostname)) {
     throw bad(file, "hostname must be at most 64 letters, digits, dots and dashes");
@@ -109,12 +121,7 @@ function checkContainers(containers: readonly InitContainer[], file: string): vo
 function containerIn(table: Record<string, unknown>, index: number, file: string): InitContainer {
   const name = requiredString(table, "name", `container[${index}].`, file);
   const where = `container ${JSON.stringify(name)}: `;
-  checkKeys(
-    table,
-    ["name", "image", "args", "command", "restart", "console", "stop-timeout"],
-    `container[${index}].`,
-    file,
-  );
+  checkKeys(table, keys.container, `container[${index}].`, file, placeOfKey);
   const { console = false, "stop-timeout": timeout = stopTimeoutDefault_s } = table;
   if (typeof console !== "boolean") throw bad(file, `${where}console must be true or false`);
   if (typeof timeout !== "number" || !(timeout >= 0 && timeout <= 3600)) {
@@ -133,7 +140,7 @@ function containerIn(table: Record<string, unknown>, index: number, file: string
 
 function mountIn(table: Record<string, unknown>, index: number, file: string): InitMount {
   const where = `mount[${index}].`;
-  checkKeys(table, ["source", "target", "type", "options"], where, file);
+  checkKeys(table, keys.mount, where, file, placeOfKey);
   const target = requiredString(table, "target", where, file);
   if (!target.startsWith("/")) throw bad(file, `${where}target must be an absolute path`);
   const options = (optionalString(table, "options", where, file) ?? "").split(",").filter(Boolean);

@@ -82,6 +82,16 @@ describe("one line that names the key", () => {
     [`${one}[[container]]\nname = "b"`, 'container "b": image is missing'],
     [`${one}[[container]]\nname = "a"\nimage = "j"`, 'two containers are called "a"'],
     [`${one}imge = "i"`, 'unknown key "container[0].imge"; did you mean container[0].image?'],
+    [
+      `${one}on-exit = "halt"`,
+      'unknown key "container[0].on-exit"; it belongs above the first [[mount]] and [[container]]',
+    ],
+    [`image = "i"\n${one}`, 'unknown key "image"; it belongs below a [[container]]'],
+    [`target = "/x"\n${one}`, 'unknown key "target"; it belongs below a [[mount]]'],
+    [
+      `${one}memory = "1g"`,
+      'unknown key "container[0].memory"; there are name, image, args, command, restart, console, stop-timeout',
+    ],
     [`${one}args = "-it"`, 'container "a": args must be an array of strings'],
     [`${one}command = [1]`, 'container "a": command must be an array of strings'],
     [`${one}restart = "sometimes"`, 'container "a": restart must be "no" or "always" or "on-failure"'],
