@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { RtError } from "../base/errors.ts";
 import { check, cstring, native } from "./ffi.ts";
 
 /** Leaf system calls that neither node:fs nor Bun have. */
@@ -5,6 +7,7 @@ import { check, cstring, native } from "./ffi.ts";
 const lock = { shared: 1, exclusive: 2, unlock: 8 } as const;
 const lockNonBlocking = 4;
 const EAGAIN = 11;
+const [ENOENT, ENODEV] = [2, 19];
 
 /** flock(2). False when `wait` is false and somebody else holds it. */
 export function flock(fd: number, mode: keyof typeof lock, wait: boolean): boolean {
@@ -80,7 +83,16 @@ export function endCgroup(path: string): void {
 /** mount(2); `flags` are its MS_ bits, `data` the file system's own options. */
 export function mount(source: string, target: string, type: string, flags: number, data: string): void {
   const result = native().rt_mount(cstring(source), cstring(target), cstring(type), flags, cstring(data));
-  check(result, `cannot mount ${source || type} on ${target}`);
+  const what = `cannot mount ${source || type} on ${target}`;
+  // The errno's own words would be taken for the disk's.
+  if (result === -ENODEV)
+    throw new RtError(
+      "unsupported",
+      `${what}: this kernel has no file system ${type}, or as a module (ENODEV)`,
+    );
+  if (result === -ENOENT && !existsSync(source))
+    throw new RtError("not-found", `${what}: ${source} does not exist (ENOENT)`);
+  check(result, what);
 }
 
 /** umount2(2), of what may still be in use. */

@@ -143,7 +143,7 @@ for (const [name, signal] of Object.entries(ends)) {
     process.kill(await running.pid(), signal);
     const { code, stdout, stderr } = await ended(running);
     expect(stdout).toContain("polite | stopping\npolite | done\n");
-    expect(stderr).toBe("");
+    expect(stderr).toBe("rt: container deaf did not end within its stop-timeout of 0.1 s: killed\n");
     expect(code).toBe(7);
     await nothingLeft(host());
   });
@@ -376,7 +376,11 @@ const bad: [string, string][] = [
   ['[[container]]\nname = "aa"\nimage = "oci:/no/such"', "cannot start container aa: "],
   [
     '[[mount]]\ntarget = "/tmp"\ntype = "nosuchfs"\n[[container]]\nname = "aa"\nimage = "b"',
-    "cannot mount nosuchfs on /tmp: ",
+    "cannot mount nosuchfs on /tmp: this kernel has no file system nosuchfs, or as a module (ENODEV)",
+  ],
+  [
+    '[[mount]]\nsource = "/dev/nosuchdisk"\ntarget = "/tmp"\ntype = "ext4"\n[[container]]\nname = "aa"\nimage = "b"',
+    "cannot mount /dev/nosuchdisk on /tmp: /dev/nosuchdisk does not exist (ENOENT)",
   ],
   [
     `[[container]]\nname = "aa"\nimage = "${image}"\ncommand = ["/nope"]`,

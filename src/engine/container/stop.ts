@@ -13,6 +13,7 @@ export const killedWithin_ms = 10_000;
 
 /**
  * End a container: its stop signal, `patience_ms`, then SIGKILL. One that does not run is as it should be.
+ * @param onLate called when the patience is over and it still runs
  * @throws unavailable: not even SIGKILL ended it within `limit_ms`
  */
 export async function stop(
@@ -20,6 +21,7 @@ export async function stop(
   name: string,
   patience_ms: number,
   limit_ms = killedWithin_ms,
+  onLate?: () => void,
 ): Promise<void> {
   const { container } = await find(host, name);
   const over = () => look(host, container).state.status !== "running";
@@ -29,6 +31,7 @@ export async function stop(
   };
   const stopSignal = recordOf(container)?.stopSignal || "TERM";
   if (!send(parseSignal(stopSignal).number) || (await holdsWithin(patience_ms, over))) return;
+  onLate?.();
   const { state, monitor } = look(host, container);
   if (!killContainer(container.id, state)) return;
   // A monitor that somebody has stopped would not tell of the end.

@@ -160,7 +160,7 @@ async function runBeside(
     undo.move();
     const stuck = Promise.withResolvers<never>();
     using _end = onAbort(stopping, () =>
-      stop(own, record.id, stopTimeout_ms, killedWithin_ms).catch(stuck.reject),
+      stop(own, record.id, stopTimeout_ms, killedWithin_ms, late(plan, surroundings)).catch(stuck.reject),
     );
     const attached = { start: false, stdin: false, tty: false, signals: false };
     const status = await Promise.race([follow(own, record, program, attached), stuck.promise]);
@@ -183,6 +183,14 @@ function besideSession(
 ): Session {
   const stdio = { kind: "streams", output } as const;
   return { stdio, terminalSize: () => undefined, detachKeys: new Uint8Array(), warn: say, abort };
+}
+
+/** Who waited all that time at the console wants to know for whom. */
+function late({ container: { name, stopTimeout_ms } }: Plan, { say }: Surroundings): () => void {
+  return () => {
+    const waited = `its stop-timeout of ${stopTimeout_ms / 1000} s`;
+    if (stopTimeout_ms > 0) say(`container ${name} did not end within ${waited}: killed`);
+  };
 }
 
 async function obtainImage(
@@ -222,7 +230,8 @@ async function runOnConsole(
     const giveUp = performance.now() + container.stopTimeout_ms + killedWithin_ms;
     while (isAlive(client)) {
       if (isRunning(host, container.name)) {
-        await stop(host, container.name, container.stopTimeout_ms, killedWithin_ms).catch(report);
+        const onLate = late(plan, surroundings);
+        await stop(host, container.name, container.stopTimeout_ms, killedWithin_ms, onLate).catch(report);
       } else client.kill("SIGTERM"); // it pulls its image, or is about to start: the container goes with it
       await Promise.race([client.exited, Bun.sleep(200)]);
       // It waits for a console that takes nothing.
