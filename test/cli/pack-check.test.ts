@@ -78,10 +78,18 @@ test("rt pack --check: a whole app, a bit in each of its parts, what is none", a
     expect([what, stdout, code]).toEqual([what, "", 125]);
     expect(oneLine(stderr)).toMatch(/^this app is damaged: /);
   }
-  for (const path of [rtBinary, join(dir, "nosuch"), dir]) {
+  const none = [
+    [rtBinary, "is no app: rt pack makes one, and it may be cut short"],
+    [join(dir, "nosuch"), "does not exist"],
+    [dir, "is no app: it is not a regular file"],
+  ] as const;
+  for (const [path, why] of none) {
     const { stderr, code } = await check(path);
-    expect([oneLine(stderr).includes(path), code]).toEqual([true, 125]);
+    expect([oneLine(stderr), code]).toEqual([`${path} ${why}`, 125]);
   }
+  const two = await host().rt(["pack", "--check", app, rtBinary]);
+  expect(oneLine(two.stderr)).toMatch(/^pack --check reads one FILE, got \S+ as well$/);
+  expect([two.stdout, two.code]).toEqual(["", 125]);
   expect((await host().rt(["pack", "--check", "-o", "x", app])).code).toBe(125);
 });
 

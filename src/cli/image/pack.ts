@@ -1,3 +1,4 @@
+import { visible } from "../../base/visible.ts";
 import { Option, type Usage } from "../command.ts";
 import { ContainerFlags } from "../container/container-flags.ts";
 import { programFlags } from "../container/program-flags.ts";
@@ -65,6 +66,8 @@ export default class PackCommand extends ContainerFlags {
 
   async #check(): Promise<number> {
     if (this.output !== undefined) throw invalid("pack --check FILE reads FILE, and -o would write one");
+    const [more] = this.command;
+    if (more !== undefined) throw invalid(`pack --check reads one FILE, got ${visible(more)} as well`);
     const { checkApp } = await import("../../engine/app/check.ts");
     const manifest = await checkApp(this.image);
     this.context.stdout.write(`${this.image}: whole, with the image ${manifest}\n`);

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { checkExecutable, ownExecutable } from "../../app/executable.ts";
 import { packedPart } from "../../app/format.ts";
 import { openPackedApp } from "../../app/own.ts";
@@ -9,6 +10,9 @@ import { RtError } from "../../base/errors.ts";
  * @throws RtError data-loss: it is not, and where; invalid-argument: it is no app; not-found
  */
 export async function checkApp(path: string): Promise<string> {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new RtError("not-found", `${path} does not exist`);
+  if (!stat.isFile()) throw new RtError("invalid-argument", `${path} is no app: it is not a regular file`);
   const part = packedPart(path);
   if (part === undefined)
     throw new RtError("invalid-argument", `${path} is no app: rt pack makes one, and it may be cut short`);
