@@ -34,6 +34,8 @@ const imageIdPattern = /^[a-f0-9]{64}$/;
 export function parse(text: string): Reference {
   if (text === "") throw invalid("it is empty");
   if (text.length > textLengthMax) throw invalid(`${text.length} characters are too many`);
+  if (/^\.{0,2}\//.test(text))
+    throw invalid("it is a path; images in files are oci:DIR, oci-archive:FILE and docker-archive:FILE");
   const at = text.indexOf("@");
   const digest = at < 0 ? undefined : digestIn(text.slice(at + 1));
   const beforeDigest = at < 0 ? text : text.slice(0, at);

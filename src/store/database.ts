@@ -169,6 +169,10 @@ function create(root: string, path: string): void {
   const draft = `${path}.new-${crypto.randomUUID()}`;
   try {
     closeSync(openSync(draft, "wx", 0o600));
+  } catch (error) {
+    throw while_(`cannot create ${path}`, error);
+  }
+  try {
     fill(draft);
     linkSync(draft, path);
   } catch (error) {

@@ -111,7 +111,10 @@ test("where the caller's user may have no more processes rt says so, and root is
 test("unshare --pid without --fork leaves a process that can make no thread", async () => {
   await refused(["unshare", "--pid"], /belong to another pid namespace: unshare --pid wants --fork too\n$/);
   // The namespace has a process 1 by now, which is not us.
-  await refused(["unshare", "--pid", "sh", "-c", `sleep 1 & exec "$@"`, "sh"], /unshare --pid wants --fork too\n$/);
+  await refused(
+    ["unshare", "--pid", "sh", "-c", `sleep 1 & exec "$@"`, "sh"],
+    /unshare --pid wants --fork too\n$/,
+  );
 });
 
 for (const call of ["eventfd2", "epoll_create1", "getrandom", "prlimit64", "clone3"]) {
@@ -151,4 +154,23 @@ test("of a variable that comes twice the first counts, for the runtime as for rt
   const { stdout, stderr, code } = await host.rt(args, { binary: await probeBinary() });
   expect({ stdout, stderr, code }).toEqual({ stdout: "", stderr: "", code: 3 });
   expect(existsSync(second)).toBe(false);
+});
+
+test("in a container that may make no namespaces, rt says what that one needs", async () => {
+  const outer = ["run", "--rm", "-v", `${rtBinary}:/rt:ro`, "embed:hello", "exec"];
+  const { stderr, code } = await host.rt([...outer, "/rt", "run", "-q", "--rm", "embed:hello"]);
+  expect(stderr).toMatch(/^rt: [^\n]*ENOSYS\): a container that rt is to run in needs --privileged\n$/);
+  expect(code).toBe(125);
+});
+
+test("a store that belongs to another user is told of by its database", async () => {
+  chmodSync(host.dir, 0o711);
+  try {
+    const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", rtBinary, "ps"];
+    const { stdout, stderr, code } = await host.rt(nobody, { binary: "setpriv" });
+    expect(stderr).toMatch(/^rt: cannot create \S+db\.sqlite: EACCES: permission denied[^\n]*\n$/);
+    expect([stdout, code]).toEqual(["", 125]);
+  } finally {
+    chmodSync(host.dir, 0o700);
+  }
 });

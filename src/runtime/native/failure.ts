@@ -2,6 +2,14 @@ import { RtError } from "../../base/errors.ts";
 import * as abi from "../../native/abi.ts";
 import { describeErrno, errnoName } from "../../native/ffi.ts";
 
+/** Why a root may have no namespaces: words of a filter's or a counter's that nobody takes for that. */
+const inContainer = "a container that rt is to run in needs --privileged";
+const namespaceHints: Readonly<Record<string, string>> = {
+  ENOSYS: inContainer,
+  EPERM: inContainer,
+  ENOSPC: "see /proc/sys/user/max_*_namespaces",
+};
+
 const ENOENT = 2;
 
 /** What a `failed` frame says. @throws RtError internal: it says nothing */
@@ -15,7 +23,9 @@ export function failureIn(payload: Buffer): RtError {
 /** The child's words as an error: its message names the object, the errno says why. */
 export function failureOf(stage: number, errno: number, message: string): RtError {
   const name = errno === 0 ? undefined : errnoName(errno);
-  const text = name === undefined ? message : `${message}: ${describeErrno(name)}`;
+  const reason = name === undefined ? message : `${message}: ${describeErrno(name)}`;
+  const hint = stage === abi.Stage.namespace && name !== undefined ? namespaceHints[name] : undefined;
+  const text = hint === undefined ? reason : `${reason}: ${hint}`;
   if (stage === abi.Stage.exec) {
     // The message has the reason in the words that people know from their shells.
     return new RtError(errno === ENOENT ? "not-found" : "forbidden", message, {
