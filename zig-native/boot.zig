@@ -59,7 +59,7 @@ pub fn main(init: std.process.Init.Minimal) u8 {
     if (place == .machine) {
         console.open(.nonblocking);
         prepare.takeCtrlAltDel();
-    }
+    } else console.fill();
     // In a namespace the session's paths begin where its caller is.
     var running = session.start(place, arguments[2..], init.environ.block.slice) catch |err| switch (err) {
         error.Failed => finish.end(place, .power_off, 125, false),

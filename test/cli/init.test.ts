@@ -295,6 +295,15 @@ test("from outside its namespace: it is listed, and what cannot reach it says wh
   expect(await running.exited).toBe(137);
 });
 
+test("a caller that has closed its standard streams", async () => {
+  for (const streams of ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"]) {
+    const words = ["sh", "-c", `exec "$@" ${streams}`, "sh", rtBinary, "init", "--config"];
+    await using running = startInit([...words, configured(container("web", "echo out; exit 3"))]);
+    const stdout = /(^| )>&-/.test(streams) ? "" : "web | out\n";
+    expect({ streams, ...(await ended(running)) }).toEqual({ streams, code: 3, stdout, stderr: "" });
+  }
+});
+
 test("a file that is named from where the caller is", async () => {
   configured(container("web", "echo found"));
   const words = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", host().dir];

@@ -46,7 +46,7 @@ type Allowed = Readonly<Record<string, Readonly<Record<string, readonly [uses: n
 export const allowed: Allowed = {
   "stage/bench.zig": { open: [1, host] },
   "boot.zig": { chdir: [1, early] },
-  "boot/console.zig": { open: [1, kernel] },
+  "boot/console.zig": { open: [2, kernel] },
   "boot/finish.zig": { umount2: [1, "the machine goes down: no container lives"], mount: [1, "as before"] },
   "boot/place.zig": {
     mount: [1, slash],

@@ -19,6 +19,17 @@ pub fn open(mode: Mode) void {
     _ = linux.close(fd);
 }
 
+/// Of 0 to 2, what the caller has closed: else the next that is opened would be taken for it.
+pub fn fill() void {
+    while (true) {
+        const opened = linux.open("/dev/null", .{ .ACCMODE = .RDWR }, 0);
+        if (linux.errno(opened) != .SUCCESS) return;
+        if (opened <= 2) continue;
+        _ = linux.close(@intCast(opened));
+        return;
+    }
+}
+
 /// What a terminal was told to hold back comes out, and nobody tells it again: what ctrl-s has stopped goes on when ctrl-s
 /// means nothing any more, what tcflow(3) has stopped when it is told so.
 pub fn release() void {
