@@ -19,7 +19,8 @@ export async function run(host: Host, options: RunOptions): Promise<number> {
   const image = await obtainImage(host, options);
   const snapshots = await host.snapshots();
   await reconcile(host);
-  const { record, program } = await create(host, image, snapshots, options, undo);
+  const { record, program: built } = await create(host, image, snapshots, options, undo);
+  using program = built;
   options.onCreated?.(record.id);
   const attached = {
     start: true,

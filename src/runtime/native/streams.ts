@@ -20,8 +20,8 @@ export async function attachStreams(
   const input = new Input(connection, options.detachKeys);
   const { terminal } = streams;
   try {
-    if (options.tty && terminal) await sendSize(connection, terminal);
     if (options.start) await connection.send(abi.Frame.start);
+    if (options.tty && terminal) await sendSize(connection, terminal);
     const sides = [
       options.stdin && streams.stdin && input.send(streams.stdin, over.signal),
       options.tty && terminal && forwardSizes(connection, terminal, over.signal),

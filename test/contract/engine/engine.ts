@@ -1,0 +1,325 @@
+/**
+ * What every engine keeps to, in this process or behind an API: see src/engine/engine.ts. Callers are sessions of streams, as
+ * a daemon's are; `embed:hello` is the prober.
+ */
+import { expect } from "bun:test";
+import { RtError } from "../../../src/base/errors.ts";
+import RunCommand from "../../../src/cli/container/run.ts";
+import { runOptions } from "../../../src/cli/container/run-options.ts";
+import { readCommand } from "../../../src/cli/grammar/read.ts";
+import type { ExecOptions } from "../../../src/engine/container/exec-options.ts";
+import type { RunOptions } from "../../../src/engine/container/run-options.ts";
+import type { Engine } from "../../../src/engine/engine.ts";
+import type { Streams } from "../../../src/engine/session.ts";
+import { type TestSession, testSession } from "../../support/session.ts";
+import { until } from "../../support/wait.ts";
+import { capture } from "../../unit/cli/capture.ts";
+
+export interface EngineUnderTest extends AsyncDisposable {
+  /** An engine for this caller, on a store that only this test has. */
+  open(session: TestSession): Engine;
+}
+
+type Test = (name: string, body: () => Promise<unknown>) => void;
+
+export function engineContract(make: () => Promise<EngineUnderTest>, test: Test): void {
+  programs(make, test);
+  callers(make, test);
+  patience(make, test);
+  nouns(make, test);
+}
+
+const image = "embed:hello";
+
+/** What `rt run ARGV` asks of an engine. */
+function options(...argv: string[]): RunOptions {
+  const context = capture();
+  return runOptions(readCommand(RunCommand, argv, { path: "run", context })!, context.caller);
+}
+
+function execOptions(container: string, command: string[], more: Partial<ExecOptions> = {}): ExecOptions {
+  return {
+    ...{ container, command, interactive: false, tty: false, detach: false },
+    ...{ env: [], workingDirectory: undefined, user: undefined, privileged: false },
+    ...more,
+  };
+}
+
+async function failure(promise: Promise<unknown>): Promise<RtError> {
+  const error = await promise.then(
+    (value) => new Error(`it did not fail, and answered ${JSON.stringify(value)}`),
+    (caught: unknown) => caught,
+  );
+  if (error instanceof RtError) return error;
+  throw error;
+}
+
+/** A caller with `input` for its program, and a way to see what comes back. */
+function talking(input: AsyncIterable<Uint8Array>, more: Partial<Streams> = {}): TestSession {
+  const session = testSession();
+  return { ...session, stdio: { ...(session.stdio as Streams), stdin: input, ...more } };
+}
+
+async function* said(...pieces: string[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) yield Buffer.from(piece);
+}
+
+async function running(engine: Engine, name: string): Promise<void> {
+  const filters = { name: [name] };
+  await until(`${name} runs`, async () =>
+    (await engine.container.list({ all: false, filters, size: false })).some(
+      ({ state }) => state.status === "running",
+    ),
+  );
+}
+
+/** Until disposed of: a container `name` that waits for signals. */
+async function waiting(engine: Engine, name: string): Promise<AsyncDisposable & { ended: Promise<number> }> {
+  const ended = engine
+    .as(testSession())
+    .container.run(options("--rm", "--name", name, image, "sleep", "600"));
+  await Promise.race([running(engine, name), ended]);
+  return {
+    ended,
+    async [Symbol.asyncDispose]() {
+      await engine.container.remove(name, { force: true, volumes: false }).catch(() => undefined);
+      await ended;
+    },
+  };
+}
+
+function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
+  test("a program's output and exit status come to its caller", async () => {
+    await using under = await make();
+    const session = testSession();
+    using engine = under.open(session);
+    expect(await engine.container.run(options("--rm", image, "exit", "7"))).toBe(7);
+    expect(await engine.container.run(options("--rm", image, "args", "a", "b c"))).toBe(0);
+    expect(session.output.stdout).toContain("b c");
+    expect(await engine.container.run(options("--rm", image, "stderr", "oops"))).toBe(0);
+    expect(session.output.stderr).toContain("oops");
+    expect(session.warnings).toEqual([]);
+  });
+
+  test("what the caller says is the program's input, to its end", async () => {
+    await using under = await make();
+    const pieces = Array.from({ length: 40 }, (_, index) => String(index % 10).repeat(20_000));
+    const session = talking(said(...pieces));
+    using engine = under.open(session);
+    expect(await engine.container.run(options("--rm", "-i", image, "stdin-sha256"))).toBe(0);
+    const sum = new Bun.CryptoHasher("sha256").update(pieces.join("")).digest("hex");
+    expect(session.output.stdout).toContain(sum);
+  });
+
+  test("a caller who takes nothing keeps the program waiting, and loses nothing", async () => {
+    await using under = await make();
+    let bytes = 0;
+    const gate = Promise.withResolvers<void>();
+    const session = talking(said(), {
+      output(_, piece) {
+        bytes += piece.length;
+        return gate.promise;
+      },
+    });
+    using engine = under.open(session);
+    const status = engine.container.run(options("--rm", "--name", "spews", image, "spew", "3000000"));
+    await until("something comes", () => bytes > 0);
+    // Frames, sockets and pipes hold some of it; all of it they do not.
+    const before = bytes;
+    await Bun.sleep(100);
+    expect(bytes).toBe(before);
+    gate.resolve();
+    expect(await status).toBe(0);
+    expect(bytes).toBe(3_000_000);
+  });
+
+  test("a terminal has the caller's size, and follows it", async () => {
+    await using under = await make();
+    let size = { rows: 11, columns: 33 };
+    const changed = Promise.withResolvers<void>();
+    async function* changes() {
+      await changed.promise;
+      yield;
+    }
+    const over = Promise.withResolvers<IteratorResult<Uint8Array>>();
+    const silent = { [Symbol.asyncIterator]: () => ({ next: () => over.promise }) };
+    const session = {
+      ...talking(silent, { terminal: { size: () => size, changes: changes() } }),
+      terminalSize: () => size,
+    };
+    using engine = under.open(session);
+    const status = engine.container.run(options("--rm", "-it", image, "winsize-wait", "1"));
+    await until("its first size", () => session.output.stdout.includes("11 33"));
+    size = { rows: 22, columns: 44 };
+    changed.resolve();
+    await until("its second size", () => session.output.stdout.includes("22 44"));
+    expect(await status).toBe(0);
+    over.resolve({ done: true, value: undefined });
+  });
+
+  test("the detach keys leave the program running, and others come to it", async () => {
+    await using under = await make();
+    const go = Promise.withResolvers<void>();
+    async function* typed() {
+      yield Buffer.from("x");
+      await go.promise;
+      yield Buffer.from([16]);
+      yield Buffer.from([17]);
+    }
+    const first = { ...talking(typed()), detachKeys: Uint8Array.of(16, 17) };
+    using engine = under.open(first);
+    const status = engine.container.run(options("--rm", "-it", "--name", "stays", image, "echo"));
+    await until("it answers", () => first.output.stdout.includes("x"));
+    go.resolve();
+    expect(await status).toBe(0);
+    const second = testSession();
+    const attached = engine.as(second).container.attach("stays", { sigProxy: false, noStdin: true });
+    expect(await engine.container.exec(execOptions("stays", ["/probe", "exit", "3"]))).toBe(3);
+    await engine.container.kill("stays", "KILL");
+    expect(await attached).toBe(137);
+    await until(
+      "it is gone",
+      async () => (await engine.container.list({ all: true, filters: {}, size: false })).length === 0,
+    );
+  });
+
+  test("signals of the caller are the program's", async () => {
+    await using under = await make();
+    const ready = Promise.withResolvers<void>();
+    async function* signals() {
+      await ready.promise;
+      yield 10;
+      yield 15;
+    }
+    const session = talking(said(), { signals: signals() });
+    using engine = under.open(session);
+    const status = engine.container.run(
+      options("--rm", image, "signal-wait", "--exit-on", "TERM", "USR1", "TERM"),
+    );
+    await until("it waits", () => session.output.stdout.includes("ready"));
+    ready.resolve();
+    await status;
+    expect(session.output.stdout).toMatch(/USR1[\s\S]*TERM/);
+  });
+
+  test("what cannot be executed: 127 and 126, and nothing is left", async () => {
+    await using under = await make();
+    using engine = under.open(testSession());
+    const absent = await failure(engine.container.run(options("--rm", "--entrypoint", "/none", image)));
+    expect([absent.code, absent.exitCode]).toEqual(["not-found", 127]);
+    const directory = await failure(engine.container.run(options("--rm", "--entrypoint", "/", image)));
+    expect([directory.code, directory.exitCode]).toEqual(["forbidden", 126]);
+    expect(await engine.container.list({ all: true, filters: {}, size: false })).toEqual([]);
+  });
+}
+
+function callers(make: () => Promise<EngineUnderTest>, test: Test): void {
+  test("several callers at once: each has its own output, and none waits for another", async () => {
+    await using under = await make();
+    using engine = under.open(testSession());
+    await using _ = await waiting(engine, "long");
+    const sessions = Array.from({ length: 4 }, () => testSession());
+    const statuses = sessions.map((session, index) =>
+      engine.as(session).container.run(options("--rm", image, "args", `caller-${index}`)),
+    );
+    expect(await Promise.all(statuses)).toEqual([0, 0, 0, 0]);
+    for (const [index, { output }] of sessions.entries()) {
+      const mentioned = [0, 1, 2, 3].filter((other) => output.stdout.includes(`caller-${other}`));
+      expect(mentioned).toEqual([index]);
+    }
+  });
+}
+
+function patience(make: () => Promise<EngineUnderTest>, test: Test): void {
+  test("a caller that has lost its patience before the start: its reason, and nothing is left", async () => {
+    await using under = await make();
+    const abort = new AbortController();
+    abort.abort(new RtError("cancelled", "enough", { exitCode: 130 }));
+    using engine = under.open(testSession());
+    await engine.container.run(options("--rm", image, "exit", "0"));
+    const impatient = engine.as(testSession({ abort: abort.signal }));
+    const error = await failure(impatient.container.run(options("--name", "never", image, "exit", "0")));
+    expect([error.code, error.exitCode]).toEqual(["cancelled", 130]);
+    expect(error.message).toEndWith("enough");
+    expect(await engine.container.list({ all: true, filters: {}, size: false })).toEqual([]);
+  });
+
+  test("while a program runs the caller's own process goes on", async () => {
+    await using under = await make();
+    using engine = under.open(testSession());
+    await using _ = await waiting(engine, "slow");
+    let turns = 0;
+    const clock = setInterval(() => turns++, 1);
+    try {
+      await until("time passes", () => turns > 20);
+    } finally {
+      clearInterval(clock);
+    }
+  });
+}
+
+function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
+  test("lists and documents are plain values, which a wire can carry", async () => {
+    await using under = await make();
+    using engine = under.open(testSession());
+    await engine.container.run(options("--name", "over", "-l", "a=b", image, "exit", "4"));
+    const answers = {
+      containers: await engine.container.list({ all: true, filters: {}, size: true }),
+      container: await engine.container.inspect("over"),
+      images: await engine.image.list({}),
+      image: await engine.image.inspect(image),
+      info: await engine.system.info(),
+      version: await engine.system.version(),
+    };
+    expect(JSON.parse(JSON.stringify(answers))).toEqual(answers);
+    expect(answers.container).toMatchObject({ Name: "/over", State: { Status: "exited", ExitCode: 4 } });
+    expect(answers.containers).toHaveLength(1);
+    expect(answers.images).toHaveLength(1);
+    await engine.container.remove("over", { force: false, volumes: true });
+    expect(await engine.container.list({ all: true, filters: {}, size: false })).toEqual([]);
+  });
+
+  test("an image comes, is listed, and goes", async () => {
+    await using under = await make();
+    using engine = under.open(testSession());
+    expect(await engine.image.pull(image, {})).toMatchObject({ name: image, status: "downloaded" });
+    expect(await engine.image.pull(image, {})).toMatchObject({ status: "up-to-date" });
+    expect(await engine.image.list({})).toHaveLength(1);
+    expect(await engine.image.remove(image, {})).toContain(`Untagged: ${image}`);
+    expect(await engine.image.list({})).toEqual([]);
+  });
+
+  test("what is not there, is in use, or does not run has its class", async () => {
+    await using under = await make();
+    using engine = under.open(testSession());
+    const absent = [
+      () => engine.container.inspect("none"),
+      () => engine.container.remove("none", { force: true, volumes: false }),
+      () => engine.container.kill("none", "TERM"),
+      () => engine.container.exec(execOptions("none", ["true"])),
+      () => engine.container.attach("none", { sigProxy: false, noStdin: true }),
+      () => engine.image.inspect("none"),
+      () => engine.image.remove("none", {}),
+      () => engine.container.run(options("--pull=never", "none")),
+    ];
+    for (const one of absent) expect((await failure(one())).code).toBe("not-found");
+    {
+      await using _ = await waiting(engine, "here");
+      const conflicts = [
+        () => engine.container.remove("here", { force: false, volumes: false }),
+        () => engine.container.run(options("--name", "here", image)),
+        () => engine.image.remove(image, {}),
+      ];
+      for (const one of conflicts) expect((await failure(one())).code).toBe("conflict");
+    }
+    await engine.container.run(options("--name", "over", image, "exit", "0"));
+    for (const one of [
+      () => engine.container.kill("over", "TERM"),
+      () => engine.container.exec(execOptions("over", ["true"])),
+      () => engine.container.attach("over", { sigProxy: false, noStdin: true }),
+    ]) {
+      expect(await failure(one())).toMatchObject({ code: "conflict", exitCode: 1 });
+    }
+    await engine.container.remove("over", { force: false, volumes: false });
+  });
+}

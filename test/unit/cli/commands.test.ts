@@ -1,0 +1,113 @@
+/** What commands ask of an engine and make of its answers; the engine is none, so this needs no root and no store. */
+import { expect, test } from "bun:test";
+import { RtError } from "../../../src/base/errors.ts";
+import { runCli } from "../../../src/cli/cli.ts";
+import { type FakeVerbs, fakeEngine } from "../../support/fake-engine.ts";
+import { capture } from "./capture.ts";
+
+async function rt(argv: readonly string[], verbs: FakeVerbs = {}) {
+  const engine = fakeEngine(verbs);
+  const context = { ...capture(), openEngine: engine.open };
+  const status = await runCli(argv, context);
+  return { status, engine, stdout: context.stdout.text, stderr: context.stderr.text };
+}
+
+test("run: its options, its caller's keys, its status", async () => {
+  const argv = [
+    "run",
+    "--rm",
+    "-i",
+    "--name",
+    "web",
+    "--detach-keys",
+    "ctrl-a",
+    "-e",
+    "A=1",
+    "alpine",
+    "true",
+  ];
+  const { status, engine } = await rt(argv, { container: { run: async () => 42 } });
+  expect(status).toBe(42);
+  expect(engine.asked).toMatchObject([["container.run", { image: "alpine" }]]);
+  expect(engine.opened).toMatchObject({
+    session: { stdio: { kind: "descriptors", stdin: 0, stdout: 1, stderr: 2 }, detachKeys: Uint8Array.of(1) },
+    options: { privileged: "run" },
+  });
+});
+
+test("exec, attach, kill: what they are asked for is handed on", async () => {
+  const container = { exec: async () => 3, attach: async () => 4, kill: async () => {} };
+  expect((await rt(["exec", "-u", "root", "web", "ls", "-l"], { container })).engine.asked).toMatchObject([
+    ["container.exec", { container: "web", command: ["ls", "-l"], user: "root", detach: false }],
+  ]);
+  expect(await rt(["exec", "web", "ls"], { container })).toMatchObject({ status: 3 });
+  const attached = await rt(["attach", "--no-stdin", "--sig-proxy=false", "web"], { container });
+  expect(attached.status).toBe(4);
+  expect(attached.engine.asked).toEqual([["container.attach", "web", { sigProxy: false, noStdin: true }]]);
+  const killed = await rt(["kill", "-s", "HUP", "a", "b"], { container });
+  expect(killed).toMatchObject({ status: 0, stdout: "a\nb\n" });
+  expect(killed.engine.asked).toEqual([
+    ["container.kill", "a", "SIGHUP"],
+    ["container.kill", "b", "SIGHUP"],
+  ]);
+});
+
+test("of several names each is tried, and one that fails makes the status 1", async () => {
+  const remove = async (name: string) => {
+    if (name === "gone") throw new RtError("not-found", "No such container: gone", { exitCode: 1 });
+  };
+  const plain = await rt(["rm", "a", "gone", "b"], { container: { remove } });
+  expect(plain).toMatchObject({ status: 1, stdout: "a\nb\n", stderr: "rt: No such container: gone\n" });
+  const forced = await rt(["rm", "-fv", "a", "gone"], { container: { remove } });
+  expect(forced).toMatchObject({ status: 0, stdout: "a\n" });
+  expect(forced.engine.asked[0]).toEqual(["container.remove", "a", { force: true, volumes: true }]);
+});
+
+test("a failure of the engine is one line and its exit status; what is no RtError is named a bug", async () => {
+  const fails = (error: Error): FakeVerbs => ({ container: { run: () => Promise.reject(error) } });
+  const forbidden = new RtError("forbidden", 'exec: "x": permission denied', { exitCode: 126 });
+  expect(await rt(["run", "alpine"], fails(forbidden))).toMatchObject({
+    status: 126,
+    stderr: 'rt: exec: "x": permission denied\n',
+  });
+  const bug = await rt(["run", "alpine"], fails(new Error("oh\nno")));
+  expect([bug.status, bug.stderr]).toEqual([
+    125,
+    "rt: internal error: oh no (set RT_DEBUG=1 for the stack)\n",
+  ]);
+});
+
+test("rmi prints what the engine says, inspect asks for a container and then for an image", async () => {
+  const image = {
+    remove: async () => ["Untagged: a:1", "Deleted: sha256:1"],
+    inspect: async () => ({ Id: "sha256:1" }),
+  };
+  const removed = await rt(["rmi", "--no-prune", "a:1"], { image });
+  expect(removed.stdout).toBe("Untagged: a:1\nDeleted: sha256:1\n");
+  const inspect = async (name: string) => {
+    throw new RtError("not-found", `No such container: ${name}`, { exitCode: 1 });
+  };
+  const inspected = await rt(["inspect", "-f", "{{.Id}}", "a"], { container: { inspect }, image });
+  expect(inspected).toMatchObject({ status: 0, stdout: "sha256:1\n" });
+  expect(inspected.engine.asked).toEqual([
+    ["container.inspect", "a"],
+    ["image.inspect", "a"],
+  ]);
+});
+
+test("a pull that is quiet prints the name only; flags choose the engine", async () => {
+  const answer = { name: "docker.io/library/a:1", familiar: "a:1", status: "up-to-date", target: "sha256:2" };
+  const image = { pull: async () => answer } as unknown as NonNullable<FakeVerbs["image"]>;
+  const pulled = await rt(["--root", "/r", "pull", "-q", "--tls-verify=false", "a:1"], { image });
+  expect(pulled.stdout).toBe("docker.io/library/a:1\n");
+  expect(pulled.engine.asked).toMatchObject([["image.pull", "a:1", { tlsVerify: false }]]);
+  expect(pulled.engine.opened?.options).toMatchObject({ root: "/r", privileged: "pull" });
+});
+
+test("words that are wrong never come as far as an engine", async () => {
+  for (const argv of [["run"], ["run", "--shm-size", "0", "a"], ["kill", "-s", "NONE", "a"], ["rm"]]) {
+    const { status, engine, stderr } = await rt(argv);
+    expect([argv, status, engine.opened]).toEqual([argv, 125, undefined]);
+    expect(stderr).toMatch(/^rt: [^\n]+\n$/);
+  }
+});
