@@ -359,14 +359,15 @@ fn write(client: *Client, index: usize, bytes: []const u8, ready: bool) usize {
         const vector = [_]std.posix.iovec_const{.{ .base = bytes.ptr, .len = bytes.len }};
         count = linux.pwritev2(fd, &vector, 1, -1, rwf_nowait);
     }
-    switch (linux.errno(count)) {
+    const errno = linux.errno(count);
+    // What cannot be written without waiting is written once poll has said that it takes something.
+    const waits = errno == .AGAIN or (!ready and (errno == .OPNOTSUPP or errno == .INVAL or errno == .SPIPE));
+    if (waits) client.blocked = index;
+    switch (errno) {
         .SUCCESS => return count,
-        .AGAIN, .OPNOTSUPP, .INVAL, .SPIPE => {
-            client.blocked = index;
-            return 0;
-        },
         .INTR => return 0,
-        else => |errno| {
+        else => {
+            if (waits) return 0;
             // A reader that went is no failure; a disk that is full is one that the user must hear of.
             if (errno != .PIPE and errno != .CONNRESET) client.result.errno = @intFromEnum(errno);
             client.output_open[index] = false;
