@@ -31,7 +31,7 @@ export class ConsoleLines {
   }
 
   end(): void {
-    if (this.#rest.length > 0) this.push(newline);
+    if (this.#rest.length > 0) void this.push(newline);
   }
 }
 

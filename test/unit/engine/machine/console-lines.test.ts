@@ -11,11 +11,11 @@ function lines() {
 
 test("whole lines, each behind the name", () => {
   const { console, push, text } = lines();
-  push("one\ntwo");
+  void push("one\ntwo");
   expect(text()).toBe("web | one\n");
-  push(" is whole\n\n");
+  void push(" is whole\n\n");
   expect(text()).toBe("web | one\nweb | two is whole\nweb | \n");
-  push("no end");
+  void push("no end");
   console.end();
   console.end();
   expect(text()).toEndWith("web | no end\n");
@@ -23,8 +23,8 @@ test("whole lines, each behind the name", () => {
 
 test("a line that does not end is cut, and nothing of it is lost", () => {
   const { push, text } = lines();
-  push("x".repeat(10_000));
-  push("y\n");
+  void push("x".repeat(10_000));
+  void push("y\n");
   const parts = text().split("\n");
   expect(parts.map((part) => part.length)).toEqual([4102, 4102, 1815, 0]);
   expect(text().replace(/web \| |\n/g, "")).toBe(`${"x".repeat(10_000)}y`);
@@ -35,6 +35,6 @@ test("bytes that are no UTF-8 pass as they are", () => {
   const console = new ConsoleLines("a", (bytes) => {
     written.push(...bytes);
   });
-  console.push(Uint8Array.of(0xff, 0x00, 0x0a));
+  void console.push(Uint8Array.of(0xff, 0x00, 0x0a));
   expect(written).toEqual([...Buffer.from("a | "), 0xff, 0x00, 0x0a]);
 });
