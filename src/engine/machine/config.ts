@@ -71,6 +71,7 @@ const stopTimeoutDefault_s = 10;
 
 /** The file of `--config`, which must exist, or the default one, or undefined. @throws RtError */
 export function readInitConfig(file: string | undefined): InitConfig | undefined {
+  if (file === "") throw new RtError("invalid-argument", "--config, or rt.config=, names no file");
   const text = readTomlFile(file ?? defaultFile);
   if (text !== undefined) return parseInitConfig(text, file ?? defaultFile);
   if (file === undefined) return undefined;

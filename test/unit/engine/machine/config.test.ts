@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseInitConfig } from "../../../../src/engine/machine/config.ts";
+import { parseInitConfig, readInitConfig } from "../../../../src/engine/machine/config.ts";
 
 const one = '[[container]]\nname = "a"\nimage = "i"\n';
 
@@ -132,4 +132,8 @@ describe("the line of what is no TOML", () => {
       expect(() => parseInitConfig(text, "f")).toThrow(new RegExp(`^config file f: line ${line}: \\S`)),
     );
   }
+});
+
+test("an empty name of the file is no default", () => {
+  expect(() => readInitConfig("")).toThrow("--config, or rt.config=, names no file");
 });
