@@ -61,6 +61,12 @@ test("limits that are too small are named, with what is enough", async () => {
   );
   await refused(["prlimit", "--stack=65536"], /stack size is too small: ulimit -s 256, or more\n$/);
   await refused(["prlimit", "--fsize=0"], /file size is too small: ulimit -f 64, or more\n$/);
+  // Enough to start, and not for the engine's helpers.
+  await refused(
+    ["prlimit", "--fsize=102400"],
+    /cannot prepare rt-monitor: File too large: raise ulimit -f \(EFBIG\)\n$/,
+  );
+  await refused(["prlimit", "--nofile=16"], /Too many open files: raise ulimit -n \(EMFILE\)\n$/);
   await refused(["prlimit", "--nofile=4"], /too many open files \(EMFILE\): raise ulimit -n\n$/);
   for (const few of [8, 9, 10, 11])
     await refused(["prlimit", `--nofile=${few}`], /^rt: [^\n]*EMFILE|too many open files/i);
