@@ -32,6 +32,9 @@ export class Elf {
   /** Where e_entry and e_phoff stand. */
   static readonly entryAt = 24;
   static readonly tableOffsetAt = 32;
+  /** Where e_shoff stands, and e_shnum with e_shstrndx. */
+  static readonly sectionsAt = 40;
+  static readonly sectionCountsAt = 60;
 
   readonly bytes: Uint8Array;
   readonly #view: DataView;

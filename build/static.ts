@@ -105,6 +105,10 @@ export function operate(
     patches: [
       { offset: Elf.entryAt, bytes: word(stub.entry) },
       { offset: Elf.tableOffsetAt, bytes: word(tableOffset) },
+      // No section says what the stub and the libraries are: strip(1) would lay the file out anew without them. It refuses
+      // one that has no sections.
+      { offset: Elf.sectionsAt, bytes: word(0) },
+      { offset: Elf.sectionCountsAt, bytes: new Uint8Array(4) },
     ],
     tail: tail.bytes(),
   };

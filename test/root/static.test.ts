@@ -4,8 +4,17 @@
  * the programs that it starts.
  */
 import { expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { join } from "node:path";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { fileLayer, imageOf } from "../cli/image-world.ts";
 import { oneLine } from "../cli/world.ts";
 import { type BareTree, bareTree, bareTreeNeeds } from "../support/bare-tree.ts";
@@ -15,6 +24,7 @@ import { FakeRegistry } from "../support/fake-registry.ts";
 import { mountPoints } from "../support/leaks.ts";
 import { needs, tool } from "../support/root.ts";
 import { rtBinary } from "../support/rt.ts";
+import { scratchDirectory } from "../support/scratch.ts";
 import { archive, hardLinkMember } from "../support/tar.ts";
 import { namedTls, testAuthority } from "../support/test-tls.ts";
 import { until } from "../support/wait.ts";
@@ -43,6 +53,20 @@ test("the file is static to whoever asks: file, ldd, its own header", async () =
   );
   const ldd = Bun.spawnSync(["ldd", rtBinary]);
   expect(`${ldd.stdout}${ldd.stderr}`).toMatch(/not a dynamic executable|statically linked/);
+});
+
+test("it has no sections, so that strip(1) refuses it instead of taking the stub and the libraries away", async () => {
+  const header = new DataView(await Bun.file(rtBinary).slice(0, 64).arrayBuffer());
+  expect([header.getBigUint64(40, true), header.getUint32(60, true)]).toEqual([0n, 0]);
+  const copy = join(await mkdtemp(join(scratchDirectory(), "rt-strip-")), "rt");
+  try {
+    copyFileSync(rtBinary, copy);
+    const strip = tool("strip");
+    if (strip) expect(Bun.spawnSync([strip, copy]).exitCode).not.toBe(0);
+    expect(Bun.spawnSync([copy, "--version"]).exitCode).toBe(0);
+  } finally {
+    rmSync(dirname(copy), { recursive: true });
+  }
 });
 
 test("in an empty root: version, info, and containers on overlay", async () => {
