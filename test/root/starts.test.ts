@@ -169,6 +169,12 @@ test("in a container that may make no namespaces, rt says what that one needs", 
   expect(code).toBe(125);
 });
 
+test("root of a user namespace is told that it is no more than that", async () => {
+  const line =
+    /^rt: cannot start container \S+: [^\n]*: root is root of a user namespace only here, [^\n]*\n$/;
+  await refused(["unshare", "--map-root-user"], line);
+});
+
 test("a store that belongs to another user is told of by its database", async () => {
   chmodSync(host.dir, 0o711);
   try {

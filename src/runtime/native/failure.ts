@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { RtError } from "../../base/errors.ts";
 import * as abi from "../../native/abi.ts";
 import { describeErrno, errnoName } from "../../native/ffi.ts";
@@ -9,6 +10,19 @@ const namespaceHints: Readonly<Record<string, string>> = {
   EPERM: inContainer,
   ENOSPC: "see /proc/sys/user/max_*_namespaces",
 };
+
+/** What the kernel says to the root of a user namespace, in its own words: an unmapped group, a mount it may not make. */
+const refusals = new Set(["EPERM", "EACCES", "EINVAL"]);
+
+function hintOf(stage: number, errno: string): string | undefined {
+  if (refusals.has(errno) && isInUserNamespace())
+    return "root is root of a user namespace only here, and rootless comes in a later version";
+  return stage === abi.Stage.namespace ? namespaceHints[errno] : undefined;
+}
+
+function isInUserNamespace(): boolean {
+  return !/^ *0 +0 +4294967295$/m.test(readFileSync("/proc/self/uid_map", "utf8"));
+}
 
 const ENOENT = 2;
 
@@ -24,7 +38,7 @@ export function failureIn(payload: Buffer): RtError {
 export function failureOf(stage: number, errno: number, message: string): RtError {
   const name = errno === 0 ? undefined : errnoName(errno);
   const reason = name === undefined ? message : `${message}: ${describeErrno(name)}`;
-  const hint = stage === abi.Stage.namespace && name !== undefined ? namespaceHints[name] : undefined;
+  const hint = name === undefined ? undefined : hintOf(stage, name);
   const text = hint === undefined ? reason : `${reason}: ${hint}`;
   if (stage === abi.Stage.exec) {
     // The message has the reason in the words that people know from their shells.
