@@ -18,7 +18,11 @@ uml.test("a monitor that is stopped", async () => {
   const stopped = `for each in $(busybox pidof rt-monitor); do busybox kill -STOP $each; done; busybox kill -TERM 1`;
   const initramfs = await configured(web("exit 0", "stop-timeout = 1"), beside(stopped));
   const ended = await bootUml({ initramfs, init: "/begin", timeoutMs });
-  expect(said(ended)).toEqual(["web | up", expect.stringMatching(/^rt: status \d+: power off$/)]);
+  expect(said(ended)).toEqual([
+    "web | up",
+    "rt: container web did not end within its stop-timeout of 1 s: killed",
+    expect.stringMatching(/^rt: status \d+: power off$/),
+  ]);
   isClean(ended);
 });
 
@@ -46,7 +50,12 @@ uml.test("a clock that is set back an hour while a container takes its time", as
     init: "/begin",
     timeoutMs,
   });
-  expect(said(ended)).toEqual(["web | up", "web | deaf", "rt: status 137: power off"]);
+  expect(said(ended)).toEqual([
+    "web | up",
+    "web | deaf",
+    "rt: container web did not end within its stop-timeout of 2 s: killed",
+    "rt: status 137: power off",
+  ]);
   isClean(ended);
 });
 
