@@ -169,8 +169,7 @@ async function runBeside(
     await launched.ended();
     return status ?? 0;
   } catch (error) {
-    // What is not started because of a stop is no failure.
-    if (stopping.aborted && error instanceof RtError && error.code === "cancelled") return 0;
+    if (isInterrupted(stopping, error)) return 0;
     return surroundings.report(error);
   }
 }
@@ -209,6 +208,11 @@ async function obtainImage(
   }
 }
 
+/** What the end of it all has interrupted has not failed. */
+function isInterrupted(stopping: AbortSignal, error: unknown): boolean {
+  return stopping.aborted && error instanceof RtError && error.code === "cancelled";
+}
+
 /** One life of the container that has the console: `rt run` as a child, with our stdio. */
 async function runOnConsole(
   host: Host,
@@ -222,6 +226,7 @@ async function runOnConsole(
     // What takes long is said and can be stopped; a file the child reads by itself.
     if (!isNear(container.image)) await obtainImage(host, plan, surroundings);
   } catch (error) {
+    if (isInterrupted(stopping, error)) return 0;
     return report(error);
   }
   if (stopping.aborted) return 0;
