@@ -231,7 +231,7 @@ async function compress(path: string): Promise<void> {
 /** LICENSES/, and the packages' own texts. */
 function licenses(runtime: Runtime): string {
   const files = ["LICENSES/README.md", "LICENSE", "LICENSES/LGPL-2.1.txt"]
-    .concat(["tldts", "tldts-core", "zstd-napi"].map((name) => `node_modules/${name}/LICENSE`))
+    .concat(["smol-toml", "tldts", "tldts-core", "zstd-napi"].map((name) => `node_modules/${name}/LICENSE`))
     .map((name) => `---- ${name}\n\n${readFileSync(join(project, name), "utf8")}`);
   return `${[...files, `---- The C library inside\n\n${versionOf(runtime)}`].join("\n")}\n`;
 }

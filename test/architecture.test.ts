@@ -205,6 +205,12 @@ test("the public suffix list is loaded where a password is about to go to anothe
   expect(above.map(({ file }) => file)).toEqual(["src/registry/auth.ts"]);
 });
 
+test("the parser of TOML is loaded where a configuration file is there, and only then", () => {
+  const users = imports.filter(({ specifier }) => specifier === "smol-toml");
+  expect(users.map(({ file }) => file)).toEqual(["src/base/toml.ts"]);
+  expect(texts.get("src/base/toml.ts")).toContain('await import("smol-toml")');
+});
+
 test("src/native/ffi.ts is the only dlopen, zig-native/lib.zig the only exports", () => {
   const opens = sources.filter(
     (file) =>

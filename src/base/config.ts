@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { RtError } from "./errors.ts";
-import { bad, checkKeys, parseToml, readTomlFile, stringsIn, tableIn } from "./toml.ts";
+import { bad, checkKeys, readTomlFile, stringArrayIn, type TomlTable, tableIn } from "./toml.ts";
 
 /**
  * The one configuration file, in TOML. `--config FILE` alone, or else the user's over the system's:
@@ -43,16 +43,16 @@ export interface ConfigOptions {
 }
 
 /** @throws invalid-argument: not TOML, an unknown key, a value of the wrong form; not-found: the file of `--config` */
-export function readConfig(options: ConfigOptions = {}): Config {
+export async function readConfig(options: ConfigOptions = {}): Promise<Config> {
   if (options.file !== undefined) {
-    const only = readOne(options.file);
+    const only = await readOne(options.file);
     if (only) return only;
     throw new RtError("not-found", `config file ${options.file} does not exist`);
   }
   const env = options.env ?? process.env;
-  const system = readOne(options.systemFile ?? "/etc/rt/config.toml");
+  const system = await readOne(options.systemFile ?? "/etc/rt/config.toml");
   const home = env.XDG_CONFIG_HOME || (env.HOME && join(env.HOME, ".config"));
-  const user = home ? readOne(join(home, "rt", "config.toml")) : undefined;
+  const user = home ? await readOne(join(home, "rt", "config.toml")) : undefined;
   return {
     ...system,
     ...user,
@@ -61,14 +61,13 @@ export function readConfig(options: ConfigOptions = {}): Config {
 }
 
 /** The file's settings, or undefined if there is none. */
-function readOne(file: string): Config | undefined {
-  const text = readTomlFile(file);
-  return text === undefined ? undefined : parseConfig(text, file);
+async function readOne(file: string): Promise<Config | undefined> {
+  const toml = await readTomlFile(file);
+  return toml && configIn(toml, file);
 }
 
 /** `file` is only for messages. */
-export function parseConfig(text: string, file: string): Config {
-  const toml = parseToml(text, file);
+function configIn(toml: TomlTable, file: string): Config {
   checkKeys(toml, ["storage-driver", "max-layer-size", "registry-timeout", "registries"], "", file);
   const storageDriver = toml["storage-driver"];
   if (storageDriver !== undefined && typeof storageDriver !== "string") {
@@ -113,7 +112,7 @@ function registryIn(value: unknown, domain: string, file: string): RegistryConfi
   checkKeys(table, ["mirrors", "insecure", "token-servers"], `${where}.`, file);
   const { mirrors = [], insecure = false, "token-servers": tokenServers = [] } = table;
   if (typeof insecure !== "boolean") throw bad(file, `${where}.insecure must be true or false`);
-  for (const mirror of stringsIn(mirrors, `${where}.mirrors`, file)) {
+  for (const mirror of stringArrayIn(mirrors, `${where}.mirrors`, file)) {
     const url = URL.canParse(mirror) ? new URL(mirror) : undefined;
     const plain =
       url && /^https?:$/.test(url.protocol) && url.username === "" && url.href === `${url.origin}/`;
@@ -124,6 +123,6 @@ function registryIn(value: unknown, domain: string, file: string): RegistryConfi
   return {
     mirrors: mirrors as string[],
     insecure,
-    tokenServers: stringsIn(tokenServers, `${where}.token-servers`, file),
+    tokenServers: stringArrayIn(tokenServers, `${where}.token-servers`, file),
   };
 }

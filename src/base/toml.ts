@@ -5,15 +5,22 @@ import { callerPath } from "./working-directory.ts";
 
 /**
  * Configuration files in TOML, read with distrust: every message is one line that names the file and the key, or, where it
- * is no TOML, the line.
+ * is no TOML, the line and the column.
  */
-
-type Table = Record<string, unknown>;
+export type TomlTable = Record<string, unknown>;
 
 const fileBytesMax = 1024 * 1024;
 
-/** The file's text, or undefined if there is none. @throws RtError when it cannot be read */
-export function readTomlFile(file: string): string | undefined {
+/**
+ * What the file says, or undefined if there is none. Only for one that is there the parser is loaded.
+ * @throws RtError when it cannot be read; invalid-argument: it is no TOML
+ */
+export async function readTomlFile(file: string): Promise<TomlTable | undefined> {
+  const text = textOf(file);
+  return text === undefined ? undefined : parseToml(text, file);
+}
+
+function textOf(file: string): string | undefined {
   try {
     const stat = statSync(callerPath(file, "its name"));
     if (!stat.isFile()) throw bad(file, "it is not a regular file");
@@ -25,51 +32,34 @@ export function readTomlFile(file: string): string | undefined {
   }
 }
 
-/** `file` is only for messages. @throws invalid-argument */
-export function parseToml(text: string, file: string): Table {
+async function parseToml(text: string, file: string): Promise<TomlTable> {
+  const { parse, TomlError } = await import("smol-toml");
   try {
-    return Bun.TOML.parse(text) as Table;
+    return parse(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message.split("\n", 1)[0]! : String(error);
-    throw bad(file, `line ${brokenLine(text)}: ${why.replace(/^TOML Parse error: /, "")}`);
+    if (!(error instanceof TomlError)) throw error;
+    // The library's further lines draw the place.
+    const why = error.message.split("\n", 1)[0]!.replace(/^Invalid TOML document: /, "");
+    throw bad(file, `line ${error.line}: ${why} at column ${error.column}`);
   }
 }
 
-/**
- * Where the statement starts that is no TOML; Bun's parser does not say. What comes before it parses, and what includes its
- * end does not.
- */
-function brokenLine(text: string): number {
-  const lines = text.split("\n");
-  let whole = Math.min(lines.length, 1000);
-  while (whole > 0 && !parses(lines.slice(0, whole).join("\n"))) whole--;
-  while (whole < lines.length - 1 && /^\s*(#|$)/.test(lines[whole]!)) whole++;
-  return whole + 1;
-}
-
-function parses(text: string): boolean {
-  try {
-    Bun.TOML.parse(text);
-    return true;
-  } catch {
-    return false; // why is told of the whole
-  }
-}
-
-export function tableIn(value: unknown, where: string, file: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
+export function tableIn(value: unknown, where: string, file: string): TomlTable {
+  // A date is an object, too.
+  const isTable =
+    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  if (isTable) return value as TomlTable;
   throw bad(file, `${where} must be a table`);
 }
 
-export function stringsIn(value: unknown, where: string, file: string): string[] {
+export function stringArrayIn(value: unknown, where: string, file: string): string[] {
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
   throw bad(file, `${where} must be an array of strings`);
 }
 
 /** @param elsewhere keys of other tables of the file, and where those are: in TOML a key is easily in the wrong one */
 export function checkKeys(
-  table: Record<string, unknown>,
+  table: TomlTable,
   known: readonly string[],
   prefix: string,
   file: string,

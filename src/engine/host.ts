@@ -114,7 +114,7 @@ export class Host implements Disposable {
   async config(): Promise<Config> {
     if (!this.#opened.config) {
       const { readConfig } = await import("../base/config.ts");
-      this.#opened.config = readConfig({ file: this.#options.config, env: this.env });
+      this.#opened.config = await readConfig({ file: this.#options.config, env: this.env });
     }
     return this.#opened.config;
   }

@@ -85,7 +85,7 @@ export default class InitCommand extends RtCommand {
 
   async #configuration(isMachine: boolean): Promise<InitConfig> {
     const { embeddedConfig, readInitConfig } = await import("../../engine/machine/config.ts");
-    const configured = readInitConfig(this.config);
+    const configured = await readInitConfig(this.config);
     if (configured) return configured;
     // The one program of a machine gets the machine's network.
     const network = isMachine ? ["--network=host"] : [];

@@ -1,5 +1,5 @@
 import { RtError } from "../../base/errors.ts";
-import { bad, checkKeys, parseToml, readTomlFile, stringsIn, tableIn } from "../../base/toml.ts";
+import { bad, checkKeys, readTomlFile, stringArrayIn, type TomlTable, tableIn } from "../../base/toml.ts";
 
 /**
  * What `rt init` runs, in TOML (README, "As /init"):
@@ -70,10 +70,10 @@ export const defaultFile = "/etc/rt/init.toml";
 const stopTimeoutDefault_s = 10;
 
 /** The file of `--config`, which must exist, or the default one, or undefined. @throws RtError */
-export function readInitConfig(file: string | undefined): InitConfig | undefined {
+export async function readInitConfig(file: string | undefined): Promise<InitConfig | undefined> {
   if (file === "") throw new RtError("invalid-argument", "--config, or rt.config=, names no file");
-  const text = readTomlFile(file ?? defaultFile);
-  if (text !== undefined) return parseInitConfig(text, file ?? defaultFile);
+  const toml = await readTomlFile(file ?? defaultFile);
+  if (toml) return initConfigIn(toml, file ?? defaultFile);
   if (file === undefined) return undefined;
   throw new RtError("not-found", `config file ${file} does not exist`);
 }
@@ -89,9 +89,8 @@ export function embeddedConfig(name: string, image: string, args: string[], comm
   };
 }
 
-/** `file` is only for messages. @throws invalid-argument, in one line that names the key or the line */
-export function parseInitConfig(text: string, file: string): InitConfig {
-  const toml = parseToml(text, file);
+/** `file` is only for messages. @throws invalid-argument, in one line that names the key */
+function initConfigIn(toml: TomlTable, file: string): InitConfig {
   checkKeys(toml, keys.machine, "", file, placeOfKey);
   const hostname = optionalString(toml, "hostname", "", file);
   if (hostname !== undefined && !/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/.test(hostname)) {
@@ -131,8 +130,8 @@ function containerIn(table: Record<string, unknown>, index: number, file: string
   return {
     name,
     image: requiredString(table, "image", where, file),
-    args: stringsIn(table.args ?? [], `${where}args`, file),
-    command: stringsIn(table.command ?? [], `${where}command`, file),
+    args: stringArrayIn(table.args ?? [], `${where}args`, file),
+    command: stringArrayIn(table.command ?? [], `${where}command`, file),
     restart: oneOf(table.restart ?? "no", restarts, `${where}restart`, file),
     console,
     stopTimeout_ms: Math.round(timeout * 1000),

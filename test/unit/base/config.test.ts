@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseConfig, readConfig } from "../../../src/base/config.ts";
+import { readConfig } from "../../../src/base/config.ts";
 
 let dir: string;
 beforeAll(() => {
@@ -10,9 +10,20 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
+/** Reads a file that says this, whose name is "f" in what is thrown. */
+async function configOf(text: string) {
+  const file = join(dir, "f");
+  writeFileSync(file, text);
+  try {
+    return await readConfig({ file });
+  } catch (error) {
+    throw new Error((error as Error).message.replace(file, "f"));
+  }
+}
+
 describe("the form", () => {
-  test("all keys", () => {
-    const config = parseConfig(
+  test("all keys", async () => {
+    const config = await configOf(
       `storage-driver = "copy"
        max-layer-size = "2g"
        registry-timeout = 2.5
@@ -21,12 +32,11 @@ describe("the form", () => {
        [registries."r.lan:5000"]
        insecure = true
        token-servers = ["login.example"]`,
-      "f",
     );
     expect(config.storageDriver).toBe("copy");
     expect(config.maxLayerSize).toBe(2 * 1024 ** 3);
     expect(config.registryTimeout_ms).toBe(2500);
-    expect(parseConfig("max-layer-size = 4096", "f").maxLayerSize).toBe(4096);
+    expect((await configOf("max-layer-size = 4096")).maxLayerSize).toBe(4096);
     expect(config.registries.get("docker.io")).toEqual({
       mirrors: ["https://mirror.example", "http://127.0.0.1:5000"],
       insecure: false,
@@ -61,12 +71,19 @@ describe("the form", () => {
     ["max-layer-size = -1", "config file f: max-layer-size must be"],
     ["max-layer-size = true", "config file f: max-layer-size must be"],
     ['registry-timeout = "30"', "config file f: registry-timeout must be a number of seconds, at most 3600"],
-    ["a = [", "config file f: "],
+    ["registries = 1979-05-27", "registries must be a table"],
+    ['a = "1"\nb = [', "config file f: line 2: unfinished array at column 5"],
+    ["a = 1\r\nb = ]", "config file f: line 2: invalid value at column 5"],
+    [
+      "a = 1\na = 2",
+      "config file f: line 2: trying to redefine an already defined table or value at column 1",
+    ],
+    [`a = ${"[".repeat(100_000)}`, "config file f: line 1: document contains excessively nested structures"],
   ];
   for (const [text, message] of wrong) {
-    test(JSON.stringify(text), () => {
-      expect(() => parseConfig(text, "f")).toThrow(message);
-      expect(() => parseConfig(text, "f")).toThrow(/^[^\n]*$/);
+    test(JSON.stringify(text), async () => {
+      await expect(configOf(text)).rejects.toThrow(message);
+      await expect(configOf(text)).rejects.toThrow(/^[^\n]*$/);
     });
   }
 });
@@ -79,13 +96,13 @@ describe("the files", () => {
     return file;
   };
 
-  test("the user's goes over the system's; both may be missing", () => {
+  test("the user's goes over the system's; both may be missing", async () => {
     const systemFile = put(
       "etc",
       'storage-driver = "copy"\n[registries."a.b"]\ninsecure = true\n[registries."c.d"]',
     );
     put("xdg/rt/config.toml", '[registries."a.b"]\nmirrors = ["https://m"]');
-    const config = readConfig({ systemFile, env: { XDG_CONFIG_HOME: join(dir, "xdg") } });
+    const config = await readConfig({ systemFile, env: { XDG_CONFIG_HOME: join(dir, "xdg") } });
     expect(config.storageDriver).toBe("copy");
     expect(config.registries.get("a.b")).toEqual({
       mirrors: ["https://m"],
@@ -94,18 +111,20 @@ describe("the files", () => {
     });
     expect([...config.registries.keys()]).toEqual(["a.b", "c.d"]);
     put("home/.config/rt/config.toml", 'storage-driver = "overlay"');
-    expect(readConfig({ systemFile, env: { HOME: join(dir, "home") } }).storageDriver).toBe("overlay");
-    expect(readConfig({ systemFile: join(dir, "none"), env: {} })).toEqual({ registries: new Map() });
+    expect((await readConfig({ systemFile, env: { HOME: join(dir, "home") } })).storageDriver).toBe(
+      "overlay",
+    );
+    expect(await readConfig({ systemFile: join(dir, "none"), env: {} })).toEqual({ registries: new Map() });
   });
 
-  test("--config is the only one, and must be there", () => {
+  test("--config is the only one, and must be there", async () => {
     const systemFile = put("etc2", 'storage-driver = "copy"');
     const file = put("own", "");
-    expect(readConfig({ file, systemFile, env: {} }).storageDriver).toBeUndefined();
+    expect((await readConfig({ file, systemFile, env: {} })).storageDriver).toBeUndefined();
     const missing = join(dir, "missing");
-    expect(() => readConfig({ file: missing, systemFile, env: {} })).toThrow(
+    await expect(readConfig({ file: missing, systemFile, env: {} })).rejects.toThrow(
       `config file ${missing} does not exist`,
     );
-    expect(() => readConfig({ file: dir, systemFile, env: {} })).toThrow(/not a regular file/);
+    await expect(readConfig({ file: dir, systemFile, env: {} })).rejects.toThrow(/not a regular file/);
   });
 });

@@ -1,10 +1,30 @@
-import { describe, expect, test } from "bun:test";
-import { parseInitConfig, readInitConfig } from "../../../../src/engine/machine/config.ts";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readInitConfig } from "../../../../src/engine/machine/config.ts";
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "rt-init-config-"));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+/** Reads a file that says this, whose name is "f" in what is thrown. */
+async function configOf(text: string) {
+  const file = join(dir, "init.toml");
+  writeFileSync(file, text);
+  try {
+    return await readInitConfig(file);
+  } catch (error) {
+    throw new Error((error as Error).message.replace(file, "f"));
+  }
+}
 
 const one = '[[container]]\nname = "a"\nimage = "i"\n';
 
-test("all keys", () => {
-  const config = parseInitConfig(
+test("all keys", async () => {
+  const config = await configOf(
     `hostname = "box"
      on-exit = "reboot"
      [[mount]]
@@ -27,7 +47,6 @@ test("all keys", () => {
      name = "shell"
      image = "busybox"
      console = true`,
-    "f",
   );
   expect(config).toEqual({
     hostname: "box",
@@ -64,8 +83,8 @@ test("all keys", () => {
   });
 });
 
-test("what is left out", () => {
-  const config = parseInitConfig(one, "f");
+test("what is left out", async () => {
+  const config = await configOf(one);
   expect(config).toMatchObject({ hostname: undefined, onExit: "poweroff", mounts: [] });
 });
 
@@ -112,24 +131,24 @@ describe("one line that names the key", () => {
   ];
   for (const [text, message] of cases) {
     test(JSON.stringify(text.replace(one, "…")), () =>
-      expect(() => parseInitConfig(text, "/etc/x.toml")).toThrow(
-        new Error(`config file /etc/x.toml: ${message}`),
-      ),
+      expect(configOf(text)).rejects.toThrow(new Error(`config file f: ${message}`)),
     );
   }
 });
 
-describe("the line of what is no TOML", () => {
-  const cases: [string, number][] = [
-    ["x = [", 1],
-    [`${one}\n# a comment\n\nargs = ["a",\n  "b\n]\n`, 7],
-    [`${one}command = nothing\n`, 4],
-    [`${one}name = "again"\n`, 4],
-    ["hostname = 'x\non-exit = 'y'\n", 1],
+describe("the place of what is no TOML", () => {
+  const cases: [text: string, line: number, column: number][] = [
+    ["x = [", 1, 5],
+    [`${one}\n# a comment\n\nargs = ["a",\n  "b\n]\n`, 8, 5],
+    [`${one}command = nothing\n`, 4, 11],
+    [`${one}name = "again"\n`, 4, 1],
+    ["hostname = 'x\non-exit = 'y'\n", 1, 14],
   ];
-  for (const [text, line] of cases) {
+  for (const [text, line, column] of cases) {
     test(JSON.stringify(text), () =>
-      expect(() => parseInitConfig(text, "f")).toThrow(new RegExp(`^config file f: line ${line}: \\S`)),
+      expect(configOf(text)).rejects.toThrow(
+        new RegExp(`^config file f: line ${line}: \\S.* at column ${column}$`),
+      ),
     );
   }
 });
