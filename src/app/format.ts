@@ -22,7 +22,7 @@ export const annotations = { flags: "rt.pack.flags", command: "rt.pack.command" 
 export const pageBytes = 4096;
 const magic = "rt-pack2";
 const digestBytes = 32;
-export const trailerBytes = digestBytes + 24;
+const trailerBytes = digestBytes + 24;
 
 /** The mark of an app, and where it stands: EI_PAD of the ELF header. */
 export const mark: FilePart & { bytes: Uint8Array } = {

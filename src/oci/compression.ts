@@ -1,6 +1,6 @@
 export type Compression = "gzip" | "zstd" | "tar" | "bzip2" | "xz";
 
-/** By the first bytes: media types lie, and "application/octet-stream" says nothing. At least 6 bytes, if there are so many. */
+/** By the first bytes: media types may be wrong, and "application/octet-stream" says nothing. At least 6 bytes, if there are so many. */
 export function compressionOf(head: Uint8Array): Compression {
   const begins = (...magic: number[]) => magic.every((byte, index) => head[index] === byte);
   if (begins(0x1f, 0x8b)) return "gzip";

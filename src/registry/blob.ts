@@ -64,7 +64,7 @@ async function* oneTry(
     skip -= whole.length - chunk.length;
     if (chunk.length === 0) continue;
     room -= chunk.length;
-    if (room < 0) throw lie(answer, blob, "sends more");
+    if (room < 0) throw wrongSize(answer, blob, "sends more");
     yield chunk;
   }
 }
@@ -74,14 +74,14 @@ function bytesToSkip(answer: Answer, blob: Descriptor, position: number): number
   if (answer.status === 200) {
     const length = answer.headers.get("content-length");
     if (length !== null && Number(length) !== blob.size)
-      throw lie(answer, blob, `announces ${Number(length)}`);
+      throw wrongSize(answer, blob, `announces ${Number(length)}`);
     return position;
   }
   const text = answer.headers.get("content-range") ?? "";
   const range = /^bytes ([0-9]{1,16})-([0-9]{1,16})\/([0-9]{1,16}|\*)$/.exec(text);
   const [first, last, total] = [Number(range?.[1]), Number(range?.[2]), range?.[3]];
   if (total !== undefined && total !== "*" && Number(total) !== blob.size) {
-    throw lie(answer, blob, `announces ${Number(total)}`);
+    throw wrongSize(answer, blob, `announces ${Number(total)}`);
   }
   if (!range || first !== position || last < first || last >= blob.size) {
     throw new TransientError(
@@ -91,7 +91,7 @@ function bytesToSkip(answer: Answer, blob: Descriptor, position: number): number
   return 0;
 }
 
-function lie(answer: Answer, blob: Descriptor, does: string): RtError {
+function wrongSize(answer: Answer, blob: Descriptor, does: string): RtError {
   return new RtError(
     "data-loss",
     `${answer.url.host} ${does} bytes for ${blob.digest} where its manifest says ${blob.size}: refused`,

@@ -7,7 +7,7 @@ const hubSites = new Set(["docker.io", "docker.com", "dhi.io"]);
  * Below these each customer has a registry, a machine or a bucket of his own, and the public suffix list says so of none of
  * them, or only of some.
  */
-const landlords = [
+const sharedDomains = [
   ...[
     "aliyuncs.com",
     "amazonaws.com",
@@ -46,11 +46,11 @@ async function siteOf(url: URL): Promise<string | undefined> {
   const { parse } = await import("tldts");
   const found = parse(bareName(url.hostname), { allowPrivateDomains: true, extractHostname: false });
   const { domain, isIcann, isPrivate } = found;
-  if (!domain || !(isIcann || isPrivate) || isRented(domain)) return undefined;
+  if (!domain || !(isIcann || isPrivate) || isShared(domain)) return undefined;
   return hubSites.has(domain) ? "docker.io" : domain;
 }
 
-/** With all below it: the list may cut a landlord's names at one place of several (us-east-1.amazonaws.com). */
-function isRented(domain: string): boolean {
-  return landlords.some((landlord) => domain === landlord || domain.endsWith(`.${landlord}`));
+/** With all below it: the list may cut the names of one at one place of several (us-east-1.amazonaws.com). */
+function isShared(domain: string): boolean {
+  return sharedDomains.some((shared) => domain === shared || domain.endsWith(`.${shared}`));
 }

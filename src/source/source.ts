@@ -16,7 +16,7 @@ export interface Source {
   readonly name: string;
   /** What an image from here is called in the local store: "docker.io/library/alpine:3.20"; "embed:NAME" as it is. */
   readonly reference: string;
-  /** @throws not-found | unauthorized | unavailable | unsupported (no such platform) | data-loss (lies) */
+  /** @throws not-found | unauthorized | unavailable | unsupported (no such platform) | data-loss (what it says does not fit together) */
   resolve(platform: Platform): Promise<ResolvedImage>;
   /**
    * A blob's bytes from `offset` on, as stored at the source (still compressed). Retries and resumes transient faults by

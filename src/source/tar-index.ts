@@ -47,7 +47,7 @@ export async function indexTar(file: FileHandle, what: string): Promise<Readonly
         throw new RtError("exhausted", `${what} has a name of ${size} bytes: refused`);
       extend(next, type, await readAt(file, at, size, what), what);
     } else {
-      add(entries, { ...header0(header), ...next }, type, { offset: at, size: stored }, what);
+      add(entries, { ...nameAndLink(header), ...next }, type, { offset: at, size: stored }, what);
       delete next.name;
       delete next.link;
       delete next.size;
@@ -81,7 +81,7 @@ function bare(name: string): string {
   return name.replace(/^(\.\/)+/, "");
 }
 
-function header0(header: Uint8Array): { name: string; link: string } {
+function nameAndLink(header: Uint8Array): { name: string; link: string } {
   const ustar = textAt(header, 257, 6) === "ustar";
   const prefix = ustar ? textAt(header, 345, 155) : "";
   const name = textAt(header, 0, 100);
