@@ -1,5 +1,3 @@
-import { join } from "node:path";
-import { RtError } from "./errors.ts";
 import { bad, checkKeys, readTomlFile, stringArrayIn, type TomlTable, tableIn } from "./toml.ts";
 
 /**
@@ -35,33 +33,11 @@ export interface RegistryConfig {
   tokenServers: readonly string[];
 }
 
-export interface ConfigOptions {
-  /** `--config FILE`: must exist, and is the only file read. */
-  file?: string | undefined;
-  env?: Readonly<Record<string, string | undefined>>;
-  systemFile?: string;
-}
-
-/** @throws invalid-argument: not TOML, an unknown key, a value of the wrong form; not-found: the file of `--config` */
-export async function readConfig(options: ConfigOptions = {}): Promise<Config> {
-  if (options.file !== undefined) {
-    const only = await readOne(options.file);
-    if (only) return only;
-    throw new RtError("not-found", `config file ${options.file} does not exist`);
-  }
-  const env = options.env ?? process.env;
-  const system = await readOne(options.systemFile ?? "/etc/rt/config.toml");
-  const home = env.XDG_CONFIG_HOME || (env.HOME && join(env.HOME, ".config"));
-  const user = home ? await readOne(join(home, "rt", "config.toml")) : undefined;
-  return {
-    ...system,
-    ...user,
-    registries: new Map([...(system?.registries ?? []), ...(user?.registries ?? [])]),
-  };
-}
-
-/** The file's settings, or undefined if there is none. */
-async function readOne(file: string): Promise<Config | undefined> {
+/**
+ * @returns the file's settings, or undefined if there is none
+ * @throws RtError invalid-argument: not TOML, an unknown key, a value of the wrong form
+ */
+export async function readConfigFile(file: string): Promise<Config | undefined> {
   const toml = await readTomlFile(file);
   return toml && configIn(toml, file);
 }

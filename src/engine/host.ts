@@ -113,7 +113,7 @@ export class Host implements Disposable {
 
   async config(): Promise<Config> {
     if (!this.#opened.config) {
-      const { readConfig } = await import("../base/config.ts");
+      const { readConfig } = await import("../base/config-files.ts");
       this.#opened.config = await readConfig({ file: this.#options.config, env: this.env });
     }
     return this.#opened.config;
