@@ -2,7 +2,6 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
 import { copyTree, removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
-import { unpackLayer } from "../layer/unpack.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { syncCommitted } from "./boot.ts";
 import { randomName, SnapshotDirectory } from "./directory.ts";
@@ -32,6 +31,7 @@ export class CopyDriver implements SnapshotDriver {
 
   async unpack(request: UnpackRequest): Promise<UnpackResult> {
     const { chain, parents, diffID, source: stream, sizeMax, parentReady, signal } = request;
+    const { unpackLayer } = await import("../layer/unpack.ts"); // Only a pull needs it.
     const fd = openSync(stream.path, "r");
     const name = randomName();
     let kept = false;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
 import { LayerConflict } from "../layer/helper.ts";
 import { removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
-import { type Unpacked, unpackLayer } from "../layer/unpack.ts";
+import type { Unpacked } from "../layer/unpack.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { syncCommitted } from "./boot.ts";
 import { randomName, SnapshotDirectory } from "./directory.ts";
@@ -110,6 +110,7 @@ export class OverlayDriver implements SnapshotDriver {
 
   async #unpackAs(request: UnpackRequest, fd: number, mode: "diff" | "merged"): Promise<Unpacked> {
     const { chain, parents, diffID, source: stream, sizeMax, parentReady, signal } = request;
+    const { unpackLayer } = await import("../layer/unpack.ts"); // Only a pull needs it.
     const name = randomName();
     let kept = false;
     try {
