@@ -1,13 +1,14 @@
 import { RtError } from "../base/errors.ts";
 import { fieldsIn, optional, parseJson, shown, stringIn } from "../oci/json.ts";
 import { isLinkLocal, isLoopback } from "./address.ts";
+import type { Answer } from "./answer.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credential } from "./credentials.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Limits } from "./limits.ts";
 import { parseRetryAfter, retrying, TransientError } from "./retry.ts";
 import { sameSite } from "./site.ts";
-import { type Answer, type Request, send } from "./transport.ts";
+import { type Request, send } from "./transport.ts";
 
 /**
  * The Authorization header for one repository at one endpoint (distribution spec, auth/token and auth/oauth):

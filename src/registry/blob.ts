@@ -1,10 +1,10 @@
 import { RtError } from "../base/errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { quoted } from "../oci/json.ts";
+import type { Answer } from "./answer.ts";
 import type { EndpointClient } from "./endpoint-client.ts";
 import type { Limits } from "./limits.ts";
 import { pauseOrThrow, TransientError } from "./retry.ts";
-import type { Answer } from "./transport.ts";
 
 /**
  * A blob's bytes from `offset` to its descriptor's size. When the connection breaks, the rest is asked for by Range:

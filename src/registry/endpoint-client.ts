@@ -1,11 +1,12 @@
 import { RtError } from "../base/errors.ts";
 import { objectIn, parseJson, quoted } from "../oci/json.ts";
+import type { Answer } from "./answer.ts";
 import { Authorizer } from "./auth.ts";
 import type { Credential } from "./credentials.ts";
 import { type Endpoint, probe } from "./endpoint.ts";
 import type { Limits } from "./limits.ts";
 import { parseRetryAfter, TransientError } from "./retry.ts";
-import { type Answer, send } from "./transport.ts";
+import { send } from "./transport.ts";
 
 /** Distribution API requests for one repository at one endpoint: origin, authorization and the meaning of a status. */
 export class EndpointClient {

@@ -3,9 +3,10 @@ import { RtError } from "../base/errors.ts";
 import { quoted, shown } from "../oci/json.ts";
 import { defaultDomain, type Reference } from "../reference/reference.ts";
 import { isLoopback } from "./address.ts";
+import type { Answer } from "./answer.ts";
 import type { Limits } from "./limits.ts";
 import { TransientError } from "./retry.ts";
-import { type Answer, send } from "./transport.ts";
+import { send } from "./transport.ts";
 
 /** A host that serves the distribution API for a reference: the registry itself, or one of its mirrors. */
 export interface Endpoint {

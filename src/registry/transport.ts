@@ -1,6 +1,8 @@
 import { RtError, while_ } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 import { isLinkLocal, isLoopback } from "./address.ts";
+import { Answer } from "./answer.ts";
+import { failureOf } from "./connection-error.ts";
 import type { Limits } from "./limits.ts";
 import { type HttpProxy, ownProxies } from "./proxy.ts";
 import { TransientError } from "./retry.ts";
@@ -70,7 +72,7 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
     });
     return new Answer(response, url, { crossed, via }, controller, limits, request.signal);
   } catch (error) {
-    throw request.signal?.aborted ? cancelled(error) : connectionError(error, url, via);
+    throw failureOf(error, url, via, request.signal);
   } finally {
     clearTimeout(timer);
   }
@@ -115,145 +117,6 @@ function checkHop(request: Request, from: URL, location: string): URL {
   if (isLinkLocal(to)) throw refused(from, `${where}: a link-local address`);
   if (isLoopback(to) && !isLoopback(request.url)) throw refused(from, `${where}: this machine itself`);
   return to;
-}
-
-/** An answer whose body has not been read yet. Read it with `chunks` or `bytes`, or `discard` it. */
-export class Answer {
-  readonly response: Response;
-  readonly url: URL;
-  /** Redirected away from the origin that was asked: its words on authentication are not the registry's. */
-  readonly crossed: boolean;
-  /** " through the proxy …" behind a host's name in a message, or "". */
-  readonly via: string;
-  readonly #controller: AbortController;
-  readonly #limits: Limits;
-  readonly #signal: AbortSignal | undefined;
-
-  constructor(
-    response: Response,
-    url: URL,
-    way: { crossed: boolean; via: string },
-    controller: AbortController,
-    limits: Limits,
-    signal: AbortSignal | undefined,
-  ) {
-    this.response = response;
-    this.url = url;
-    this.crossed = way.crossed;
-    this.via = way.via;
-    this.#controller = controller;
-    this.#limits = limits;
-    this.#signal = signal;
-  }
-
-  get status(): number {
-    return this.response.status;
-  }
-
-  get headers(): Headers {
-    return this.response.headers;
-  }
-
-  discard(): void {
-    this.#controller.abort();
-  }
-
-  /** The body as it comes. Only time spent waiting for the network counts as idle, not the consumer's. */
-  async *chunks(): AsyncGenerator<Uint8Array> {
-    const reader = this.response.body?.getReader();
-    if (!reader) return;
-    const { idleMs, idleBytesMin } = this.#limits;
-    const stalled = new TransientError(
-      `${this.url.host} stalls: under ${idleBytesMin} bytes in ${idleMs / 1000} s`,
-    );
-    let complete = false;
-    let waitedMs = 0;
-    let bytes = 0;
-    try {
-      for (;;) {
-        const start = performance.now();
-        const timer = setTimeout(() => this.#controller.abort(stalled), idleMs);
-        const { done, value } = await reader.read().finally(() => clearTimeout(timer));
-        if (done) {
-          complete = true;
-          return;
-        }
-        waitedMs += performance.now() - start;
-        bytes += value.length;
-        if (waitedMs >= idleMs) {
-          if (bytes < idleBytesMin) throw stalled;
-          waitedMs = bytes = 0;
-        }
-        yield value;
-      }
-    } catch (error) {
-      const reason: unknown = this.#controller.signal.reason;
-      if (reason instanceof RtError) throw reason;
-      throw this.#signal?.aborted ? cancelled(error) : connectionError(error, this.url, this.via);
-    } finally {
-      if (!complete) this.discard();
-    }
-  }
-
-  /** The whole body. @throws exhausted beyond `bytesMax`; TransientError if it takes longer than a document may */
-  async bytes(bytesMax: number, what: string): Promise<Uint8Array> {
-    const tooLong = () =>
-      new RtError("exhausted", `${what} from ${this.url.host} is larger than ${bytesMax} bytes`);
-    if (Number(this.headers.get("content-length") ?? 0) > bytesMax) {
-      this.discard();
-      throw tooLong();
-    }
-    const late = new TransientError(
-      `${what} from ${this.url.host} is not complete in ${this.#limits.documentMs / 1000} s`,
-    );
-    const timer = setTimeout(() => this.#controller.abort(late), this.#limits.documentMs);
-    try {
-      const parts: Uint8Array[] = [];
-      let length = 0;
-      for await (const chunk of this.chunks()) {
-        length += chunk.length;
-        if (length > bytesMax) throw tooLong();
-        parts.push(chunk);
-      }
-      return Buffer.concat(parts, length);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "the connection was closed in between",
-  ENOTFOUND: "no such host",
-  EAI_AGAIN: "the name cannot be looked up now",
-  EHOSTUNREACH: "no route to the host",
-  ENETUNREACH: "the network is unreachable",
-  ETIMEDOUT: "the connection timed out",
-};
-
-function connectionError(error: unknown, url: URL, via: string): RtError {
-  if (error instanceof RtError) return error;
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const text = error instanceof Error ? error.message.split("\n", 1)[0]! : String(error);
-  if (/CERT|SIGNATURE|ALTNAME|ERR_TLS|EPROTO/.test(code)) {
-    const why = code === "EPROTO" ? "it does not speak TLS" : shown(code);
-    // A proxy that is spoken to in TLS may be the one that is not trusted.
-    const whom = url.host + (via.includes("proxy https:") ? via : "");
-    return new RtError("unavailable", `cannot trust ${whom}: ${why}; --tls-verify=false accepts that`, {
-      cause: error,
-    });
-  }
-  const line = `cannot reach ${url.host}${via}: ${reasons[code] ?? shown(text)}`;
-  // What the proxy does not allow it will not allow the next time.
-  const isRefusal = code === "ERR_PROXY_TUNNEL" && /: 4\d\d\b/.test(text);
-  return isRefusal
-    ? new RtError("unavailable", line, { cause: error })
-    : new TransientError(line, { cause: error });
-}
-
-function cancelled(cause: unknown): RtError {
-  return new RtError("cancelled", "cancelled", { cause });
 }
 
 function refused(from: URL, why: string): RtError {

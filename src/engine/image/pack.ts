@@ -1,7 +1,8 @@
 import { copyExecutable, ownExecutable } from "../../app/executable.ts";
-import { AppFile, checkTarget } from "../../app/file.ts";
+import { AppFile } from "../../app/file.ts";
 import { trailer } from "../../app/format.ts";
 import { appLayout } from "../../app/image-layout.ts";
+import { checkTarget } from "../../app/target.ts";
 import { commit } from "../../base/build-info.ts";
 import { RtError } from "../../base/errors.ts";
 import type { ImageRecord } from "../../image/record.ts";
