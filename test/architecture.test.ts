@@ -211,6 +211,13 @@ test("the parser of TOML is loaded where a configuration file is there, and only
   expect(texts.get("src/base/toml.ts")).toContain('await import("smol-toml")');
 });
 
+test("what kind of image a text names is told by kindOf alone", () => {
+  const lists = sources.filter((file) =>
+    /\boci-archive\b.{0,4}\||\|.{0,4}\bembed\b/.test(withoutComments(texts.get(file)!)),
+  );
+  expect(lists).toEqual([]);
+});
+
 test("src/native/ffi.ts is the only dlopen, zig-native/lib.zig the only exports", () => {
   const opens = sources.filter(
     (file) =>
