@@ -3,8 +3,9 @@ import { Option, RtCommand, type Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { parseEnvironment } from "../parse/env.ts";
 import { rejectNul } from "../parse/invalid.ts";
-import { programFlags } from "./program-flags.ts";
-import { checkTerminal, parseUser, parseWorkingDirectory } from "./run-options.ts";
+import { parseUser } from "../parse/user.ts";
+import { parseWorkingDirectory } from "../parse/working-directory.ts";
+import { checkTerminal, programFlags } from "./program-flags.ts";
 
 export default class ExecCommand extends RtCommand {
   static override usage: Usage = {

@@ -1,3 +1,4 @@
+import { RtError } from "../../base/errors.ts";
 import { Option } from "../command.ts";
 
 /** Flags that say something of a program in a container. Each is written once, and called where a command has it. */
@@ -25,4 +26,14 @@ export const programFlags = {
 export interface AttachFlags {
   detachKeys: string | undefined;
   sigProxy: boolean;
+}
+
+/** Docker's words, when a terminal is asked for and stdin is none. */
+export function checkTerminal({ interactive, tty }: { interactive: boolean; tty: boolean }): void {
+  if (!tty || !interactive || process.getBuiltinModule("node:tty").isatty(0)) return;
+  throw new RtError(
+    "invalid-argument",
+    "the input device is not a TTY: leave out -t, or run this in a terminal",
+    { exitCode: 1 },
+  );
 }

@@ -14,6 +14,8 @@ import { parseSecurityOptions } from "../parse/security-opt.ts";
 import { parseSize } from "../parse/size.ts";
 import { parseSysctls } from "../parse/sysctl.ts";
 import { parseUlimit } from "../parse/ulimit.ts";
+import { parseUser } from "../parse/user.ts";
+import { parseWorkingDirectory } from "../parse/working-directory.ts";
 import type { ContainerFlags } from "./container-flags.ts";
 import type { AttachFlags } from "./program-flags.ts";
 
@@ -50,16 +52,6 @@ export function runOptions(flags: Flags, caller: CallerEnvironment): RunOptions 
     ulimits: lastOfEachName(flags.ulimits.map(parseUlimit)),
     sysctls: parseSysctls(flags.sysctls, networkMode),
   };
-}
-
-/** Docker's words, when a terminal is asked for and stdin is none. */
-export function checkTerminal({ interactive, tty }: { interactive: boolean; tty: boolean }): void {
-  if (!tty || !interactive || process.getBuiltinModule("node:tty").isatty(0)) return;
-  throw new RtError(
-    "invalid-argument",
-    "the input device is not a TTY: leave out -t, or run this in a terminal",
-    { exitCode: 1 },
-  );
 }
 
 function identity(flags: Flags): Pick<RunOptions, "name" | "hostname" | "labels" | "annotations"> {
@@ -118,26 +110,6 @@ function parseHostname(text: string | undefined): string | undefined {
   if (text === undefined || text === "") return undefined;
   if (/^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?$/.test(text) && text.length <= 64) return text;
   throw invalid(`invalid --hostname ${quote(text)}: want at most 64 letters, digits, dots and dashes`);
-}
-
-/** `run -w` and `exec -w`: the kernel's magic links would lead out of the container (CVE-2024-21626). */
-export function parseWorkingDirectory(text: string | undefined): string | undefined {
-  if (text === undefined || text === "") return undefined;
-  if (!text.startsWith("/")) throw invalid(`invalid --workdir ${quote(text)}: want an absolute path`);
-  return rejectNul("--workdir", text);
-}
-
-/** Form only: names are looked up in the container's own passwd. A number must be one that the kernel has. */
-export function parseUser(text: string | undefined): string | undefined {
-  if (text === undefined || text === "") return undefined;
-  const parts = rejectControl("--user", text).split(":");
-  if (parts.length > 2) throw invalid(`invalid --user ${quote(text)}: want name|uid[:group|gid]`);
-  for (const part of parts) {
-    const number = /^[+-]?\d+$/.test(part) ? Number(part) : 0;
-    if (number < 0 || number > 0xffff_fffe)
-      throw invalid(`invalid --user ${quote(text)}: ids are 0 to 4294967294`);
-  }
-  return text;
 }
 
 function parseShmSize(text: string | undefined): number {

@@ -1,8 +1,8 @@
 import type { Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { ContainerFlags } from "./container-flags.ts";
-import { programFlags } from "./program-flags.ts";
-import { checkTerminal, runOptions } from "./run-options.ts";
+import { checkTerminal, programFlags } from "./program-flags.ts";
+import { runOptions } from "./run-options.ts";
 
 export default class RunCommand extends ContainerFlags {
   static override usage: Usage = {
