@@ -179,13 +179,26 @@ uml.test("a packed app with a name of its own, one that was to stay, is /init", 
   isClean(ended);
 });
 
+const short = /^rt: memory is short: \d+ MB are left for images and containers, and 128 MB should be$/;
+
 uml.test("too little memory for more than the engine is said", async () => {
   const ended = await bootUml({ initramfs: await rtAlone(), memory: "320M" });
-  expect(said(ended)[0]).toMatch(
-    /^rt: memory is short: \d+ MB are left for images and containers, and 128 MB should be$/,
-  );
+  expect(said(ended)).toEqual([expect.stringMatching(short), "rt: status 0: power off"]);
   isClean(ended);
 });
+
+// What the README says is enough. Of a tmpfs the kernel takes half of the memory for the initramfs, of a ramfs what it needs.
+for (const [memory, append] of [
+  ["400M", []],
+  ["320M", ["rootfstype=ramfs"]],
+] as const) {
+  qemu.test(`${memory} are enough for a PC: ${append.join() || "as it is"}`, async () => {
+    const ended = await bootQemu({ initramfs: await rtAlone(), memory, append, timeoutMs: 110_000 });
+    expect(ended.console).toContain("Hello from a container made by rt.");
+    expect(said(ended).filter((line) => !short.test(line))).toEqual(["rt: status 0: power off"]);
+    isClean(ended);
+  });
+}
 
 const signals: [string, string][] = [
   ["TERM", "power off"],
