@@ -14,15 +14,14 @@ const withDisk = needs({ ...umlNeeds, tools: [...umlNeeds.tools, "mkfs.ext4", "f
 /** Much more than any of these ends needs, much less than for ever. */
 const timeoutMs = 45_000;
 
+const killed = (seconds: number) =>
+  `rt: container web did not end within its stop-timeout of ${seconds} s: killed`;
+
 uml.test("a monitor that is stopped", async () => {
   const stopped = `for each in $(busybox pidof rt-monitor); do busybox kill -STOP $each; done; busybox kill -TERM 1`;
   const initramfs = await configured(web("exit 0", "stop-timeout = 1"), beside(stopped));
   const ended = await bootUml({ initramfs, init: "/begin", timeoutMs });
-  expect(said(ended)).toEqual([
-    "web | up",
-    "rt: container web did not end within its stop-timeout of 1 s: killed",
-    expect.stringMatching(/^rt: status \d+: power off$/),
-  ]);
+  expect(said(ended)).toEqual(["web | up", killed(1), expect.stringMatching(/^rt: status \d+: power off$/)]);
   isClean(ended);
 });
 
@@ -50,12 +49,7 @@ uml.test("a clock that is set back an hour while a container takes its time", as
     init: "/begin",
     timeoutMs,
   });
-  expect(said(ended)).toEqual([
-    "web | up",
-    "web | deaf",
-    "rt: container web did not end within its stop-timeout of 2 s: killed",
-    "rt: status 137: power off",
-  ]);
+  expect(said(ended)).toEqual(["web | up", "web | deaf", killed(2), "rt: status 137: power off"]);
   isClean(ended);
 });
 
