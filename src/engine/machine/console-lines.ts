@@ -1,9 +1,12 @@
+import { visible } from "../../base/visible.ts";
+
 const lineBytesMax = 4096;
 const lineFeed = 10;
 
 /**
  * The output of several programs on one console: whole lines, each behind the name of who wrote it. A line without an end is
- * written when it has become long, or with `end`.
+ * written when it has become long, or with `end`. The console is everybody's: what a terminal would act upon is shown as an
+ * escape, so that nobody writes over another's line, makes one up, or has the terminal answer for him.
  */
 export class ConsoleLines {
   readonly #prefix: Buffer;
@@ -23,7 +26,7 @@ export class ConsoleLines {
       const found = rest.indexOf(lineFeed);
       if (found < 0 && rest.length < lineBytesMax) break;
       const end = found >= 0 && found < lineBytesMax ? found : lineBytesMax;
-      out.push(this.#prefix, rest.subarray(0, end), newline);
+      out.push(this.#prefix, shown(rest.subarray(0, end)), newline);
       rest = rest.subarray(end === found ? end + 1 : end);
     }
     this.#rest = rest;
@@ -36,3 +39,13 @@ export class ConsoleLines {
 }
 
 const newline = Buffer.from("\n");
+
+/** Control characters but for the tab; as bytes, since what a program writes need not be UTF-8. */
+const acting = /(?![\t\x80-\x9f])\p{Cc}|\xc2[\x80-\x9f]/gu;
+
+function shown(line: Buffer): Uint8Array {
+  const text = line.toString("latin1");
+  if (text.search(acting) < 0) return line;
+  const escaped = text.replace(/\r$/, "").replace(acting, (character) => visible(character.at(-1)!));
+  return Buffer.from(escaped, "latin1");
+}

@@ -35,6 +35,19 @@ test("bytes that are no UTF-8 pass as they are", () => {
   const console = new ConsoleLines("a", (bytes) => {
     written.push(...bytes);
   });
-  void console.push(Uint8Array.of(0xff, 0x00, 0x0a));
-  expect(written).toEqual([...Buffer.from("a | "), 0xff, 0x00, 0x0a]);
+  void console.push(Uint8Array.of(0xff, 0x9b, 0x0a));
+  expect(written).toEqual([...Buffer.from("a | "), 0xff, 0x9b, 0x0a]);
+});
+
+test("what a terminal would act upon is shown, and the lines of others stay as they are", () => {
+  const { push, text } = lines();
+  void push("50%\rrt: status 0: power off\n\x1bc\x1b[2J\x1b[c\x0e\b\x7f\x00\u009b6n\n");
+  void push("dos\r\na\ttab, Größe 日本\n");
+  expect(text().split("\n")).toEqual([
+    "web | 50%\\rrt: status 0: power off",
+    "web | \\u001bc\\u001b[2J\\u001b[c\\u000e\\u0008\\u007f\\u0000\\u009b6n",
+    "web | dos",
+    "web | a\ttab, Größe 日本",
+    "",
+  ]);
 });
