@@ -3,14 +3,15 @@
  * 125 and one line that names the cause; the runtime's own banner is never seen.
  */
 import { afterAll, beforeAll, expect } from "bun:test";
-import { chmodSync, copyFileSync, existsSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type TestHost, testHost } from "../support/host.ts";
 import { probeBinary } from "../support/probe.ts";
 import { needs } from "../support/root.ts";
 import { type RtResult, rtBinary } from "../support/rt.ts";
+import { until } from "../support/wait.ts";
 
-const { test, met } = needs({ root: true, tools: ["prlimit", "setpriv", "unshare"] });
+const { test, met } = needs({ root: true, tools: ["prlimit", "setpriv", "unshare", "nsenter"] });
 
 let host: TestHost;
 beforeAll(async () => {
@@ -40,6 +41,12 @@ async function refused(command: string[], line: RegExp): Promise<void> {
     code: 125,
   });
   expect(stderr.trimEnd()).not.toContain("\n");
+}
+
+/** Its first child. */
+function childOf(parent: number): number | undefined {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "latin1");
+  return Number.parseInt(children, 10) || undefined;
 }
 
 const megabytes = (count: number) => count * 1024 * 1024;
@@ -128,6 +135,33 @@ for (const call of ["eventfd2", "epoll_create1", "getrandom", "prlimit64", "clon
     await refused([await probeBinary(), "refuse", call], new RegExp(`${call}\\(2\\).*EPERM`));
   });
 }
+
+test("a /proc that is another pid namespace's stays as it is", async () => {
+  const other = Bun.spawn([
+    "unshare",
+    "--pid",
+    "--fork",
+    "--kill-child=KILL",
+    "--mount-proc",
+    "sleep",
+    "1000",
+  ]);
+  try {
+    const inner = await until("the namespace", () => childOf(other.pid));
+    const mounts = () => readFileSync(`/proc/${inner}/mountinfo`, "utf8");
+    await until("its /proc", () => mounts().split(" /proc ").length > 2);
+    const before = mounts();
+    await refused(
+      ["nsenter", "-t", `${inner}`, "--mount"],
+      /^rt: cannot start: \/proc belongs to another pid namespace/,
+    );
+    expect(mounts()).toBe(before);
+    await works("nsenter", "-t", `${inner}`, "--mount", "--pid");
+  } finally {
+    other.kill("SIGKILL");
+    await other.exited;
+  }
+});
 
 test("a set-user-ID bit gives nobody anything", async () => {
   const copy = join(host.dir, "rt-set-user-id");

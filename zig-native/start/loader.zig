@@ -74,7 +74,10 @@ pub fn openSelf() i32 {
         const mounted = linux.mount("proc", "/proc", "proc", linux.MS.NOSUID | linux.MS.NODEV | linux.MS.NOEXEC, 0);
         _ = say.check(mounted, "/proc is not mounted, and mounting it");
     }
-    return aboveStandard(say.check(linux.open(path, .{ .CLOEXEC = true }, 0), "opening " ++ path));
+    const opened = linux.open(path, .{ .CLOEXEC = true }, 0);
+    // Others live by that /proc: ours over it would be the end of them.
+    if (linux.errno(opened) == .NOENT) say.die(&.{"cannot start: /proc belongs to another pid namespace: enter that one as well (nsenter --pid)"});
+    return aboveStandard(say.check(opened, "opening " ++ path));
 }
 
 /// By its magic: the tree of a guest whose root is another machine's may show that one's /proc/self/exe, as User-Mode Linux
@@ -82,7 +85,7 @@ pub fn openSelf() i32 {
 fn isProcMounted() bool {
     const magic_proc = 0x9fa0;
     var buffer: [32]u64 = @splat(0); // struct statfs is 120 bytes; f_type comes first and is a long
-    const result = linux.syscall2(.statfs, @intFromPtr("/proc/self"), @intFromPtr(&buffer));
+    const result = linux.syscall2(.statfs, @intFromPtr("/proc"), @intFromPtr(&buffer));
     return linux.errno(result) == .SUCCESS and buffer[0] == magic_proc;
 }
 
