@@ -1,7 +1,7 @@
 import type { ExecOptions } from "../../engine/container/exec-options.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
-import { parseEnvironment } from "../parse/env.ts";
+import { requestedEnvironment } from "../parse/env.ts";
 import { rejectNul } from "../parse/invalid.ts";
 import { parseUser } from "../parse/user.ts";
 import { parseWorkingDirectory } from "../parse/working-directory.ts";
@@ -46,7 +46,7 @@ export default class ExecCommand extends RtCommand {
       interactive: this.interactive,
       tty: this.tty,
       detach: this.detach,
-      env: parseEnvironment(this.envFiles, this.env, this.context.caller),
+      env: requestedEnvironment(this.envFiles, this.env, this.context.caller),
       workingDirectory: parseWorkingDirectory(this.workdir),
       user: parseUser(this.user),
       privileged: this.privileged,

@@ -6,7 +6,7 @@ import type { RtCommand } from "../command.ts";
 import { parseAddHost, parseDns } from "../parse/address.ts";
 import { parseCapability } from "../parse/capability.ts";
 import { parseDevice } from "../parse/device.ts";
-import { parseEnvironment, readKeyValueFile } from "../parse/env.ts";
+import { readKeyValueFile, requestedEnvironment } from "../parse/env.ts";
 import { invalid, quote, rejectControl, rejectNul } from "../parse/invalid.ts";
 import { parseLabels } from "../parse/key-value.ts";
 import { parseMounts } from "../parse/mounts.ts";
@@ -69,7 +69,7 @@ function process_(
   caller: CallerEnvironment,
 ): Pick<RunOptions, "env" | "workingDirectory" | "user" | "groupAdd" | "stopSignal"> {
   return {
-    env: parseEnvironment(flags.envFiles, flags.env, caller),
+    env: requestedEnvironment(flags.envFiles, flags.env, caller),
     workingDirectory: parseWorkingDirectory(flags.workdir),
     user: parseUser(flags.user),
     groupAdd: flags.groupAdd.map((group) => rejectControl("--group-add", group)),

@@ -12,7 +12,7 @@ const fileSizeMax = 16 << 20;
  * A bare KEY takes the value of `caller`; where that has none, a flag's bare KEY stays bare (it removes the image's), a
  * file's is dropped. @throws RtError invalid-argument | not-found
  */
-export function parseEnvironment(
+export function requestedEnvironment(
   files: readonly string[],
   flags: readonly string[],
   caller: CallerEnvironment,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { environmentOf } from "../../../../src/base/environment.ts";
 import { RtError } from "../../../../src/base/errors.ts";
-import { parseEnvironment, parseKeyValueFile } from "../../../../src/cli/parse/env.ts";
+import { parseKeyValueFile, requestedEnvironment } from "../../../../src/cli/parse/env.ts";
 
 const none = environmentOf({});
 
@@ -39,27 +39,27 @@ test("flags over files, the last of a name in the place of the first, bare keys 
   try {
     const file = join(directory, "env");
     writeFileSync(file, "A=file\nB=file\n");
-    const merged = parseEnvironment(
+    const merged = requestedEnvironment(
       [file],
       ["A=flag", "TERM", "GONE", "C=tab\there \u001b[1m"],
       environmentOf({ TERM: "xterm" }),
     );
     expect(merged).toEqual(["A=flag", "B=file", "TERM=xterm", "GONE", "C=tab\there \u001b[1m"]);
     writeFileSync(file, Buffer.from([0x41, 0x3d, 0xff]));
-    expect(() => parseEnvironment([file], [], none)).toThrow("not UTF-8");
+    expect(() => requestedEnvironment([file], [], none)).toThrow("not UTF-8");
   } finally {
     rmSync(directory, { recursive: true });
   }
 });
 
 test("a newline in a name would forge a second variable; in a value it is the user's", () => {
-  expect(() => parseEnvironment([], ["A\nB=2"], none)).toThrow("has a newline");
-  expect(parseEnvironment([], ["A=1\nB=2"], none)).toEqual(["A=1\nB=2"]);
-  expect(parseEnvironment([], ["A"], environmentOf({ A: "1\nB=2" }))).toEqual(["A=1\nB=2"]);
+  expect(() => requestedEnvironment([], ["A\nB=2"], none)).toThrow("has a newline");
+  expect(requestedEnvironment([], ["A=1\nB=2"], none)).toEqual(["A=1\nB=2"]);
+  expect(requestedEnvironment([], ["A"], environmentOf({ A: "1\nB=2" }))).toEqual(["A=1\nB=2"]);
 });
 
 test("a bare key that every JavaScript object has is not a variable", () => {
-  expect(parseEnvironment([], ["constructor", "toString", "__proto__"], none)).toEqual([
+  expect(requestedEnvironment([], ["constructor", "toString", "__proto__"], none)).toEqual([
     "constructor",
     "toString",
     "__proto__",
@@ -68,5 +68,7 @@ test("a bare key that every JavaScript object has is not a variable", () => {
 });
 
 test("a file that is not there", () => {
-  expect(() => parseEnvironment(["/nonexistent/env"], [], none)).toThrow("cannot read --env-file: ENOENT");
+  expect(() => requestedEnvironment(["/nonexistent/env"], [], none)).toThrow(
+    "cannot read --env-file: ENOENT",
+  );
 });
