@@ -98,7 +98,7 @@ async function allAtOnce(start: Start): Promise<void> {
     web("exit 0", "stop-timeout = 1"),
   ].join("");
   await using machine = await start(await configured(toml, beside(end, fewProcesses)));
-  await machine.console.waitFor("hog | enough", 150_000);
+  await machine.console.waitFor("hog | enough", 190_000);
   await machine.console.waitFor("fill | dd: error", 60_000);
   machine.write("echo $((6 * 7)) is answered; exit 3\n");
   await machine.console.waitFor("42 is answered", 20_000);

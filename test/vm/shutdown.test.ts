@@ -63,8 +63,8 @@ qemu.test("a console that ctrl-s has stopped, and that is written to", async () 
   const script =
     "until test -e /data/flood; do busybox sleep 0.1; done; busybox sleep 5; busybox kill -TERM 1";
   const initramfs = await configured(flood + web("exit 0", "stop-timeout = 1"), beside(script));
-  await using machine = await startQemu({ initramfs, append: ["rdinit=/begin"], timeoutMs: 110_000 });
-  await machine.console.waitFor("flood | flooded", 60_000);
+  await using machine = await startQemu({ initramfs, append: ["rdinit=/begin"], timeoutMs: 200_000 });
+  await machine.console.waitFor("flood | flooded", 150_000);
   machine.write("\x13");
   const ended = await machine.end();
   expect(said(ended).at(-1)).toMatch(/^rt: status \d+: power off$/);
