@@ -101,10 +101,10 @@ async function allAtOnce(start: Start): Promise<void> {
   await machine.console.waitFor("hog | enough", 190_000);
   await machine.console.waitFor("fill | dd: error", 60_000);
   machine.write("echo $((6 * 7)) is answered; exit 3\n");
-  await machine.console.waitFor("42 is answered", 20_000);
-  await machine.console.waitFor("container shell ended with status 3, and starts again", 20_000);
+  await machine.console.waitFor("42 is answered", 60_000);
+  await machine.console.waitFor("container shell ended with status 3, and starts again", 60_000);
   machine.write("touch /data/end; echo $((7 * 7)) again\n");
-  await machine.console.waitFor("49 again", 20_000);
+  await machine.console.waitFor("49 again", 60_000);
   const began = performance.now();
   const ended = await machine.end();
   // Twice that, where the host has no time for the machine.
