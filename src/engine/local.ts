@@ -1,6 +1,6 @@
 import { needsRoot } from "../base/errors.ts";
 import type { ContainerVerbs, Engine, ImageVerbs, SystemVerbs } from "./engine.ts";
-import { Host, type HostOptions } from "./host.ts";
+import type { Host, HostOptions } from "./host.ts";
 import type { Session } from "./session.ts";
 
 export interface LocalOptions extends HostOptions {
@@ -9,54 +9,93 @@ export interface LocalOptions extends HostOptions {
 }
 
 /**
- * The engine in this process. Each verb is loaded when it is asked for.
+ * The engine in this process. Each verb is loaded when it is asked for, and what it works on with the first that needs it.
  * @throws RtError forbidden: not root; not-found | invalid-argument: what the options name
  */
 export async function openLocal(session: Session, options: LocalOptions): Promise<Engine> {
   const { privileged } = options;
   if (privileged !== undefined && process.geteuid?.() !== 0) throw needsRoot(privileged);
-  const host = new Host(session, options);
+  const hosts = new Hosts(session, options);
   // A name that is mistyped is told of, also where the command has no use for what it names.
-  if (options.config !== undefined || options.storageDriver !== undefined) await host.check();
-  return engineOf(host);
+  if (options.config !== undefined || options.storageDriver !== undefined) await (await hosts.get()).check();
+  return engineOf(hosts);
 }
 
-export function engineOf(host: Host): Engine {
+/** The host of a session, made when it is first asked for; those of other sessions share what it has opened. */
+class Hosts implements Disposable {
+  readonly #session: Session;
+  readonly #options: HostOptions;
+  readonly #first: Hosts | undefined;
+  #host: Promise<Host> | undefined;
+  #made: Host | undefined;
+
+  constructor(session: Session, options: HostOptions, first?: Hosts) {
+    this.#session = session;
+    this.#options = options;
+    this.#first = first;
+  }
+
+  get(): Promise<Host> {
+    this.#host ??= this.#make();
+    return this.#host;
+  }
+
+  as(session: Session): Hosts {
+    return new Hosts(session, this.#options, this.#first ?? this);
+  }
+
+  async #make(): Promise<Host> {
+    if (this.#first) return (await this.#first.get()).as(this.#session);
+    const { Host } = await import("./host.ts");
+    this.#made = new Host(this.#session, this.#options);
+    return this.#made;
+  }
+
+  /** Closes what was opened, for the other sessions too. */
+  [Symbol.dispose](): void {
+    this.#made?.close();
+  }
+}
+
+function engineOf(hosts: Hosts): Engine {
   return {
-    container: containerVerbs(host),
-    image: imageVerbs(host),
-    system: systemVerbs(host),
-    as: (session) => engineOf(host.as(session)),
-    [Symbol.dispose]: () => host.close(),
+    container: containerVerbs(hosts),
+    image: imageVerbs(hosts),
+    system: systemVerbs(hosts),
+    as: (session) => engineOf(hosts.as(session)),
+    [Symbol.dispose]: () => hosts[Symbol.dispose](),
   };
 }
 
-function containerVerbs(host: Host): ContainerVerbs {
+function containerVerbs(hosts: Hosts): ContainerVerbs {
   return {
-    run: async (options) => (await import("./container/run.ts")).run(host, options),
-    attach: async (name, options) => (await import("./container/attach.ts")).attach(host, name, options),
-    exec: async (options) => (await import("./container/exec.ts")).exec(host, options),
-    kill: async (name, signal) => (await import("./container/kill.ts")).kill(host, name, signal),
-    list: async (options) => (await import("./container/list.ts")).list(host, options),
-    inspect: async (name) => (await import("./inspect.ts")).inspectContainer(host, name),
+    run: async (options) => (await import("./container/run.ts")).run(await hosts.get(), options),
+    attach: async (name, options) =>
+      (await import("./container/attach.ts")).attach(await hosts.get(), name, options),
+    exec: async (options) => (await import("./container/exec.ts")).exec(await hosts.get(), options),
+    kill: async (name, signal) => (await import("./container/kill.ts")).kill(await hosts.get(), name, signal),
+    list: async (options) => (await import("./container/list.ts")).list(await hosts.get(), options),
+    inspect: async (name) => (await import("./inspect.ts")).inspectContainer(await hosts.get(), name),
     remove: async (name, options) =>
-      (await import("./container/remove.ts")).removeContainer(host, name, options),
+      (await import("./container/remove.ts")).removeContainer(await hosts.get(), name, options),
   };
 }
 
-function imageVerbs(host: Host): ImageVerbs {
+function imageVerbs(hosts: Hosts): ImageVerbs {
   return {
-    pull: async (reference, options) => (await import("./image/pull.ts")).pull(host, reference, options),
-    list: async (options) => (await import("./image/list.ts")).listImages(host, options),
-    inspect: async (name) => (await import("./inspect.ts")).inspectImage(host, name),
-    remove: async (name, options) => (await import("./image/remove.ts")).removeImage(host, name, options),
-    pack: async (options) => (await import("./image/pack.ts")).pack(host, options),
+    pull: async (reference, options) =>
+      (await import("./image/pull.ts")).pull(await hosts.get(), reference, options),
+    list: async (options) => (await import("./image/list.ts")).listImages(await hosts.get(), options),
+    inspect: async (name) => (await import("./inspect.ts")).inspectImage(await hosts.get(), name),
+    remove: async (name, options) =>
+      (await import("./image/remove.ts")).removeImage(await hosts.get(), name, options),
+    pack: async (options) => (await import("./image/pack.ts")).pack(await hosts.get(), options),
   };
 }
 
-function systemVerbs(host: Host): SystemVerbs {
+function systemVerbs(hosts: Hosts): SystemVerbs {
   return {
-    info: async () => (await import("./system/info.ts")).info(host),
+    info: async () => (await import("./system/info.ts")).info(await hosts.get()),
     version: async () => (await import("./system/version.ts")).version(),
   };
 }

@@ -5,7 +5,7 @@ import { isErrno } from "../../base/errors.ts";
  * Where the session of `rt init` writes: a console that nobody reads, or that somebody has stopped with ctrl-s, must not keep
  * it from what else it has to do. So it waits for none: what is not taken at once is kept, up to a limit, and tried again.
  */
-export class ConsoleOutput {
+export class ConsoleOutput implements Disposable {
   readonly #fd: number;
   #waiting: Buffer = Buffer.alloc(0);
   #room: PromiseWithResolvers<void> | undefined;
@@ -46,6 +46,13 @@ export class ConsoleOutput {
       last = this.#waiting.length;
       await Bun.sleep(stuckAfter_ms);
     }
+  }
+
+  /** What waits is lost: the descriptor is about to be closed. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#waiting = Buffer.alloc(0);
+    this.#makeRoom();
   }
 
   #flush(): void {

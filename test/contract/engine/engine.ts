@@ -17,7 +17,7 @@ import { capture } from "../../unit/cli/capture.ts";
 
 export interface EngineUnderTest extends AsyncDisposable {
   /** An engine for this caller, on a store that only this test has. */
-  open(session: TestSession): Engine;
+  open(session: TestSession): Promise<Engine>;
 }
 
 type Test = (name: string, body: () => Promise<unknown>) => void;
@@ -92,7 +92,7 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
   test("a program's output and exit status come to its caller", async () => {
     await using under = await make();
     const session = testSession();
-    using engine = under.open(session);
+    using engine = await under.open(session);
     expect(await engine.container.run(options("--rm", image, "exit", "7"))).toBe(7);
     expect(await engine.container.run(options("--rm", image, "args", "a", "b c"))).toBe(0);
     expect(session.output.stdout).toContain("b c");
@@ -105,7 +105,7 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
     await using under = await make();
     const pieces = Array.from({ length: 40 }, (_, index) => String(index % 10).repeat(20_000));
     const session = talking(said(...pieces));
-    using engine = under.open(session);
+    using engine = await under.open(session);
     expect(await engine.container.run(options("--rm", "-i", image, "stdin-sha256"))).toBe(0);
     const sum = new Bun.CryptoHasher("sha256").update(pieces.join("")).digest("hex");
     expect(session.output.stdout).toContain(sum);
@@ -121,7 +121,7 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
         return gate.promise;
       },
     });
-    using engine = under.open(session);
+    using engine = await under.open(session);
     const status = engine.container.run(options("--rm", "--name", "spews", image, "spew", "3000000"));
     await until("something comes", () => bytes > 0);
     // Frames, sockets and pipes hold some of it; all of it they do not.
@@ -147,7 +147,7 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
       ...talking(silent, { terminal: { size: () => size, changes: changes() } }),
       terminalSize: () => size,
     };
-    using engine = under.open(session);
+    using engine = await under.open(session);
     const status = engine.container.run(options("--rm", "-it", image, "winsize-wait", "1"));
     await until("its first size", () => session.output.stdout.includes("11 33"));
     size = { rows: 22, columns: 44 };
@@ -167,7 +167,7 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
       yield Buffer.from([17]);
     }
     const first = { ...talking(typed()), detachKeys: Uint8Array.of(16, 17) };
-    using engine = under.open(first);
+    using engine = await under.open(first);
     const status = engine.container.run(options("--rm", "-it", "--name", "stays", image, "echo"));
     await until("it answers", () => first.output.stdout.includes("x"));
     go.resolve();
@@ -192,7 +192,7 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
       yield 15;
     }
     const session = talking(said(), { signals: signals() });
-    using engine = under.open(session);
+    using engine = await under.open(session);
     const status = engine.container.run(
       options("--rm", image, "signal-wait", "--exit-on", "TERM", "USR1", "TERM"),
     );
@@ -204,7 +204,7 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
 
   test("what cannot be executed: 127 and 126, and nothing is left", async () => {
     await using under = await make();
-    using engine = under.open(testSession());
+    using engine = await under.open(testSession());
     const absent = await failure(engine.container.run(options("--rm", "--entrypoint", "/none", image)));
     expect([absent.code, absent.exitCode]).toEqual(["not-found", 127]);
     const directory = await failure(engine.container.run(options("--rm", "--entrypoint", "/", image)));
@@ -216,7 +216,7 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
 function callers(make: () => Promise<EngineUnderTest>, test: Test): void {
   test("several callers at once: each has its own output, and none waits for another", async () => {
     await using under = await make();
-    using engine = under.open(testSession());
+    using engine = await under.open(testSession());
     await using _ = await waiting(engine, "long");
     const sessions = Array.from({ length: 4 }, () => testSession());
     const statuses = sessions.map((session, index) =>
@@ -235,7 +235,7 @@ function patience(make: () => Promise<EngineUnderTest>, test: Test): void {
     await using under = await make();
     const abort = new AbortController();
     abort.abort(new RtError("cancelled", "enough", { exitCode: 130 }));
-    using engine = under.open(testSession());
+    using engine = await under.open(testSession());
     await engine.container.run(options("--rm", image, "exit", "0"));
     const impatient = engine.as(testSession({ abort: abort.signal }));
     const error = await failure(impatient.container.run(options("--name", "never", image, "exit", "0")));
@@ -246,7 +246,7 @@ function patience(make: () => Promise<EngineUnderTest>, test: Test): void {
 
   test("while a program runs the caller's own process goes on", async () => {
     await using under = await make();
-    using engine = under.open(testSession());
+    using engine = await under.open(testSession());
     await using _ = await waiting(engine, "slow");
     let turns = 0;
     const clock = setInterval(() => turns++, 1);
@@ -261,7 +261,7 @@ function patience(make: () => Promise<EngineUnderTest>, test: Test): void {
 function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
   test("lists and documents are plain values, which a wire can carry", async () => {
     await using under = await make();
-    using engine = under.open(testSession());
+    using engine = await under.open(testSession());
     await engine.container.run(options("--name", "over", "-l", "a=b", image, "exit", "4"));
     const answers = {
       containers: await engine.container.list({ all: true, filters: {}, size: true }),
@@ -281,7 +281,7 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
 
   test("an image comes, is listed, and goes", async () => {
     await using under = await make();
-    using engine = under.open(testSession());
+    using engine = await under.open(testSession());
     expect(await engine.image.pull(image, {})).toMatchObject({ name: image, status: "downloaded" });
     expect(await engine.image.pull(image, {})).toMatchObject({ status: "up-to-date" });
     expect(await engine.image.list({})).toHaveLength(1);
@@ -291,7 +291,7 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
 
   test("what is not there, is in use, or does not run has its class", async () => {
     await using under = await make();
-    using engine = under.open(testSession());
+    using engine = await under.open(testSession());
     const absent = [
       () => engine.container.inspect("none"),
       () => engine.container.remove("none", { force: true, volumes: false }),

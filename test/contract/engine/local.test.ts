@@ -1,8 +1,7 @@
 /** The engine in this process. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Host } from "../../../src/engine/host.ts";
-import { engineOf } from "../../../src/engine/local.ts";
+import { openLocal } from "../../../src/engine/local.ts";
 import { mountPoints, processesMentioning } from "../../support/leaks.ts";
 import { needs } from "../../support/root.ts";
 import { scratchDirectory } from "../../support/scratch.ts";
@@ -14,7 +13,7 @@ async function local(): Promise<EngineUnderTest> {
   return {
     open(session) {
       const places = { root: join(directory, "root"), state: join(directory, "state") };
-      return engineOf(new Host(session, { ...places, env: { HOME: directory } }));
+      return openLocal(session, { ...places, env: { HOME: directory } });
     },
     async [Symbol.asyncDispose]() {
       await until(

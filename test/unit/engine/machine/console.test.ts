@@ -23,6 +23,7 @@ function pipe() {
   };
   const reader = open(constants.O_RDONLY);
   const output = new ConsoleOutput(open(constants.O_WRONLY));
+  undo.push(() => output[Symbol.dispose]());
   const buffer = Buffer.alloc(1 << 16);
   const read = () => {
     try {
