@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { asSystemError, RtError } from "../base/errors.ts";
-import { holdLock, isLocked } from "../content/file-lock.ts";
+import { holdLock, isHeld } from "../content/file-lock.ts";
 import type { BlobName } from "../content/ingest.ts";
 import type { FilePart } from "./packed-layout.ts";
 import { cannotWrite } from "./target.ts";
@@ -150,7 +150,7 @@ function removeAbandoned(directory: string, hidden: string): void {
     if (!name.startsWith(hidden) || !/^[0-9a-f]{12}\.tmp$/.test(name.slice(hidden.length))) continue;
     const path = join(directory, name);
     const found = lstatSync(path, { throwIfNoEntry: false });
-    if (!found?.isFile() || found.uid !== process.geteuid?.() || isLocked(path)) continue;
+    if (!found?.isFile() || found.uid !== process.geteuid?.() || isHeld(path)) continue;
     // A moment passes between its creation and its lock.
     if (Date.now() - found.mtimeMs > youngest_ms) rmSync(path, { force: true });
   }

@@ -111,7 +111,7 @@ export function holdLock(fd: number): boolean {
 }
 
 /** Does somebody hold the exclusive lock of this file? False when there is no such file. Makes and changes nothing. */
-export function isLocked(path: string): boolean {
+export function isHeld(path: string): boolean {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | O_CLOEXEC);

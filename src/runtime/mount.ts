@@ -21,7 +21,7 @@ const flags: Readonly<Record<string, number>> = {
 };
 const [remount, bind, ofMount] = [32, flags.bind!, flags.ro! | flags.nosuid! | flags.nodev! | flags.noexec!];
 
-export interface MountRequest {
+export interface FileSystemMount {
   source: string;
   target: string;
   type: string;
@@ -29,7 +29,7 @@ export interface MountRequest {
 }
 
 /** mount(2) in our own mount namespace. The target directory is made if it is missing. @throws RtError */
-export function mountFileSystem(request: MountRequest): void {
+export function mountFileSystem(request: FileSystemMount): void {
   const { source, target, type, options } = request;
   const isFlag = (option: string) => Object.hasOwn(flags, option);
   const bits = options.filter(isFlag).reduce((sum, option) => sum | flags[option]!, 0);

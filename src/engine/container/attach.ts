@@ -1,11 +1,9 @@
 import { join } from "node:path";
 import { RtError } from "../../base/errors.ts";
-import type { ContainerRecord } from "../../container/record.ts";
-import { awaitUnlocked } from "../../runtime/lock.ts";
 import { connect } from "../../runtime/native/driver.ts";
-import type { AttachOptions, Program } from "../../runtime/runtime.ts";
 import type { Host } from "../host.ts";
-import { find, look } from "./look.ts";
+import { find } from "./find.ts";
+import { follow } from "./follow.ts";
 
 export interface AttachCommandOptions {
   sigProxy: boolean;
@@ -30,39 +28,4 @@ export async function attach(host: Host, name: string, options: AttachCommandOpt
     signals: options.sigProxy,
   });
   return status ?? 0;
-}
-
-const lostExitCode = 137;
-const engineFailed = 125;
-
-/** Attach the caller until the end. @returns the exit status, or undefined when the user detached */
-export async function follow(
-  host: Host,
-  record: ContainerRecord,
-  program: Program,
-  wanted: Omit<AttachOptions, "detachKeys">,
-): Promise<number | undefined> {
-  const { stdio, detachKeys } = host.session;
-  const options = { ...wanted, detachKeys: wanted.tty ? detachKeys : new Uint8Array() };
-  const outcome =
-    stdio.kind === "descriptors"
-      ? program.attachForeground(stdio, options)
-      : await program.attach(stdio, options);
-  if (outcome.ended === "detached") return undefined;
-  if (outcome.ended === "lost") return await lostStatus(host, record);
-  if (outcome.writeError === undefined) return outcome.status;
-  host.warn(`cannot write the program's output: ${outcome.writeError}`);
-  return outcome.status || engineFailed;
-}
-
-/** The monitor went without a word. */
-export async function lostStatus(host: Host, record: ContainerRecord): Promise<number> {
-  // Whoever closed the connection may have written the exit before; the lock tells when all is said.
-  await awaitUnlocked(join(host.stateOf(record.id), "lock"));
-  // Another command may have written it down, and removed the directory.
-  const exit = host.containers.find(record.id)?.exit;
-  const { state, needsCleanup } = look(host, { id: record.id, exit });
-  if (state.status === "exited" && !needsCleanup) return state.exitCode;
-  host.warn(`the monitor of container ${record.name} was killed, and the container with it`);
-  return lostExitCode;
 }

@@ -6,10 +6,10 @@ import { launch } from "../../runtime/native/driver.ts";
 import { resolveCapabilities } from "../../spec/capabilities.ts";
 import { rlimits } from "../../spec/generate.ts";
 import type { Host } from "../host.ts";
-import { follow } from "./attach.ts";
 import { consoleSize, descriptorsMax, isConfined } from "./build.ts";
 import type { ExecOptions } from "./exec-options.ts";
-import { find, requireRunning } from "./look.ts";
+import { find, requireRunning } from "./find.ts";
+import { follow } from "./follow.ts";
 
 /** `rt exec`: another program in a running container. @returns its exit status; 0 when detached */
 export async function exec(host: Host, options: ExecOptions): Promise<number> {

@@ -3,7 +3,7 @@ import { parseSignal } from "../../base/signals.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
-import { find, notRunning } from "./look.ts";
+import { find, notRunning } from "./find.ts";
 
 const SIGKILL = 9;
 

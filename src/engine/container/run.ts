@@ -4,8 +4,8 @@ import { concludeRun } from "../care/conclude.ts";
 import { reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { ensureImage } from "../image/ensure.ts";
-import { follow } from "./attach.ts";
 import { create, starting } from "./create.ts";
+import { follow } from "./follow.ts";
 import type { RunOptions } from "./run-options.ts";
 
 /**

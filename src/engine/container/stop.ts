@@ -5,7 +5,8 @@ import { recordOf } from "../../container/container-store.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
-import { find, look } from "./look.ts";
+import { find } from "./find.ts";
+import { look } from "./look.ts";
 
 const SIGCONT = 18;
 /** How long a killed container may take to end: its processes may be writing their last pages. */

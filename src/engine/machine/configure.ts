@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { isErrno, while_ } from "../../base/errors.ts";
-import { type MountRequest, mountFileSystem } from "../../runtime/mount.ts";
+import { type FileSystemMount, mountFileSystem } from "../../runtime/mount.ts";
 import { activeSizeFile } from "../../snapshot/directory.ts";
 import type { InitConfig } from "./config.ts";
 
@@ -93,7 +93,7 @@ function isInitramfs(directory: string): boolean {
 function makeStore(target: string): void {
   const all = memoryOfContainers();
   // Nobody but root gets there; a container's set-user-ID programs are to work.
-  const part = (where: string, share: number): MountRequest => {
+  const part = (where: string, share: number): FileSystemMount => {
     const options = ["nodev", "mode=700", `size=${Math.floor(all * share)}`];
     return { source: "tmpfs", target: where, type: "tmpfs", options };
   };

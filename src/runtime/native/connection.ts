@@ -2,7 +2,7 @@ import * as abi from "../../native/abi.ts";
 import { closeDescriptor } from "../../native/system.ts";
 
 /** A frame of the attach protocol, which zig-native/monitor.zig draws. */
-export interface Frame {
+export interface MonitorFrame {
   type: number;
   payload: Buffer;
 }
@@ -18,7 +18,7 @@ export class Connection implements Disposable {
   readonly #descriptor: number;
   #socket: Bun.Socket | undefined;
   #opening: Promise<void> | undefined;
-  readonly #queue: Frame[] = [];
+  readonly #queue: MonitorFrame[] = [];
   readonly #reader = new FrameReader((type, payload) => {
     this.#queue.push({ type, payload: Buffer.from(payload) });
   });
@@ -36,7 +36,7 @@ export class Connection implements Disposable {
    * The next frame, or undefined when the monitor has gone.
    * @throws the reason of `abort`, when that comes first
    */
-  async receive(abort?: AbortSignal): Promise<Frame | undefined> {
+  async receive(abort?: AbortSignal): Promise<MonitorFrame | undefined> {
     await this.#open();
     using _waking = abort && onAbort(abort, () => this.#wake());
     while (true) {
@@ -72,7 +72,7 @@ export class Connection implements Disposable {
    * The descriptor, for native code that reads on from here; afterwards this can only be disposed of. Instead of it a frame
    * that came already, or undefined when the monitor has gone.
    */
-  handOver(): number | Frame | undefined {
+  handOver(): number | MonitorFrame | undefined {
     this.#pause();
     return this.#queue.shift() ?? (this.#closed ? undefined : this.#descriptor);
   }

@@ -31,11 +31,11 @@ export function failureIn(payload: Buffer): RtError {
   if (payload.length < abi.failure_header_bytes)
     return new RtError("internal", "the monitor failed, and does not say why");
   const message = payload.toString("utf8", abi.failure_header_bytes);
-  return failureOf(payload.readUInt32BE(0), payload.readUInt32BE(4), message);
+  return stageFailure(payload.readUInt32BE(0), payload.readUInt32BE(4), message);
 }
 
 /** The child's words as an error: its message names the object, the errno says why. */
-export function failureOf(stage: number, errno: number, message: string): RtError {
+export function stageFailure(stage: number, errno: number, message: string): RtError {
   const name = errno === 0 ? undefined : errnoName(errno);
   const reason = name === undefined ? message : `${message}: ${describeErrno(name)}`;
   const hint = name === undefined ? undefined : hintOf(stage, name);

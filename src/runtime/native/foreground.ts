@@ -2,7 +2,7 @@ import * as abi from "../../native/abi.ts";
 import { check, describeErrno, errnoName, native } from "../../native/ffi.ts";
 import type { AttachOptions, Outcome } from "../runtime.ts";
 import type { Descriptors } from "../stdio.ts";
-import { failureOf } from "./failure.ts";
+import { stageFailure } from "./failure.ts";
 
 const messageBytes = 1024;
 
@@ -47,7 +47,7 @@ export function attachForeground(
       };
     case abi.Ended.failed: {
       const text = message.toString("utf8", 0, field(abi.AttachResult.message_bytes));
-      throw failureOf(field(abi.AttachResult.stage), errno, text);
+      throw stageFailure(field(abi.AttachResult.stage), errno, text);
     }
     case abi.Ended.detached:
       return { ended: "detached" };

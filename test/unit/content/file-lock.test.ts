@@ -1,21 +1,21 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FileLock, isLocked } from "../../../src/content/file-lock.ts";
+import { FileLock, isHeld } from "../../../src/content/file-lock.ts";
 import { scratch } from "../store/samples.ts";
 
 test("one exclusive holder, or many shared ones", () => {
   using dir = scratch();
   const path = join(dir.path, "lock");
-  expect(isLocked(path)).toBe(false);
+  expect(isHeld(path)).toBe(false);
   expect(existsSync(path)).toBe(false);
   {
     using _ = FileLock.try(path);
     expect(FileLock.try(path)).toBeUndefined();
     expect(FileLock.try(path, "shared")).toBeUndefined();
-    expect(isLocked(path)).toBe(true);
+    expect(isHeld(path)).toBe(true);
   }
-  expect(isLocked(path)).toBe(false);
+  expect(isHeld(path)).toBe(false);
   using a = FileLock.try(path, "shared");
   using b = FileLock.try(path, "shared");
   expect([a, b].includes(undefined)).toBe(false);
@@ -48,7 +48,7 @@ test("a lock goes with its process", async () => {
     globalThis.lock = FileLock.try(${JSON.stringify(path)}); console.log("held"); await Bun.sleep(60_000);`;
   const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
   await child.stdout.getReader().read();
-  expect(isLocked(path)).toBe(true);
+  expect(isHeld(path)).toBe(true);
   child.kill("SIGKILL");
   await child.exited;
   using lock = FileLock.try(path);

@@ -1,0 +1,90 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type Container, isContainerId, recordOf } from "../../container/container-store.ts";
+import { generateName } from "../../container/names.ts";
+import type { ContainerState } from "../../container/record.ts";
+import { exited, lostExit, type Observation } from "../../container/state.ts";
+import { readRecordCopy } from "../../container/state-file.ts";
+import { removeTree } from "../../layer/tree.ts";
+import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
+import { isLocked } from "../../runtime/lock.ts";
+import { ageOf, look, youngFor_ms } from "../container/look.ts";
+import type { Host } from "../host.ts";
+import { conclude } from "./conclude.ts";
+import { endLeftovers, hasEndedOrderly, removeIfRoom } from "./remove.ts";
+import { ifRoom } from "./room.ts";
+
+/** A container that is not known to be over, and what it does. */
+export interface Live {
+  container: Container;
+  state: ContainerState;
+}
+
+/** Nothing of one that is over, once all of that is on record. `remove` is for when all have been looked at. */
+export type Found = { live?: Live; remove?: () => Promise<void> } | undefined;
+
+/** A container that does not run, or whose record is damaged. */
+export async function putRight(host: Host, stored: Container): Promise<Found> {
+  const container = await restored(host, stored);
+  const { id } = container;
+  const seen = look(host, container);
+  const { state } = seen;
+  const live = { container, state };
+  if (state.status === "running" || !isContainerId(id)) return { live };
+  const directory = host.stateOf(id);
+  const attended = isLocked(join(directory, "lock"));
+  if (seen.needsCleanup) endLeftovers(id, seen);
+  if (container.autoRemove) {
+    // Not looked after, it has been given up by its client, whether or not it ever ran.
+    return attended ? { live } : { remove: () => removeAll(host, container, seen) };
+  }
+  // Whoever makes a row has made the directory before: without one it ran, and the machine went down.
+  const exit = state.status === "exited" ? state : lostExit();
+  if (exit !== state && (attended || existsSync(directory))) return { live };
+  return (await conclude(host, container, exit)) ? undefined : { live: { container, state: exited(exit) } };
+}
+
+async function removeAll(host: Host, container: Container, seen: Observation): Promise<void> {
+  const record = recordOf(container);
+  const drivers = await host.driversFor(record?.driver);
+  const options = { volumes: true, ended: hasEndedOrderly(seen) };
+  await removeIfRoom(host, { id: container.id, record }, drivers, options);
+}
+
+async function restored(host: Host, container: Container): Promise<Container> {
+  let isRestored = false;
+  const restore = () => {
+    isRestored = host.containers.restore(container);
+  };
+  const failure = `the stored record of container ${container.name} is damaged, and not restored yet`;
+  if (container.damage) await ifRoom(host, failure, restore);
+  if (!isRestored) return container;
+  host.warn(`the stored record of container ${container.name} was damaged, and is restored`);
+  return host.containers.get(container.id);
+}
+
+/** A state directory without a row is being made, or was left by a client that died, or its row was lost. */
+export async function putRightStray(host: Host, id: string): Promise<Found> {
+  const directory = host.stateOf(id);
+  if (ageOf(directory) <= youngFor_ms || !existsSync(directory)) return undefined;
+  if (!isLocked(join(directory, "lock"))) return { remove: () => removeStray(host, id) };
+  // A row is written before its program runs: what has no pid file yet may still be on its way to one.
+  if (!isContainerId(id) || !existsSync(join(directory, "pid"))) return undefined;
+  const { state } = look(host, { id, exit: undefined });
+  if (state.status !== "running") return undefined;
+  const made = statSync(directory).mtime.toISOString();
+  let name = id.slice(0, 12);
+  const adopt = () => {
+    name = host.containers.adopt(id, readRecordCopy(directory), made, generateName);
+  };
+  if (!(await ifRoom(host, `container ${name} runs, and is not in the database yet`, adopt)))
+    return undefined;
+  host.warn(`container ${name} runs, and was not in the database: now it is there again`);
+  return { live: { container: host.containers.get(id), state } };
+}
+
+async function removeStray(host: Host, id: string): Promise<void> {
+  removeCgroup(cgroupPath(id));
+  await (await host.snapshots()).removeActive(id);
+  await removeTree(host.stateOf(id));
+}
