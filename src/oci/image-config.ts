@@ -7,7 +7,7 @@ import {
   fieldsIn,
   integerIn,
   objectIn,
-  optional,
+  optionalIn,
   parseJson,
   shown,
   stringIn,
@@ -63,8 +63,8 @@ export interface HistoryEntry {
 /** @throws data-loss (malformed) | exhausted (beyond 4 MiB, too deep) */
 export function parseImageConfig(bytes: Uint8Array, what = "image config"): ImageConfig {
   const field = fieldsIn(parseJson(bytes, what), what);
-  const text = (key: string) => optional(field(key), `${what}: ${key}`, stringIn);
-  const history = optional(field("history"), `${what}: history`, arrayIn) ?? [];
+  const text = (key: string) => optionalIn(field(key), `${what}: ${key}`, stringIn);
+  const history = optionalIn(field("history"), `${what}: history`, arrayIn) ?? [];
   return {
     os: text("os") || "linux",
     architecture: text("architecture") ?? "",
@@ -74,7 +74,7 @@ export function parseImageConfig(bytes: Uint8Array, what = "image config"): Imag
       created: text("created"),
       author: text("author"),
     }),
-    config: optional(field("config"), `${what}: config`, defaultsIn) ?? {},
+    config: optionalIn(field("config"), `${what}: config`, defaultsIn) ?? {},
     rootfs: rootfsIn(field("rootfs"), `${what}: rootfs`),
     history: history.map((entry, i) => historyIn(entry ?? {}, `${what}: history[${i}]`)),
   };
@@ -94,7 +94,7 @@ function rootfsIn(value: unknown, what: string): ImageConfig["rootfs"] {
   const field = fieldsIn(value, what);
   const type = field("type") || "layers";
   if (type !== "layers") throw new RtError("data-loss", `${what}.type is ${shown(type)}: want "layers"`);
-  const ids = optional(field("diff_ids"), `${what}.diff_ids`, arrayIn) ?? [];
+  const ids = optionalIn(field("diff_ids"), `${what}.diff_ids`, arrayIn) ?? [];
   return {
     type: "layers",
     diff_ids: ids.map((id, i) => {
@@ -110,7 +110,7 @@ function rootfsIn(value: unknown, what: string): ImageConfig["rootfs"] {
 function defaultsIn(value: unknown, what: string): ContainerDefaults {
   const field = fieldsIn(value, what);
   const read = <T>(key: string, as: (value: unknown, what: string) => T) =>
-    optional(field(key), `${what}.${key}`, as);
+    optionalIn(field(key), `${what}.${key}`, as);
   return defined({
     User: read("User", stringIn),
     ExposedPorts: read("ExposedPorts", setIn),
@@ -138,9 +138,9 @@ function setIn(value: unknown, what: string): Record<string, Record<string, neve
 
 function healthcheckIn(value: unknown, what: string): Healthcheck {
   const field = fieldsIn(value, what);
-  const number = (key: string) => optional(field(key), `${what}.${key}`, int64In);
+  const number = (key: string) => optionalIn(field(key), `${what}.${key}`, int64In);
   return defined({
-    Test: optional(field("Test"), `${what}.Test`, stringsIn),
+    Test: optionalIn(field("Test"), `${what}.Test`, stringsIn),
     Interval: number("Interval"),
     Timeout: number("Timeout"),
     StartPeriod: number("StartPeriod"),
@@ -159,7 +159,7 @@ function int64In(value: unknown, what: string): number {
 /** What a tool did to make a layer. It is not kept, so a NUL in it harms nobody. */
 function historyIn(value: unknown, what: string): HistoryEntry {
   const field: Fields = fieldsIn(value, what);
-  const text = (key: string) => optional(field(key), `${what}.${key}`, textIn);
+  const text = (key: string) => optionalIn(field(key), `${what}.${key}`, textIn);
   return defined({
     created: text("created"),
     created_by: text("created_by"),

@@ -97,7 +97,7 @@ export function integerIn(value: unknown, what: string, min = 0): number {
 }
 
 /** `read` of the value, or undefined where it is absent or null: Go writes an empty slice or map as null. */
-export function optional<T>(
+export function optionalIn<T>(
   value: unknown,
   what: string,
   read: (value: unknown, what: string) => T,

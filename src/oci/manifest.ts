@@ -6,7 +6,7 @@ import {
   type Fields,
   fieldsIn,
   integerIn,
-  optional,
+  optionalIn,
   parseJson,
   quoted,
   shown,
@@ -91,7 +91,7 @@ export function parseDocument(
 }
 
 function mediaTypeOf(field: Fields, header: string, what: string): string {
-  const own = optional(field("mediaType"), `${what}: mediaType`, stringIn) || undefined;
+  const own = optionalIn(field("mediaType"), `${what}: mediaType`, stringIn) || undefined;
   if (own !== undefined && !vagueTypes.has(header) && own.toLowerCase() !== header) {
     throw new RtError("data-loss", `${what} is sent as ${shown(header)} but says ${shown(own)}: refused`);
   }
@@ -101,23 +101,23 @@ function mediaTypeOf(field: Fields, header: string, what: string): string {
 }
 
 function indexIn(field: Fields, mediaType: string, what: string): Index {
-  const list = optional(field("manifests"), `${what}: manifests`, arrayIn) ?? [];
+  const list = optionalIn(field("manifests"), `${what}: manifests`, arrayIn) ?? [];
   return {
     kind: "index",
     mediaType,
     manifests: list.map((item, i) => entryIn(item ?? {}, `${what}: manifests[${i}]`)),
-    annotations: optional(field("annotations"), `${what}: annotations`, stringMapIn) ?? {},
+    annotations: optionalIn(field("annotations"), `${what}: annotations`, stringMapIn) ?? {},
   };
 }
 
 function manifestIn(field: Fields, mediaType: string, what: string): Manifest {
-  const layers = optional(field("layers"), `${what}: layers`, arrayIn) ?? [];
+  const layers = optionalIn(field("layers"), `${what}: layers`, arrayIn) ?? [];
   return {
     kind: "manifest",
     mediaType,
     config: descriptorIn(field("config") ?? {}, `${what}: config`),
     layers: layers.map((item, i) => descriptorIn(item ?? {}, `${what}: layers[${i}]`)),
-    annotations: optional(field("annotations"), `${what}: annotations`, stringMapIn) ?? {},
+    annotations: optionalIn(field("annotations"), `${what}: annotations`, stringMapIn) ?? {},
   };
 }
 
@@ -128,9 +128,9 @@ function descriptorIn(value: unknown, what: string): Descriptor {
 /** A descriptor whose types are right, and not more. */
 function entryIn(value: unknown, what: string): IndexEntry {
   const field = fieldsIn(value, what);
-  const platform = optional(field("platform"), `${what}.platform`, platformIn);
-  const annotations = optional(field("annotations"), `${what}.annotations`, stringMapIn);
-  const artifactType = optional(field("artifactType"), `${what}.artifactType`, stringIn);
+  const platform = optionalIn(field("platform"), `${what}.platform`, platformIn);
+  const annotations = optionalIn(field("annotations"), `${what}.annotations`, stringMapIn);
+  const artifactType = optionalIn(field("artifactType"), `${what}.artifactType`, stringIn);
   const size = field("size") ?? 0;
   return {
     mediaType: stringIn(field("mediaType") ?? "", `${what}.mediaType`),
@@ -157,11 +157,11 @@ function digestIn(value: string, what: string): Digest {
 
 function platformIn(value: unknown, what: string): Platform {
   const field = fieldsIn(value, what);
-  const variant = optional(field("variant"), `${what}.variant`, stringIn);
-  const version = optional(field("os.version"), `${what}.os.version`, stringIn);
+  const variant = optionalIn(field("variant"), `${what}.variant`, stringIn);
+  const version = optionalIn(field("os.version"), `${what}.os.version`, stringIn);
   return {
-    os: optional(field("os"), `${what}.os`, stringIn) ?? "",
-    architecture: optional(field("architecture"), `${what}.architecture`, stringIn) ?? "",
+    os: optionalIn(field("os"), `${what}.os`, stringIn) ?? "",
+    architecture: optionalIn(field("architecture"), `${what}.architecture`, stringIn) ?? "",
     ...(variant && { variant }),
     ...(version && { "os.version": version }),
   };

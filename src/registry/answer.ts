@@ -1,5 +1,5 @@
 import { RtError } from "../base/errors.ts";
-import { failureOf } from "./connection-error.ts";
+import { connectionFailure } from "./connection-error.ts";
 import type { Limits } from "./limits.ts";
 import { TransientError } from "./retry.ts";
 
@@ -75,7 +75,7 @@ export class Answer {
     } catch (error) {
       const reason: unknown = this.#controller.signal.reason;
       if (reason instanceof RtError) throw reason;
-      throw failureOf(error, this.url, this.via, this.#signal);
+      throw connectionFailure(error, this.url, this.via, this.#signal);
     } finally {
       if (!complete) this.discard();
     }

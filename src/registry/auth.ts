@@ -1,5 +1,5 @@
 import { RtError } from "../base/errors.ts";
-import { fieldsIn, optional, parseJson, shown, stringIn } from "../oci/json.ts";
+import { fieldsIn, optionalIn, parseJson, shown, stringIn } from "../oci/json.ts";
 import { isLinkLocal, isLoopback } from "./address.ts";
 import type { Answer } from "./answer.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
@@ -108,7 +108,8 @@ export class Authorizer {
     }
     const what = `the token answer of ${realm.host}`;
     const field = fieldsIn(parseJson(await answer.bytes(this.#limits.tokenBytesMax, what), what), what);
-    const token = optional(field("token"), what, stringIn) || optional(field("access_token"), what, stringIn);
+    const token =
+      optionalIn(field("token"), what, stringIn) || optionalIn(field("access_token"), what, stringIn);
     if (!token) throw new RtError("data-loss", `${what} has no token`);
     return headerSafe(token);
   }

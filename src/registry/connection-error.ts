@@ -16,7 +16,12 @@ const reasons: Readonly<Record<string, string>> = {
  * What fetch threw, in one line.
  * @param via " through the proxy …", or ""
  */
-export function failureOf(error: unknown, url: URL, via: string, signal: AbortSignal | undefined): RtError {
+export function connectionFailure(
+  error: unknown,
+  url: URL,
+  via: string,
+  signal: AbortSignal | undefined,
+): RtError {
   if (signal?.aborted) return new RtError("cancelled", "cancelled", { cause: error });
   if (error instanceof RtError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";

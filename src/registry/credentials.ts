@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { CallerEnvironment } from "../base/environment.ts";
 import { isErrno, RtError, while_ } from "../base/errors.ts";
 import { callerPath } from "../base/working-directory.ts";
-import { fieldsIn, type JsonObject, objectIn, optional, parseJson, stringIn } from "../oci/json.ts";
+import { fieldsIn, type JsonObject, objectIn, optionalIn, parseJson, stringIn } from "../oci/json.ts";
 
 /** What a registry may be told. `identity` is an OAuth2 refresh token, `bearer` a token to be sent as it is. */
 export type Credential =
@@ -102,17 +102,17 @@ async function credentialIn(
   const keys = keysFor(repository);
   const host = repository.split("/", 1)[0]!;
   const field = fieldsIn(json, what);
-  const helpers = optional(field("credHelpers"), `${what}: credHelpers`, objectIn) ?? {};
+  const helpers = optionalIn(field("credHelpers"), `${what}: credHelpers`, objectIn) ?? {};
   const own = [...keys, host]
     .map((key) => (Object.hasOwn(helpers, key) ? helpers[key] : undefined))
     .find(Boolean);
-  const helper = optional(own ?? field("credsStore"), `${what}: credential helper`, stringIn);
+  const helper = optionalIn(own ?? field("credsStore"), `${what}: credential helper`, stringIn);
   if (helper) {
     const { askHelper } = await import("./credential-helper.ts");
     const found = await askHelper(helper, hubHosts.has(host) ? hubKey : host, options);
     if (found) return found;
   }
-  const auths = optional(field("auths"), `${what}: auths`, objectIn) ?? {};
+  const auths = optionalIn(field("auths"), `${what}: auths`, objectIn) ?? {};
   for (const key of keys) {
     for (const [name, entry] of Object.entries(auths)) {
       if (bareKey(name) !== bareKey(key)) continue;
@@ -137,7 +137,7 @@ function bareKey(key: string): string {
 
 function entryIn(entry: unknown, what: string): Credential | undefined {
   const field = fieldsIn(entry, `${what}: auths`);
-  const text = (key: string) => optional(field(key), `${what}: ${key}`, stringIn) || undefined;
+  const text = (key: string) => optionalIn(field(key), `${what}: ${key}`, stringIn) || undefined;
   const identity = text("identitytoken");
   if (identity) return { kind: "identity", token: identity };
   const registry = text("registrytoken");

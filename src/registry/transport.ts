@@ -2,7 +2,7 @@ import { RtError, while_ } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 import { isLinkLocal, isLoopback } from "./address.ts";
 import { Answer } from "./answer.ts";
-import { failureOf } from "./connection-error.ts";
+import { connectionFailure } from "./connection-error.ts";
 import type { Limits } from "./limits.ts";
 import { type HttpProxy, ownProxies } from "./proxy.ts";
 import { TransientError } from "./retry.ts";
@@ -72,7 +72,7 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
     });
     return new Answer(response, url, { crossed, via }, controller, limits, request.signal);
   } catch (error) {
-    throw failureOf(error, url, via, request.signal);
+    throw connectionFailure(error, url, via, request.signal);
   } finally {
     clearTimeout(timer);
   }

@@ -6,7 +6,7 @@ import {
   arrayIn,
   documentBytesMax,
   fieldsIn,
-  optional,
+  optionalIn,
   parseJson,
   shown,
   stringIn,
@@ -62,8 +62,8 @@ async function dockerImage(
     const field = fieldsIn(value, what);
     return {
       config: stringIn(field("Config"), `${what}: Config`),
-      tags: optional(field("RepoTags"), `${what}: RepoTags`, stringsIn) ?? [],
-      layers: optional(field("Layers"), `${what}: Layers`, stringsIn) ?? [],
+      tags: optionalIn(field("RepoTags"), `${what}: RepoTags`, stringsIn) ?? [],
+      layers: optionalIn(field("Layers"), `${what}: Layers`, stringsIn) ?? [],
     };
   }
 }
