@@ -74,7 +74,8 @@ export function loadAddon(name: string, bytes: Uint8Array): unknown {
     `cannot load ${name}`,
   );
   const module = { exports: {} };
-  process.dlopen(module, `/proc/self/fd/${fd}`);
+  // ld.so knows a library again by its name, and the number may have been librt's: then it would answer with that.
+  process.dlopen(module, `/proc/self/fd/./${fd}`);
   closeSync(fd);
   return module.exports;
 }
