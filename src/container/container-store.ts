@@ -3,8 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import { checkedBody, decodeRecord, encodeRecord } from "../store/codec.ts";
 import type { Database } from "../store/database.ts";
 import { isUniqueViolation } from "../store/sqlite-error.ts";
-import { containerType } from "./container-type.ts";
-import type { ContainerRecord } from "./record.ts";
+import { type ContainerRecord, containerType } from "./record.ts";
 import type { ExitFacts } from "./state.ts";
 
 /**

@@ -1,17 +1,10 @@
 import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
 import { isErrno, RtError, while_ } from "../base/errors.ts";
 import type { SpecDevice } from "../oci/runtime-spec.ts";
-import type { DeviceRecord } from "../spec/settings.ts";
-
-/** Host path, container path, and some of "rwm". */
-export interface DeviceRequest {
-  source: string;
-  destination: string;
-  permissions: string;
-}
+import type { Device, DeviceRequest } from "../settings/container-settings.ts";
 
 /** `--device SOURCE[:DESTINATION[:rwm]]`: a node, or every node of a directory. @throws not-found | invalid-argument */
-export function findDevices(request: DeviceRequest): DeviceRecord[] {
+export function findDevices(request: DeviceRequest): Device[] {
   const stat = statOf(request.source);
   if (!stat.isDirectory()) return [describe(request, stat)];
   return readdirSync(request.source)
@@ -38,7 +31,7 @@ function isNode(stat: Stats): boolean {
   return stat.isCharacterDevice() || stat.isBlockDevice() || stat.isFIFO();
 }
 
-function describe(request: DeviceRequest, stat: Stats): DeviceRecord {
+function describe(request: DeviceRequest, stat: Stats): Device {
   if (!isNode(stat)) throw new RtError("invalid-argument", `${request.source} is not a device node`);
   const type = stat.isCharacterDevice() ? "c" : stat.isBlockDevice() ? "b" : "p";
   const { uid, gid } = stat;

@@ -1,31 +1,34 @@
-import type { Digest } from "../oci/digest.ts";
-import type { ContainerSettings } from "../spec/settings.ts";
+import { type Infer, listOf, object, text } from "../base/shape.ts";
+import { digestShape } from "../oci/digest.ts";
+import { settingsFields } from "../settings/container-settings.ts";
+import type { RecordType } from "../store/codec.ts";
+
+const container = object({
+  /** 64 hex digits. */
+  id: text,
+  name: text,
+  /** RFC 3339, nanoseconds allowed, UTC. */
+  created: text,
+  image: object({ id: digestShape, reference: text }),
+  /** chainIDs of the image, bottom first, and the driver whose snapshots they are. */
+  chain: listOf(digestShape),
+  driver: text,
+  platform: text,
+  ...settingsFields,
+});
 
 /**
  * What we want of a container: written once at `create`, kept as one CBOR record until `rm`. What it *is* (pid, running,
  * exit status) is never in here: see state.ts, which computes it from the monitor's files.
  */
-export interface ContainerRecord extends ContainerSettings {
-  name: string;
-  /** RFC 3339, nanoseconds allowed, UTC. */
-  created: string;
-  image: { id: Digest; reference: string };
-  /** How many of `args` came from the entrypoint. */
-  entrypointLength: number;
-  /** chainIDs of the image, bottom first, and the driver whose snapshots they are. */
-  chain: Digest[];
-  driver: string;
-  user: string;
-  groupAdd: string[];
-  labels: Record<string, string>;
-  openStdin: boolean;
-  stopSignal: string;
-  autoRemove: boolean;
-  init: boolean;
-  dns: string[];
-  extraHosts: string[];
-  platform: string;
-}
+export type ContainerRecord = Infer<typeof container>;
+
+export const containerType: RecordType<ContainerRecord> = {
+  kind: "container",
+  version: 1,
+  remedy: "remove the container with rt rm -f and create it again",
+  shape: container,
+};
 
 export type ContainerStatus = "created" | "running" | "exited";
 

@@ -1,25 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { RtError } from "../base/errors.ts";
-import type { MountRecord } from "../spec/settings.ts";
-
-/** `-v`, `--mount` or `--tmpfs`. Destinations are absolute, clean, never "/", and all different. */
-export interface MountRequest {
-  type: "bind" | "volume" | "tmpfs";
-  /** bind: absolute path on the host; volume: its name, "" for a new anonymous one; tmpfs: "". */
-  source: string;
-  destination: string;
-  readonly: boolean;
-  /**
-   * bind: "rbind" or "bind", then the propagation ("rprivate" unless asked otherwise); volume: "nocopy" or nothing;
-   * tmpfs: "noexec", "nosuid", "nodev" unless asked otherwise, then "size=…", "mode=…" and so on.
-   */
-  options: string[];
-  /** `-v` makes a missing source directory on the host, `--mount` is an error then. */
-  createSource: boolean;
-  /** Volume labels. */
-  labels: Record<string, string>;
-}
+import type { Mount, MountRequest } from "../settings/container-settings.ts";
 
 /** Where a volume's files are. `name` was checked, or made by us. */
 export function volumeDirectory(root: string, name: string): string {
@@ -41,7 +23,7 @@ export function resolveMounts(
   imageVolumes: readonly string[],
   ours: readonly string[],
   newId: () => string,
-): MountRecord[] {
+): Mount[] {
   const covered = new Set([...ours, ...asked.map((mount) => mount.destination)]);
   const implied = impliedVolumes(imageVolumes, covered);
   return [...asked, ...implied.map(anonymous)].map((mount) => resolveMount(root, mount, newId));
@@ -85,7 +67,7 @@ function isForbidden(destination: string): boolean {
   return destination.includes("\0") || destination === "/" || /^\/(proc|sys)(\/|$)/.test(destination);
 }
 
-function resolveMount(root: string, mount: MountRequest, newId: () => string): MountRecord {
+function resolveMount(root: string, mount: MountRequest, newId: () => string): Mount {
   const { type, destination, readonly, options } = mount;
   if (type === "tmpfs") return { type, source: "", destination, readonly, options };
   if (type === "bind") {

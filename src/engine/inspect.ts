@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
 import type { ContainerRecord, ContainerState } from "../container/record.ts";
 import { familiar } from "../reference/reference.ts";
-import type { MountRecord } from "../spec/settings.ts";
+import type { Mount } from "../settings/container-settings.ts";
 import { reconcile } from "./care/reconcile.ts";
 import { look } from "./container/look.ts";
 import type { Host } from "./host.ts";
@@ -155,11 +155,11 @@ function hostConfig(record: ContainerRecord): Json {
   };
 }
 
-function bindText(mount: MountRecord): string {
+function bindText(mount: Mount): string {
   return `${mount.source}:${mount.destination}${mount.readonly ? ":ro" : ""}`;
 }
 
-function mountPoint(mount: MountRecord): Json {
+function mountPoint(mount: Mount): Json {
   return {
     Type: mount.type,
     ...(mount.name !== undefined ? { Name: mount.name } : {}),

@@ -1,8 +1,6 @@
-import type { Digest } from "../oci/digest.ts";
-import type { ContainerDefaults, Healthcheck } from "../oci/image-config.ts";
-import type { RecordType } from "../store/codec.ts";
 import {
-  digest,
+  type FieldsOf,
+  type Infer,
   integer,
   listOf,
   mapOf,
@@ -11,53 +9,26 @@ import {
   optional,
   type Shape,
   text,
-} from "../store/shape.ts";
+} from "../base/shape.ts";
+import { digestShape } from "../oci/digest.ts";
+import type { ContainerDefaults, Healthcheck } from "../oci/image-config.ts";
+import type { RecordType } from "../store/codec.ts";
 
-/**
- * All that `rt run` needs of an image, so that running reads one row and no blob. Made from the image config when the
- * image is pulled; the config itself stays in the content store, byte for byte, for save and push.
- */
-export interface ImageRecord {
-  /** The config's digest. */
-  id: Digest;
-  /** The manifest that it was pulled by; its bytes are a blob. */
-  manifest: BlobRecord;
-  /** The config's blob. */
-  configuration: BlobRecord;
-  /** Compressed, as in the manifest; bottom first. */
-  layers: BlobRecord[];
-  diffIDs: Digest[];
-  /** chainIDs of `diffIDs`. */
-  chain: Digest[];
-  /** What the image asks of a container. */
-  config: ContainerDefaults;
-  platform: { os: string; architecture: string; variant?: string };
-  /** As the config says it (RFC 3339), or "". */
-  created: string;
-  author: string;
-  /** Bytes of the unpacked layers. */
-  size: number;
-}
+const blob = object({ mediaType: text, digest: digestShape, size: natural });
+export type BlobRecord = Infer<typeof blob>;
 
-export interface BlobRecord {
-  mediaType: string;
-  digest: Digest;
-  size: number;
-}
+const keys: Shape<Record<string, Record<string, never>>> = mapOf(object({}));
 
-const blob: Shape<BlobRecord> = object<BlobRecord>({ mediaType: text, digest, size: natural });
-const keys: Shape<Record<string, Record<string, never>>> = mapOf(object<Record<string, never>>({}));
-
-const healthcheck: Shape<Healthcheck> = object<Healthcheck>({
+const healthcheck = object({
   Test: optional(listOf(text)),
   Interval: optional(integer),
   Timeout: optional(integer),
   StartPeriod: optional(integer),
   StartInterval: optional(integer),
   Retries: optional(integer),
-});
+} satisfies FieldsOf<Healthcheck>);
 
-const defaults: Shape<ContainerDefaults> = object<ContainerDefaults>({
+const defaults = object({
   User: optional(text),
   ExposedPorts: optional(keys),
   Env: optional(listOf(text)),
@@ -69,27 +40,39 @@ const defaults: Shape<ContainerDefaults> = object<ContainerDefaults>({
   StopSignal: optional(text),
   Healthcheck: optional(healthcheck),
   Shell: optional(listOf(text)),
+} satisfies FieldsOf<ContainerDefaults>);
+
+const image = object({
+  /** The config's digest. */
+  id: digestShape,
+  /** The manifest that it was pulled by; its bytes are a blob. */
+  manifest: blob,
+  /** The config's blob. */
+  configuration: blob,
+  /** Compressed, as in the manifest; bottom first. */
+  layers: listOf(blob),
+  diffIDs: listOf(digestShape),
+  /** chainIDs of `diffIDs`. */
+  chain: listOf(digestShape),
+  /** What the image asks of a container. */
+  config: defaults,
+  platform: object({ os: text, architecture: text, variant: optional(text) }),
+  /** As the config says it (RFC 3339), or "". */
+  created: text,
+  author: text,
+  /** Bytes of the unpacked layers. */
+  size: natural,
 });
+
+/**
+ * All that `rt run` needs of an image, so that running reads one row and no blob. Made from the image config when the
+ * image is pulled; the config itself stays in the content store, byte for byte, for save and push.
+ */
+export type ImageRecord = Infer<typeof image>;
 
 export const imageType: RecordType<ImageRecord> = {
   kind: "image",
   version: 1,
   remedy: "remove it with rt rmi -f and pull it again",
-  shape: object<ImageRecord>({
-    id: digest,
-    manifest: blob,
-    configuration: blob,
-    layers: listOf(blob),
-    diffIDs: listOf(digest),
-    chain: listOf(digest),
-    config: defaults,
-    platform: object<ImageRecord["platform"]>({
-      os: text,
-      architecture: text,
-      variant: optional(text),
-    }),
-    created: text,
-    author: text,
-    size: natural,
-  }),
+  shape: image,
 };

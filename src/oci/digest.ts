@@ -1,4 +1,5 @@
 import { RtError } from "../base/errors.ts";
+import { type Shape, such } from "../base/shape.ts";
 import { quoted } from "./json.ts";
 
 /** `sha256:` and 64 lower-case hex digits. Branded: a string becomes a Digest only through `parseDigest`. */
@@ -9,6 +10,9 @@ const pattern = /^sha256:[0-9a-f]{64}$/;
 export function isDigest(text: unknown): text is Digest {
   return typeof text === "string" && pattern.test(text);
 }
+
+/** A digest in a record. */
+export const digestShape: Shape<Digest> = such(isDigest, "a digest");
 
 /** @throws RtError invalid-argument: sha512 and others are valid OCI, but rt's store is addressed by sha256 alone. */
 export function parseDigest(text: unknown, what = "digest"): Digest {

@@ -2,8 +2,6 @@ import type { SpecDevice, SpecMount } from "../oci/runtime-spec.ts";
 
 /** What every container gets, as the field's engines agree on it. */
 
-export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 export const defaultMounts: readonly SpecMount[] = [
   { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
   {

@@ -1,4 +1,5 @@
 import type { RuntimeSpec, SpecDevice, SpecDeviceRule, SpecMount, SpecRlimit } from "../oci/runtime-spec.ts";
+import type { ContainerSettings, Mount, Ulimit } from "../settings/container-settings.ts";
 import { resolveCapabilities } from "./capabilities.ts";
 import {
   defaultDevices,
@@ -9,7 +10,6 @@ import {
   shmMount,
   writable,
 } from "./defaults.ts";
-import type { ContainerSettings, MountRecord } from "./settings.ts";
 
 /** What of the host the spec depends on; gathered by the caller, so that this stays pure. */
 export interface SpecContext {
@@ -17,6 +17,8 @@ export interface SpecContext {
   filesDirectory: string;
   /** Where the rootfs will be mounted; only an external runtime reads it. */
   rootPath: string;
+  /** The container's own, below each hierarchy's root. */
+  cgroupsPath: string;
   /** The host's own devices, for a privileged container. */
   hostDevices: readonly SpecDevice[];
   /** Host CPUs whose thermal_throttle is to be masked; 0 where sysfs has none. */
@@ -62,7 +64,7 @@ export function generateSpec(settings: ContainerSettings, context: SpecContext):
         .filter((type) => type !== "network" || ownNetwork)
         .map((type) => ({ type })),
       devices: devices(settings, context),
-      cgroupsPath: `/rt/${settings.id}`,
+      cgroupsPath: context.cgroupsPath,
       resources: { devices: deviceRules(settings) },
       sysctl: ownNetwork ? { ...networkSysctls, ...settings.sysctls } : settings.sysctls,
       maskedPaths: settings.privileged ? [] : [...maskedPaths, ...throttle],
@@ -82,7 +84,7 @@ export function rlimits(settings: ContainerSettings, descriptorsMax: number): Sp
   return [{ type: "RLIMIT_NOFILE", soft: Math.min(1024, hard), hard }, ...asked];
 }
 
-function rlimit(limit: { name: string; soft: number; hard: number }): SpecRlimit {
+function rlimit(limit: Ulimit): SpecRlimit {
   return { type: `RLIMIT_${limit.name.toUpperCase()}`, soft: limit.soft, hard: limit.hard };
 }
 
@@ -110,7 +112,7 @@ function depth(path: string): number {
   return path.split("/").filter(Boolean).length;
 }
 
-function userMount(mount: MountRecord): SpecMount {
+function userMount(mount: Mount): SpecMount {
   const access = mount.readonly ? ["ro"] : [];
   if (mount.type === "tmpfs") {
     return {

@@ -1,7 +1,7 @@
 import { RtError } from "../base/errors.ts";
+import { type Shape, ShapeError } from "../base/shape.ts";
 import { decodeCbor } from "./cbor-decode.ts";
 import { encodeCbor } from "./cbor-encode.ts";
-import { type Shape, ShapeError } from "./shape.ts";
 
 /**
  * A record on disk is one CBOR value (RFC 8949), an array of three:
@@ -51,14 +51,12 @@ export function encodeRecord<T>(type: RecordType<T>, record: T): Uint8Array {
 /** @throws RtError data-loss, naming the record `name` and the remedy; unsupported when a newer rt wrote it */
 export function decodeRecord<T>(type: RecordType<T>, bytes: Uint8Array, name: string): T {
   const record = decodeBody(type, checkedBody(type, bytes, name), name);
-  const shape: Shape<T> = type.shape;
   try {
-    shape(record, "");
+    return type.shape(record, "");
   } catch (error) {
     if (error instanceof ShapeError) throw damaged(type, name, error.message, error);
     throw error;
   }
-  return record;
 }
 
 /**

@@ -81,10 +81,10 @@ test(`rt run takes any argv (seed ${seed})`, () => {
     survives(argv, () => {
       const command = readCommand(RunCommand, argv, { path: "run", context: capture() });
       if (command === undefined) return;
-      const options = runOptions(command, environmentOf({ HOME: "/root" }));
+      const { settings } = runOptions(command, environmentOf({ HOME: "/root" }), undefined);
       // A value may hold newlines; a name may not, and nothing a NUL.
-      expect(options.env.every((entry) => /^[^\n\0=]+(=[^\0]*)?$/.test(entry))).toBe(true);
-      expect(options.mounts.every(({ destination }) => /^\/[^\0\n]+$/.test(destination))).toBe(true);
+      expect(settings.env.every((entry) => /^[^\n\0=]+(=[^\0]*)?$/.test(entry))).toBe(true);
+      expect(settings.mounts.every(({ destination }) => /^\/[^\0\n]+$/.test(destination))).toBe(true);
     });
   }
 });

@@ -3,13 +3,12 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../../src/base/errors.ts";
 import { ContainerStore, recordOf } from "../../src/container/container-store.ts";
-import { containerType } from "../../src/container/container-type.ts";
+import { containerType } from "../../src/container/record.ts";
 import { observe } from "../../src/container/state.ts";
 import { ImageStore } from "../../src/image/image-store.ts";
 import { imageType } from "../../src/image/record.ts";
 import { decodeRecord, encodeRecord, type RecordType } from "../../src/store/codec.ts";
 import { Database } from "../../src/store/database.ts";
-import type { Shape } from "../../src/store/shape.ts";
 import { containerRecord, imageRecord, newImage, scratch } from "../unit/store/samples.ts";
 
 const rounds = Number(process.env.RT_FUZZ_ROUNDS || 20_000);
@@ -92,10 +91,9 @@ test.each(kinds)(
     const random = generator(2);
     const headerLength = good.indexOf(0x1a);
     const before = process.memoryUsage.rss();
-    const shape: Shape<object> = type.shape;
     for (let round = 0; round < rounds; round++) {
       const result = outcome(type, resealed(damage(good, random), headerLength));
-      if (typeof result === "object") shape(result, "");
+      if (typeof result === "object") type.shape(result, "");
     }
     expect(process.memoryUsage.rss() - before).toBeLessThan(300 << 20);
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();

@@ -43,7 +43,7 @@ export default class ExecCommand extends RtCommand {
     const options: ExecOptions = {
       container: this.container,
       command: this.command.map((word) => rejectNul("argument", word)),
-      interactive: this.interactive,
+      openStdin: this.interactive,
       tty: this.tty,
       detach: this.detach,
       env: requestedEnvironment(this.envFiles, this.env, this.context.caller),

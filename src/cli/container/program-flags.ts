@@ -29,8 +29,8 @@ export interface AttachFlags {
 }
 
 /** Docker's words, when a terminal is asked for and stdin is none. */
-export function checkTerminal({ interactive, tty }: { interactive: boolean; tty: boolean }): void {
-  if (!tty || !interactive || process.getBuiltinModule("node:tty").isatty(0)) return;
+export function checkTerminal({ openStdin, tty }: { openStdin: boolean; tty: boolean }): void {
+  if (!tty || !openStdin || process.getBuiltinModule("node:tty").isatty(0)) return;
   throw new RtError(
     "invalid-argument",
     "the input device is not a TTY: leave out -t, or run this in a terminal",

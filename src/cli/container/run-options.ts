@@ -1,7 +1,8 @@
 import type { CallerEnvironment } from "../../base/environment.ts";
 import { RtError } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
-import type { RunOptions } from "../../engine/container/run-options.ts";
+import type { PullListener, PullPolicy, RunOptions } from "../../engine/container/run-options.ts";
+import { type AskedSettings, defaultSettings } from "../../settings/container-settings.ts";
 import type { RtCommand } from "../command.ts";
 import { parseAddHost, parseDns } from "../parse/address.ts";
 import { parseCapability } from "../parse/capability.ts";
@@ -21,25 +22,49 @@ import type { AttachFlags } from "./program-flags.ts";
 
 type Flags = Omit<ContainerFlags, keyof RtCommand> & AttachFlags;
 
-/** The flags of `rt run`, checked and in the engine's units. @throws RtError invalid-argument | unsupported | not-found */
-export function runOptions(flags: Flags, caller: CallerEnvironment): RunOptions {
-  const networkMode = parseNetwork(flags.network);
+/**
+ * The flags of `rt run`, checked and in the engine's units.
+ *
+ * @param listener told of a pull that turns out to be needed
+ * @throws RtError invalid-argument | unsupported | not-found
+ */
+export function runOptions(
+  flags: Flags,
+  caller: CallerEnvironment,
+  listener: PullListener | undefined,
+): RunOptions {
   return {
     image: flags.image,
-    command: flags.command.map((word) => rejectNul("argument", word)),
-    entrypoint: parseEntrypoint(flags.entrypoint),
-    ...identity(flags),
-    autoRemove: flags.rm,
-    interactive: flags.interactive,
-    tty: flags.tty,
+    pull: { policy: parsePull(flags.pull), platform: flags.platform, listener },
+    settings: settingsOf(flags, caller),
+    name: parseName(flags.name),
     sigProxy: flags.sigProxy,
-    pull: parsePull(flags.pull),
-    platform: flags.platform,
-    onPull: undefined,
-    ...process_(flags, caller),
+  };
+}
+
+function settingsOf(flags: Flags, caller: CallerEnvironment): AskedSettings {
+  const networkMode = parseNetwork(flags.network);
+  const entrypoint = parseEntrypoint(flags.entrypoint);
+  const shmSize = parseShmSize(flags.shmSize);
+  const fileLabels = flags.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
+  return {
+    ...defaultSettings(),
+    command: flags.command.map((word) => rejectNul("argument", word)),
+    ...(entrypoint && { entrypoint }),
+    hostname: parseHostname(flags.hostname),
+    labels: parseLabels([...fileLabels, ...flags.labels], "label"),
+    annotations: parseLabels(flags.annotations, "annotation"),
+    autoRemove: flags.rm,
+    openStdin: flags.interactive,
+    tty: flags.tty,
+    env: parseEnvironment(flags.envFiles, flags.env, caller),
+    workingDirectory: parseWorkingDirectory(flags.workdir),
+    user: parseUser(flags.user),
+    groupAdd: flags.groupAdd.map((group) => rejectControl("--group-add", group)),
+    ...(flags.stopSignal !== undefined && { stopSignal: parseSignal(flags.stopSignal).name }),
     mounts: parseMounts(flags.volumes, flags.mounts, flags.tmpfs),
     readonlyRootfs: flags.readOnly,
-    shmSize: parseShmSize(flags.shmSize),
+    ...(shmSize !== undefined && { shmSize }),
     privileged: flags.privileged,
     capAdd: unique(flags.capAdd.map((text) => parseCapability(text, "--cap-add"))),
     capDrop: unique(flags.capDrop.map((text) => parseCapability(text, "--cap-drop"))),
@@ -51,29 +76,6 @@ export function runOptions(flags: Flags, caller: CallerEnvironment): RunOptions 
     dns: flags.dns.map(parseDns),
     ulimits: lastOfEachName(flags.ulimits.map(parseUlimit)),
     sysctls: parseSysctls(flags.sysctls, networkMode),
-  };
-}
-
-function identity(flags: Flags): Pick<RunOptions, "name" | "hostname" | "labels" | "annotations"> {
-  const fileLabels = flags.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
-  return {
-    name: parseName(flags.name),
-    hostname: parseHostname(flags.hostname),
-    labels: parseLabels([...fileLabels, ...flags.labels], "label"),
-    annotations: parseLabels(flags.annotations, "annotation"),
-  };
-}
-
-function process_(
-  flags: Flags,
-  caller: CallerEnvironment,
-): Pick<RunOptions, "env" | "workingDirectory" | "user" | "groupAdd" | "stopSignal"> {
-  return {
-    env: requestedEnvironment(flags.envFiles, flags.env, caller),
-    workingDirectory: parseWorkingDirectory(flags.workdir),
-    user: parseUser(flags.user),
-    groupAdd: flags.groupAdd.map((group) => rejectControl("--group-add", group)),
-    stopSignal: flags.stopSignal === undefined ? undefined : parseSignal(flags.stopSignal).name,
   };
 }
 
@@ -90,7 +92,7 @@ function parseEntrypoint(text: string | undefined): string[] | undefined {
   return text === "" ? [] : [rejectNul("--entrypoint", text)];
 }
 
-function parsePull(text: string): RunOptions["pull"] {
+function parsePull(text: string): PullPolicy {
   if (text === "always" || text === "missing" || text === "never") return text;
   throw invalid(`invalid --pull ${quote(text)}: want always, missing or never`);
 }
@@ -106,14 +108,14 @@ function parseName(text: string | undefined): string | undefined {
 }
 
 /** What sethostname(2) takes, and a line of /etc/hosts can hold. */
-function parseHostname(text: string | undefined): string | undefined {
-  if (text === undefined || text === "") return undefined;
+function parseHostname(text = ""): string {
+  if (text === "") return text;
   if (/^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?$/.test(text) && text.length <= 64) return text;
   throw invalid(`invalid --hostname ${quote(text)}: want at most 64 letters, digits, dots and dashes`);
 }
 
-function parseShmSize(text: string | undefined): number {
-  if (text === undefined) return 64 << 20;
+function parseShmSize(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   const bytes = parseSize(text, "--shm-size");
   if (bytes === 0) throw invalid(`invalid --shm-size ${quote(text)}: must be more than 0`);
   return bytes;

@@ -33,15 +33,12 @@ export default class RunCommand extends ContainerFlags {
   sigProxy = programFlags.sigProxy();
 
   override async execute(): Promise<number> {
-    const options = runOptions(this, this.context.caller);
+    const options = runOptions(this, this.context.caller, this.pullListener());
     const detachKeys = parseDetachKeys(this.detachKeys);
     const engine = await this.engine({ needsRoot: true, detachKeys });
-    checkTerminal(options);
-    const onPull = this.pullListener();
-    if (this.cidFile === undefined) return await engine.container.run({ ...options, onPull });
+    checkTerminal(options.settings);
+    if (this.cidFile === undefined) return await engine.container.run(options);
     const { CidFile } = await import("./cid-file.ts");
-    return await new CidFile(this.cidFile).of((onCreated) =>
-      engine.container.run({ ...options, onPull, onCreated }),
-    );
+    return await new CidFile(this.cidFile).of((onCreated) => engine.container.run({ ...options, onCreated }));
   }
 }

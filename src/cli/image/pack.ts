@@ -55,11 +55,11 @@ export default class PackCommand extends ContainerFlags {
     const { output } = this;
     if (output === undefined)
       throw invalid("pack needs -o FILE: where to write the app  (see rt pack --help)");
-    const { image, platform, pull, command } = runOptions(this, this.context.caller);
+    const { image, pull, settings } = runOptions(this, this.context.caller, this.pullListener());
     const flags = this.#flags();
     const engine = await this.engine({ needsRoot: true });
-    const onPull = this.pullListener();
-    const packed = await engine.image.pack({ image, platform, pull, command, output, flags, onPull });
+    const { command } = settings;
+    const packed = await engine.image.pack({ image, pull, command, output, flags });
     if (!this.quiet) this.context.stdout.write(`${output}: ${humanSize(packed.size)}, ${packed.image.id}\n`);
     return 0;
   }

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { DeviceRequest } from "../../engine/container/run-options.ts";
+import type { DeviceRequest } from "../../settings/container-settings.ts";
 import { invalid, quote, rejectControl } from "./invalid.ts";
 
 /** `/dev/x[:/dev/y][:rwm]`. @throws RtError invalid-argument */

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { callerPath } from "../../base/working-directory.ts";
-import type { MountRequest } from "../../engine/container/run-options.ts";
+import type { MountRequest } from "../../settings/container-settings.ts";
 import { parseCsv } from "./csv.ts";
 import { invalid, quote, rejectControl } from "./invalid.ts";
 import { cut } from "./key-value.ts";

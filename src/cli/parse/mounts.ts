@@ -1,4 +1,4 @@
-import type { MountRequest } from "../../engine/container/run-options.ts";
+import type { MountRequest } from "../../settings/container-settings.ts";
 import { invalid } from "./invalid.ts";
 import { parseMount } from "./mount.ts";
 import { parseTmpfs } from "./tmpfs.ts";

@@ -1,4 +1,4 @@
-import type { MountRequest } from "../../engine/container/run-options.ts";
+import type { MountRequest } from "../../settings/container-settings.ts";
 import { invalid, quote, rejectControl } from "./invalid.ts";
 import { destinationOf } from "./volume.ts";
 

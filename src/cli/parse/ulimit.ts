@@ -1,4 +1,4 @@
-import type { UlimitRequest } from "../../engine/container/run-options.ts";
+import type { Ulimit } from "../../settings/container-settings.ts";
 import { invalid, quote } from "./invalid.ts";
 
 /** setrlimit(2)'s names as Docker writes them. */
@@ -9,7 +9,7 @@ const names = new Set(
 );
 
 /** `nofile=1024[:2048]`, -1 for unlimited. @throws RtError invalid-argument */
-export function parseUlimit(text: string): UlimitRequest {
+export function parseUlimit(text: string): Ulimit {
   const match = /^([^=]+)=([^=]*)$/.exec(text);
   if (!match) throw invalid(`invalid --ulimit ${quote(text)}: want NAME=SOFT[:HARD]`);
   const name = match[1]!;

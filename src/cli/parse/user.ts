@@ -1,8 +1,8 @@
 import { invalid, quote, rejectControl } from "./invalid.ts";
 
 /** Form only: names are looked up in the container's own passwd. A number must be one that the kernel has. */
-export function parseUser(text: string | undefined): string | undefined {
-  if (text === undefined || text === "") return undefined;
+export function parseUser(text = ""): string {
+  if (text === "") return text;
   const parts = rejectControl("--user", text).split(":");
   if (parts.length > 2) throw invalid(`invalid --user ${quote(text)}: want name|uid[:group|gid]`);
   for (const part of parts) {

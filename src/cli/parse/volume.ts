@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { callerPath } from "../../base/working-directory.ts";
-import type { MountRequest } from "../../engine/container/run-options.ts";
+import type { MountRequest } from "../../settings/container-settings.ts";
 import { invalid, quote, rejectControl } from "./invalid.ts";
 
 export const propagations: ReadonlySet<string> = new Set(

@@ -20,17 +20,18 @@ export function planOf(container: InitContainer, terminal: boolean, context: Con
   try {
     const command = readCommand(RunCommand, argv, { path: "run", context, later: ofInit });
     if (command === undefined) throw invalid("args holds --help");
-    const options = runOptions(command, context.caller);
-    if (options.image !== image || options.command.length !== container.command.length) {
+    const options = runOptions(command, context.caller, undefined);
+    const { settings } = options;
+    if (options.image !== image || settings.command.length !== container.command.length) {
       throw invalid("args holds more than flags: what is run belongs into image and command");
     }
     if (options.name !== name) throw invalid("args holds --name: there is the key name");
-    if (!options.autoRemove) throw invalid("args holds --rm=false: each start is a new container");
+    if (!settings.autoRemove) throw invalid("args holds --rm=false: each start is a new container");
     const other = foreign.find((flag) =>
       command.given.some((given) => given.name === flag && given.value !== ""),
     );
     if (other !== undefined) throw invalid(`args holds ${other}, which is not for a container of init`);
-    if (!console && (options.tty || options.interactive)) {
+    if (!console && (settings.tty || settings.openStdin)) {
       throw invalid("args holds -i or -t: console = true gives it the console");
     }
     return { container, options, argv };

@@ -93,6 +93,7 @@ export async function build(
   const spec = generateSpec(record, {
     filesDirectory: state.directory,
     rootPath: join(state.directory, "rootfs"),
+    cgroupsPath: `/${cgroupPath(record.id)}`,
     hostDevices: record.privileged ? hostDevices() : [],
     throttledCpus: throttledCpus(),
     descriptorsMax: descriptorsMax(),

@@ -9,7 +9,7 @@ import { removeAnonymousVolumes } from "../care/remove.ts";
 import type { Host } from "../host.ts";
 import { build, openState } from "./build.ts";
 import { describeContainer } from "./describe.ts";
-import type { RunOptions } from "./run-options.ts";
+import type { CreateOptions } from "./run-options.ts";
 
 export interface Created {
   record: ContainerRecord;
@@ -23,7 +23,7 @@ export async function create(
   host: Host,
   image: ImageRecord,
   snapshots: SnapshotDriver,
-  options: RunOptions,
+  options: CreateOptions,
   undo: AsyncDisposableStack,
 ): Promise<Created> {
   const wanted = describeContainer(host, image, snapshots.name, options);

@@ -4,65 +4,50 @@ import { parseSignal } from "../../base/signals.ts";
 import { findDevices } from "../../container/devices.ts";
 import { generateName } from "../../container/names.ts";
 import type { ContainerRecord } from "../../container/record.ts";
-import { combineCommand, combineEnv, workingDirectory } from "../../container/settings.ts";
 import { resolveMounts } from "../../container/volumes.ts";
 import type { ImageRecord } from "../../image/record.ts";
+import { combineCommand, combineEnv, workingDirectory } from "../../settings/combine.ts";
+import type { AskedSettings } from "../../settings/container-settings.ts";
 import { ownDestinations } from "../../spec/defaults.ts";
 import type { Host } from "../host.ts";
-import type { RunOptions } from "./run-options.ts";
+import type { CreateOptions } from "./run-options.ts";
 
 /** What a new container is to be: the image's wishes, the user's over them, the defaults under both. */
 export function describeContainer(
   host: Host,
   image: ImageRecord,
   driver: string,
-  options: RunOptions,
+  options: CreateOptions,
 ): ContainerRecord {
   const id = newId();
-  const config = image.config;
-  const hostname = options.hostname ?? (options.networkMode === "host" ? hostHostname() : id.slice(0, 12));
-  checkSysctls(options);
+  const { config, chain } = image;
+  const { command, entrypoint, ...asked } = options.settings;
+  const hostname = asked.hostname || (asked.networkMode === "host" ? hostHostname() : id.slice(0, 12));
+  checkSysctls(asked);
   return {
+    ...asked,
     id,
     name: options.name ?? generateName(),
     created: timestamp(),
     image: { id: image.id, reference: options.image },
-    ...combineCommand(config, options.entrypoint, options.command),
-    chain: image.chain,
+    chain,
     driver,
-    env: combineEnv(config, options.env, hostname, options.tty),
-    workingDirectory: workingDirectory(options.workingDirectory, config.WorkingDir),
-    user: options.user ?? config.User ?? "",
-    groupAdd: options.groupAdd,
+    platform: `${image.platform.os}/${image.platform.architecture}`,
+    ...combineCommand(config, entrypoint, command),
+    env: combineEnv(config, asked.env, hostname, asked.tty),
+    workingDirectory: workingDirectory(asked.workingDirectory, config.WorkingDir),
+    user: asked.user || (config.User ?? ""),
     hostname,
-    labels: { ...config.Labels, ...options.labels },
-    annotations: options.annotations,
-    tty: options.tty,
-    openStdin: options.interactive,
-    stopSignal: parseSignal(options.stopSignal ?? (config.StopSignal || "TERM")).name,
-    networkMode: options.networkMode,
-    autoRemove: options.autoRemove,
-    privileged: options.privileged,
-    readonlyRootfs: options.readonlyRootfs,
-    init: options.init,
-    noNewPrivileges: options.noNewPrivileges,
-    ...(options.seccomp && { seccomp: options.seccomp }),
-    capAdd: options.capAdd,
-    capDrop: options.capDrop,
+    labels: { ...config.Labels, ...asked.labels },
+    stopSignal: parseSignal(asked.stopSignal || config.StopSignal || "TERM").name,
     mounts: resolveMounts(
       host.paths.root,
-      options.mounts,
+      asked.mounts,
       Object.keys(config.Volumes ?? {}),
       ownDestinations,
       newId,
     ),
-    devices: options.devices.flatMap((device) => findDevices(device)),
-    ulimits: options.ulimits,
-    sysctls: options.sysctls,
-    shmSize: options.shmSize,
-    dns: options.dns,
-    extraHosts: options.extraHosts,
-    platform: `${image.platform.os}/${image.platform.architecture}`,
+    devices: asked.devices.flatMap((device) => findDevices(device)),
   };
 }
 
@@ -83,9 +68,9 @@ function hostHostname(): string {
 }
 
 /** With the host's network, net.* would be the host's settings. */
-function checkSysctls(options: RunOptions): void {
-  if (options.networkMode !== "host") return;
-  const name = Object.keys(options.sysctls).find((key) => key.startsWith("net."));
+function checkSysctls({ networkMode, sysctls }: Pick<AskedSettings, "networkMode" | "sysctls">): void {
+  if (networkMode !== "host") return;
+  const name = Object.keys(sysctls).find((key) => key.startsWith("net."));
   if (name !== undefined) {
     throw new RtError(
       "invalid-argument",

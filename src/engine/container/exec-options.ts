@@ -1,13 +1,15 @@
-/** What `rt exec` was asked for. See run-options.ts for the fields that it shares. */
+/** What `rt exec` was asked for. See settings/container-settings.ts for the fields that it shares. */
 export interface ExecOptions {
   container: string;
   command: string[];
-  interactive: boolean;
+  /** -i: stdin is ours. */
+  openStdin: boolean;
   tty: boolean;
   detach: boolean;
   /** "KEY=VALUE" over the container's own; a bare "KEY" removes it. */
   env: string[];
-  workingDirectory: string | undefined;
-  user: string | undefined;
+  /** "" for the container's own, both. */
+  workingDirectory: string;
+  user: string;
   privileged: boolean;
 }

@@ -1,8 +1,8 @@
 import type { ContainerRecord } from "../../container/record.ts";
-import { mergeEnv, workingDirectory } from "../../container/settings.ts";
 import type { SpecProcess } from "../../oci/runtime-spec.ts";
 import { cgroupPath } from "../../runtime/cgroup.ts";
 import { launch } from "../../runtime/native/driver.ts";
+import { mergeEnv, workingDirectory } from "../../settings/combine.ts";
 import { resolveCapabilities } from "../../spec/capabilities.ts";
 import { rlimits } from "../../spec/generate.ts";
 import type { Host } from "../host.ts";
@@ -17,7 +17,7 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   await requireRunning(host, seen);
   const { state } = seen;
   const { record } = seen.container;
-  const interactive = options.interactive && !options.detach;
+  const stdin = options.openStdin && !options.detach;
   const launched = launch(
     {
       kind: "exec",
@@ -25,9 +25,9 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
       pid: state.pid,
       startTime: state.startTime,
       process: describeProcess(host, record, options),
-      user: options.user ?? record.user,
+      user: options.user || record.user,
       groupAdd: record.groupAdd,
-      stdin: interactive,
+      stdin,
       confined: isConfined(record),
       cgroup: { path: cgroupPath(record.id) },
     },
@@ -42,7 +42,7 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
     await program.start();
     return 0;
   }
-  const attached = { start: true, stdin: interactive, tty: options.tty, signals: true };
+  const attached = { start: true, stdin, tty: options.tty, signals: true };
   return (await follow(host, record, program, attached)) ?? 0;
 }
 

@@ -22,12 +22,8 @@ export async function run(host: Host, options: RunOptions): Promise<number> {
   const { record, program: built } = await create(host, image, snapshots, options, undo);
   using program = built;
   options.onCreated?.(record.id);
-  const attached = {
-    start: true,
-    stdin: options.interactive,
-    tty: options.tty,
-    signals: options.sigProxy,
-  };
+  const { openStdin: stdin, tty } = options.settings;
+  const attached = { start: true, stdin, tty, signals: options.sigProxy };
   const status = await starting(record, () => follow(host, record, program, attached));
   undo.move(); // it has run: what is left of it is not to be undone, but concluded
   // Detached, it goes on without us.
@@ -35,18 +31,18 @@ export async function run(host: Host, options: RunOptions): Promise<number> {
   return status ?? 0;
 }
 
-async function obtainImage(host: Host, options: RunOptions): Promise<ImageRecord> {
-  const { image, pull: policy, platform, onPull } = options;
+async function obtainImage(host: Host, { image, pull }: RunOptions): Promise<ImageRecord> {
+  const { policy, platform, listener } = pull;
   try {
     return await ensureImage(host, image, {
       policy,
       platform,
       onMissing: () => {
-        if (!isNear(image)) onPull?.missing();
+        if (!isNear(image)) listener?.missing();
       },
-      onProgress: (progress) => onPull?.progress(progress),
+      onProgress: (progress) => listener?.progress(progress),
     });
   } finally {
-    onPull?.end();
+    listener?.end();
   }
 }

@@ -9,11 +9,13 @@ import type { ImageRecord } from "../../image/record.ts";
 import { formatPlatform, hostPlatform, matches } from "../../oci/platform.ts";
 import { isNear } from "../../reference/kind.ts";
 import { protect } from "../care/collect.ts";
-import type { RunOptions } from "../container/run-options.ts";
+import type { CreateOptions } from "../container/run-options.ts";
 import type { Host } from "../host.ts";
 import { ensureImage } from "./ensure.ts";
 
-export interface PackOptions extends Pick<RunOptions, "image" | "platform" | "pull" | "command" | "onPull"> {
+export interface PackOptions extends Pick<CreateOptions, "image" | "pull"> {
+  /** In place of the image's, when not empty. */
+  command: readonly string[];
   /** Path of the app. */
   output: string;
   /** Flags of `rt run` that the app is to run with. */
@@ -75,15 +77,18 @@ async function writeApp(host: Host, options: PackOptions, abort: AbortSignal): P
   return { image, size: file.size };
 }
 
-function obtainImage(host: Host, { image, platform, pull, onPull }: PackOptions): Promise<ImageRecord> {
+function obtainImage(
+  host: Host,
+  { image, pull: { policy, platform, listener } }: PackOptions,
+): Promise<ImageRecord> {
   return ensureImage(host, image, {
-    policy: pull,
+    policy,
     platform,
     onMissing: () => {
-      if (!isNear(image)) onPull?.missing();
+      if (!isNear(image)) listener?.missing();
     },
-    onProgress: (progress) => onPull?.progress(progress),
-  }).finally(() => onPull?.end());
+    onProgress: (progress) => listener?.progress(progress),
+  }).finally(() => listener?.end());
 }
 
 /** An image of another platform is not started by chance: the app says that it wants it. */

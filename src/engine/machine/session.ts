@@ -197,7 +197,8 @@ async function obtainImage(
   { container, options }: Plan,
   { say }: Surroundings,
 ): Promise<ImageRecord> {
-  const { image, pull: policy, platform } = options;
+  const { image, pull } = options;
+  const { policy, platform } = pull;
   const onMissing = () => {
     if (!isNear(image)) say(`container ${container.name}: pulling ${image}`);
   };

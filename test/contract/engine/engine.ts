@@ -34,13 +34,13 @@ const image = "embed:hello";
 /** What `rt run ARGV` asks of an engine. */
 function options(...argv: string[]): RunOptions {
   const context = capture();
-  return runOptions(readCommand(RunCommand, argv, { path: "run", context })!, context.caller);
+  return runOptions(readCommand(RunCommand, argv, { path: "run", context })!, context.caller, undefined);
 }
 
 function execOptions(container: string, command: string[], more: Partial<ExecOptions> = {}): ExecOptions {
   return {
-    ...{ container, command, interactive: false, tty: false, detach: false },
-    ...{ env: [], workingDirectory: undefined, user: undefined, privileged: false },
+    ...{ container, command, openStdin: false, tty: false, detach: false },
+    ...{ env: [], workingDirectory: "", user: "", privileged: false },
     ...more,
   };
 }

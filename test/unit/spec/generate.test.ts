@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { type ContainerSettings, defaultSettings } from "../../../src/settings/container-settings.ts";
 import { generateSpec, type SpecContext } from "../../../src/spec/generate.ts";
-import type { ContainerSettings } from "../../../src/spec/settings.ts";
 
 /** Goldens are reviewable; to accept a change on purpose: RT_UPDATE_GOLDEN=1 bun test test/unit/spec */
 async function golden(name: string, value: unknown): Promise<void> {
@@ -11,29 +11,20 @@ async function golden(name: string, value: unknown): Promise<void> {
 }
 
 const plain: ContainerSettings = {
-  id: "c".repeat(64),
+  ...defaultSettings(),
   args: ["sh", "-c", "true"],
+  entrypointLength: 0,
   env: ["PATH=/bin", "HOSTNAME=box"],
   workingDirectory: "/srv",
   hostname: "box",
-  annotations: {},
-  tty: false,
-  networkMode: "none",
-  privileged: false,
-  readonlyRootfs: false,
-  noNewPrivileges: false,
-  capAdd: [],
-  capDrop: [],
   mounts: [],
   devices: [],
-  ulimits: [],
-  sysctls: {},
-  shmSize: 67108864,
 };
 
 const context: SpecContext = {
   filesDirectory: "/run/rt/containers/c",
   rootPath: "/run/rt/containers/c/rootfs",
+  cgroupsPath: `/rt/${"c".repeat(64)}`,
   hostDevices: [{ path: "/dev/sda", type: "b", major: 8, minor: 0, fileMode: 0o660, uid: 0, gid: 6 }],
   throttledCpus: 2,
   descriptorsMax: 524288,

@@ -1,29 +1,18 @@
 import { expect, test } from "bun:test";
-import { containerType } from "../../../src/container/container-type.ts";
+import { type Infer, listOf, mapOf, natural, object, optional, text } from "../../../src/base/shape.ts";
+import { containerType } from "../../../src/container/record.ts";
 import { imageType } from "../../../src/image/record.ts";
 import { decodeRecord, encodeRecord, type RecordType } from "../../../src/store/codec.ts";
-import { listOf, mapOf, natural, object, optional, text } from "../../../src/store/shape.ts";
 import { containerRecord, imageRecord } from "./samples.ts";
 
-interface Sample {
-  a: string;
-  n: number;
-  list: string[];
-  map: Record<string, string>;
-  more?: string;
-}
-
-const sampleType: RecordType<Sample> = {
-  kind: "sample",
-  version: 1,
-  remedy: "throw it away",
-  shape: object<Sample>({ a: text, n: natural, list: listOf(text), map: mapOf(text), more: optional(text) }),
-};
+const shape = object({ a: text, n: natural, list: listOf(text), map: mapOf(text), more: optional(text) });
+type Sample = Infer<typeof shape>;
+const sampleType: RecordType<Sample> = { kind: "sample", version: 1, remedy: "throw it away", shape };
 const sample: Sample = { a: "é", n: 2 ** 40, list: ["x", ""], map: { "": "y", k: "v" } };
 
 /** The record as some other program would write it: same header and checksum rules, any body. */
 function forged(body: unknown): Uint8Array {
-  return encodeRecord({ ...sampleType, shape: () => {} } as RecordType<unknown>, body);
+  return encodeRecord({ ...sampleType, shape: (value: unknown) => value }, body);
 }
 
 test("what is written is read again, byte for byte the same each time", () => {

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { RtError } from "../../../src/base/errors.ts";
 import { ContainerStore } from "../../../src/container/container-store.ts";
-import { containerType } from "../../../src/container/container-type.ts";
+import { containerType } from "../../../src/container/record.ts";
 import { encodeRecord } from "../../../src/store/codec.ts";
 import { Database } from "../../../src/store/database.ts";
 import { migrations, schemaVersion } from "../../../src/store/schema.ts";
@@ -123,7 +123,10 @@ test("a database of yesterday reads today, whatever its records hold", () => {
   insert("e".repeat(64), new Uint8Array());
   insert(
     "f".repeat(64),
-    encodeRecord({ kind: "container", version: 1, remedy: "", shape: () => {} }, { image: 1 }),
+    encodeRecord(
+      { kind: "container", version: 1, remedy: "", shape: (value: unknown) => value },
+      { image: 1 },
+    ),
   );
   sqlite.close();
   using database = Database.open(dir.path);

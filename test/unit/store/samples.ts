@@ -5,6 +5,7 @@ import type { ContainerRecord } from "../../../src/container/record.ts";
 import type { NewImage } from "../../../src/image/image-store.ts";
 import type { ImageRecord } from "../../../src/image/record.ts";
 import { chainIDs, type Digest, digestOf } from "../../../src/oci/digest.ts";
+import { defaultSettings } from "../../../src/settings/container-settings.ts";
 import { scratchDirectory } from "../../support/scratch.ts";
 
 export interface Scratch extends Disposable {
@@ -60,40 +61,23 @@ export function newImage(record: ImageRecord, names: readonly string[] = []): Ne
 
 export function containerRecord(change: Partial<ContainerRecord> = {}): ContainerRecord {
   const id = change.id ?? "c".repeat(64);
+  const { command: _, ...asked } = defaultSettings();
   return {
     id,
     name: "quiet_hopper",
     created: "2025-01-02T03:04:05.123456789Z",
     image: { id: digestOf("alpine config") as Digest, reference: "alpine" },
-    args: ["sh", "-c", "echo"],
-    entrypointLength: 1,
     chain: [],
     driver: "overlay",
+    ...asked,
+    args: ["sh", "-c", "echo"],
+    entrypointLength: 1,
     env: ["A=b"],
     workingDirectory: "/",
-    user: "",
     hostname: id.slice(0, 12),
-    labels: {},
-    annotations: {},
-    tty: false,
-    openStdin: false,
-    stopSignal: "",
-    networkMode: "none",
-    autoRemove: false,
-    privileged: false,
-    readonlyRootfs: false,
-    init: false,
-    noNewPrivileges: false,
-    capAdd: [],
-    capDrop: [],
     mounts: [{ type: "bind", source: "/tmp", destination: "/x", readonly: true, options: ["rbind"] }],
     devices: [],
     ulimits: [{ name: "nofile", soft: 10, hard: -1 }],
-    sysctls: {},
-    shmSize: 64 << 20,
-    dns: [],
-    extraHosts: [],
-    groupAdd: [],
     platform: "linux/amd64",
     ...change,
   };

@@ -5,59 +5,29 @@ import RunCommand from "../../../../src/cli/container/run.ts";
 import { runOptions } from "../../../../src/cli/container/run-options.ts";
 import { readCommand } from "../../../../src/cli/grammar/read.ts";
 import type { RunOptions } from "../../../../src/engine/container/run-options.ts";
+import { type AskedSettings, defaultSettings } from "../../../../src/settings/container-settings.ts";
 import { capture } from "../capture.ts";
 
 function options(...argv: string[]): RunOptions {
   const command = readCommand(RunCommand, argv, { path: "run", context: capture() })!;
-  return runOptions(command, environmentOf({ TERM: "xterm" }));
+  return runOptions(command, environmentOf({ TERM: "xterm" }), undefined);
 }
 
 test("nothing said", () => {
   expect(options("alpine")).toEqual({
     image: "alpine",
-    command: [],
-    entrypoint: undefined,
+    pull: { policy: "missing", platform: undefined, listener: undefined },
+    settings: defaultSettings(),
     name: undefined,
-    autoRemove: false,
-    interactive: false,
-    tty: false,
     sigProxy: true,
-    pull: "missing",
-    platform: undefined,
-    onPull: undefined,
-    env: [],
-    workingDirectory: undefined,
-    user: undefined,
-    groupAdd: [],
-    hostname: undefined,
-    labels: {},
-    annotations: {},
-    stopSignal: undefined,
-    mounts: [],
-    readonlyRootfs: false,
-    shmSize: 64 << 20,
-    privileged: false,
-    capAdd: [],
-    capDrop: [],
-    noNewPrivileges: false,
-    devices: [],
-    init: false,
-    networkMode: "none",
-    extraHosts: [],
-    dns: [],
-    ulimits: [],
-    sysctls: {},
   });
 });
 
-test.each<[string, Partial<RunOptions>]>([
-  ["-it --rm x sh -c ls", { interactive: true, tty: true, autoRemove: true, command: ["sh", "-c", "ls"] }],
+test.each<[string, Partial<AskedSettings>]>([
+  ["-it --rm x sh -c ls", { openStdin: true, tty: true, autoRemove: true, command: ["sh", "-c", "ls"] }],
   ["--entrypoint /bin/sh x -c ls", { entrypoint: ["/bin/sh"], command: ["-c", "ls"] }],
   ["--entrypoint= x", { entrypoint: [] }],
-  [
-    "--name /web -h box -u 1000:users -w /srv x",
-    { name: "web", hostname: "box", user: "1000:users", workingDirectory: "/srv" },
-  ],
+  ["-h box -u 1000:users -w /srv x", { hostname: "box", user: "1000:users", workingDirectory: "/srv" }],
   ["-e A=1 -e TERM x", { env: ["A=1", "TERM=xterm"] }],
   ["--net host --sysctl kernel.shmmax=1 x", { networkMode: "host", sysctls: { "kernel.shmmax": "1" } }],
   [
@@ -73,17 +43,30 @@ test.each<[string, Partial<RunOptions>]>([
       ],
     },
   ],
-  [
-    "--shm-size 1g --stop-signal int --pull never x",
-    { shmSize: 2 ** 30, stopSignal: "SIGINT", pull: "never" },
-  ],
+  ["--shm-size 1g --stop-signal int x", { shmSize: 2 ** 30, stopSignal: "SIGINT" }],
   ["-l a=b --label c --annotation d=e x", { labels: { a: "b", c: "" }, annotations: { d: "e" } }],
-  [
-    "--sig-proxy=false --init --read-only --privileged x",
-    { sigProxy: false, init: true, readonlyRootfs: true, privileged: true },
-  ],
+  ["--init --read-only --privileged x", { init: true, readonlyRootfs: true, privileged: true }],
   ["--user 4294967294 x", { user: "4294967294" }],
-])("%s", (line, expected) => expect(options(...line.split(" "))).toMatchObject(expected));
+])("%s", (line, expected) => expect(options(...line.split(" ")).settings).toMatchObject(expected));
+
+test("what is no setting of the container", () => {
+  const asked = options(
+    "--name",
+    "/web",
+    "--sig-proxy=false",
+    "--pull",
+    "never",
+    "--platform",
+    "linux/arm64",
+    "x",
+  );
+  expect(asked).toMatchObject({
+    name: "web",
+    sigProxy: false,
+    pull: { policy: "never", platform: "linux/arm64" },
+  });
+  expect(asked.settings).toEqual(defaultSettings());
+});
 
 test.each([
   [["--name", "a"], "invalid --name"],

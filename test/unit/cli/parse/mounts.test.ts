@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { resolve } from "node:path";
 import { RtError } from "../../../../src/base/errors.ts";
 import { parseMounts } from "../../../../src/cli/parse/mounts.ts";
-import type { MountRequest } from "../../../../src/engine/container/run-options.ts";
+import type { MountRequest } from "../../../../src/settings/container-settings.ts";
 
 const volume = (text: string) => parseMounts([text], [], [])[0]!;
 const mount = (text: string) => parseMounts([], [text], [])[0]!;

@@ -27,11 +27,15 @@ test("flags, image and command become what rt run would make of them", () => {
   });
   expect(options).toMatchObject({
     image: "busybox",
-    command: ["httpd", "-f"],
     name: "web",
-    autoRemove: true,
+    settings: { command: ["httpd", "-f"], autoRemove: true },
   });
-  expect(options).toMatchObject({ networkMode: "host", interactive: false, tty: false, env: ["SECRET=s"] });
+  expect(options.settings).toMatchObject({
+    networkMode: "host",
+    openStdin: false,
+    tty: false,
+    env: ["SECRET=s"],
+  });
   expect(argv).toEqual([
     ...["--rm", "--name", "web", "--network=host", "-v", "/data:/data", "-e", "SECRET"],
     ...["busybox", "httpd", "-f"],
@@ -40,8 +44,8 @@ test("flags, image and command become what rt run would make of them", () => {
 
 test("the console is a terminal where it is one, and nothing that is typed there takes it away", () => {
   expect(plan({ console: true }).argv).toContain("--detach-keys=");
-  expect(plan({ console: true }).options).toMatchObject({ interactive: true, tty: true });
-  expect(plan({ console: true }, false).options).toMatchObject({ interactive: true, tty: false });
+  expect(plan({ console: true }).options.settings).toMatchObject({ openStdin: true, tty: true });
+  expect(plan({ console: true }, false).options.settings).toMatchObject({ openStdin: true, tty: false });
 });
 
 describe("flags that do not go with init", () => {

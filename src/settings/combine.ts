@@ -1,7 +1,8 @@
 import { posix } from "node:path";
 import { RtError } from "../base/errors.ts";
 import type { ContainerDefaults } from "../oci/image-config.ts";
-import { defaultPath } from "../spec/defaults.ts";
+
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** How an image's wishes and the user's combine into what the container does. The image's are a stranger's. */
 
@@ -68,9 +69,9 @@ function split(entry: string): [string, string] {
   return equals < 0 ? [entry, ""] : [entry.slice(0, equals), entry.slice(equals + 1)];
 }
 
-/** Absolute and clean; what the image says is taken as beneath "/". */
-export function workingDirectory(asked: string | undefined, image: string | undefined): string {
-  const path = asked ?? (image || "/");
+/** Absolute and clean; what the image says, where nothing is asked for, is taken as beneath "/". */
+export function workingDirectory(asked: string, image: string | undefined): string {
+  const path = asked || image || "/";
   if (path.includes("\0")) throw new RtError("invalid-argument", "the working directory contains a NUL");
   return posix.normalize(`/${path}`).replace(/(?<=.)\/$/, "");
 }

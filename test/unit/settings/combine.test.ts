@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { combineCommand, combineEnv, mergeEnv, workingDirectory } from "../../../src/container/settings.ts";
+import { combineCommand, combineEnv, mergeEnv, workingDirectory } from "../../../src/settings/combine.ts";
 
 describe("command", () => {
   const image = { Entrypoint: ["/entry", "-x"], Cmd: ["default"] };
@@ -51,10 +51,10 @@ describe("environment", () => {
 });
 
 test.each([
-  [undefined, undefined, "/"],
-  [undefined, "", "/"],
-  [undefined, "srv", "/srv"],
-  [undefined, "/../../etc", "/etc"],
+  ["", undefined, "/"],
+  ["", "", "/"],
+  ["", "srv", "/srv"],
+  ["", "/../../etc", "/etc"],
   ["/a/./b/", "/image", "/a/b"],
   ["/proc/self/fd/7/..", undefined, "/proc/self/fd"],
 ])("working directory %p over %p is %p", (asked, image, expected) => {

@@ -1,0 +1,155 @@
+import {
+  defaulted,
+  flag,
+  type Infer,
+  integer,
+  listOf,
+  mapOf,
+  natural,
+  object,
+  oneOf,
+  optional,
+  text,
+} from "../base/shape.ts";
+
+/**
+ * What a container is to be. Each setting stands here once, with its type and what it is where nobody says anything: run and
+ * create are asked for these, a container's record keeps them, the runtime spec and Docker's documents are made of them. A
+ * setting that is added has its default in the records of yesterday.
+ */
+
+const texts = defaulted(listOf(text), []);
+const words = defaulted(mapOf(text), {});
+const off = defaulted(flag, false);
+/** Where "" means that the image or the engine decides; in a record it is decided. */
+const word = defaulted(text, "");
+
+/** A limit of setrlimit(2): `name` as in "nofile"; -1 is unlimited. */
+const ulimit = object({ name: text, soft: integer, hard: integer });
+export type Ulimit = Infer<typeof ulimit>;
+
+/** The settings that are kept as they are asked for. */
+const kept = {
+  /** "KEY=VALUE"; as asked, a bare "KEY" removes the image's variable of that name. */
+  env: texts,
+  /** Absolute and clean. */
+  workingDirectory: word,
+  /** "name|uid[:group|gid]", resolved in the container. */
+  user: word,
+  groupAdd: texts,
+  tty: off,
+  /** -i: stdin stays open. */
+  openStdin: off,
+  /** A name ("SIGTERM", "SIGRTMIN+3"). */
+  stopSignal: word,
+  /** A small init of ours is process 1. */
+  init: off,
+  autoRemove: off,
+
+  hostname: word,
+  labels: words,
+  annotations: words,
+  networkMode: defaulted(oneOf("none", "host"), "none"),
+  dns: texts,
+  /** "host:address". */
+  extraHosts: texts,
+
+  privileged: off,
+  readonlyRootfs: off,
+  noNewPrivileges: off,
+  /** No filter of system calls. A privileged container has none either. */
+  seccomp: optional(oneOf("unconfined")),
+  /** "CAP_NET_ADMIN" or "ALL". */
+  capAdd: texts,
+  capDrop: texts,
+
+  ulimits: defaulted(listOf(ulimit), []),
+  sysctls: words,
+  /** Bytes. */
+  shmSize: defaulted(natural, 64 << 20),
+};
+
+const mountKind = oneOf("bind", "volume", "tmpfs");
+
+/** `-v`, `--mount` or `--tmpfs`. Destinations are absolute, clean, never "/", and all different. */
+const mountRequest = object({
+  type: mountKind,
+  /** bind: absolute path on the host; volume: its name, "" for a new anonymous one; tmpfs: "". */
+  source: text,
+  destination: text,
+  readonly: flag,
+  /**
+   * bind: "rbind" or "bind", then the propagation ("rprivate" unless asked otherwise); volume: "nocopy" or nothing;
+   * tmpfs: "noexec", "nosuid", "nodev" unless asked otherwise, then "size=…", "mode=…" and so on.
+   */
+  options: listOf(text),
+  /** `-v` makes a missing source directory on the host, `--mount` is an error then. */
+  createSource: flag,
+  /** Volume labels. */
+  labels: mapOf(text),
+});
+export type MountRequest = Infer<typeof mountRequest>;
+
+/** Host path, container path, and some of "rwm". */
+const deviceRequest = object({ source: text, destination: text, permissions: text });
+export type DeviceRequest = Infer<typeof deviceRequest>;
+
+/** A new container as somebody asks for it, checked and in final units: the image and the host are not looked at yet. */
+export const askedSettings = object({
+  ...kept,
+  /** Replaces the image's Cmd when not empty. */
+  command: texts,
+  /** Replaces the image's Entrypoint, and drops its Cmd; `[]` clears it. */
+  entrypoint: optional(listOf(text)),
+  mounts: defaulted(listOf(mountRequest), []),
+  devices: defaulted(listOf(deviceRequest), []),
+});
+export type AskedSettings = Infer<typeof askedSettings>;
+
+/** @returns what a container is where nobody asks for anything */
+export function defaultSettings(): AskedSettings {
+  return askedSettings({}, "settings");
+}
+
+/** A mount that a container has: what was asked for, or an image's VOLUME. */
+const mount = object({
+  type: mountKind,
+  /** Host path for bind, volume's directory for volume, "" for tmpfs. */
+  source: text,
+  /** Volume's name; anonymous volumes have 64 hex digits. */
+  name: optional(text),
+  destination: text,
+  readonly: flag,
+  /** As in the request. */
+  options: listOf(text),
+});
+export type Mount = Infer<typeof mount>;
+
+/** `--device`: the host's node as it was found when the container was created. */
+const device = object({
+  source: text,
+  destination: text,
+  /** Some of "rwm". */
+  permissions: text,
+  type: oneOf("c", "b", "p"),
+  major: natural,
+  minor: natural,
+  /** Permission bits. */
+  mode: natural,
+  uid: natural,
+  gid: natural,
+});
+export type Device = Infer<typeof device>;
+
+/** The fields of a container's record that say what it is to be: asked for, and combined with what the image says. */
+export const settingsFields = {
+  ...kept,
+  /** The program and its arguments, as the container will execute them (entrypoint and command). */
+  args: listOf(text),
+  /** How many of `args` came from the entrypoint. */
+  entrypointLength: natural,
+  mounts: defaulted(listOf(mount), []),
+  devices: defaulted(listOf(device), []),
+};
+const containerSettings = object(settingsFields);
+export type ContainerSettings = Infer<typeof containerSettings>;
