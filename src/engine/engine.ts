@@ -1,8 +1,10 @@
+import type { ContainerSummary } from "../docker/container-summary.ts";
+import type { ImageSummary } from "../docker/image-summary.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
 import type { ExecOptions } from "./container/exec-options.ts";
-import type { ContainerSummary, ListOptions } from "./container/list.ts";
+import type { ListOptions } from "./container/list.ts";
 import type { RunOptions } from "./container/run-options.ts";
-import type { ImageListItem, ImagesOptions } from "./image/list.ts";
+import type { ImagesOptions } from "./image/list.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
@@ -47,7 +49,7 @@ export interface ImageVerbs {
   /** @param reference a name, or a file ("oci:DIR", "docker-archive:FILE", …) */
   pull(reference: string, options: PullOptions): Promise<PullResult>;
   /** Newest first. */
-  list(options: ImagesOptions): Promise<ImageListItem[]>;
+  list(options: ImagesOptions): Promise<ImageSummary[]>;
   /** Docker's document. */
   inspect(name: string): Promise<Record<string, unknown>>;
   /** @returns Docker's lines: what was untagged and deleted */

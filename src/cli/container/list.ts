@@ -1,11 +1,9 @@
+import { containerFilters } from "../../docker/filters.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { containerListing, defaultFormat } from "../format/containers.ts";
+import { containerListing, defaultFormat, showsDetails } from "../format/containers.ts";
 import { renderRows } from "../format/rows.ts";
-import { parseFilters } from "../parse/filter.ts";
+import { checkValues, parseFilters } from "../parse/filter.ts";
 import { invalid, quote } from "../parse/invalid.ts";
-
-const filterKeys = ["ancestor", "before", "exited", "id", "label", "name", "since", "status"];
-const laterFilterKeys = ["expose", "health", "isolation", "is-task", "network", "publish", "volume"];
 
 export default class PsCommand extends RtCommand {
   static override usage: Usage = {
@@ -34,31 +32,20 @@ export default class PsCommand extends RtCommand {
   size = Option.Boolean("-s,--size", false, { description: "Sizes too" });
 
   override async execute(): Promise<number> {
-    const filters = parseFilters(this.filters, filterKeys, laterFilterKeys);
-    for (const status of filters.status ?? []) checkStatus(status);
-    for (const exit of filters.exited ?? []) checkExitStatus(exit);
+    const filters = parseFilters(this.filters, containerFilters);
+    checkValues(filters, containerFilters);
     const last = this.latest ? 1 : parseLast(this.last);
     const all = this.all || last > 0 || filters.status !== undefined;
+    const asked = this.format || (this.quiet ? "{{.ID}}" : "table");
+    const format = asked === "table" ? defaultFormat(this.size) : asked;
     const engine = await this.engine();
-    const found = await engine.container.list({ all, filters, size: this.size });
-    const shown = last > 0 ? found.slice(0, last) : found;
-    const listing = containerListing(shown, !this.noTrunc, Date.now());
-    const format = this.format || (this.quiet ? "{{.ID}}" : "table");
-    this.context.stdout.write(renderRows(format === "table" ? defaultFormat(this.size) : format, listing));
+    const found = await engine.container.list({
+      ...{ all, filters, size: this.size, details: showsDetails(format) },
+      ...(last > 0 && { last }),
+    });
+    this.context.stdout.write(renderRows(format, containerListing(found, !this.noTrunc, Date.now())));
     return 0;
   }
-}
-
-/** Docker's states; that rt has no container in some of them is an answer, and no mistake. */
-const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
-
-function checkStatus(text: string): void {
-  if (statuses.includes(text)) return;
-  throw invalid(`invalid --filter ${quote(`status=${text}`)}: want one of ${statuses.join(", ")}`);
-}
-
-function checkExitStatus(text: string): void {
-  if (!/^-?\d{1,9}$/.test(text)) throw invalid(`invalid --filter ${quote(`exited=${text}`)}: want a number`);
 }
 
 /** Docker's -1 is "all that the other flags say". */

@@ -1,5 +1,5 @@
-import type { ContainerSummary } from "../../engine/container/list.ts";
-import { ellipsis, goTime, humanDuration, humanSize } from "./human.ts";
+import { ago, type ContainerSummary } from "../../docker/container-summary.ts";
+import { ellipsis, goTime, humanSize } from "./human.ts";
 import type { Listing } from "./rows.ts";
 
 const headings = {
@@ -32,65 +32,40 @@ export function containerListing(list: readonly ContainerSummary[], truncate: bo
   return { headings, rows: list.map((summary) => row(summary, truncate, now)) };
 }
 
-/** What the record alone has is asked of it only by who shows it: to decode a thousand of them takes a while. */
+/** Does this format show what only the details have? One that shows the whole of a row does. */
+export function showsDetails(format: string): boolean {
+  return (
+    format === "json" ||
+    /Label|Mounts|LocalVolumes|Networks|Platform/.test(format) ||
+    /\$|\.(?![\p{L}_])/u.test(format)
+  );
+}
+
 function row(summary: ContainerSummary, truncate: boolean, now: number): Record<string, unknown> {
-  const { container, state, size } = summary;
-  const mounts = () => summary.record?.mounts ?? [];
-  const labels = () => summary.record?.labels ?? {};
+  const { command, created, details, id, size } = summary;
+  const { labels = {}, mounts = [] } = details ?? {};
+  const mountNames = mounts.map((mount) => mount.name ?? (mount.source || mount.destination));
+  const sorted = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
-    Command: goQuote(truncate ? ellipsis(container.command, 20) : container.command),
+    Command: goQuote(truncate ? ellipsis(command, 20) : command),
     get CreatedAt() {
-      return goTime(container.created);
+      return goTime(created);
     },
-    ID: truncate ? container.id.slice(0, 12) : container.id,
-    Image: container.reference,
-    get Labels() {
-      const sorted = Object.entries(labels()).sort(([a], [b]) => (a < b ? -1 : 1));
-      return sorted.map(([key, value]) => `${key}=${value}`).join(",");
-    },
-    Label: (key: string) => (Object.hasOwn(labels(), key) ? labels()[key] : ""),
-    get LocalVolumes() {
-      return String(mounts().filter((mount) => mount.type === "volume").length);
-    },
-    get Mounts() {
-      const named = mounts().map((mount) => mount.name ?? (mount.source || mount.destination));
-      return named.map((name) => (truncate ? ellipsis(name, 15) : name)).join(",");
-    },
-    Names: container.name,
-    get Networks() {
-      return summary.record?.networkMode ?? "";
-    },
-    get Platform() {
-      return summary.record?.platform ?? "";
-    },
+    ID: truncate ? id.slice(0, 12) : id,
+    Image: summary.image,
+    Labels: sorted.map(([key, value]) => `${key}=${value}`).join(","),
+    Label: (key: string) => (Object.hasOwn(labels, key) ? labels[key] : ""),
+    LocalVolumes: String(mounts.filter((mount) => mount.type === "volume").length),
+    Mounts: mountNames.map((name) => (truncate ? ellipsis(name, 15) : name)).join(","),
+    Names: summary.name,
+    Networks: details?.networkMode ?? "",
+    Platform: details?.platform ?? "",
     Ports: "",
-    RunningFor: ago(container.created, now) || "N/A",
+    RunningFor: ago(created, now) || "N/A",
     Size: size === undefined ? "0B" : `${humanSize(size.writable)} (virtual ${humanSize(size.virtual)})`,
-    State: state.status,
-    Status: `${statusText(state, now)}${container.damage ? " (damaged)" : ""}`,
+    State: summary.state,
+    Status: summary.status,
   };
-}
-
-function statusText(state: ContainerSummary["state"], now: number): string {
-  switch (state.status) {
-    case "created":
-      return "Created";
-    case "running":
-      return `Up ${since(state.startedAt, now)}`.trimEnd();
-    case "exited":
-      return `Exited (${state.exitCode}) ${ago(state.finishedAt, now)}`.trimEnd();
-  }
-}
-
-function ago(timestamp: string, now: number): string {
-  const duration = since(timestamp, now);
-  return duration && `${duration} ago`;
-}
-
-/** "" when nobody knows when it was. */
-function since(timestamp: string, now: number): string {
-  const time = Date.parse(timestamp);
-  return Number.isNaN(time) || timestamp.startsWith("0001-") ? "" : humanDuration(now - time);
 }
 
 /** Go's strconv.Quote: what does not print is escaped, so that a command cannot write to the terminal. */

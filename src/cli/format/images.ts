@@ -1,5 +1,6 @@
-import type { ImageListItem } from "../../engine/image/list.ts";
-import { goTime, humanDuration, humanSize } from "./human.ts";
+import { humanDuration } from "../../docker/duration.ts";
+import { compareLines, type ImageLine, type ImageSummary, imageLines } from "../../docker/image-summary.ts";
+import { goTime, humanSize } from "./human.ts";
 import type { Listing } from "./rows.ts";
 
 const headings = {
@@ -22,11 +23,12 @@ export function defaultFormat(digests: boolean): string {
 }
 
 /** Docker's fields of `images`. `now` in ms since the epoch. */
-export function imageListing(images: readonly ImageListItem[], truncate: boolean, now: number): Listing {
-  return { headings, rows: images.map((image) => row(image, truncate, now)) };
+export function imageListing(images: readonly ImageSummary[], truncate: boolean, now: number): Listing {
+  const lines = images.flatMap((image) => imageLines(image).map((line) => ({ ...image, ...line })));
+  return { headings, rows: lines.sort(compareLines).map((line) => row(line, truncate, now)) };
 }
 
-function row(image: ImageListItem, truncate: boolean, now: number): Record<string, unknown> {
+function row(image: ImageSummary & ImageLine, truncate: boolean, now: number): Record<string, unknown> {
   const known = image.created !== "" && !Number.isNaN(Date.parse(image.created));
   return {
     Containers: "N/A",

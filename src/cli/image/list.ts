@@ -1,9 +1,8 @@
+import { imageFilters } from "../../docker/filters.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { defaultFormat, imageListing } from "../format/images.ts";
 import { renderRows } from "../format/rows.ts";
 import { parseFilters } from "../parse/filter.ts";
-
-const filterKeys = ["before", "dangling", "label", "reference", "since"];
 
 export default class ImagesCommand extends RtCommand {
   static override usage: Usage = {
@@ -32,11 +31,10 @@ export default class ImagesCommand extends RtCommand {
   pattern = Option.String({ name: "REPOSITORY[:TAG]", required: false });
 
   override async execute(): Promise<number> {
-    parseFilters(this.filters, filterKeys, ["containers", "until"]);
+    const filters = parseFilters(this.filters, imageFilters);
     const engine = await this.engine();
     const images = await engine.image.list({
-      all: this.all,
-      filters: this.filters,
+      filters,
       ...(this.pattern !== undefined && { pattern: this.pattern }),
     });
     const listing = imageListing(images, !this.noTrunc, Date.now());

@@ -1,20 +1,14 @@
 import { RtError } from "../../base/errors.ts";
 import { nearest } from "../../base/nearest.ts";
+import type { FilterGrammar, Filters } from "../../docker/filters.ts";
 import { invalid, quote } from "./invalid.ts";
 
-/** Conditions of a listing: values of one key are alternatives, different keys must all hold. */
-export type Filters = Partial<Record<string, string[]>>;
-
 /**
- * `--filter key=value`, several. @throws RtError invalid-argument for a key that is not `known`, unsupported for one that
- * Docker has and rt will have `later`
+ * `--filter key=value`, several. @throws RtError invalid-argument for a key that the noun does not have, unsupported for one
+ * that it will have
  */
-export function parseFilters(
-  texts: readonly string[],
-  known: readonly string[],
-  later: readonly string[],
-): Filters {
-  const filters: Filters = {};
+export function parseFilters(texts: readonly string[], { keys, later }: FilterGrammar): Filters {
+  const filters: Record<string, string[]> = {};
   for (const text of texts) {
     const at = text.indexOf("=");
     if (at < 0) throw invalid(`invalid --filter ${quote(text)}: want KEY=VALUE`);
@@ -22,8 +16,9 @@ export function parseFilters(
     if (later.includes(key)) {
       throw new RtError("unsupported", `--filter ${key} is not there yet: it comes in a later version`);
     }
-    if (!known.includes(key)) {
-      const wanted = nearest(key, known) ?? known.join(", ");
+    if (!keys.includes(key)) {
+      const plain = keys.filter((known) => !known.endsWith("!"));
+      const wanted = nearest(key, plain) ?? plain.join(", ");
       throw invalid(
         `invalid --filter ${quote(text)}: no filter is called ${quote(key)}: did you mean ${wanted}?`,
       );
@@ -31,4 +26,12 @@ export function parseFilters(
     filters[key] = [...(filters[key] ?? []), text.slice(at + 1).trim()];
   }
   return filters;
+}
+
+/** Before anything else is looked at. @throws RtError invalid-argument: a value that is none of its key's */
+export function checkValues(filters: Filters, { values }: FilterGrammar): void {
+  for (const [key, { isGood, want }] of Object.entries(values)) {
+    const bad = filters[key]?.find((value) => !isGood(value));
+    if (bad !== undefined) throw invalid(`invalid --filter ${quote(`${key}=${bad}`)}: ${want}`);
+  }
 }

@@ -1,87 +1,100 @@
 import { RtError } from "../../base/errors.ts";
 import { type Container, recordOf } from "../../container/container-store.ts";
-import type { ContainerRecord, ContainerState } from "../../container/record.ts";
+import type { ContainerState } from "../../container/record.ts";
 import { exited } from "../../container/state.ts";
+import { type ContainerDetails, type ContainerSummary, statusText } from "../../docker/container-summary.ts";
+import { checkFilters, containerFilters, type Filters, hasLabel, matcher } from "../../docker/filters.ts";
 import { type Live, reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { look } from "./look.ts";
 
-export interface ContainerSummary {
-  container: Container;
-  /** Undefined of a damaged one. Decoded when it is asked for. */
-  readonly record: ContainerRecord | undefined;
-  state: ContainerState;
-  /** Bytes of the writable top, and with the image's; only when asked for. */
-  size?: { writable: number; virtual: number };
-}
-
 export interface ListOptions {
   /** Also those that do not run. */
   all: boolean;
-  /** Docker's: of one key any value may hold, of several keys all must. */
-  filters: Readonly<Partial<Record<string, readonly string[]>>>;
-  size: boolean;
+  filters: Filters;
+  /** Only so many, the newest; all unless given. */
+  last?: number;
+  /** With what only the records have. */
+  details?: boolean;
+  /** With sizes. */
+  size?: boolean;
 }
 
-/** Containers and what they do now, newest first. @throws invalid-argument | not-found: a filter names what is not there */
+/** A container, and what it does now. */
+interface Found {
+  container: Container;
+  state: ContainerState;
+}
+
+/**
+ * Containers and what they do now, newest first.
+ *
+ * @throws RtError invalid-argument | unsupported: a filter that is none; not-found: it names what is not there
+ */
 export async function list(host: Host, options: ListOptions): Promise<ContainerSummary[]> {
+  checkFilters(options.filters, containerFilters);
   const live = await reconcile(host);
   const found = options.all ? everything(host, live) : running(live);
-  const matching = found.filter(matcher(host, options.filters)).sort(newestFirst);
+  const holds = matcher(options.filters, (key, value) => predicate(host, key, value));
+  const matching = found.filter(holds).sort(newestFirst);
   for (const { container } of matching) if (container.damage) host.warn(container.damage.message);
-  if (!options.size) return matching;
-  const snapshots = await host.snapshots();
-  for (const summary of matching) {
-    const writable = (await snapshots.usage(summary.container.id)).bytes;
-    summary.size = { writable, virtual: writable + host.images.sizeOf(summary.container.imageId) };
+  const shown = matching.slice(0, options.last);
+  const now = Date.now();
+  const summaries = shown.map((each) => summaryOf(each, now));
+  if (options.details) {
+    for (const [index, { container }] of shown.entries()) addDetails(summaries[index]!, container);
   }
-  return matching;
+  if (options.size) await addSizes(host, summaries, shown);
+  return summaries;
 }
 
 /** Files are looked at only where `reconcile` has left some: of the others the exit is on record. */
-function everything(host: Host, live: readonly Live[]): ContainerSummary[] {
+function everything(host: Host, live: readonly Live[]): Found[] {
   const states = new Map(live.map(({ container, state }) => [container.id, state]));
   return host.containers.list().map((container) => {
     const known = states.get(container.id) ?? (container.exit && exited(container.exit));
-    return summaryOf(container, known ?? look(host, container).state);
+    return { container, state: known ?? look(host, container).state };
   });
 }
 
-function running(live: readonly Live[]): ContainerSummary[] {
-  return live.flatMap(({ container, state }) =>
-    state.status === "running" ? [summaryOf(container, state)] : [],
-  );
+function running(live: readonly Live[]): Found[] {
+  return live.filter(({ state }) => state.status === "running");
 }
 
-function summaryOf(container: Container, state: ContainerState): ContainerSummary {
-  return {
-    container,
-    state,
-    get record() {
-      return recordOf(container);
-    },
-  };
-}
-
-function newestFirst({ container: a }: ContainerSummary, { container: b }: ContainerSummary): number {
+function newestFirst({ container: a }: Found, { container: b }: Found): number {
   if (a.created !== b.created) return a.created < b.created ? 1 : -1;
   return a.id < b.id ? -1 : 1;
 }
 
-type Predicate = (summary: ContainerSummary) => boolean;
-
-function matcher(host: Host, filters: ListOptions["filters"]): Predicate {
-  const predicates = Object.entries(filters).map(([key, values]): Predicate => {
-    const any = (values ?? []).map((value) => predicate(host, key, value));
-    // Labels are the exception: all that are named must be there.
-    return key === "label"
-      ? (summary) => any.every((holds) => holds(summary))
-      : (summary) => any.some((holds) => holds(summary));
-  });
-  return (summary) => predicates.every((holds) => holds(summary));
+function summaryOf({ container, state }: Found, now: number): ContainerSummary {
+  return {
+    id: container.id,
+    name: container.name,
+    image: container.reference,
+    imageId: container.imageId,
+    command: container.command,
+    created: container.created,
+    state: state.status,
+    status: `${statusText(state, now)}${container.damage ? " (damaged)" : ""}`,
+  };
 }
 
-function predicate(host: Host, key: string, value: string): Predicate {
+function addDetails(summary: ContainerSummary, container: Container): void {
+  const record = recordOf(container);
+  if (!record) return;
+  const { labels, mounts, networkMode, platform } = record;
+  summary.details = { labels, mounts, networkMode, platform } satisfies ContainerDetails;
+}
+
+async function addSizes(host: Host, summaries: ContainerSummary[], found: readonly Found[]): Promise<void> {
+  const snapshots = await host.snapshots();
+  for (const [index, { container }] of found.entries()) {
+    const writable = (await snapshots.usage(container.id)).bytes;
+    summaries[index]!.size = { writable, virtual: writable + host.images.sizeOf(container.imageId) };
+  }
+}
+
+function predicate(host: Host, key: string, value: string): (found: Found) => boolean {
   switch (key) {
     case "id":
       return ({ container }) => container.id.startsWith(value);
@@ -93,12 +106,8 @@ function predicate(host: Host, key: string, value: string): Predicate {
       return ({ state }) => state.status === value;
     case "exited":
       return ({ state }) => state.status === "exited" && state.exitCode === Number(value);
-    case "label": {
-      const equals = value.indexOf("=");
-      const labelsOf = ({ record }: ContainerSummary) => record?.labels ?? {};
-      if (equals < 0) return (summary) => Object.hasOwn(labelsOf(summary), value);
-      return (summary) => labelsOf(summary)[value.slice(0, equals)] === value.slice(equals + 1);
-    }
+    case "label":
+      return ({ container }) => hasLabel(recordOf(container)?.labels ?? {}, value);
     case "ancestor": {
       const image = host.images.idOf(value);
       return ({ container }) => container.imageId === image || container.reference === value;
@@ -112,7 +121,7 @@ function predicate(host: Host, key: string, value: string): Predicate {
       return ({ container }) => Date.parse(container.created) > limit;
     }
     default:
-      throw new RtError("invalid-argument", `invalid filter '${key}'`, { exitCode: 1 });
+      throw new RtError("internal", `the filter ${key} has no meaning`);
   }
 }
 

@@ -29,7 +29,7 @@ export interface InfoFacts {
 }
 
 export async function info(host: Host): Promise<InfoFacts> {
-  const running = (await list(host, { all: false, filters: {}, size: false })).length;
+  const running = (await list(host, { all: false, filters: {} })).length;
   const containers = host.containers.count();
   return {
     ServerVersion: rtVersion,

@@ -67,9 +67,7 @@ async function* said(...pieces: string[]): AsyncGenerator<Uint8Array> {
 async function running(engine: Engine, name: string): Promise<void> {
   const filters = { name: [name] };
   await until(`${name} runs`, async () =>
-    (await engine.container.list({ all: false, filters, size: false })).some(
-      ({ state }) => state.status === "running",
-    ),
+    (await engine.container.list({ all: false, filters })).some(({ state }) => state === "running"),
   );
 }
 
@@ -179,7 +177,7 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect(await attached).toBe(137);
     await until(
       "it is gone",
-      async () => (await engine.container.list({ all: true, filters: {}, size: false })).length === 0,
+      async () => (await engine.container.list({ all: true, filters: {} })).length === 0,
     );
   });
 
@@ -209,7 +207,7 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect([absent.code, absent.exitCode]).toEqual(["not-found", 127]);
     const directory = await failure(engine.container.run(options("--rm", "--entrypoint", "/", image)));
     expect([directory.code, directory.exitCode]).toEqual(["forbidden", 126]);
-    expect(await engine.container.list({ all: true, filters: {}, size: false })).toEqual([]);
+    expect(await engine.container.list({ all: true, filters: {} })).toEqual([]);
   });
 }
 
@@ -241,7 +239,7 @@ function patience(make: () => Promise<EngineUnderTest>, test: Test): void {
     const error = await failure(impatient.container.run(options("--name", "never", image, "exit", "0")));
     expect([error.code, error.exitCode]).toEqual(["cancelled", 130]);
     expect(error.message).toEndWith("enough");
-    expect(await engine.container.list({ all: true, filters: {}, size: false })).toEqual([]);
+    expect(await engine.container.list({ all: true, filters: {} })).toEqual([]);
   });
 
   test("while a program runs the caller's own process goes on", async () => {
@@ -264,7 +262,7 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     using engine = await under.open(testSession());
     await engine.container.run(options("--name", "over", "-l", "a=b", image, "exit", "4"));
     const answers = {
-      containers: await engine.container.list({ all: true, filters: {}, size: true }),
+      containers: await engine.container.list({ all: true, filters: {}, size: true, details: true }),
       container: await engine.container.inspect("over"),
       images: await engine.image.list({}),
       image: await engine.image.inspect(image),
@@ -273,10 +271,11 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     };
     expect(JSON.parse(JSON.stringify(answers))).toEqual(answers);
     expect(answers.container).toMatchObject({ Name: "/over", State: { Status: "exited", ExitCode: 4 } });
-    expect(answers.containers).toHaveLength(1);
+    const summary = { name: "over", state: "exited", details: { labels: { a: "b" } } };
+    expect(answers.containers).toMatchObject([summary]);
     expect(answers.images).toHaveLength(1);
     await engine.container.remove("over", { force: false, volumes: true });
-    expect(await engine.container.list({ all: true, filters: {}, size: false })).toEqual([]);
+    expect(await engine.container.list({ all: true, filters: {} })).toEqual([]);
   });
 
   test("an image comes, is listed, and goes", async () => {

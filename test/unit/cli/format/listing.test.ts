@@ -1,53 +1,30 @@
 import { describe, expect, test } from "bun:test";
-import { containerListing, defaultFormat } from "../../../../src/cli/format/containers.ts";
-import { ellipsis, goTime, humanDuration, humanSize } from "../../../../src/cli/format/human.ts";
+import { containerListing, defaultFormat, showsDetails } from "../../../../src/cli/format/containers.ts";
+import { ellipsis, goTime, humanSize } from "../../../../src/cli/format/human.ts";
 import { imageListing, defaultFormat as imagesFormat } from "../../../../src/cli/format/images.ts";
 import { renderRows } from "../../../../src/cli/format/rows.ts";
-import type { ContainerState } from "../../../../src/container/record.ts";
-import type { ContainerSummary } from "../../../../src/engine/container/list.ts";
-import { type Digest, digestOf } from "../../../../src/oci/digest.ts";
+import { type ContainerSummary, statusText } from "../../../../src/docker/container-summary.ts";
+import { humanDuration } from "../../../../src/docker/duration.ts";
+import { digestOf } from "../../../../src/oci/digest.ts";
 
 const now = Date.parse("2024-05-01T12:00:00Z");
 
-function container(
-  id: string,
-  name: string,
-  state: Partial<ContainerState>,
-  args: string[],
-): ContainerSummary {
+function container(id: string, name: string, state: Partial<State>, args: string[]): ContainerSummary {
+  const all = { status: "running", exitCode: 0, startedAt: "2024-05-01T11:55:01Z", finishedAt: "", ...state };
   return {
-    container: {
-      id: id.repeat(64),
-      name,
-      created: "2024-05-01T11:54:59.123456789Z",
-      imageId: digestOf("x"),
-      reference: "alpine:3.20",
-      command: args.join(" "),
-      autoRemove: false,
-      exit: undefined,
-      damage: undefined,
-      get record(): never {
-        throw new Error("nobody needs it of the container");
-      },
-    },
-    record: {
-      labels: { b: "2", a: "1" },
-      mounts: [],
-      networkMode: "none",
-      platform: "linux/amd64",
-    } as unknown as ContainerSummary["record"],
-    state: {
-      status: "running",
-      pid: 1,
-      startTime: "1",
-      exitCode: 0,
-      startedAt: "2024-05-01T11:55:01Z",
-      finishedAt: "0001-01-01T00:00:00Z",
-      error: "",
-      ...state,
-    },
+    id: id.repeat(64),
+    name,
+    image: "alpine:3.20",
+    imageId: digestOf("x"),
+    command: args.join(" "),
+    created: "2024-05-01T11:54:59.123456789Z",
+    state: all.status,
+    status: statusText(all, now),
+    details: { labels: { b: "2", a: "1" }, mounts: [], networkMode: "none", platform: "linux/amd64" },
   };
 }
+
+type State = Parameters<typeof statusText>[0];
 
 const list = [
   container("a", "brave_ritchie", {}, ["sh", "-c", 'echo "hello" and a long line']),
@@ -121,22 +98,36 @@ describe("formats", () => {
   });
 });
 
+test.each([
+  [defaultFormat(true), false],
+  ["{{.ID}}", false],
+  ["{{.Names}}\t{{.Status}}", false],
+  ["{{upper .Image}}", false],
+  ["json", true],
+  ["{{json .}}", true],
+  ["{{.}}", true],
+  ["{{with .}}{{.Names}}{{end}}", true],
+  ["{{$.ID}}", true],
+  ['{{.Label "a"}}', true],
+  ["table {{.ID}}\t{{.Mounts}}", true],
+  ["{{.Networks}}", true],
+  ["{{.LocalVolumes}}", true],
+  ["{{.Platform}}", true],
+])("%s shows what only the records have: %p", (format, wanted) => {
+  expect(showsDetails(format)).toBe(wanted);
+});
+
 test("images", () => {
   const image = {
-    repository: "alpine",
-    tag: "3.20",
-    digest: digestOf("index") as string,
-    id: `sha256:${"1".repeat(64)}` as Digest,
+    tags: [{ name: "alpine:3.20", digest: digestOf("index") }],
+    digests: [],
+    id: `sha256:${"1".repeat(64)}`,
     created: "2024-03-01T12:00:00Z",
     size: 7_833_000,
     labels: {},
     damaged: false,
   };
-  const rows = imageListing(
-    [image, { ...image, repository: "<none>", tag: "<none>", created: "" }],
-    true,
-    now,
-  );
+  const rows = imageListing([{ ...image, tags: [], created: "" }, image], true, now);
   expect(renderRows(imagesFormat(false), rows)).toBe(
     [
       "REPOSITORY   TAG       IMAGE ID       CREATED        SIZE",

@@ -5,12 +5,13 @@ import { parseCapability } from "../../../../src/cli/parse/capability.ts";
 import { parseCsv } from "../../../../src/cli/parse/csv.ts";
 import { parseDetachKeys } from "../../../../src/cli/parse/detach-keys.ts";
 import { parseDevice } from "../../../../src/cli/parse/device.ts";
-import { parseFilters } from "../../../../src/cli/parse/filter.ts";
+import { checkValues, parseFilters } from "../../../../src/cli/parse/filter.ts";
 import { parseLabels } from "../../../../src/cli/parse/key-value.ts";
 import { parseSecurityOptions } from "../../../../src/cli/parse/security-opt.ts";
 import { parseSize } from "../../../../src/cli/parse/size.ts";
 import { parseSysctls } from "../../../../src/cli/parse/sysctl.ts";
 import { parseUlimit } from "../../../../src/cli/parse/ulimit.ts";
+import { containerFilters } from "../../../../src/docker/filters.ts";
 
 /** Each text is refused, in one line that names it. */
 function refused(parser: (text: string) => unknown, texts: readonly string[]): void {
@@ -204,9 +205,17 @@ test("security options", () => {
 });
 
 test("filters", () => {
-  const parse = (...texts: string[]) => parseFilters(texts, ["name", "status"], ["health"]);
+  const { values } = containerFilters;
+  const grammar = { keys: ["name", "status", "name!"], later: ["health"], values };
+  const parse = (...texts: string[]) => parseFilters(texts, grammar);
   expect(parse("name=a", "STATUS=running", "name=b=c")).toEqual({ name: ["a", "b=c"], status: ["running"] });
   refused(parse, ["name", "nam=x", "constructor=x"]);
   expect(() => parse("nam=x")).toThrow("did you mean name?");
+  expect(() => parse("colour=x")).toThrow("did you mean name, status?");
+  expect(parse("name!=x")).toEqual({ "name!": ["x"] });
   expect(() => parse("health=x")).toThrow("comes in a later version");
+  checkValues(parse("status=exited", "name=1"), grammar);
+  expect(() => checkValues({ status: ["exited", "gone"] }, grammar)).toThrow(
+    'invalid --filter "status=gone": want one of created, restarting',
+  );
 });

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import type { Filters } from "../../../../src/docker/filters.ts";
+import { compareLines, imageLines } from "../../../../src/docker/image-summary.ts";
 import { type ImagesOptions, listImages } from "../../../../src/engine/image/list.ts";
 import { imageRecord, newImage, scratch } from "../../store/samples.ts";
 import { fakeHost } from "../fakes.ts";
@@ -28,23 +30,24 @@ function host() {
 
 function lines(options: ImagesOptions = {}): string[] {
   using store = host();
-  return listImages(store.opened, options).map(({ repository, tag }) => `${repository}:${tag}`);
+  const images = listImages(store.opened, options);
+  const all = images.flatMap((image) => imageLines(image).map((line) => ({ ...image, ...line })));
+  return all.sort(compareLines).map(({ repository, tag }) => `${repository}:${tag}`);
 }
 
 test("one line for each tag, newest first", () => {
   expect(lines()).toEqual(["ghcr.io/me/young:2", "old:1", "old:latest", "<none>:<none>", "bare:<none>"]);
   using store = host();
   expect(listImages(store.opened)[1]).toEqual({
-    repository: "old",
-    tag: "1",
-    digest: digestOf(old),
     id: old.id,
+    tags: ["1", "latest"].map((tag) => ({ name: `old:${tag}`, digest: digestOf(old) })),
+    digests: [`old@${digestOf(old)}`],
     created: "2024-01-01T00:00:00Z",
     size: 12345,
     labels: { tier: "db", "": "x" },
     damaged: false,
   });
-  expect(listImages(store.opened)[0]?.digest).toBe("<none>");
+  expect(listImages(store.opened)[0]?.tags).toEqual([{ name: "ghcr.io/me/young:2", digest: "" }]);
 });
 
 test.each<[ImagesOptions, string[]]>([
@@ -54,23 +57,34 @@ test.each<[ImagesOptions, string[]]>([
   [{ pattern: "*/*/young" }, ["ghcr.io/me/young:2"]],
   [{ pattern: "ol" }, []],
   [{ pattern: "[no]ld:1" }, ["old:1"]],
-  [{ filters: ["dangling=true"] }, ["<none>:<none>", "bare:<none>"]],
-  [{ filters: ["dangling=false"] }, ["ghcr.io/me/young:2", "old:1", "old:latest"]],
-  [{ filters: ["label=tier"] }, ["old:1", "old:latest"]],
-  [{ filters: ["label=tier=db", "reference=*:1"] }, ["old:1"]],
-  [{ filters: ["label=tier=web"] }, []],
-  [{ filters: ["label=toString"] }, []],
-  [{ filters: ["before=ghcr.io/me/young:2"] }, ["old:1", "old:latest", "<none>:<none>", "bare:<none>"]],
-  [{ filters: ["since=old:1"] }, ["ghcr.io/me/young:2"]],
+  [{ filters: { dangling: ["true"] } }, ["<none>:<none>", "bare:<none>"]],
+  [{ filters: { dangling: ["0"] } }, ["ghcr.io/me/young:2", "old:1", "old:latest"]],
+  [{ filters: { label: ["tier"] } }, ["old:1", "old:latest"]],
+  [{ filters: { label: ["tier=db"], reference: ["*:1"] } }, ["old:1"]],
+  [{ filters: { label: ["tier=web"] } }, []],
+  [{ filters: { label: ["toString"] } }, []],
+  [{ filters: { before: ["ghcr.io/me/young:2"] } }, ["old:1", "old:latest", "<none>:<none>", "bare:<none>"]],
+  [{ filters: { since: ["old:1"] } }, ["ghcr.io/me/young:2"]],
+  // Of one key any value may hold, of labels all must.
+  [{ filters: { reference: ["*:1", "bare"] } }, ["old:1", "bare:<none>"]],
+  [{ filters: { dangling: ["true", "false"], reference: ["old"] } }, ["old:1", "old:latest"]],
+  [{ filters: { label: ["tier", "none"] } }, []],
+  [{ filters: { label: ["tier", ""] } }, ["old:1", "old:latest"]],
+  [{ filters: { "label!": ["tier"] } }, ["ghcr.io/me/young:2", "<none>:<none>", "bare:<none>"]],
+  [
+    { filters: { "label!": ["tier=web"], dangling: ["false"] } },
+    ["ghcr.io/me/young:2", "old:1", "old:latest"],
+  ],
+  [{ filters: { reference: ["*:1", "*:latest"] }, pattern: "old:1" }, ["old:1"]],
 ])("%j -> %j", (options, wanted) => {
   expect(lines(options)).toEqual(wanted);
 });
 
-test.each([
-  ["dangling", 'invalid filter "dangling": want KEY=VALUE'],
-  ["dangling=maybe", "want true or false"],
-  ["size=3", "invalid filter 'size'"],
-  ["since=nope", "No such image: nope"],
-])("%s is refused", (filter, why) => {
-  expect(() => lines({ filters: [filter] })).toThrow(why);
+test.each<[Filters, string]>([
+  [{ dangling: ["maybe"] }, "invalid filter 'dangling=maybe': want true or false"],
+  [{ size: ["3"] }, "invalid filter 'size'"],
+  [{ until: ["1h"] }, "comes in a later version"],
+  [{ since: ["nope"] }, "No such image: nope"],
+])("%j is refused", (filters, why) => {
+  expect(() => lines({ filters })).toThrow(why);
 });

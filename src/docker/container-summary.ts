@@ -1,0 +1,120 @@
+import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
+import { humanDuration } from "./duration.ts";
+import { type MountPoint, mountOf, mountPointOf } from "./mount-point.ts";
+import { formatSeconds, secondsOf } from "./time.ts";
+
+/** A container in a list. */
+export interface ContainerSummary {
+  id: string;
+  name: string;
+  /** The image as the user called it. */
+  image: string;
+  imageId: string;
+  /** The words of the command, with spaces between. */
+  command: string;
+  /** RFC 3339. */
+  created: string;
+  /** "created", "running", "exited". */
+  state: string;
+  /** The state in words: "Up 3 minutes". */
+  status: string;
+  /** Only when asked for: to read a thousand of them takes a while. Undefined of a damaged one as well. */
+  details?: ContainerDetails;
+  /** Bytes of the writable top, and with the image's; only when asked for. */
+  size?: { writable: number; virtual: number };
+}
+
+export interface ContainerDetails extends Pick<ContainerSettings, "labels" | "networkMode"> {
+  mounts: Mount[];
+  /** "linux/amd64"; "" when nobody says. */
+  platform: string;
+}
+
+/** Docker's words for what a container does. Times in RFC 3339, `now` in ms since the epoch. */
+export function statusText(
+  state: { status: string; exitCode: number; startedAt: string; finishedAt: string },
+  now: number,
+): string {
+  switch (state.status) {
+    case "running":
+      return `Up ${since(state.startedAt, now)}`.trimEnd();
+    case "exited":
+      return `Exited (${state.exitCode}) ${ago(state.finishedAt, now)}`.trimEnd();
+    default:
+      return "Created";
+  }
+}
+
+/** "3 minutes ago"; "" when nobody knows when it was. */
+export function ago(timestamp: string, now: number): string {
+  const duration = since(timestamp, now);
+  return duration && `${duration} ago`;
+}
+
+function since(timestamp: string, now: number): string {
+  const time = Date.parse(timestamp);
+  return Number.isNaN(time) || timestamp.startsWith("0001-") ? "" : humanDuration(now - time);
+}
+
+/** An element of GET /containers/json. */
+export interface ContainerListElement {
+  Id: string;
+  Names: string[];
+  Image: string;
+  ImageID: string;
+  Command: string;
+  /** Seconds since the epoch. */
+  Created: number;
+  Ports: [];
+  SizeRw?: number;
+  SizeRootFs?: number;
+  Labels: Record<string, string>;
+  State: string;
+  Status: string;
+  HostConfig: { NetworkMode: string };
+  NetworkSettings: { Networks: Record<string, object> };
+  Mounts: MountPoint[];
+}
+
+export function containerListElement(summary: ContainerSummary): ContainerListElement {
+  const { details, size } = summary;
+  const network = details?.networkMode ?? "";
+  return {
+    Id: summary.id,
+    Names: [`/${summary.name}`],
+    Image: summary.image,
+    ImageID: summary.imageId,
+    Command: summary.command,
+    Created: secondsOf(summary.created),
+    Ports: [],
+    ...(size && { SizeRw: size.writable, SizeRootFs: size.virtual }),
+    Labels: details?.labels ?? {},
+    State: summary.state,
+    Status: summary.status,
+    HostConfig: { NetworkMode: network },
+    NetworkSettings: { Networks: network === "" ? {} : { [network]: {} } },
+    Mounts: (details?.mounts ?? []).map(mountPointOf),
+  };
+}
+
+/** @returns what the element says: the time of creation in whole seconds, and no platform */
+export function containerSummary(element: ContainerListElement): ContainerSummary {
+  const { SizeRw, SizeRootFs } = element;
+  return {
+    id: element.Id,
+    name: (element.Names[0] ?? "").replace(/^\//, ""),
+    image: element.Image,
+    imageId: element.ImageID,
+    command: element.Command,
+    created: formatSeconds(element.Created),
+    state: element.State,
+    status: element.Status,
+    details: {
+      labels: element.Labels,
+      networkMode: element.HostConfig.NetworkMode as ContainerDetails["networkMode"],
+      mounts: element.Mounts.map(mountOf),
+      platform: "",
+    },
+    ...(SizeRootFs !== undefined && { size: { writable: SizeRw ?? 0, virtual: SizeRootFs } }),
+  };
+}

@@ -1,0 +1,120 @@
+import { formatSeconds, secondsOf } from "./time.ts";
+
+/** An image in a list. */
+export interface ImageSummary {
+  /** The config's digest. */
+  id: string;
+  /** Its names with a tag, as people are shown them: "alpine:3.20". */
+  tags: ImageTag[];
+  /** "alpine@sha256:…" */
+  digests: string[];
+  /** RFC 3339, or "" if the image does not say. */
+  created: string;
+  /** Bytes of the unpacked layers. */
+  size: number;
+  labels: Record<string, string>;
+  /** Its record cannot be read: all but names and id is unknown. */
+  damaged: boolean;
+}
+
+export interface ImageTag {
+  name: string;
+  /** What the name led to when it was pulled; "" when nobody knows. */
+  digest: string;
+}
+
+/** A line of `images`. Docker's "<none>" where there is no such thing. */
+export interface ImageLine {
+  repository: string;
+  tag: string;
+  /** The repo digest, or "<none>". */
+  digest: string;
+}
+
+export const none = "<none>";
+
+/** One line for each tag; an image without any is one line for each repository, or "<none>" and "<none>". */
+export function imageLines({ tags, digests }: Pick<ImageSummary, "tags" | "digests">): ImageLine[] {
+  if (tags.length > 0) {
+    return tags.map(({ name, digest }) => {
+      const colon = name.lastIndexOf(":");
+      return { repository: name.slice(0, colon), tag: name.slice(colon + 1), digest: digest || none };
+    });
+  }
+  if (digests.length === 0) return [{ repository: none, tag: none, digest: none }];
+  return digests.map((name) => ({ repository: repositoryOf(name), tag: none, digest: digestIn(name) }));
+}
+
+/** Newest first, then by name. */
+export function compareLines(
+  a: ImageLine & Pick<ImageSummary, "created">,
+  b: ImageLine & Pick<ImageSummary, "created">,
+): number {
+  const age = timeOf(b.created) - timeOf(a.created);
+  if (age !== 0) return age;
+  const [left, right] = [`${a.repository}:${a.tag}`, `${b.repository}:${b.tag}`];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** Milliseconds since the epoch; 0 when nobody says. */
+export function timeOf(created: string): number {
+  const time = Date.parse(created);
+  return Number.isNaN(time) ? 0 : time;
+}
+
+function repositoryOf(repoDigest: string): string {
+  return repoDigest.slice(0, repoDigest.lastIndexOf("@"));
+}
+
+function digestIn(repoDigest: string): string {
+  return repoDigest.slice(repoDigest.lastIndexOf("@") + 1);
+}
+
+/** An element of GET /images/json. */
+export interface ImageListElement {
+  Id: string;
+  ParentId: string;
+  RepoTags: string[];
+  RepoDigests: string[];
+  /** Seconds since the epoch. */
+  Created: number;
+  Size: number;
+  /** -1: not reckoned. */
+  SharedSize: number;
+  Containers: number;
+  Labels: Record<string, string>;
+}
+
+export function imageListElement(summary: ImageSummary): ImageListElement {
+  return {
+    Id: summary.id,
+    ParentId: "",
+    RepoTags: summary.tags.map(({ name }) => name),
+    RepoDigests: summary.digests,
+    Created: secondsOf(summary.created),
+    Size: summary.size,
+    SharedSize: -1,
+    Containers: -1,
+    Labels: summary.labels,
+  };
+}
+
+/** @returns what the element says: the time of creation in whole seconds, and for a tag a digest of its repository */
+export function imageSummary(element: ImageListElement): ImageSummary {
+  // Older engines have a list of one "<none>" where there is no name.
+  const named = (names: string[] | null) => (names ?? []).filter((name) => !name.startsWith(none));
+  const digests = named(element.RepoDigests);
+  return {
+    id: element.Id,
+    tags: named(element.RepoTags).map((name) => {
+      const repository = name.slice(0, name.lastIndexOf(":"));
+      const known = digests.find((digest) => repositoryOf(digest) === repository);
+      return { name, digest: known === undefined ? "" : digestIn(known) };
+    }),
+    digests,
+    created: formatSeconds(element.Created),
+    size: element.Size,
+    labels: element.Labels ?? {},
+    damaged: false,
+  };
+}
