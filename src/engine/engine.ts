@@ -1,5 +1,10 @@
+import type { ContainerInspect } from "../docker/container-inspect.ts";
 import type { ContainerSummary } from "../docker/container-summary.ts";
+import type { ImageDeleteItem } from "../docker/image-delete.ts";
+import type { ImageInspect } from "../docker/image-inspect.ts";
 import type { ImageSummary } from "../docker/image-summary.ts";
+import type { Info } from "../docker/info.ts";
+import type { Version } from "../docker/version.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
 import type { ExecOptions } from "./container/exec-options.ts";
 import type { ListOptions } from "./container/list.ts";
@@ -9,8 +14,6 @@ import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
 import type { Session } from "./session.ts";
-import type { InfoFacts } from "./system/info.ts";
-import type { VersionFacts } from "./system/version.ts";
 
 /**
  * What can be asked of an engine, noun by noun: the one thing that commands know of it, whether it is in this process
@@ -41,7 +44,7 @@ export interface ContainerVerbs {
   /** Newest first. */
   list(options: ListOptions): Promise<ContainerSummary[]>;
   /** Docker's document. */
-  inspect(name: string): Promise<Record<string, unknown>>;
+  inspect(name: string): Promise<ContainerInspect>;
   remove(name: string, options: { force: boolean; volumes: boolean }): Promise<void>;
 }
 
@@ -51,14 +54,14 @@ export interface ImageVerbs {
   /** Newest first. */
   list(options: ImagesOptions): Promise<ImageSummary[]>;
   /** Docker's document. */
-  inspect(name: string): Promise<Record<string, unknown>>;
-  /** @returns Docker's lines: what was untagged and deleted */
-  remove(name: string, options: RemoveImageOptions): Promise<string[]>;
+  inspect(name: string): Promise<ImageInspect>;
+  /** @returns what is gone, in the order in which to tell */
+  remove(name: string, options: RemoveImageOptions): Promise<ImageDeleteItem[]>;
   /** One executable file of rt and an image. */
   pack(options: PackOptions): Promise<PackResult>;
 }
 
 export interface SystemVerbs {
-  info(): Promise<InfoFacts>;
-  version(): Promise<VersionFacts>;
+  info(): Promise<Info>;
+  version(): Promise<Version>;
 }

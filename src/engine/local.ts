@@ -75,7 +75,7 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
     exec: async (options) => (await import("./container/exec.ts")).exec(await hosts.get(), options),
     kill: async (name, signal) => (await import("./container/kill.ts")).kill(await hosts.get(), name, signal),
     list: async (options) => (await import("./container/list.ts")).list(await hosts.get(), options),
-    inspect: async (name) => (await import("./inspect.ts")).inspectContainer(await hosts.get(), name),
+    inspect: async (name) => (await import("./container/inspect.ts")).inspectContainer(await hosts.get(), name),
     remove: async (name, options) =>
       (await import("./container/remove.ts")).removeContainer(await hosts.get(), name, options),
   };
@@ -86,7 +86,7 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
     pull: async (reference, options) =>
       (await import("./image/pull.ts")).pull(await hosts.get(), reference, options),
     list: async (options) => (await import("./image/list.ts")).listImages(await hosts.get(), options),
-    inspect: async (name) => (await import("./inspect.ts")).inspectImage(await hosts.get(), name),
+    inspect: async (name) => (await import("./image/inspect.ts")).inspectImage(await hosts.get(), name),
     remove: async (name, options) =>
       (await import("./image/remove.ts")).removeImage(await hosts.get(), name, options),
     pack: async (options) => (await import("./image/pack.ts")).pack(await hosts.get(), options),

@@ -1,8 +1,8 @@
 import { visible } from "../../base/visible.ts";
-import type { InfoFacts } from "../../engine/system/info.ts";
+import type { Info } from "../../docker/info.ts";
 
 /** `rt info` for people: as Docker's, "WARNING:" lines last. */
-export function infoText(facts: InfoFacts): string {
+export function infoText(facts: Info): string {
   const gibibytes = `${Number((facts.MemTotal / 2 ** 30).toPrecision(4))}GiB`;
   const lines: [string, string | number][] = [
     ["Containers", facts.Containers],

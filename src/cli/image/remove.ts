@@ -1,3 +1,4 @@
+import { imageDeleteText } from "../../docker/image-delete.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { forEachName } from "../output/each-name.ts";
 
@@ -18,8 +19,8 @@ export default class RmiCommand extends RtCommand {
     const engine = await this.engine({ needsRoot: true });
     const { force, noPrune } = this;
     const remove = async (name: string) => {
-      const events = await engine.image.remove(name, { force, prune: !noPrune });
-      return events.map((event) => `${event}\n`).join("");
+      const gone = await engine.image.remove(name, { force, prune: !noPrune });
+      return gone.map((item) => `${imageDeleteText(item)}\n`).join("");
     };
     return await forEachName(this.images, this.context, remove, { absentIsFine: force });
   }

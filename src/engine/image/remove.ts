@@ -1,3 +1,4 @@
+import type { ImageDeleteItem } from "../../docker/image-delete.ts";
 import { withReserve } from "../../store/reserve.ts";
 import { collect } from "../care/collect.ts";
 import { look } from "../container/look.ts";
@@ -10,14 +11,16 @@ export interface RemoveImageOptions {
 }
 
 /**
- * `rt rmi`: the lines that Docker prints, without line ends.
+ * `rt rmi`.
+ *
+ * @returns what is gone, in the order in which to tell
  * @throws RtError not-found | conflict; then nothing was removed
  */
 export async function removeImage(
   host: Host,
   text: string,
   options: RemoveImageOptions = {},
-): Promise<string[]> {
+): Promise<ImageDeleteItem[]> {
   const name = await host.localName(text);
   const { root } = host.paths;
   const removal = await withReserve(root, () =>
@@ -26,9 +29,9 @@ export async function removeImage(
       isRunning: (id) => look(host, { id, exit: undefined }).state.status === "running",
     }),
   );
-  const lines = removal.untagged.map((name) => `Untagged: ${name}`);
-  if (removal.deleted) lines.push(`Deleted: ${removal.deleted}`);
-  if (removal.released.length === 0 || options.prune === false) return lines;
+  const gone: ImageDeleteItem[] = removal.untagged.map((name) => ({ Untagged: name }));
+  if (removal.deleted) gone.push({ Deleted: removal.deleted });
+  if (removal.released.length === 0 || options.prune === false) return gone;
   const { snapshots } = await withReserve(root, () => collect(host, { released: removal.released }));
-  return [...lines, ...snapshots.map((chain) => `Deleted: ${chain}`)];
+  return [...gone, ...snapshots.map((chain) => ({ Deleted: chain }))];
 }

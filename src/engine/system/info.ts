@@ -1,57 +1,27 @@
 import { readFileSync } from "node:fs";
 import { hostname, machine, release, totalmem, type } from "node:os";
-import { version as rtVersion } from "../../base/build-info.ts";
+import { version } from "../../base/build-info.ts";
 import { isErrno } from "../../base/errors.ts";
+import { type Info, infoDocument } from "../../docker/info.ts";
 import { list } from "../container/list.ts";
 import type { Host } from "../host.ts";
 
-/** The part of Docker's `info` that is true of rt, in its names. Sizes in bytes. */
-export interface InfoFacts {
-  ServerVersion: string;
-  Containers: number;
-  ContainersRunning: number;
-  ContainersPaused: number;
-  ContainersStopped: number;
-  Images: number;
-  Driver: string;
-  CgroupVersion: string;
-  KernelVersion: string;
-  OperatingSystem: string;
-  OSType: string;
-  Architecture: string;
-  NCPU: number;
-  MemTotal: number;
-  Name: string;
-  DockerRootDir: string;
-  StateDir: string;
-  SecurityOptions: string[];
-  Warnings: string[];
-}
-
-export async function info(host: Host): Promise<InfoFacts> {
-  const running = (await list(host, { all: false, filters: {} })).length;
-  const containers = host.containers.count();
-  return {
-    ServerVersion: rtVersion,
-    Containers: containers,
-    ContainersRunning: running,
-    ContainersPaused: 0,
-    ContainersStopped: containers - running,
-    Images: host.images.count(),
-    Driver: (await host.snapshots()).name,
-    CgroupVersion: cgroupVersion(textOf("/proc/self/mountinfo")),
-    KernelVersion: release(),
-    OperatingSystem: operatingSystem(textOf("/etc/os-release")),
-    OSType: type().toLowerCase(),
-    Architecture: machine(),
-    NCPU: navigator.hardwareConcurrency,
-    MemTotal: totalmem(),
-    Name: hostname(),
-    DockerRootDir: host.paths.root,
-    StateDir: host.paths.state,
-    SecurityOptions: ["name=no-new-privileges"],
-    Warnings: warnings(),
-  };
+export async function info(host: Host): Promise<Info> {
+  return infoDocument({
+    version,
+    containers: host.containers.count(),
+    running: (await list(host, { all: false, filters: {} })).length,
+    images: host.images.count(),
+    driver: (await host.snapshots()).name,
+    cgroupVersion: cgroupVersion(textOf("/proc/self/mountinfo")),
+    kernel: { type: type(), release: release(), machine: machine() },
+    operatingSystem: operatingSystem(textOf("/etc/os-release")),
+    processors: navigator.hardwareConcurrency,
+    memory_bytes: totalmem(),
+    hostname: hostname(),
+    ...host.paths,
+    warnings: warnings(),
+  });
 }
 
 /** "2", "1", "hybrid" (controllers on v1, a v2 tree beside them), or "none". */

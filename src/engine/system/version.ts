@@ -1,32 +1,15 @@
 import { arch, release } from "node:os";
 import { buildTime, commit, version as rtVersion, zigVersion } from "../../base/build-info.ts";
+import { type Version, versionDocument } from "../../docker/version.ts";
 
-/** The version of Docker's Engine API whose shapes `inspect` and `--format` follow. */
-const apiVersion = "1.48";
-
-/** As `docker version`'s Client. */
-export interface VersionFacts {
-  Version: string;
-  ApiVersion: string;
-  GitCommit: string;
-  BuildTime: string;
-  BunVersion: string;
-  ZigVersion: string;
-  Os: string;
-  Arch: string;
-  KernelVersion: string;
-}
-
-export function version(): VersionFacts {
-  return {
-    Version: rtVersion,
-    ApiVersion: apiVersion,
-    GitCommit: commit,
-    BuildTime: buildTime,
-    BunVersion: Bun.version,
-    ZigVersion: zigVersion,
-    Os: "linux",
-    Arch: arch() === "x64" ? "amd64" : arch(),
-    KernelVersion: release(),
-  };
+export function version(): Version {
+  return versionDocument({
+    version: rtVersion,
+    commit,
+    buildTime,
+    bun: Bun.version,
+    zig: zigVersion,
+    machine: arch(),
+    kernel: release(),
+  });
 }

@@ -284,7 +284,7 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect(await engine.image.pull(image, {})).toMatchObject({ name: image, status: "downloaded" });
     expect(await engine.image.pull(image, {})).toMatchObject({ status: "up-to-date" });
     expect(await engine.image.list({})).toHaveLength(1);
-    expect(await engine.image.remove(image, {})).toContain(`Untagged: ${image}`);
+    expect(await engine.image.remove(image, {})).toContainEqual({ Untagged: image });
     expect(await engine.image.list({})).toEqual([]);
   });
 

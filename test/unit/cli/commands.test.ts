@@ -79,8 +79,8 @@ test("a failure of the engine is one line and its exit status; what is no RtErro
 
 test("rmi prints what the engine says, inspect asks for a container and then for an image", async () => {
   const image = {
-    remove: async () => ["Untagged: a:1", "Deleted: sha256:1"],
-    inspect: async () => ({ Id: "sha256:1" }),
+    remove: async () => [{ Untagged: "a:1" }, { Deleted: "sha256:1" }],
+    inspect: async () => ({ Id: "sha256:1", RepoTags: ["a:1"], RepoDigests: [] }),
   };
   const removed = await rt(["rmi", "--no-prune", "a:1"], { image });
   expect(removed.stdout).toBe("Untagged: a:1\nDeleted: sha256:1\n");

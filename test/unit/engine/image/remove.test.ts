@@ -21,16 +21,16 @@ test("an image goes with what only it needs", async () => {
   const { image, target } = await pullFrom(host, child());
   await pullFrom(host, parent());
   expect(await removeImage(host, "child")).toEqual([
-    "Untagged: child:latest",
-    `Untagged: child@${target}`,
-    `Deleted: ${image.id}`,
-    `Deleted: ${chain[2]}`,
+    { Untagged: "child:latest" },
+    { Untagged: `child@${target}` },
+    { Deleted: image.id },
+    { Deleted: chain[2]! },
   ]);
   expect(host.driver.list().committed.sort()).toEqual(chain.slice(0, 2).sort());
   const content = await host.content();
   expect(content.list()).toHaveLength(4); // Two layers, config and manifest of the other.
   const lines = await removeImage(host, "parent");
-  expect(lines.slice(3)).toEqual([`Deleted: ${chain[1]}`, `Deleted: ${chain[0]}`]);
+  expect(lines.slice(3)).toEqual([{ Deleted: chain[1]! }, { Deleted: chain[0]! }]);
   expect(content.list()).toEqual([]);
   expect(host.driver.list().committed).toEqual([]);
   for (const table of ["blobs", "layers", "images", "tags"]) {
@@ -82,8 +82,8 @@ test("a running container keeps its image, forced or not", async () => {
   try {
     await monitor.stdout.getReader().read();
     expect(await removeImage(host, "parent", { force: true })).toEqual([
-      "Untagged: parent:latest",
-      expect.stringContaining("Untagged: parent@sha256:"),
+      { Untagged: "parent:latest" },
+      { Untagged: expect.stringContaining("parent@sha256:") },
     ]);
     await expect(removeImage(host, image.id, { force: true })).rejects.toThrow(
       "(cannot be forced) - image is being used by running container cccccccccccc",

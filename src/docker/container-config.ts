@@ -1,0 +1,55 @@
+import type { ContainerSettings } from "../settings/container-settings.ts";
+
+/** `Config` of a container: what of it an image could say as well. */
+export interface ContainerConfig {
+  Hostname: string;
+  Domainname: string;
+  User: string;
+  AttachStdin: boolean;
+  AttachStdout: boolean;
+  AttachStderr: boolean;
+  Tty: boolean;
+  OpenStdin: boolean;
+  StdinOnce: boolean;
+  Env: string[];
+  Cmd: string[];
+  Image: string;
+  Volumes: Record<string, Record<string, never>> | null;
+  WorkingDir: string;
+  Entrypoint: string[] | null;
+  Labels: Record<string, string>;
+  StopSignal: string;
+}
+
+/** The settings that Config has as they are. */
+type Kept = Pick<
+  ContainerSettings,
+  "hostname" | "user" | "openStdin" | "tty" | "env" | "workingDirectory" | "labels" | "stopSignal"
+>;
+
+/** @param command the words, and which of them are the entrypoint's */
+export function containerConfig(
+  settings: Kept,
+  image: string,
+  { Cmd, Entrypoint, Volumes }: Pick<ContainerConfig, "Cmd" | "Entrypoint" | "Volumes">,
+): ContainerConfig {
+  return {
+    Hostname: settings.hostname,
+    Domainname: "",
+    User: settings.user,
+    AttachStdin: settings.openStdin,
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: settings.tty,
+    OpenStdin: settings.openStdin,
+    StdinOnce: settings.openStdin,
+    Env: settings.env,
+    Cmd,
+    Image: image,
+    Volumes,
+    WorkingDir: settings.workingDirectory,
+    Entrypoint,
+    Labels: settings.labels,
+    StopSignal: settings.stopSignal,
+  };
+}

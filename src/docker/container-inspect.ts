@@ -1,0 +1,162 @@
+import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
+import { type ContainerConfig, containerConfig } from "./container-config.ts";
+import { type HostConfig, hostConfig } from "./host-config.ts";
+import { type MountPoint, mountPointOf } from "./mount-point.ts";
+
+/** GET /containers/ID/json, as far as it is true of rt; of a container whose record is damaged what is known. */
+export type ContainerInspect = ContainerHead & (ContainerBody | { Config: { Image: string } });
+
+interface ContainerHead {
+  Id: string;
+  Created: string;
+  State: ContainerStateDocument;
+  Image: string;
+  /** With a slash in front. */
+  Name: string;
+}
+
+interface ContainerBody {
+  Path: string;
+  Args: string[];
+  ResolvConfPath: string;
+  HostnamePath: string;
+  HostsPath: string;
+  LogPath: string;
+  RestartCount: number;
+  Driver: string;
+  Platform: string;
+  ProcessLabel: string;
+  MountLabel: string;
+  AppArmorProfile: string;
+  ExecIDs: string[] | null;
+  HostConfig: HostConfig;
+  GraphDriver: { Name: string; Data: unknown };
+  Mounts: MountPoint[];
+  Config: ContainerConfig;
+  NetworkSettings: {
+    SandboxID: string;
+    Ports: Record<string, never>;
+    IPAddress: string;
+    Gateway: string;
+    MacAddress: string;
+    Networks: Record<string, { IPAddress: string; Gateway: string; MacAddress: string; NetworkID: string }>;
+  };
+}
+
+interface ContainerStateDocument {
+  Status: string;
+  Running: boolean;
+  Paused: boolean;
+  Restarting: boolean;
+  OOMKilled: boolean;
+  Dead: boolean;
+  Pid: number;
+  ExitCode: number;
+  Error: string;
+  StartedAt: string;
+  FinishedAt: string;
+}
+
+/** What is known of a container whatever has happened to its record. */
+export interface ContainerFacts {
+  id: string;
+  name: string;
+  created: string;
+  imageId: string;
+  /** The image as the user called it. */
+  reference: string;
+  state: {
+    status: string;
+    pid: number;
+    exitCode: number;
+    error: string;
+    startedAt: string;
+    finishedAt: string;
+  };
+}
+
+export interface ContainerDescription {
+  settings: ContainerSettings;
+  driver: string;
+  platform: string;
+  /** With hosts, hostname and resolv.conf. */
+  filesDirectory: string;
+  /** Where the driver has the layers. */
+  rootfs: unknown;
+}
+
+/** @param description undefined of a damaged one */
+export function containerInspect(
+  facts: ContainerFacts,
+  description: ContainerDescription | undefined,
+): ContainerInspect {
+  const State = stateDocument(facts.state);
+  const Name = `/${facts.name}`;
+  if (!description) {
+    const { id: Id, created: Created, imageId: Image } = facts;
+    return { Id, Created, State, Image, Name, Config: { Image: facts.reference } };
+  }
+  const { settings, driver, platform, filesDirectory, rootfs } = description;
+  const { args, entrypointLength, mounts, networkMode } = settings;
+  return {
+    Id: facts.id,
+    Created: facts.created,
+    Path: args[0]!,
+    Args: args.slice(1),
+    State,
+    Image: facts.imageId,
+    ResolvConfPath: `${filesDirectory}/resolv.conf`,
+    HostnamePath: `${filesDirectory}/hostname`,
+    HostsPath: `${filesDirectory}/hosts`,
+    LogPath: "",
+    Name,
+    RestartCount: 0,
+    Driver: driver,
+    Platform: platform.split("/")[0]!,
+    ProcessLabel: "",
+    MountLabel: "",
+    AppArmorProfile: "",
+    ExecIDs: null,
+    HostConfig: hostConfig(settings, placesOf(mounts)),
+    GraphDriver: { Name: driver, Data: rootfs },
+    Mounts: mounts.map(mountPointOf),
+    Config: containerConfig(settings, facts.reference, {
+      Cmd: args.slice(entrypointLength),
+      Entrypoint: entrypointLength > 0 ? args.slice(0, entrypointLength) : null,
+      Volumes: null,
+    }),
+    NetworkSettings: {
+      SandboxID: "",
+      Ports: {},
+      IPAddress: "",
+      Gateway: "",
+      MacAddress: "",
+      Networks: { [networkMode]: { IPAddress: "", Gateway: "", MacAddress: "", NetworkID: "" } },
+    },
+  };
+}
+
+function stateDocument(state: ContainerFacts["state"]): ContainerStateDocument {
+  return {
+    Status: state.status,
+    Running: state.status === "running",
+    Paused: false,
+    Restarting: false,
+    OOMKilled: false,
+    Dead: false,
+    Pid: state.pid,
+    ExitCode: state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt,
+    FinishedAt: state.finishedAt,
+  };
+}
+
+function placesOf(mounts: readonly Mount[]): Pick<HostConfig, "Binds" | "Tmpfs"> {
+  const ofType = (type: Mount["type"]) => mounts.filter((mount) => mount.type === type);
+  const binds = ofType("bind").map(
+    ({ source, destination, readonly }) => `${source}:${destination}${readonly ? ":ro" : ""}`,
+  );
+  const tmpfs = ofType("tmpfs").map(({ destination, options }) => [destination, options.join(",")]);
+  return { Binds: binds, Tmpfs: Object.fromEntries(tmpfs) };
+}

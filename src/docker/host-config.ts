@@ -1,0 +1,128 @@
+import type { ContainerSettings } from "../settings/container-settings.ts";
+
+/** `HostConfig` of a container: what an image cannot say. What rt does not limit or share has Docker's zero value. */
+export interface HostConfig extends Limits {
+  Binds: string[];
+  ContainerIDFile: string;
+  LogConfig: { Type: string; Config: Record<string, string> };
+  NetworkMode: string;
+  PortBindings: Record<string, never>;
+  RestartPolicy: { Name: string; MaximumRetryCount: number };
+  AutoRemove: boolean;
+  CapAdd: string[];
+  CapDrop: string[];
+  CgroupnsMode: string;
+  Dns: string[];
+  ExtraHosts: string[];
+  GroupAdd: string[];
+  IpcMode: string;
+  Privileged: boolean;
+  PublishAllPorts: boolean;
+  ReadonlyRootfs: boolean;
+  SecurityOpt: string[];
+  /** Options by destination. */
+  Tmpfs: Record<string, string>;
+  UTSMode: string;
+  ShmSize: number;
+  Sysctls: Record<string, string>;
+  Runtime: string;
+  Init: boolean;
+  Annotations: Record<string, string>;
+  Devices: DeviceMapping[];
+  Ulimits: { Name: string; Hard: number; Soft: number }[];
+}
+
+export interface DeviceMapping {
+  PathOnHost: string;
+  PathInContainer: string;
+  CgroupPermissions: string;
+}
+
+type Limits = typeof unlimited;
+
+const unlimited = {
+  BlkioWeight: 0,
+  CgroupParent: "",
+  CpuPeriod: 0,
+  CpuQuota: 0,
+  CpuShares: 0,
+  CpusetCpus: "",
+  CpusetMems: "",
+  DnsOptions: [] as string[],
+  DnsSearch: [] as string[],
+  Memory: 0,
+  MemoryReservation: 0,
+  MemorySwap: 0,
+  NanoCpus: 0,
+  OomKillDisable: false,
+  OomScoreAdj: 0,
+  PidMode: "",
+  PidsLimit: null,
+  UsernsMode: "",
+  VolumesFrom: null,
+};
+
+/** The settings that a record has and somebody asks for alike. */
+export type HostSettings = Pick<
+  ContainerSettings,
+  | "annotations"
+  | "autoRemove"
+  | "capAdd"
+  | "capDrop"
+  | "dns"
+  | "extraHosts"
+  | "groupAdd"
+  | "init"
+  | "networkMode"
+  | "noNewPrivileges"
+  | "privileged"
+  | "readonlyRootfs"
+  | "seccomp"
+  | "shmSize"
+  | "sysctls"
+  | "ulimits"
+> & { devices: { source: string; destination: string; permissions: string }[] };
+
+/** @param places where something is mounted: a document has it in its own way */
+export function hostConfig(
+  settings: HostSettings,
+  { Binds, Tmpfs }: Pick<HostConfig, "Binds" | "Tmpfs">,
+): HostConfig {
+  return {
+    ...unlimited,
+    Binds,
+    ContainerIDFile: "",
+    LogConfig: { Type: "none", Config: {} },
+    NetworkMode: settings.networkMode,
+    PortBindings: {},
+    RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
+    AutoRemove: settings.autoRemove,
+    CapAdd: settings.capAdd,
+    CapDrop: settings.capDrop,
+    CgroupnsMode: "private",
+    Dns: settings.dns,
+    ExtraHosts: settings.extraHosts,
+    GroupAdd: settings.groupAdd,
+    IpcMode: "private",
+    Privileged: settings.privileged,
+    PublishAllPorts: false,
+    ReadonlyRootfs: settings.readonlyRootfs,
+    SecurityOpt: [
+      ...(settings.noNewPrivileges ? ["no-new-privileges"] : []),
+      ...(settings.seccomp ? [`seccomp=${settings.seccomp}`] : []),
+    ],
+    Tmpfs,
+    UTSMode: "",
+    ShmSize: settings.shmSize,
+    Sysctls: settings.sysctls,
+    Runtime: "native",
+    Init: settings.init,
+    Annotations: settings.annotations,
+    Devices: settings.devices.map(({ source, destination, permissions }) => ({
+      PathOnHost: source,
+      PathInContainer: destination,
+      CgroupPermissions: permissions,
+    })),
+    Ulimits: settings.ulimits.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
+  };
+}

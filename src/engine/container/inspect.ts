@@ -1,0 +1,20 @@
+import { type ContainerInspect, containerInspect } from "../../docker/container-inspect.ts";
+import { reconcile } from "../care/reconcile.ts";
+import type { Host } from "../host.ts";
+import { readable } from "../readable.ts";
+import { look } from "./look.ts";
+
+/** `docker container inspect`'s object. @throws not-found */
+export async function inspectContainer(host: Host, name: string): Promise<ContainerInspect> {
+  await reconcile(host);
+  const container = host.containers.get(name);
+  const { id, created, imageId, reference } = container;
+  const { state } = look(host, container);
+  const facts = { id, name: container.name, created, imageId, reference, state };
+  const record = readable(host, container);
+  if (!record) return containerInspect(facts, undefined);
+  const { driver, platform, chain } = record;
+  const rootfs = (await host.snapshotsOf(driver)).rootfs(id, chain, {});
+  const filesDirectory = host.stateOf(id);
+  return containerInspect(facts, { settings: record, driver, platform, filesDirectory, rootfs });
+}

@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { infoDocument } from "../../../src/docker/info.ts";
+import { versionDocument } from "../../../src/docker/version.ts";
+
+test("info", () => {
+  const facts = {
+    version: "1.0",
+    containers: 5,
+    running: 2,
+    images: 3,
+    driver: "overlay",
+    cgroupVersion: "2",
+    kernel: { type: "Linux", release: "6.12", machine: "x86_64" },
+    operatingSystem: "Debian",
+    processors: 4,
+    memory_bytes: 2 ** 31,
+    hostname: "box",
+    root: "/var/lib/rt",
+    state: "/run/rt",
+    warnings: ["w"],
+  };
+  expect(infoDocument(facts)).toMatchObject({
+    Containers: 5,
+    ContainersRunning: 2,
+    ContainersStopped: 3,
+    OSType: "linux",
+    Architecture: "x86_64",
+    NCPU: 4,
+    DockerRootDir: "/var/lib/rt",
+    StateDir: "/run/rt",
+    Warnings: ["w"],
+  });
+});
+
+test("version", () => {
+  const facts = { version: "1.0", commit: "c", buildTime: "t", bun: "1", zig: "0", kernel: "6" };
+  expect(versionDocument({ ...facts, machine: "x64" })).toMatchObject({ Os: "linux", Arch: "amd64" });
+  expect(versionDocument({ ...facts, machine: "arm64" })).toMatchObject({ Version: "1.0", Arch: "arm64" });
+});
