@@ -8,12 +8,12 @@ import { Template } from "../../src/cli/format/template.ts";
 import { grammarOf } from "../../src/cli/grammar/grammar.ts";
 import { readCommand } from "../../src/cli/grammar/read.ts";
 import { messageOf } from "../../src/cli/output/report.ts";
-import { parseAddHost } from "../../src/cli/parse/address.ts";
-import { parseDevice } from "../../src/cli/parse/device.ts";
 import { parseKeyValueFile } from "../../src/cli/parse/env.ts";
 import { parseMounts } from "../../src/cli/parse/mounts.ts";
 import { parseSize } from "../../src/cli/parse/size.ts";
-import { parseUlimit } from "../../src/cli/parse/ulimit.ts";
+import { parseAddHost } from "../../src/settings/address.ts";
+import { parseDevice } from "../../src/settings/device.ts";
+import { parseUlimit } from "../../src/settings/ulimit.ts";
 import { capture } from "../unit/cli/capture.ts";
 
 /** Whatever is typed: an answer, or an RtError of one line. Set RT_FUZZ_SEED to repeat a run. */

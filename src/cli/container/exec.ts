@@ -1,8 +1,8 @@
+import { rejectNul } from "../../base/invalid.ts";
 import type { ExecOptions } from "../../engine/container/exec-options.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { requestedEnvironment } from "../parse/env.ts";
-import { rejectNul } from "../parse/invalid.ts";
 import { parseUser } from "../parse/user.ts";
 import { parseWorkingDirectory } from "../parse/working-directory.ts";
 import { checkTerminal, programFlags } from "./program-flags.ts";

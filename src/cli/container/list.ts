@@ -1,9 +1,9 @@
+import { invalid, quote } from "../../base/invalid.ts";
 import { containerFilters } from "../../docker/filters.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { containerListing, defaultFormat, showsDetails } from "../format/containers.ts";
 import { renderRows } from "../format/rows.ts";
 import { checkValues, parseFilters } from "../parse/filter.ts";
-import { invalid, quote } from "../parse/invalid.ts";
 
 export default class PsCommand extends RtCommand {
   static override usage: Usage = {

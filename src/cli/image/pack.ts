@@ -1,3 +1,4 @@
+import { invalid } from "../../base/invalid.ts";
 import { visible } from "../../base/visible.ts";
 import { Option, type Usage } from "../command.ts";
 import { ContainerFlags } from "../container/container-flags.ts";
@@ -6,7 +7,6 @@ import { runOptions } from "../container/run-options.ts";
 import { humanSize } from "../format/human.ts";
 import { grammarOf } from "../grammar/grammar.ts";
 import { readKeyValueFile } from "../parse/env.ts";
-import { invalid } from "../parse/invalid.ts";
 
 export default class PackCommand extends ContainerFlags {
   static override usage: Usage = {

@@ -1,4 +1,4 @@
-import { invalid, quote } from "./invalid.ts";
+import { invalid, quote } from "../../base/invalid.ts";
 
 /** One record of Go's encoding/csv: `a,"b,c","say ""x"""`. @throws RtError invalid-argument on a stray quote */
 export function parseCsv(text: string, what: string): string[] {

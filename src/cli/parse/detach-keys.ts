@@ -1,4 +1,4 @@
-import { invalid, quote } from "./invalid.ts";
+import { invalid, quote } from "../../base/invalid.ts";
 
 /**
  * `ctrl-p,ctrl-q` (the default), `ctrl-@`, `a`: the bytes that detach a client from a container. An empty text: never.

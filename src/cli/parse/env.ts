@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import type { CallerEnvironment } from "../../base/environment.ts";
 import { while_ } from "../../base/errors.ts";
+import { invalid, quote, rejectNul } from "../../base/invalid.ts";
 import { callerPath } from "../../base/working-directory.ts";
-import { invalid, quote, rejectNul } from "./invalid.ts";
-import { cut } from "./key-value.ts";
+import { cut } from "../../settings/labels.ts";
 
 const fileSizeMax = 16 << 20;
 

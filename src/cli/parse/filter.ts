@@ -1,7 +1,7 @@
 import { RtError } from "../../base/errors.ts";
+import { invalid, quote } from "../../base/invalid.ts";
 import { nearest } from "../../base/nearest.ts";
 import type { FilterGrammar, Filters } from "../../docker/filters.ts";
-import { invalid, quote } from "./invalid.ts";
 
 /**
  * `--filter key=value`, several. @throws RtError invalid-argument for a key that the noun does not have, unsupported for one

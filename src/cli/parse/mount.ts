@@ -1,12 +1,12 @@
 import { posix } from "node:path";
+import { invalid, quote, rejectControl } from "../../base/invalid.ts";
 import { callerPath } from "../../base/working-directory.ts";
 import type { MountRequest } from "../../settings/container-settings.ts";
+import { cut } from "../../settings/labels.ts";
+import { checkTmpfsOption, tmpfsDefaults } from "../../settings/tmpfs.ts";
+import { destinationOf, isVolumeName, propagations } from "../../settings/volume.ts";
 import { parseCsv } from "./csv.ts";
-import { invalid, quote, rejectControl } from "./invalid.ts";
-import { cut } from "./key-value.ts";
 import { parseSize } from "./size.ts";
-import { checkTmpfsOption, tmpfsDefaults } from "./tmpfs.ts";
-import { destinationOf, isVolumeName, propagations } from "./volume.ts";
 
 /** `--mount type=bind,src=/a,dst=/b,ro,bind-propagation=rslave`, as Docker's. @throws RtError invalid-argument */
 export function parseMount(text: string): MountRequest {

@@ -1,8 +1,8 @@
+import { invalid } from "../../base/invalid.ts";
 import type { MountRequest } from "../../settings/container-settings.ts";
-import { invalid } from "./invalid.ts";
+import { parseTmpfs } from "../../settings/tmpfs.ts";
+import { parseVolume } from "../../settings/volume.ts";
 import { parseMount } from "./mount.ts";
-import { parseTmpfs } from "./tmpfs.ts";
-import { parseVolume } from "./volume.ts";
 
 /** All that `-v`, `--mount` and `--tmpfs` ask for. @throws RtError invalid-argument: two of them at one place */
 export function parseMounts(

@@ -1,4 +1,4 @@
-import { invalid, quote } from "./invalid.ts";
+import { invalid, quote } from "../../base/invalid.ts";
 
 /** Bytes of "64m", "1.5 GiB", "1024": powers of 1024, as go-units RAMInBytes. @throws RtError invalid-argument */
 export function parseSize(text: string, what = "size"): number {

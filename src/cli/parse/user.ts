@@ -1,4 +1,4 @@
-import { invalid, quote, rejectControl } from "./invalid.ts";
+import { invalid, quote, rejectControl } from "../../base/invalid.ts";
 
 /** Form only: names are looked up in the container's own passwd. A number must be one that the kernel has. */
 export function parseUser(text = ""): string {

@@ -1,4 +1,4 @@
-import { invalid, quote, rejectNul } from "./invalid.ts";
+import { invalid, quote, rejectNul } from "../../base/invalid.ts";
 
 /** `run -w` and `exec -w`: the kernel's magic links would lead out of the container (CVE-2024-21626). */
 export function parseWorkingDirectory(text = ""): string {

@@ -1,10 +1,10 @@
 import { RtError } from "../../base/errors.ts";
+import { invalid, quote } from "../../base/invalid.ts";
 import { visibleJson } from "../../base/visible.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { Template } from "../format/template.ts";
 import { messageOf } from "../output/report.ts";
-import { invalid, quote } from "../parse/invalid.ts";
 
 export type InspectType = "container" | "image";
 

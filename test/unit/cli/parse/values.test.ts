@@ -1,17 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import { RtError } from "../../../../src/base/errors.ts";
-import { isAddress, parseAddHost, parseDns } from "../../../../src/cli/parse/address.ts";
-import { parseCapability } from "../../../../src/cli/parse/capability.ts";
 import { parseCsv } from "../../../../src/cli/parse/csv.ts";
 import { parseDetachKeys } from "../../../../src/cli/parse/detach-keys.ts";
-import { parseDevice } from "../../../../src/cli/parse/device.ts";
 import { checkValues, parseFilters } from "../../../../src/cli/parse/filter.ts";
-import { parseLabels } from "../../../../src/cli/parse/key-value.ts";
-import { parseSecurityOptions } from "../../../../src/cli/parse/security-opt.ts";
 import { parseSize } from "../../../../src/cli/parse/size.ts";
-import { parseSysctls } from "../../../../src/cli/parse/sysctl.ts";
-import { parseUlimit } from "../../../../src/cli/parse/ulimit.ts";
 import { containerFilters } from "../../../../src/docker/filters.ts";
+import { isAddress, parseAddHost, parseDns } from "../../../../src/settings/address.ts";
+import { parseCapability } from "../../../../src/settings/capability.ts";
+import { parseDevice } from "../../../../src/settings/device.ts";
+import { parseLabels } from "../../../../src/settings/labels.ts";
+import { parseSecurityOptions } from "../../../../src/settings/security-opt.ts";
+import { parseSysctls } from "../../../../src/settings/sysctl.ts";
+import { parseUlimit } from "../../../../src/settings/ulimit.ts";
 
 /** Each text is refused, in one line that names it. */
 function refused(parser: (text: string) => unknown, texts: readonly string[]): void {

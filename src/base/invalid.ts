@@ -1,4 +1,4 @@
-import { RtError } from "../../base/errors.ts";
+import { RtError } from "./errors.ts";
 
 /** What a person typed wrongly. */
 export function invalid(message: string): RtError {

@@ -1,5 +1,5 @@
-import type { Ulimit } from "../../settings/container-settings.ts";
-import { invalid, quote } from "./invalid.ts";
+import { invalid, quote } from "../base/invalid.ts";
+import type { Ulimit } from "./container-settings.ts";
 
 /** setrlimit(2)'s names as Docker writes them. */
 const names = new Set(

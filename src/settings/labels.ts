@@ -1,4 +1,4 @@
-import { invalid, quote, rejectControl } from "./invalid.ts";
+import { invalid, quote, rejectControl } from "../base/invalid.ts";
 
 /** `KEY[=VALUE]` list as a record, last wins: labels, annotations. @throws RtError invalid-argument */
 export function parseLabels(texts: readonly string[], what: string): Record<string, string> {

@@ -1,5 +1,5 @@
-import type { MountRequest } from "../../settings/container-settings.ts";
-import { invalid, quote, rejectControl } from "./invalid.ts";
+import { invalid, quote, rejectControl } from "../base/invalid.ts";
+import type { MountRequest } from "./container-settings.ts";
 import { destinationOf } from "./volume.ts";
 
 /** Docker's, each of which a user's option may turn. */

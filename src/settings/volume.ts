@@ -1,7 +1,7 @@
 import { posix } from "node:path";
-import { callerPath } from "../../base/working-directory.ts";
-import type { MountRequest } from "../../settings/container-settings.ts";
-import { invalid, quote, rejectControl } from "./invalid.ts";
+import { invalid, quote, rejectControl } from "../base/invalid.ts";
+import { callerPath } from "../base/working-directory.ts";
+import type { MountRequest } from "./container-settings.ts";
 
 export const propagations: ReadonlySet<string> = new Set(
   "private rprivate shared rshared slave rslave".split(" "),

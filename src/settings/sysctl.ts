@@ -1,5 +1,5 @@
-import { invalid, quote, rejectControl } from "./invalid.ts";
-import { cut } from "./key-value.ts";
+import { invalid, quote, rejectControl } from "../base/invalid.ts";
+import { cut } from "./labels.ts";
 
 /** Those that belong to a namespace of the container (kernel's ipc namespace; fs.mqueue.* and net.* are checked below). */
 const ipc = new Set([

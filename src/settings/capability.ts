@@ -1,4 +1,4 @@
-import { invalid, quote } from "./invalid.ts";
+import { invalid, quote } from "../base/invalid.ts";
 
 /** capabilities(7), in their numbers' order. */
 const known = new Set(

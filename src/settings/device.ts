@@ -1,6 +1,6 @@
 import { posix } from "node:path";
-import type { DeviceRequest } from "../../settings/container-settings.ts";
-import { invalid, quote, rejectControl } from "./invalid.ts";
+import { invalid, quote, rejectControl } from "../base/invalid.ts";
+import type { DeviceRequest } from "./container-settings.ts";
 
 /** `/dev/x[:/dev/y][:rwm]`. @throws RtError invalid-argument */
 export function parseDevice(text: string): DeviceRequest {

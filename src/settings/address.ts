@@ -1,4 +1,4 @@
-import { invalid, quote, rejectControl } from "./invalid.ts";
+import { invalid, quote, rejectControl } from "../base/invalid.ts";
 
 /** `host:address` or `host=address`, IPv6 with or without brackets -> "host:address". @throws RtError invalid-argument */
 export function parseAddHost(text: string): string {

@@ -1,5 +1,5 @@
-import { RtError } from "../../base/errors.ts";
-import { invalid, quote } from "./invalid.ts";
+import { RtError } from "../base/errors.ts";
+import { invalid, quote } from "../base/invalid.ts";
 
 /** What is so today: asking for exactly that is granted, asking for a profile is an honest error. */
 const alreadySo = new Set(["apparmor=unconfined", "label=disable", "systempaths=confined"]);
