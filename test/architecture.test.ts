@@ -45,6 +45,8 @@ interface Import {
   file: string;
   specifier: string;
   typeOnly: boolean;
+  /** Loaded with the file, and not only when it is asked for. */
+  isStatic: boolean;
 }
 
 const sources = [...new Bun.Glob("src/**/*.ts").scanSync(project)]
@@ -59,10 +61,10 @@ function importsOf(file: string): Import[] {
   const found: Import[] = [];
   const statement = /\b(?:import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\s+from\s+)?["']([^"'\n]+)["']/g;
   for (const [, type, specifier] of code.matchAll(statement))
-    found.push({ file, specifier: specifier!, typeOnly: !!type });
+    found.push({ file, specifier: specifier!, typeOnly: !!type, isStatic: true });
   const call = /\b(?:import|require)\s*\(\s*["']([^"'\n]+)["']/g;
   for (const [, specifier] of code.matchAll(call))
-    found.push({ file, specifier: specifier!, typeOnly: false });
+    found.push({ file, specifier: specifier!, typeOnly: false, isStatic: false });
   return found;
 }
 
@@ -198,6 +200,29 @@ test("the pure directories do no I/O", () => {
     )
     .map((file) => `${file}: uses Bun's or the process's I/O`);
   expect([...io, ...globals]).toEqual([]);
+});
+
+/** Every file that is loaded with these, whatever happens then. */
+function loadedWith(files: readonly string[]): Set<string> {
+  const loaded = new Set(files);
+  for (const file of loaded) {
+    for (const each of imports) {
+      const to = target(each);
+      if (each.file === file && each.isStatic && !each.typeOnly && to !== undefined) loaded.add(to);
+    }
+  }
+  return loaded;
+}
+
+test("run, exec, kill and rm load nothing of docker", () => {
+  const hot = ["run", "exec", "kill", "remove"];
+  const start = [
+    "src/main.ts",
+    ...hot.flatMap((verb) => [`src/cli/container/${verb}.ts`, `src/engine/container/${verb}.ts`]),
+  ];
+  const loaded = loadedWith([...start, "src/engine/local.ts"]);
+  expect([...loaded].filter((file) => area(file) === "docker")).toEqual([]);
+  expect(loadedWith(["src/engine/container/inspect.ts"])).toContain("src/docker/container-inspect.ts");
 });
 
 test("the public suffix list is loaded where a password is about to go to another host, and only then", () => {

@@ -116,7 +116,7 @@ export type FieldsOf<T> = {
  * Fields that it does not know pass: a newer rt of the same record version may have added some. Those that are absent and
  * have a default are set in the value itself, which is nobody else's yet.
  */
-export function object<const F extends Fields>(fields: F): Shape<ObjectOf<F>> {
+export function object<F extends Fields>(fields: F): Shape<ObjectOf<F>> {
   const shapes = Object.entries(fields);
   return (value, path) => {
     expect(isPlain(value), path, "a map");

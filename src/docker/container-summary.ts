@@ -1,7 +1,6 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
-import { humanDuration } from "./duration.ts";
 import { type MountPoint, mountOf, mountPointOf } from "./mount-point.ts";
-import { formatSeconds, secondsOf } from "./time.ts";
+import { formatSeconds, humanDuration, secondsOf } from "./time.ts";
 
 /** A container in a list. */
 export interface ContainerSummary {

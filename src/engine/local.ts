@@ -75,7 +75,8 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
     exec: async (options) => (await import("./container/exec.ts")).exec(await hosts.get(), options),
     kill: async (name, signal) => (await import("./container/kill.ts")).kill(await hosts.get(), name, signal),
     list: async (options) => (await import("./container/list.ts")).list(await hosts.get(), options),
-    inspect: async (name) => (await import("./container/inspect.ts")).inspectContainer(await hosts.get(), name),
+    inspect: async (name) =>
+      (await import("./container/inspect.ts")).inspectContainer(await hosts.get(), name),
     remove: async (name, options) =>
       (await import("./container/remove.ts")).removeContainer(await hosts.get(), name, options),
   };

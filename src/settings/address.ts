@@ -1,25 +1,28 @@
 import { invalid, quote, rejectControl } from "../base/invalid.ts";
 
-/** `host:address` or `host=address`, IPv6 with or without brackets -> "host:address". @throws RtError invalid-argument */
-export function parseAddHost(text: string): string {
-  rejectControl("--add-host", text);
+/**
+ * `host:address` or `host=address`, IPv6 with or without brackets -> "host:address".
+ *
+ * @param what is for the message, as in the other parsers of this room
+ * @throws RtError invalid-argument
+ */
+export function parseAddHost(text: string, what = "--add-host"): string {
+  rejectControl(what, text);
   const match = /^([^\s:=]+)[:=](.+)$/.exec(text);
-  if (!match) throw invalid(`invalid --add-host ${quote(text)}: want HOST:ADDRESS`);
+  if (!match) throw invalid(`invalid ${what} ${quote(text)}: want HOST:ADDRESS`);
   const host = match[1]!;
   const address = match[2]!.replace(/^\[(.*)\]$/, "$1");
   if (address === "host-gateway") {
-    throw invalid(
-      `invalid --add-host ${quote(text)}: host-gateway needs a bridge network, which comes later`,
-    );
+    throw invalid(`invalid ${what} ${quote(text)}: host-gateway needs a bridge network, which comes later`);
   }
   if (!isAddress(address))
-    throw invalid(`invalid --add-host ${quote(text)}: ${quote(address)} is not an IP address`);
+    throw invalid(`invalid ${what} ${quote(text)}: ${quote(address)} is not an IP address`);
   return `${host}:${address}`;
 }
 
 /** @throws RtError invalid-argument */
-export function parseDns(text: string): string {
-  if (!isAddress(text)) throw invalid(`invalid --dns ${quote(text)}: not an IP address`);
+export function parseDns(text: string, what = "--dns"): string {
+  if (!isAddress(text)) throw invalid(`invalid ${what} ${quote(text)}: not an IP address`);
   return text;
 }
 

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { RtError } from "../base/errors.ts";
+import { invalid, quote, rejectNul } from "../base/invalid.ts";
 import type { ContainerDefaults } from "../oci/image-config.ts";
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -74,4 +75,19 @@ export function workingDirectory(asked: string, image: string | undefined): stri
   const path = asked || image || "/";
   if (path.includes("\0")) throw new RtError("invalid-argument", "the working directory contains a NUL");
   return posix.normalize(`/${path}`).replace(/(?<=.)\/$/, "");
+}
+
+/**
+ * "KEY=VALUE", or a bare "KEY". A NUL would end the variable early, and a newline in a name forges a second one wherever an
+ * environment is listed by lines. A value may hold newlines, as certificates do: it goes to execve(2) and into no file.
+ *
+ * @returns the text
+ * @throws RtError invalid-argument
+ */
+export function checkVariable(text: string, what: string): string {
+  rejectNul(what, text);
+  const [key] = split(text);
+  if (key.includes("\n")) throw invalid(`invalid ${what} ${quote(text)}: its name has a newline`);
+  if (key === "") throw invalid(`invalid ${what} ${quote(text)}: empty name`);
+  return text;
 }

@@ -13,14 +13,14 @@ export interface SecurityOptions {
  * `--security-opt no-new-privileges[:true|false]`, last wins, and `seccomp=unconfined`.
  * @throws RtError invalid-argument | unsupported
  */
-export function parseSecurityOptions(texts: readonly string[]): SecurityOptions {
+export function parseSecurityOptions(texts: readonly string[], what = "--security-opt"): SecurityOptions {
   let noNewPrivileges = false;
   let unconfined = false;
   for (const text of texts) {
     const match = /^no-new-privileges(?:[:=](.*))?$/.exec(text);
     if (match) {
       if (!/^(true|false)?$/.test(match[1] ?? "true")) {
-        throw invalid(`invalid --security-opt ${quote(text)}: want true or false`);
+        throw invalid(`invalid ${what} ${quote(text)}: want true or false`);
       }
       noNewPrivileges = (match[1] ?? "true") === "true";
       continue;
@@ -34,10 +34,10 @@ export function parseSecurityOptions(texts: readonly string[]): SecurityOptions 
     if (/^(seccomp|apparmor|label|systempaths)=/.test(normal)) {
       throw new RtError(
         "unsupported",
-        `--security-opt ${quote(text)} is not there yet: profiles come in a later version`,
+        `${what} ${quote(text)} is not there yet: profiles come in a later version`,
       );
     }
-    throw invalid(`invalid --security-opt ${quote(text)}: want no-new-privileges or seccomp=unconfined`);
+    throw invalid(`invalid ${what} ${quote(text)}: want no-new-privileges or seccomp=unconfined`);
   }
   return { noNewPrivileges, ...(unconfined && { seccomp: "unconfined" }) };
 }

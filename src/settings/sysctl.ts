@@ -14,20 +14,24 @@ const ipc = new Set([
 ]);
 
 /** `--sysctl net.core.somaxconn=1024`, last wins. @throws RtError invalid-argument: it would change the host */
-export function parseSysctls(texts: readonly string[], networkMode: "none" | "host"): Record<string, string> {
+export function parseSysctls(
+  texts: readonly string[],
+  networkMode: "none" | "host",
+  what = "--sysctl",
+): Record<string, string> {
   if (texts.length === 0) return {};
   const sysctls = new Map<string, string>();
   for (const text of texts) {
-    const [key, value] = cut(rejectControl("--sysctl", text));
-    if (value === undefined || key === "") throw invalid(`invalid --sysctl ${quote(text)}: want KEY=VALUE`);
+    const [key, value] = cut(rejectControl(what, text));
+    if (value === undefined || key === "") throw invalid(`invalid ${what} ${quote(text)}: want KEY=VALUE`);
     if (!/^[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)+$/.test(key))
-      throw invalid(`invalid --sysctl ${quote(text)}: bad name`);
+      throw invalid(`invalid ${what} ${quote(text)}: bad name`);
     const name = dotted(key);
     if (!ipc.has(name) && !name.startsWith("net.") && !name.startsWith("fs.mqueue.")) {
-      throw invalid(`invalid --sysctl ${quote(text)}: ${name} is the host's, not the container's`);
+      throw invalid(`invalid ${what} ${quote(text)}: ${name} is the host's, not the container's`);
     }
     if (name.startsWith("net.") && networkMode === "host") {
-      throw invalid(`invalid --sysctl ${quote(text)}: ${name} is the host's with --network host`);
+      throw invalid(`invalid ${what} ${quote(text)}: ${name} is the host's with --network host`);
     }
     sysctls.set(name, value);
   }

@@ -16,16 +16,21 @@ const flags = new Set(
 export function parseTmpfs(text: string): MountRequest {
   rejectControl("--tmpfs", text);
   const colon = text.indexOf(":");
-  const destination = destinationOf(colon < 0 ? text : text.slice(0, colon), `--tmpfs ${quote(text)}`);
-  const asked = colon < 0 || colon === text.length - 1 ? [] : text.slice(colon + 1).split(",");
-  const options = new Map(tmpfsDefaults.map((option) => [topicOf(option), option]));
+  const [path, options] = colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
+  return tmpfsMount(path, options, `--tmpfs ${quote(text)}`);
+}
+
+/** @param options "size=64m,mode=1777,ro", or "" for the defaults alone. @throws RtError invalid-argument */
+export function tmpfsMount(path: string, options: string, what: string): MountRequest {
+  const chosen = new Map(tmpfsDefaults.map((option) => [topicOf(option), option]));
   let readonly = false;
-  for (const option of asked) {
+  for (const option of options === "" ? [] : options.split(",")) {
     if (option === "ro" || option === "rw") readonly = option === "ro";
-    else options.set(topicOf(option), checkTmpfsOption(option, `--tmpfs ${quote(text)}`));
+    else chosen.set(topicOf(option), checkTmpfsOption(option, what));
   }
-  const none = { createSource: false, labels: {} };
-  return { type: "tmpfs", source: "", destination, readonly, options: [...options.values()], ...none };
+  const none = { source: "", createSource: false, labels: {} };
+  const destination = destinationOf(path, what);
+  return { type: "tmpfs", destination, readonly, options: [...chosen.values()], ...none };
 }
 
 /** What an option decides: a later one of the same topic replaces it ("exec" over "noexec", "mode=1" over "mode=2"). */

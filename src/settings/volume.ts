@@ -1,6 +1,5 @@
 import { posix } from "node:path";
 import { invalid, quote, rejectControl } from "../base/invalid.ts";
-import { callerPath } from "../base/working-directory.ts";
 import type { MountRequest } from "./container-settings.ts";
 
 export const propagations: ReadonlySet<string> = new Set(
@@ -21,11 +20,18 @@ const kindOf: Readonly<Record<string, string>> = {
 
 /**
  * `-v [SOURCE:]DESTINATION[:MODE,…]`: a host path (absolute, or starting with `./` or `../`), a volume's name, or nothing
- * for an anonymous volume. Docker's grammar (moby volume/mounts/linux_parser.go). @throws RtError invalid-argument
+ * for an anonymous volume. Docker's grammar (moby volume/mounts/linux_parser.go).
+ *
+ * @param absolute what a host path means to whoever wrote it
+ * @throws RtError invalid-argument
  */
-export function parseVolume(text: string): MountRequest {
-  rejectControl("--volume", text);
-  const what = `--volume ${quote(text)}`;
+export function parseVolume(
+  text: string,
+  flag: string,
+  absolute: (path: string, what: string) => string,
+): MountRequest {
+  rejectControl(flag, text);
+  const what = `${flag} ${quote(text)}`;
   const parts = text.split(":");
   if (parts.length > 3 || parts.includes(""))
     throw invalid(`invalid ${what}: want [SOURCE:]DESTINATION[:MODE]`);
@@ -51,7 +57,7 @@ export function parseVolume(text: string): MountRequest {
   if (modes.copy) throw invalid(`invalid ${what}: nocopy is for volumes only`);
   return {
     type: "bind",
-    source: posix.resolve(callerPath(source, `${what}:`)),
+    source: absolute(source, what),
     destination,
     readonly,
     options: ["rbind", modes.propagation ?? "rprivate"],
@@ -86,4 +92,13 @@ export function destinationOf(path: string, what: string): string {
   const clean = posix.normalize(path).replace(/(.)\/$/, "$1");
   if (clean === "/") throw invalid(`invalid ${what}: the destination cannot be "/"`);
   return clean;
+}
+
+/** @throws RtError invalid-argument: two of them at one place */
+export function rejectTwice(mounts: readonly MountRequest[]): void {
+  const taken = new Set<string>();
+  for (const { destination } of mounts) {
+    if (taken.has(destination)) throw invalid(`two mounts at ${JSON.stringify(destination)}: leave one out`);
+    taken.add(destination);
+  }
 }

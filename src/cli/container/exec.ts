@@ -1,10 +1,9 @@
 import { rejectNul } from "../../base/invalid.ts";
 import type { ExecOptions } from "../../engine/container/exec-options.ts";
+import { parseUser, parseWorkingDirectory } from "../../settings/identity.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { requestedEnvironment } from "../parse/env.ts";
-import { parseUser } from "../parse/user.ts";
-import { parseWorkingDirectory } from "../parse/working-directory.ts";
 import { checkTerminal, programFlags } from "./program-flags.ts";
 
 export default class ExecCommand extends RtCommand {
@@ -47,8 +46,8 @@ export default class ExecCommand extends RtCommand {
       tty: this.tty,
       detach: this.detach,
       env: requestedEnvironment(this.envFiles, this.env, this.context.caller),
-      workingDirectory: parseWorkingDirectory(this.workdir),
-      user: parseUser(this.user),
+      workingDirectory: parseWorkingDirectory(this.workdir ?? "", "--workdir"),
+      user: parseUser(this.user ?? "", "--user"),
       privileged: this.privileged,
     };
     const engine = await this.engine({ needsRoot: true, detachKeys });

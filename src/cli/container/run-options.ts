@@ -7,6 +7,7 @@ import { parseAddHost, parseDns } from "../../settings/address.ts";
 import { parseCapability } from "../../settings/capability.ts";
 import { type AskedSettings, defaultSettings } from "../../settings/container-settings.ts";
 import { parseDevice } from "../../settings/device.ts";
+import { parseHostname, parseName, parseUser, parseWorkingDirectory } from "../../settings/identity.ts";
 import { parseLabels } from "../../settings/labels.ts";
 import { parseSecurityOptions } from "../../settings/security-opt.ts";
 import { parseSysctls } from "../../settings/sysctl.ts";
@@ -15,8 +16,6 @@ import type { RtCommand } from "../command.ts";
 import { readKeyValueFile, requestedEnvironment } from "../parse/env.ts";
 import { parseMounts } from "../parse/mounts.ts";
 import { parseSize } from "../parse/size.ts";
-import { parseUser } from "../parse/user.ts";
-import { parseWorkingDirectory } from "../parse/working-directory.ts";
 import type { ContainerFlags } from "./container-flags.ts";
 import type { AttachFlags } from "./program-flags.ts";
 
@@ -37,7 +36,7 @@ export function runOptions(
     image: flags.image,
     pull: { policy: parsePull(flags.pull), platform: flags.platform, listener },
     settings: settingsOf(flags, caller),
-    name: parseName(flags.name),
+    name: flags.name ? parseName(flags.name, "--name") : undefined,
     sigProxy: flags.sigProxy,
   };
 }
@@ -51,15 +50,15 @@ function settingsOf(flags: Flags, caller: CallerEnvironment): AskedSettings {
     ...defaultSettings(),
     command: flags.command.map((word) => rejectNul("argument", word)),
     ...(entrypoint && { entrypoint }),
-    hostname: parseHostname(flags.hostname),
+    hostname: parseHostname(flags.hostname ?? "", "--hostname"),
     labels: parseLabels([...fileLabels, ...flags.labels], "label"),
     annotations: parseLabels(flags.annotations, "annotation"),
     autoRemove: flags.rm,
     openStdin: flags.interactive,
     tty: flags.tty,
-    env: parseEnvironment(flags.envFiles, flags.env, caller),
-    workingDirectory: parseWorkingDirectory(flags.workdir),
-    user: parseUser(flags.user),
+    env: requestedEnvironment(flags.envFiles, flags.env, caller),
+    workingDirectory: parseWorkingDirectory(flags.workdir ?? "", "--workdir"),
+    user: parseUser(flags.user ?? "", "--user"),
     groupAdd: flags.groupAdd.map((group) => rejectControl("--group-add", group)),
     ...(flags.stopSignal !== undefined && { stopSignal: parseSignal(flags.stopSignal).name }),
     mounts: parseMounts(flags.volumes, flags.mounts, flags.tmpfs),
@@ -69,12 +68,12 @@ function settingsOf(flags: Flags, caller: CallerEnvironment): AskedSettings {
     capAdd: unique(flags.capAdd.map((text) => parseCapability(text, "--cap-add"))),
     capDrop: unique(flags.capDrop.map((text) => parseCapability(text, "--cap-drop"))),
     ...parseSecurityOptions(flags.securityOptions),
-    devices: flags.devices.map(parseDevice),
+    devices: flags.devices.map((text) => parseDevice(text)),
     init: flags.init,
     networkMode,
-    extraHosts: flags.addHosts.map(parseAddHost),
-    dns: flags.dns.map(parseDns),
-    ulimits: lastOfEachName(flags.ulimits.map(parseUlimit)),
+    extraHosts: flags.addHosts.map((text) => parseAddHost(text)),
+    dns: flags.dns.map((text) => parseDns(text)),
+    ulimits: lastOfEachName(flags.ulimits.map((text) => parseUlimit(text))),
     sysctls: parseSysctls(flags.sysctls, networkMode),
   };
 }
@@ -95,23 +94,6 @@ function parseEntrypoint(text: string | undefined): string[] | undefined {
 function parsePull(text: string): PullPolicy {
   if (text === "always" || text === "missing" || text === "never") return text;
   throw invalid(`invalid --pull ${quote(text)}: want always, missing or never`);
-}
-
-/** Docker's names; a leading slash is Docker's own spelling of them. */
-function parseName(text: string | undefined): string | undefined {
-  if (text === undefined || text === "") return undefined;
-  const name = text.replace(/^\//, "");
-  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) && name.length <= 255) return name;
-  throw invalid(
-    `invalid --name ${quote(text)}: want two or more of [a-zA-Z0-9_.-], a letter or digit first, at most 255`,
-  );
-}
-
-/** What sethostname(2) takes, and a line of /etc/hosts can hold. */
-function parseHostname(text = ""): string {
-  if (text === "") return text;
-  if (/^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?$/.test(text) && text.length <= 64) return text;
-  throw invalid(`invalid --hostname ${quote(text)}: want at most 64 letters, digits, dots and dashes`);
 }
 
 function parseShmSize(text: string | undefined): number | undefined {

@@ -1,5 +1,5 @@
-import { humanDuration } from "../../docker/duration.ts";
 import { compareLines, type ImageLine, type ImageSummary, imageLines } from "../../docker/image-summary.ts";
+import { humanDuration } from "../../docker/time.ts";
 import { goTime, humanSize } from "./human.ts";
 import type { Listing } from "./rows.ts";
 

@@ -3,6 +3,7 @@ import type { CallerEnvironment } from "../../base/environment.ts";
 import { while_ } from "../../base/errors.ts";
 import { invalid, quote, rejectNul } from "../../base/invalid.ts";
 import { callerPath } from "../../base/working-directory.ts";
+import { checkVariable } from "../../settings/combine.ts";
 import { cut } from "../../settings/labels.ts";
 
 const fileSizeMax = 16 << 20;
@@ -25,23 +26,10 @@ export function requestedEnvironment(
 }
 
 function parseEnv(text: string, caller: CallerEnvironment): string {
-  const [key, value] = cut(rejectControlOfEnv(text));
-  if (key === "") throw invalid(`invalid environment variable ${quote(text)}: empty name`);
+  const [key, value] = cut(checkVariable(text, "environment variable"));
   if (value !== undefined) return text;
   const inherited = caller.get(key);
-  return inherited === undefined ? key : rejectControlOfEnv(`${key}=${inherited}`);
-}
-
-/**
- * A NUL would end the variable early, and a newline in a name forges a second one wherever an environment is listed by
- * lines. A value may hold newlines, as certificates do: it goes to execve(2) and into no file.
- */
-function rejectControlOfEnv(text: string): string {
-  rejectNul("environment variable", text);
-  if (cut(text)[0].includes("\n")) {
-    throw invalid(`invalid environment variable ${quote(text)}: its name has a newline`);
-  }
-  return text;
+  return inherited === undefined ? key : checkVariable(`${key}=${inherited}`, "environment variable");
 }
 
 /**
@@ -78,7 +66,7 @@ export function parseKeyValueFile(
       continue;
     }
     const inherited = caller.get(key);
-    if (inherited !== undefined) entries.push(rejectControlOfEnv(`${key}=${inherited}`));
+    if (inherited !== undefined) entries.push(checkVariable(`${key}=${inherited}`, "environment variable"));
   }
   return entries;
 }

@@ -1,7 +1,8 @@
-import { invalid } from "../../base/invalid.ts";
+import { posix } from "node:path";
+import { callerPath } from "../../base/working-directory.ts";
 import type { MountRequest } from "../../settings/container-settings.ts";
 import { parseTmpfs } from "../../settings/tmpfs.ts";
-import { parseVolume } from "../../settings/volume.ts";
+import { parseVolume, rejectTwice } from "../../settings/volume.ts";
 import { parseMount } from "./mount.ts";
 
 /** All that `-v`, `--mount` and `--tmpfs` ask for. @throws RtError invalid-argument: two of them at one place */
@@ -10,11 +11,12 @@ export function parseMounts(
   mounts: readonly string[],
   tmpfs: readonly string[],
 ): MountRequest[] {
-  const requests = [...volumes.map(parseVolume), ...mounts.map(parseMount), ...tmpfs.map(parseTmpfs)];
-  const taken = new Set<string>();
-  for (const { destination } of requests) {
-    if (taken.has(destination)) throw invalid(`two mounts at ${JSON.stringify(destination)}: leave one out`);
-    taken.add(destination);
-  }
+  const binds = volumes.map((text) => parseVolume(text, "--volume", ofCaller));
+  const requests = [...binds, ...mounts.map(parseMount), ...tmpfs.map(parseTmpfs)];
+  rejectTwice(requests);
   return requests;
+}
+
+function ofCaller(path: string, what: string): string {
+  return posix.resolve(callerPath(path, `${what}:`));
 }

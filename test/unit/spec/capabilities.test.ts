@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { RtError } from "../../../src/base/errors.ts";
-import { allCapabilities, defaultCapabilities, resolveCapabilities } from "../../../src/spec/capabilities.ts";
+import { allCapabilities } from "../../../src/settings/capability.ts";
+import { defaultCapabilities, resolveCapabilities } from "../../../src/spec/capabilities.ts";
 
 const sorted = (names: readonly string[]) => [...names].sort();
 

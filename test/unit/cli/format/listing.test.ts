@@ -4,7 +4,7 @@ import { ellipsis, goTime, humanSize } from "../../../../src/cli/format/human.ts
 import { imageListing, defaultFormat as imagesFormat } from "../../../../src/cli/format/images.ts";
 import { renderRows } from "../../../../src/cli/format/rows.ts";
 import { type ContainerSummary, statusText } from "../../../../src/docker/container-summary.ts";
-import { humanDuration } from "../../../../src/docker/duration.ts";
+import { humanDuration } from "../../../../src/docker/time.ts";
 import { digestOf } from "../../../../src/oci/digest.ts";
 
 const now = Date.parse("2024-05-01T12:00:00Z");

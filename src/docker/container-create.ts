@@ -1,0 +1,217 @@
+import { invalid, quote, rejectControl, rejectNul } from "../base/invalid.ts";
+import { flag, integer, listOf, mapOf, natural, object, type Shape, text } from "../base/shape.ts";
+import { parseSignal } from "../base/signals.ts";
+import { parseAddHost, parseDns } from "../settings/address.ts";
+import { parseCapability } from "../settings/capability.ts";
+import { checkVariable } from "../settings/combine.ts";
+import { type AskedSettings, defaultSettings } from "../settings/container-settings.ts";
+import { parseDevice } from "../settings/device.ts";
+import { parseHostname, parseUser, parseWorkingDirectory } from "../settings/identity.ts";
+import { parseSecurityOptions } from "../settings/security-opt.ts";
+import { parseSysctls } from "../settings/sysctl.ts";
+import { parseUlimit } from "../settings/ulimit.ts";
+import { type ContainerConfig, containerConfig } from "./container-config.ts";
+import { type HostConfig, hostConfig } from "./host-config.ts";
+import {
+  labelsOf,
+  type MountDocument,
+  mountDocument,
+  mountDocuments,
+  mountRequests,
+} from "./mount-request.ts";
+import { given, type Harmless, isZero, read, refuseOthers, unsupported } from "./zero.ts";
+
+/** The body of POST /containers/create: what a container is to be. Its name and platform are the query's. */
+export interface ContainerCreate extends ContainerConfig {
+  HostConfig: HostConfig & { Mounts: MountDocument[] };
+}
+
+/** As Docker reads it, too. */
+export function containerCreate(image: string, settings: AskedSettings): ContainerCreate {
+  const { entrypoint } = settings;
+  const { Binds, Mounts, Tmpfs } = mountDocuments(settings.mounts);
+  return {
+    ...containerConfig(settings, image, {
+      Cmd: settings.command,
+      // An empty list would be none; a list of one "" takes the image's away.
+      Entrypoint: entrypoint && entrypoint.length === 0 ? [""] : (entrypoint ?? null),
+      Volumes: null,
+    }),
+    HostConfig: {
+      ...hostConfig(settings, { Binds, Tmpfs }),
+      Mounts,
+      // Whoever reads it logs and runs as he is used to.
+      LogConfig: { Type: "", Config: {} },
+      Runtime: "",
+    },
+  };
+}
+
+const texts = given(listOf(text), []);
+const words = given(mapOf(text), {});
+const off = given(flag, false);
+const word = given(text, "");
+
+const hostFields = {
+  Annotations: words,
+  AutoRemove: off,
+  Binds: texts,
+  CapAdd: texts,
+  CapDrop: texts,
+  Devices: given(listOf(object({ PathOnHost: text, PathInContainer: word, CgroupPermissions: word })), []),
+  Dns: texts,
+  ExtraHosts: texts,
+  GroupAdd: texts,
+  Init: off,
+  Mounts: given(listOf(mountDocument), []),
+  NetworkMode: word,
+  Privileged: off,
+  ReadonlyRootfs: off,
+  SecurityOpt: texts,
+  ShmSize: given(natural, 0),
+  Sysctls: words,
+  Tmpfs: words,
+  Ulimits: given(listOf(object({ Name: text, Soft: integer, Hard: integer })), []),
+};
+
+const anything: Shape<object> = object({});
+
+const configFields = {
+  Cmd: texts,
+  Entrypoint: texts,
+  Env: texts,
+  Hostname: word,
+  Image: text,
+  Labels: words,
+  OpenStdin: off,
+  StopSignal: word,
+  Tty: off,
+  User: word,
+  Volumes: given(anything, {}),
+  WorkingDir: word,
+  HostConfig: given(object(hostFields), object(hostFields)({}, "HostConfig")),
+};
+const body = object(configFields);
+
+/** What the client does with its own streams, and what is so anyway. */
+const configHarmless: Harmless = {
+  AttachStdin: () => true,
+  AttachStdout: () => true,
+  AttachStderr: () => true,
+  StdinOnce: () => true,
+  NetworkingConfig: isPlainNetworking,
+};
+
+const isOneOf =
+  (...values: unknown[]) =>
+  (value: unknown) =>
+    isZero(value) || values.includes(value);
+/** Null is ours; an empty list asks for nothing to be masked. */
+const isAbsent = (value: unknown) => value === null || value === undefined;
+
+const hostHarmless: Harmless = {
+  CgroupnsMode: isOneOf("private"),
+  ConsoleSize: () => true,
+  ContainerIDFile: () => true,
+  IpcMode: isOneOf("private"),
+  Isolation: isOneOf("default"),
+  LogConfig: (value) => isStruct(value, { Type: isOneOf("none") }),
+  MaskedPaths: isAbsent,
+  MemorySwappiness: isOneOf(-1),
+  PidsLimit: isOneOf(-1),
+  ReadonlyPaths: isAbsent,
+  RestartPolicy: (value) => isStruct(value, { Name: isOneOf("no") }),
+  Runtime: isOneOf("native"),
+  UsernsMode: isOneOf("host"),
+};
+
+/** An object whose fields are zero or fine. */
+function isStruct(value: unknown, fine: Harmless): boolean {
+  if (isZero(value)) return true;
+  if (typeof value !== "object" || value === null) return false;
+  return Object.entries(value).every(([key, field]) =>
+    Object.hasOwn(fine, key) ? fine[key]!(field) : isZero(field),
+  );
+}
+
+/** Endpoints of which nothing is asked. */
+function isPlainNetworking(value: unknown): boolean {
+  return isStruct(value, {
+    EndpointsConfig: (endpoints) =>
+      isZero(endpoints) ||
+      (typeof endpoints === "object" &&
+        Object.entries(endpoints as object).every(
+          ([name, endpoint]) => /^(default|none|host)$/.test(name) && isStruct(endpoint, {}),
+        )),
+  });
+}
+
+/**
+ * The settings that a client asks for. Its texts are hostile, and are checked as the command line's are.
+ *
+ * @param document any JSON value
+ * @throws RtError invalid-argument: it is none, or says what cannot be; unsupported: it asks for what rt does not have
+ */
+export function parseContainerCreate(document: unknown): { image: string; settings: AskedSettings } {
+  const config = read(body, document, "container");
+  const host = config.HostConfig;
+  refuseOthers(config, new Set(Object.keys(configFields)), configHarmless, "");
+  refuseOthers(host, new Set(Object.keys(hostFields)), hostHarmless, "HostConfig");
+  if (config.Image === "") throw invalid("invalid container: Image is empty");
+  const networkMode = networkModeOf(host.NetworkMode);
+  const [firstWord] = config.Entrypoint;
+  const entrypoint = config.Entrypoint.map((word) => rejectNul("Entrypoint", word));
+  const defaults = defaultSettings();
+  const settings: AskedSettings = {
+    ...defaults,
+    command: config.Cmd.map((word) => rejectNul("Cmd", word)),
+    ...(entrypoint.length > 0 && {
+      entrypoint: entrypoint.length === 1 && firstWord === "" ? [] : entrypoint,
+    }),
+    env: config.Env.map((entry) => checkVariable(entry, "Env")),
+    hostname: parseHostname(config.Hostname, "Hostname"),
+    labels: labelsOf(config.Labels, "Labels"),
+    openStdin: config.OpenStdin,
+    stopSignal: config.StopSignal === "" ? "" : parseSignal(config.StopSignal).name,
+    tty: config.Tty,
+    user: parseUser(config.User, "User"),
+    workingDirectory: parseWorkingDirectory(config.WorkingDir, "WorkingDir"),
+    annotations: labelsOf(host.Annotations, "HostConfig.Annotations"),
+    autoRemove: host.AutoRemove,
+    capAdd: host.CapAdd.map((name) => parseCapability(name, "HostConfig.CapAdd")),
+    capDrop: host.CapDrop.map((name) => parseCapability(name, "HostConfig.CapDrop")),
+    devices: host.Devices.map((device) => {
+      const { PathOnHost, PathInContainer, CgroupPermissions } = device;
+      const parts = [PathOnHost, PathInContainer || PathOnHost, CgroupPermissions || "rwm"];
+      return parseDevice(parts.join(":"), "HostConfig.Devices");
+    }),
+    dns: host.Dns.map((address) => parseDns(address, "HostConfig.Dns")),
+    extraHosts: host.ExtraHosts.map((entry) => parseAddHost(entry, "HostConfig.ExtraHosts")),
+    groupAdd: host.GroupAdd.map((group) => rejectControl("HostConfig.GroupAdd", group)),
+    init: host.Init,
+    mounts: mountRequests({ ...host, Volumes: config.Volumes as Record<string, unknown> }),
+    networkMode,
+    privileged: host.Privileged,
+    readonlyRootfs: host.ReadonlyRootfs,
+    shmSize: host.ShmSize || defaults.shmSize,
+    sysctls: parseSysctls(sysctlTexts(host.Sysctls), networkMode, "HostConfig.Sysctls"),
+    ulimits: host.Ulimits.map(({ Name, Soft, Hard }) =>
+      parseUlimit(`${Name}=${Soft}:${Hard}`, "HostConfig.Ulimits"),
+    ),
+    ...parseSecurityOptions(host.SecurityOpt, "HostConfig.SecurityOpt"),
+  };
+  return { image: rejectControl("Image", config.Image), settings };
+}
+
+function networkModeOf(text: string): AskedSettings["networkMode"] {
+  if (text === "" || text === "default") return defaultSettings().networkMode;
+  if (text === "none" || text === "host") return text;
+  throw unsupported("HostConfig.NetworkMode", text);
+}
+
+function sysctlTexts(sysctls: Readonly<Record<string, string>>): string[] {
+  return Object.entries(sysctls).map(([name, value]) => {
+    if (name.includes("=")) throw invalid(`invalid HostConfig.Sysctls ${quote(name)}: the name has a "="`);
+    return `${name}=${value}`;
+  });
+}

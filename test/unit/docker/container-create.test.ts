@@ -1,0 +1,376 @@
+import { describe, expect, test } from "bun:test";
+import { environmentOf } from "../../../src/base/environment.ts";
+import { RtError } from "../../../src/base/errors.ts";
+import RunCommand from "../../../src/cli/container/run.ts";
+import { runOptions } from "../../../src/cli/container/run-options.ts";
+import { readCommand } from "../../../src/cli/grammar/read.ts";
+import { containerCreate, parseContainerCreate } from "../../../src/docker/container-create.ts";
+import { containerInspect } from "../../../src/docker/container-inspect.ts";
+import {
+  type AskedSettings,
+  askedSettings,
+  defaultSettings,
+  type MountRequest,
+} from "../../../src/settings/container-settings.ts";
+import { capture } from "../cli/capture.ts";
+
+/** What `rt run` would ask for. */
+function asked(line: string): AskedSettings {
+  const command = readCommand(RunCommand, line.split(" "), { path: "run", context: capture() })!;
+  return runOptions(command, environmentOf({}), undefined).settings;
+}
+
+const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+/** Mounts stand in several places of the documents: their order is not kept, and says nothing. */
+function sorted(settings: AskedSettings): AskedSettings {
+  const byPlace = (a: MountRequest, b: MountRequest) => (a.destination < b.destination ? -1 : 1);
+  return { ...settings, mounts: settings.mounts.toSorted(byPlace) };
+}
+
+function parsed(body: object): AskedSettings {
+  return parseContainerCreate(json({ Image: "alpine", ...body })).settings;
+}
+
+function host(config: object): AskedSettings {
+  return parsed({ HostConfig: config });
+}
+
+describe("what is asked for comes out as it went in", () => {
+  test.each([
+    "alpine",
+    "-it --rm alpine sh -c ls",
+    "--entrypoint /bin/sh alpine -c ls",
+    "--entrypoint= alpine ls",
+    "-h box -u 1000:users -w /srv --stop-signal int --init --read-only alpine",
+    "-e A=1 -e B= -e A -l a=b --label c --annotation d=e alpine",
+    "--net host --sysctl kernel.shmmax=1 alpine",
+    "--sysctl net.ipv4.conf.eth0/1.forwarding=1 --sysctl net/ipv4/conf/eth0.1/forwarding=0 alpine",
+    "--cap-add net_admin --cap-drop all --group-add audio --group-add 5 alpine",
+    "--privileged --security-opt no-new-privileges --security-opt seccomp=unconfined alpine",
+    "--ulimit nofile=1:2 --ulimit core=-1 --shm-size 1g alpine",
+    "--dns 9.9.9.9 --dns ::1 --add-host a:192.0.2.1 --add-host b:[::1] alpine",
+    "--device /dev/fuse --device /dev/null:/dev/n:rw alpine",
+    "-v /a:/b -v /c:/d:ro,rslave -v name:/v:nocopy -v /anonymous alpine",
+    "--mount type=bind,src=/a,dst=/b --mount type=bind,src=/c,dst=/d,ro,bind-recursive=disabled alpine",
+    "--mount type=volume,src=vol,dst=/n,ro,volume-label=a=b --mount type=tmpfs,dst=/t,tmpfs-size=1m,ro alpine",
+    "--mount type=bind,src=/a:b,dst=/c alpine",
+    "--tmpfs /x --tmpfs /y:exec,size=64m,mode=1777,ro alpine",
+  ])("rt run %s", (line) => {
+    const settings = asked(line);
+    const again = parseContainerCreate(json(containerCreate("alpine", settings)));
+    expect(again.image).toBe("alpine");
+    expect(sorted(again.settings)).toEqual(sorted(settings));
+  });
+
+  test("each setting is in the documents: one that is changed is changed there", () => {
+    const plain = JSON.stringify(containerCreate("alpine", defaultSettings()));
+    const others: { [K in keyof AskedSettings]-?: AskedSettings[K] } = {
+      env: ["A=b"],
+      workingDirectory: "/srv",
+      user: "app",
+      groupAdd: ["audio"],
+      tty: true,
+      openStdin: true,
+      stopSignal: "SIGINT",
+      init: true,
+      autoRemove: true,
+      hostname: "box",
+      labels: { a: "b" },
+      annotations: { a: "b" },
+      networkMode: "host",
+      dns: ["9.9.9.9"],
+      extraHosts: ["a:192.0.2.1"],
+      privileged: true,
+      readonlyRootfs: true,
+      noNewPrivileges: true,
+      seccomp: "unconfined",
+      capAdd: ["ALL"],
+      capDrop: ["CAP_KILL"],
+      ulimits: [{ name: "nofile", soft: 1, hard: 2 }],
+      sysctls: { "kernel.shmmax": "1" },
+      shmSize: 4096,
+      command: ["ls"],
+      entrypoint: ["sh"],
+      mounts: asked("-v /a:/b alpine").mounts,
+      devices: [{ source: "/dev/a", destination: "/dev/b", permissions: "r" }],
+    };
+    for (const [name, value] of Object.entries(others)) {
+      const settings = askedSettings({ ...defaultSettings(), [name]: value }, "");
+      const document = containerCreate("alpine", settings);
+      expect([name, JSON.stringify(document) === plain]).toEqual([name, false]);
+      expect([name, parseContainerCreate(json(document)).settings]).toEqual([name, settings]);
+    }
+  });
+
+  test("what inspect says of a container makes another like it", () => {
+    const facts = {
+      id: "c".repeat(64),
+      name: "web",
+      created: "2025-01-02T03:04:05Z",
+      imageId: `sha256:${"1".repeat(64)}`,
+      reference: "alpine",
+      state: { status: "created", pid: 0, exitCode: 0, error: "", startedAt: "", finishedAt: "" },
+    };
+    const {
+      command,
+      entrypoint = [],
+      ...rest
+    } = asked(
+      "-it --entrypoint env --cap-add ALL -v /a:/b:ro --tmpfs /t:size=1m --ulimit core=0 -l a=b -w /srv alpine ls",
+    );
+    const settings = {
+      ...rest,
+      args: [...entrypoint, ...command],
+      entrypointLength: entrypoint.length,
+      mounts: rest.mounts.map(({ createSource: _, labels: __, ...mount }) => mount),
+      devices: [],
+    };
+    const document = containerInspect(facts, {
+      settings,
+      driver: "overlay",
+      platform: "linux/amd64",
+      filesDirectory: "/run/rt/c",
+      rootfs: {},
+    });
+    if (!("HostConfig" in document)) throw new Error("no document");
+    const again = parseContainerCreate(json({ ...document.Config, HostConfig: document.HostConfig }));
+    expect(sorted(again.settings)).toEqual(sorted({ ...rest, command, entrypoint }));
+  });
+});
+
+test("what Docker's client sends where nothing is asked for", () => {
+  const zero = {
+    Hostname: "",
+    Domainname: "",
+    User: "",
+    AttachStdin: false,
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: false,
+    OpenStdin: false,
+    StdinOnce: false,
+    Env: null,
+    Cmd: null,
+    Image: "alpine",
+    Volumes: {},
+    WorkingDir: "",
+    Entrypoint: null,
+    OnBuild: null,
+    Labels: {},
+    HostConfig: {
+      Binds: null,
+      ContainerIDFile: "/tmp/id",
+      LogConfig: { Type: "", Config: {} },
+      NetworkMode: "default",
+      PortBindings: {},
+      RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
+      AutoRemove: false,
+      VolumeDriver: "",
+      VolumesFrom: null,
+      ConsoleSize: [24, 80],
+      CapAdd: null,
+      CgroupnsMode: "",
+      Dns: [],
+      ExtraHosts: null,
+      GroupAdd: null,
+      IpcMode: "",
+      OomScoreAdj: 0,
+      PidMode: "",
+      Privileged: false,
+      SecurityOpt: null,
+      UTSMode: "",
+      UsernsMode: "",
+      ShmSize: 0,
+      Isolation: "",
+      CpuShares: 0,
+      Memory: 0,
+      BlkioDeviceReadBps: [],
+      Devices: [],
+      MemorySwappiness: -1,
+      OomKillDisable: null,
+      PidsLimit: 0,
+      Ulimits: null,
+      MaskedPaths: null,
+      ReadonlyPaths: null,
+    },
+    NetworkingConfig: { EndpointsConfig: { default: { IPAMConfig: null, Links: null, MacAddress: "" } } },
+  };
+  expect(parseContainerCreate(zero)).toEqual({ image: "alpine", settings: defaultSettings() });
+  expect(parseContainerCreate({ Image: "alpine" })).toEqual({ image: "alpine", settings: defaultSettings() });
+  expect(parsed({ HostConfig: null })).toEqual(defaultSettings());
+});
+
+describe("as Docker's client says it", () => {
+  test("anonymous volumes, which give way to what is mounted there", () => {
+    const { mounts } = parsed({ Volumes: { "/a": {}, "/b/": {} }, HostConfig: { Binds: ["/x:/a"] } });
+    expect(mounts.map(({ type, source, destination }) => [type, source, destination])).toEqual([
+      ["bind", "/x", "/a"],
+      ["volume", "", "/b"],
+    ]);
+  });
+
+  test("capabilities without CAP_, devices without a mode, security options with a colon", () => {
+    expect(host({ CapAdd: ["net_admin"] }).capAdd).toEqual(["CAP_NET_ADMIN"]);
+    const [device] = host({ Devices: [{ PathOnHost: "/dev/a" }] }).devices;
+    expect(device).toEqual({ source: "/dev/a", destination: "/dev/a", permissions: "rwm" });
+    expect(host({ SecurityOpt: ["no-new-privileges:true", "label=disable"] }).noNewPrivileges).toBe(true);
+  });
+
+  test("a tmpfs with options of its own", () => {
+    const TmpfsOptions = { SizeBytes: 65536, Mode: 0o700, Options: [["exec"], ["uid", "5"]] };
+    const [mount] = host({ Mounts: [{ Type: "tmpfs", Target: "/t", ReadOnly: true, TmpfsOptions }] }).mounts;
+    expect(mount).toMatchObject({
+      readonly: true,
+      options: ["exec", "nosuid", "nodev", "size=65536", "mode=700", "uid=5"],
+    });
+  });
+});
+
+describe("what rt does not have is refused, not forgotten", () => {
+  test.each<[object, string]>([
+    [{ Memory: 1 }, "HostConfig.Memory 1 is not there yet"],
+    [{ PortBindings: { "80/tcp": [{ HostPort: "" }] } }, "HostConfig.PortBindings"],
+    [{ PublishAllPorts: true }, "HostConfig.PublishAllPorts"],
+    [{ RestartPolicy: { Name: "always" } }, "HostConfig.RestartPolicy"],
+    [{ RestartPolicy: { Name: "no", MaximumRetryCount: 3 } }, "HostConfig.RestartPolicy"],
+    [{ LogConfig: { Type: "syslog" } }, "HostConfig.LogConfig"],
+    [{ NetworkMode: "bridge" }, 'HostConfig.NetworkMode "bridge"'],
+    [{ NetworkMode: "container:x" }, "HostConfig.NetworkMode"],
+    [{ PidMode: "host" }, "HostConfig.PidMode"],
+    [{ IpcMode: "host" }, "HostConfig.IpcMode"],
+    [{ Runtime: "runsc" }, "HostConfig.Runtime"],
+    [{ MaskedPaths: [] }, "HostConfig.MaskedPaths"],
+    [{ ReadonlyPaths: [] }, "HostConfig.ReadonlyPaths"],
+    [{ SecurityOpt: ["seccomp={}"] }, "profiles come in a later version"],
+    [{ FromTheFuture: "x" }, "HostConfig.FromTheFuture"],
+    [{ Mounts: [{ Type: "image", Target: "/a" }] }, 'Type "image"'],
+    [
+      { Mounts: [{ Type: "volume", Target: "/a", VolumeOptions: { DriverConfig: { Name: "x" } } }] },
+      "DriverConfig",
+    ],
+    [
+      { Mounts: [{ Type: "bind", Source: "/a", Target: "/a", BindOptions: { ReadOnlyNonRecursive: true } }] },
+      "ReadOnly",
+    ],
+  ])("HostConfig %j", (config, why) => {
+    expect(() => host(config)).toThrow(expect.objectContaining({ code: "unsupported" }));
+    expect(() => host(config)).toThrow(why);
+  });
+
+  test.each<[object, string]>([
+    [{ Healthcheck: { Test: ["CMD", "x"] } }, "Healthcheck"],
+    [{ ExposedPorts: { "80/tcp": {} } }, "ExposedPorts"],
+    [{ StopTimeout: 5 }, "StopTimeout"],
+    [{ Domainname: "x" }, "Domainname"],
+    [{ NetworkingConfig: { EndpointsConfig: { front: {} } } }, "NetworkingConfig"],
+    [{ NetworkingConfig: { EndpointsConfig: { none: { Aliases: ["x"] } } } }, "NetworkingConfig"],
+  ])("%j", (config, why) => {
+    expect(() => parsed(config)).toThrow(expect.objectContaining({ code: "unsupported" }));
+    expect(() => parsed(config)).toThrow(why);
+  });
+});
+
+describe("what cannot be is refused", () => {
+  test.each<[unknown, string]>([
+    [null, "invalid container: record is not a map"],
+    [[], "invalid container: record is not a map"],
+    [{}, "Image is not text"],
+    [{ Image: "" }, "Image is empty"],
+    [{ Image: "a\nb" }, "control character"],
+    [{ Image: "a", Cmd: "ls" }, "Cmd is not a list"],
+    [{ Image: "a", Cmd: ["a\0"] }, "invalid Cmd"],
+    [{ Image: "a", Entrypoint: ["a\0"] }, "invalid Entrypoint"],
+    [{ Image: "a", Env: ["A\nB=1"] }, "its name has a newline"],
+    [{ Image: "a", Env: ["=1"] }, "empty name"],
+    [{ Image: "a", Hostname: "a\nb" }, "invalid Hostname"],
+    [{ Image: "a", User: "a:b:c" }, "invalid User"],
+    [{ Image: "a", WorkingDir: "srv" }, "invalid WorkingDir"],
+    [{ Image: "a", StopSignal: "SIGNOT" }, "SIGNOT"],
+    [{ Image: "a", Labels: { "a=b": "c" } }, "invalid Labels"],
+    [{ Image: "a", Labels: { a: "\x1b[2J" } }, "control character"],
+    [{ Image: "a", Labels: { a: 1 } }, "Labels.a is not text"],
+    [{ Image: "a", Volumes: { "../x": {} } }, "must be an absolute path"],
+    [{ Image: "a", Volumes: { "/x": {}, "/x/": {} } }, "two mounts at"],
+    [{ Image: "a", HostConfig: [] }, "HostConfig is not a map"],
+  ])("%j", (document, why) => {
+    expect(() => parseContainerCreate(document)).toThrow(
+      expect.objectContaining({ code: "invalid-argument" }),
+    );
+    expect(() => parseContainerCreate(document)).toThrow(why);
+  });
+
+  test.each<[object, string]>([
+    [{ CapAdd: ["FLY"] }, "no capability has that name"],
+    [{ Binds: ["a/b:/c"] }, "not a volume's name"],
+    [{ Binds: ["./a:/c"] }, "is not an absolute path"],
+    [{ Binds: ["/a:/"] }, 'cannot be "/"'],
+    [{ Binds: ["/a:/b"], Tmpfs: { "/b": "" } }, "two mounts at"],
+    [{ Binds: ["/a:/b", "/c:/b/"] }, "two mounts at"],
+    [{ Tmpfs: { "/t": "size=many" } }, "bad tmpfs option"],
+    [{ Mounts: [{ Type: "bind", Source: "a", Target: "/b" }] }, "is not an absolute path"],
+    [{ Mounts: [{ Type: "volume", Source: "../x", Target: "/b" }] }, "is no volume's name"],
+    [
+      { Mounts: [{ Type: "bind", Source: "/a", Target: "/b", BindOptions: { Propagation: "x" } }] },
+      "no propagation",
+    ],
+    [{ Dns: ["9.9.9.9\nsearch evil"] }, "not an IP address"],
+    [{ ExtraHosts: ["a:1.2.3.4\n6.6.6.6 b"] }, "control character"],
+    [{ Devices: [{ PathOnHost: "/dev/a:/b", PathInContainer: "/c" }] }, "invalid HostConfig.Devices"],
+    [{ Ulimits: [{ Name: "nofile", Soft: 2, Hard: 1 }] }, "above the hard one"],
+    [{ Sysctls: { "kernel.domainname": "x" } }, "is the host's"],
+    [{ Sysctls: { "net.core.somaxconn": "1" }, NetworkMode: "host" }, "is the host's with --network host"],
+    [{ Sysctls: { "net.core.a=b": "1" } }, 'the name has a "="'],
+    [{ ShmSize: -1 }, "HostConfig.ShmSize is not a natural number"],
+    [{ GroupAdd: ["a\0"] }, "control character"],
+  ])("HostConfig %j", (config, why) => {
+    expect(() => host(config)).toThrow(expect.objectContaining({ code: "invalid-argument" }));
+    expect(() => host(config)).toThrow(why);
+  });
+});
+
+test("whatever stands in a field, it is read or refused in one line", () => {
+  const values = [
+    null,
+    0,
+    -1,
+    1e300,
+    "",
+    "x",
+    "\0",
+    "a\nb",
+    true,
+    [],
+    [1],
+    ["x"],
+    [null],
+    {},
+    { a: 1 },
+    { a: "b" },
+    [{}],
+  ];
+  const whole = containerCreate("alpine", asked("-v /a:/b --tmpfs /t --mount src=vol,dst=/v alpine"));
+  for (const key of [...Object.keys(whole), "Unknown"]) {
+    for (const value of values) refusedOrRead({ ...whole, [key]: value });
+  }
+  for (const key of [...Object.keys(whole.HostConfig), "Unknown"]) {
+    for (const value of values)
+      refusedOrRead({ ...whole, HostConfig: { ...whole.HostConfig, [key]: value } });
+  }
+  for (const key of ["Type", "Source", "Target", "BindOptions", "VolumeOptions", "TmpfsOptions", "Other"]) {
+    for (const value of values) mounted({ Type: "volume", Target: "/x", [key]: value });
+  }
+  function mounted(mount: object) {
+    refusedOrRead({ ...whole, HostConfig: { ...whole.HostConfig, Mounts: [mount] } });
+  }
+});
+
+function refusedOrRead(document: object): void {
+  try {
+    askedSettings(parseContainerCreate(json(document)).settings, "");
+  } catch (error) {
+    if (!(error instanceof RtError)) throw error;
+    expect(["invalid-argument", "unsupported"]).toContain(error.code);
+    expect(error.message).not.toContain("\n");
+  }
+}
