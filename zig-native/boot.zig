@@ -24,13 +24,13 @@ const std = @import("std");
 const linux = std.os.linux;
 const clock = @import("boot/clock.zig");
 const console = @import("boot/console.zig");
-const fault = @import("wire/fault.zig");
 const finish = @import("boot/finish.zig");
-const Place = @import("boot/place.zig").Place;
 const prepare = @import("boot/prepare.zig");
 const root = @import("boot/root.zig");
+const fault = @import("wire/fault.zig");
 const session = @import("boot/session.zig");
 const signals = @import("boot/signals.zig");
+const Place = @import("boot/place.zig").Place;
 
 pub const panic = fault.panic;
 pub const std_options = fault.options;

@@ -1,48 +1,58 @@
 //! Exports of librt.so, and nothing else: leaf calls of scalars and (pointer, length) that answer >= 0 or -errno. Buffers
-//! belong to the caller and no pointer outlives its call. src/native/ffi.ts is the only caller.
+//! belong to the caller and no pointer outlives its call. src/native/ffi.ts is the only caller; its declarations are generated
+//! from here (abi_gen.zig), so that there is no second list.
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("wire/abi.zig");
+const answer = @import("linux/answer.zig");
 const attach = @import("lib/attach.zig");
 const cgroup = @import("linux/cgroup.zig");
 const fault = @import("wire/fault.zig");
+const memfd = @import("linux/memfd.zig");
 const process = @import("linux/process.zig");
+const remove = @import("linux/remove.zig");
 const spawn = @import("lib/spawn.zig");
-const tree = @import("lib/tree.zig");
 const tty = @import("linux/tty.zig");
 
 pub const panic = fault.panic;
 pub const std_options = fault.options;
 
-export fn rt_abi_hash() u32 {
-    return abi.hash;
+/// A change in what crosses the boundary changes this number.
+pub const hash: u32 = blk: {
+    @setEvalBranchQuota(2_000_000);
+    break :blk std.hash.Crc32.hash(@embedFile("wire/abi.zig") ++ @embedFile("lib.zig"));
+};
+
+/// `hash`, of the library that is loaded.
+pub export fn rt_abi_hash() u32 {
+    return hash;
 }
 
 /// A sealed memfd holding `bytes`; `executable` when not 0 (then `directory` is where a fallback file may be made).
-export fn rt_sealed_file(name: [*:0]const u8, bytes: [*]const u8, length: usize, executable: u32, directory: [*:0]const u8) i32 {
-    return spawn.sealedFile(name, bytes[0..length], executable != 0, directory);
+pub export fn rt_sealed_file(name: [*:0]const u8, bytes: [*]const u8, length: usize, executable: u32, directory: [*:0]const u8) i32 {
+    return memfd.sealed(name, bytes[0..length], executable != 0, directory);
 }
 
 /// Execute a helper with `descriptors` as its 0, 1, 2 …; answers its pid.
-export fn rt_spawn(executable: i32, name: [*:0]const u8, role: [*:0]const u8, descriptors: [*]const i32, count: u32) i32 {
-    if (count > spawn.descriptors_max) return -@as(i32, @intFromEnum(linux.E.INVAL));
+pub export fn rt_spawn(executable: i32, name: [*:0]const u8, role: [*:0]const u8, descriptors: [*]const i32, count: u32) i32 {
+    if (count > spawn.descriptors_max) return answer.code(.INVAL);
     return spawn.spawn(executable, name, role, descriptors[0..count]);
 }
 
-/// Become the file `executable`. `arguments` and `environment` are their strings one after the other, each with its NUL, and
-/// how many. Answers -errno, or not at all.
-export fn rt_execute(executable: i32, arguments: [*]const u8, argument_count: u32, environment: [*]const u8, variable_count: u32) i32 {
-    return spawn.replace(executable, arguments, argument_count, environment, variable_count);
+/// Become the file `executable`. `words` and `environment` are their strings one after the other, each with its NUL, and how
+/// many. Answers -errno, or not at all.
+pub export fn rt_execute(executable: i32, words: [*]const u8, word_count: u32, environment: [*]const u8, variable_count: u32) i32 {
+    return spawn.replace(executable, words, word_count, environment, variable_count);
 }
 
 /// mount(2). An empty source, type or data is a null one.
-export fn rt_mount(source: [*:0]const u8, target: [*:0]const u8, kind: [*:0]const u8, flags: u32, data: [*:0]const u8) i32 {
-    return answer(linux.mount(orNull(source), target, orNull(kind), flags, @intFromPtr(orNull(data))));
+pub export fn rt_mount(source: [*:0]const u8, target: [*:0]const u8, kind: [*:0]const u8, flags: u32, data: [*:0]const u8) i32 {
+    return answer.of(linux.mount(orNull(source), target, orNull(kind), flags, @intFromPtr(orNull(data))));
 }
 
 /// umount2(2), at once: whoever still looks there keeps what he sees.
-export fn rt_unmount(target: [*:0]const u8) i32 {
-    return answer(linux.umount2(target, linux.MNT.DETACH | linux.UMOUNT_NOFOLLOW));
+pub export fn rt_unmount(target: [*:0]const u8) i32 {
+    return answer.of(linux.umount2(target, linux.MNT.DETACH | linux.UMOUNT_NOFOLLOW));
 }
 
 fn orNull(text: [*:0]const u8) ?[*:0]const u8 {
@@ -50,41 +60,41 @@ fn orNull(text: [*:0]const u8) ?[*:0]const u8 {
 }
 
 /// Has a helper that we started ended? 1, and it is no zombie any more, or 0.
-export fn rt_ended(pid: i32) i32 {
+pub export fn rt_ended(pid: i32) i32 {
     var status: u32 = 0;
     const result = linux.waitpid(pid, &status, linux.W.NOHANG);
-    return if (linux.errno(result) == .SUCCESS) @intFromBool(result != 0) else answer(result);
+    return if (linux.errno(result) == .SUCCESS) @intFromBool(result != 0) else answer.of(result);
 }
 
 /// A connected pair of stream sockets, close-on-exec.
-export fn rt_socketpair(pair: *[2]i32) i32 {
-    return answer(linux.socketpair(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC, 0, pair));
+pub export fn rt_socketpair(pair: *[2]i32) i32 {
+    return answer.of(linux.socketpair(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC, 0, pair));
 }
 
 /// Connect to a unix stream socket.
-export fn rt_connect(path: [*:0]const u8) i32 {
+pub export fn rt_connect(path: [*:0]const u8) i32 {
     return process.connectUnix(std.mem.span(path));
 }
 
-export fn rt_close(fd: i32) i32 {
-    return answer(linux.close(fd));
+pub export fn rt_close(fd: i32) i32 {
+    return answer.of(linux.close(fd));
 }
 
 /// flock(2): `operation` is LOCK_SH 1, LOCK_EX 2, LOCK_UN 8, with LOCK_NB 4.
-export fn rt_flock(fd: i32, operation: i32) i32 {
+pub export fn rt_flock(fd: i32, operation: i32) i32 {
     while (true) {
         const result = linux.flock(fd, operation);
-        if (linux.errno(result) != .INTR) return answer(result);
+        if (linux.errno(result) != .INTR) return answer.of(result);
     }
 }
 
-export fn rt_syncfs(fd: i32) i32 {
-    return answer(linux.syscall1(.syncfs, @as(usize, @bitCast(@as(isize, fd)))));
+pub export fn rt_syncfs(fd: i32) i32 {
+    return answer.of(linux.syscall1(.syncfs, @as(usize, @bitCast(@as(isize, fd)))));
 }
 
 /// Move bytes between `stdio` (input, output, error) and the monitor until the program ends. Signals go to the process `pid`
 /// that started at `start`; `keys` detach.
-export fn rt_attach(socket: i32, stdio: *const [3]i32, flags: u32, pid: i32, start: u64, keys: [*]const u8, keys_length: usize, message: [*]u8, capacity: usize, result: *abi.AttachResult) i32 {
+pub export fn rt_attach(socket: i32, stdio: *const [3]i32, flags: u32, pid: i32, start: u64, keys: [*]const u8, keys_length: usize, message: [*]u8, capacity: usize, result: *abi.AttachResult) i32 {
     const pidfd = process.open(pid, start);
     defer if (pidfd >= 0) {
         _ = linux.close(pidfd);
@@ -93,47 +103,43 @@ export fn rt_attach(socket: i32, stdio: *const [3]i32, flags: u32, pid: i32, sta
 }
 
 /// Start time of `pid` in clock ticks since boot (field 22 of /proc/PID/stat), 0 when there is no such process.
-export fn rt_start_time(pid: i32) u64 {
+pub export fn rt_start_time(pid: i32) u64 {
     return process.startTime(pid) orelse 0;
 }
 
 /// Signal the process `pid` if its start time (clock ticks since boot) is `start`; otherwise -ESRCH.
-export fn rt_signal(pid: i32, start: u64, signal: i32) i32 {
+pub export fn rt_signal(pid: i32, start: u64, signal: i32) i32 {
     return process.signal(pid, start, signal);
 }
 
 /// Terminal size of `fd` as rows << 16 | columns; -ENOTTY when it is no terminal.
-export fn rt_window_size(fd: i32) i32 {
+pub export fn rt_window_size(fd: i32) i32 {
     var size: tty.Size = undefined;
     const errno = tty.getSize(fd, &size);
-    if (errno != .SUCCESS) return -@as(i32, @intFromEnum(errno));
+    if (errno != .SUCCESS) return answer.code(errno);
     return (@as(i32, size.rows & 0x7fff) << 16) | size.columns;
 }
 
 /// Remove a directory and all below it without following a link; absent is fine. -EAGAIN: there were more than `names_max`
 /// names, and some are left.
-export fn rt_remove_tree(path: [*:0]const u8, names_max: u32) i32 {
-    return tree.remove(path, names_max);
+pub export fn rt_remove_tree(path: [*:0]const u8, names_max: u32) i32 {
+    const failure = remove.tree(std.heap.page_allocator, linux.AT.FDCWD, path, names_max) orelse return 0;
+    return answer.code(failure.errno);
 }
 
 /// Remove the cgroup `path` from every hierarchy.
-export fn rt_cgroup_remove(path: [*:0]const u8) i32 {
+pub export fn rt_cgroup_remove(path: [*:0]const u8) i32 {
     cgroup.remove(std.mem.span(path));
     return 0;
 }
 
 /// SIGKILL for everything in the cgroup `path` and below it; nothing of it stays frozen.
-export fn rt_cgroup_end(path: [*:0]const u8) i32 {
+pub export fn rt_cgroup_end(path: [*:0]const u8) i32 {
     cgroup.end(std.mem.span(path));
     return 0;
 }
 
 /// exit_group(2): no destructor of the runtime's runs.
-export fn rt_exit(status: i32) noreturn {
+pub export fn rt_exit(status: i32) noreturn {
     linux.exit_group(status);
-}
-
-fn answer(result: usize) i32 {
-    const errno = linux.errno(result);
-    return if (errno == .SUCCESS) @intCast(result) else -@as(i32, @intFromEnum(errno));
 }

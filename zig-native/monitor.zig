@@ -30,6 +30,8 @@ const process = @import("linux/process.zig");
 const records = @import("monitor/records.zig");
 const relays = @import("monitor/relay.zig");
 const request = @import("wire/request.zig");
+const signals = @import("linux/signals.zig");
+const wait = @import("linux/wait.zig");
 
 pub const panic = fault.panic;
 pub const std_options = fault.options;
@@ -58,22 +60,14 @@ pub fn main(arguments: std.process.Init.Minimal) u8 {
 
 /// Tell the client of `fault.failure`: the last thing that we do.
 fn report() void {
-    var payload: [abi.failure_header_bytes + 512]u8 = undefined;
-    _ = frame.send(client_socket, .failed, failedPayload(&payload, fault.failure.stage, fault.failure.errno, fault.failure.message()));
-}
-
-fn failedPayload(buffer: *[abi.failure_header_bytes + 512]u8, at: abi.Stage, errno: linux.E, message: []const u8) []const u8 {
-    const text = message[0..@min(message.len, buffer.len - abi.failure_header_bytes)];
-    std.mem.writeInt(u32, buffer[0..4], @intFromEnum(at), .big);
-    std.mem.writeInt(u32, buffer[4..8], @intFromEnum(errno), .big);
-    @memcpy(buffer[abi.failure_header_bytes..][0..text.len], text);
-    return buffer[0 .. abi.failure_header_bytes + text.len];
+    var payload: frame.FailureBuffer = undefined;
+    _ = frame.send(client_socket, .failed, frame.encodeFailure(&payload, fault.failure.stage, fault.failure.errno, fault.failure.message()));
 }
 
 /// A fault of our own (wire/fault.zig): each client that is between two frames hears of it. The program dies with us.
 fn tellClients(line: []const u8) void {
-    var payload: [abi.failure_header_bytes + 512]u8 = undefined;
-    const body = failedPayload(&payload, .monitor, .SUCCESS, line);
+    var payload: frame.FailureBuffer = undefined;
+    const body = frame.encodeFailure(&payload, .monitor, .SUCCESS, line);
     var header: [abi.frame_header_bytes]u8 = undefined;
     frame.encode(&header, .failed, @intCast(body.len));
     for (&relay.clients) |*client| {
@@ -109,9 +103,7 @@ fn open(session: *Session) fault.Error!void {
         session.state = @intCast(try fault.check(linux.openat(linux.AT.FDCWD, path, .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .monitor, "open {s}", .{directory}));
         session.listener = try listen(directory);
     }
-    var ignored = [_]linux.SIG{ .HUP, .INT, .QUIT, .PIPE };
-    const ignore: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.IGN }, .mask = linux.sigemptyset(), .flags = 0 };
-    for (&ignored) |signal| _ = linux.sigaction(signal, &ignore, null);
+    for (launching.ignored) |signal| signals.act(signal, linux.SIG.IGN);
     var set = linux.sigemptyset();
     linux.sigaddset(&set, .TERM);
     _ = linux.sigprocmask(linux.SIG.BLOCK, &set, null);
@@ -217,12 +209,12 @@ fn accept(session: *const Session) void {
     if (linux.errno(socket) == .SUCCESS) relay.add(@intCast(socket));
 }
 
-/// Exit status as a shell has it: 128+n for signal n.
+/// Its exit status.
 fn reap(session: *Session) u32 {
     var status: u32 = 0;
-    while (linux.errno(linux.waitpid(session.pid, &status, 0)) == .INTR) {}
+    _ = wait.reap(session.pid, &status);
     session.pid = -1; // the number may be another's by now
-    return if (linux.W.IFSIGNALED(status)) 128 + @as(u32, @intFromEnum(linux.W.TERMSIG(status))) else linux.W.EXITSTATUS(status);
+    return wait.exitStatus(status);
 }
 
 fn finish(session: *Session, status: u32) void {

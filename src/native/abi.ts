@@ -1,4 +1,4 @@
-// Generated from zig-native/wire/abi.zig by build.ts. Do not edit.
+// Generated from zig-native/wire/abi.zig and lib.zig by build.ts. Do not edit.
 export const frame_header_bytes = 8;
 export const frame_payload_max = 32768;
 export const Frame = {
@@ -48,4 +48,107 @@ export const attach_stdin = 1;
 export const attach_tty = 2;
 export const attach_signals = 4;
 export const attach_start = 8;
-export const hash = 3933828503;
+/** For bun:ffi's dlopen. */
+export const declarations = {
+  rt_abi_hash: { args: [], returns: "u32" },
+  rt_sealed_file: { args: ["ptr", "ptr", "usize", "u32", "ptr"], returns: "i32" },
+  rt_spawn: { args: ["i32", "ptr", "ptr", "ptr", "u32"], returns: "i32" },
+  rt_execute: { args: ["i32", "ptr", "u32", "ptr", "u32"], returns: "i32" },
+  rt_mount: { args: ["ptr", "ptr", "ptr", "u32", "ptr"], returns: "i32" },
+  rt_unmount: { args: ["ptr"], returns: "i32" },
+  rt_ended: { args: ["i32"], returns: "i32" },
+  rt_socketpair: { args: ["ptr"], returns: "i32" },
+  rt_connect: { args: ["ptr"], returns: "i32" },
+  rt_close: { args: ["i32"], returns: "i32" },
+  rt_flock: { args: ["i32", "i32"], returns: "i32" },
+  rt_syncfs: { args: ["i32"], returns: "i32" },
+  rt_attach: { args: ["i32", "ptr", "u32", "i32", "u64", "ptr", "usize", "ptr", "usize", "ptr"], returns: "i32" },
+  rt_start_time: { args: ["i32"], returns: "u64" },
+  rt_signal: { args: ["i32", "u64", "i32"], returns: "i32" },
+  rt_window_size: { args: ["i32"], returns: "i32" },
+  rt_remove_tree: { args: ["ptr", "u32"], returns: "i32" },
+  rt_cgroup_remove: { args: ["ptr"], returns: "i32" },
+  rt_cgroup_end: { args: ["ptr"], returns: "i32" },
+  rt_exit: { args: ["i32"], returns: "void" },
+} as const;
+/** librt's functions. */
+export interface Exports {
+  /**
+   * `hash`, of the library that is loaded.
+   */
+  rt_abi_hash(): number;
+  /**
+   * A sealed memfd holding `bytes`; `executable` when not 0 (then `directory` is where a fallback file may be made).
+   */
+  rt_sealed_file(name: Uint8Array, bytes: Uint8Array, length: number, executable: number, directory: Uint8Array): number;
+  /**
+   * Execute a helper with `descriptors` as its 0, 1, 2 …; answers its pid.
+   */
+  rt_spawn(executable: number, name: Uint8Array, role: Uint8Array, descriptors: Int32Array, count: number): number;
+  /**
+   * Become the file `executable`. `words` and `environment` are their strings one after the other, each with its NUL, and how
+   * many. Answers -errno, or not at all.
+   */
+  rt_execute(executable: number, words: Uint8Array, word_count: number, environment: Uint8Array, variable_count: number): number;
+  /**
+   * mount(2). An empty source, type or data is a null one.
+   */
+  rt_mount(source: Uint8Array, target: Uint8Array, kind: Uint8Array, flags: number, data: Uint8Array): number;
+  /**
+   * umount2(2), at once: whoever still looks there keeps what he sees.
+   */
+  rt_unmount(target: Uint8Array): number;
+  /**
+   * Has a helper that we started ended? 1, and it is no zombie any more, or 0.
+   */
+  rt_ended(pid: number): number;
+  /**
+   * A connected pair of stream sockets, close-on-exec.
+   */
+  rt_socketpair(pair: Int32Array): number;
+  /**
+   * Connect to a unix stream socket.
+   */
+  rt_connect(path: Uint8Array): number;
+  rt_close(fd: number): number;
+  /**
+   * flock(2): `operation` is LOCK_SH 1, LOCK_EX 2, LOCK_UN 8, with LOCK_NB 4.
+   */
+  rt_flock(fd: number, operation: number): number;
+  rt_syncfs(fd: number): number;
+  /**
+   * Move bytes between `stdio` (input, output, error) and the monitor until the program ends. Signals go to the process `pid`
+   * that started at `start`; `keys` detach.
+   */
+  rt_attach(socket: number, stdio: Int32Array, flags: number, pid: number, start: bigint, keys: Uint8Array, keys_length: number, message: Uint8Array, capacity: number, result: Uint32Array): number;
+  /**
+   * Start time of `pid` in clock ticks since boot (field 22 of /proc/PID/stat), 0 when there is no such process.
+   */
+  rt_start_time(pid: number): bigint;
+  /**
+   * Signal the process `pid` if its start time (clock ticks since boot) is `start`; otherwise -ESRCH.
+   */
+  rt_signal(pid: number, start: bigint, signal: number): number;
+  /**
+   * Terminal size of `fd` as rows << 16 | columns; -ENOTTY when it is no terminal.
+   */
+  rt_window_size(fd: number): number;
+  /**
+   * Remove a directory and all below it without following a link; absent is fine. -EAGAIN: there were more than `names_max`
+   * names, and some are left.
+   */
+  rt_remove_tree(path: Uint8Array, names_max: number): number;
+  /**
+   * Remove the cgroup `path` from every hierarchy.
+   */
+  rt_cgroup_remove(path: Uint8Array): number;
+  /**
+   * SIGKILL for everything in the cgroup `path` and below it; nothing of it stays frozen.
+   */
+  rt_cgroup_end(path: Uint8Array): number;
+  /**
+   * exit_group(2): no destructor of the runtime's runs.
+   */
+  rt_exit(status: number): never;
+}
+export const hash = 1876968625;

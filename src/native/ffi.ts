@@ -3,57 +3,29 @@ import { closeSync, readFileSync } from "node:fs";
 import librt from "#native/librt.so" with { type: "file" };
 import { codeOfErrno, RtError } from "../base/errors.ts";
 import { setLeave } from "../base/leave.ts";
-import { hash } from "./abi.ts";
+import { declarations, type Exports, hash } from "./abi.ts";
 
 /**
  * The only way from TypeScript into native code. librt.so is read from this executable's own bytes and loaded from a sealed
- * memfd: Bun would unpack it to $TMPDIR, where somebody else may put another one first.
+ * memfd: Bun would unpack it to $TMPDIR, where somebody else may put another one first. What it exports, and with which types,
+ * is generated from zig-native/lib.zig.
  *
  * `RT_TRACE=ffi` logs every call and its answer on stderr.
  */
 
-const declarations = {
-  rt_abi_hash: { args: [], returns: "u32" },
-  rt_sealed_file: { args: ["ptr", "ptr", "usize", "u32", "ptr"], returns: "i32" },
-  rt_spawn: { args: ["i32", "ptr", "ptr", "ptr", "u32"], returns: "i32" },
-  rt_execute: { args: ["i32", "ptr", "u32", "ptr", "u32"], returns: "i32" },
-  rt_mount: { args: ["ptr", "ptr", "ptr", "u32", "ptr"], returns: "i32" },
-  rt_unmount: { args: ["ptr"], returns: "i32" },
-  rt_ended: { args: ["i32"], returns: "i32" },
-  rt_socketpair: { args: ["ptr"], returns: "i32" },
-  rt_connect: { args: ["ptr"], returns: "i32" },
-  rt_close: { args: ["i32"], returns: "i32" },
-  rt_flock: { args: ["i32", "i32"], returns: "i32" },
-  rt_syncfs: { args: ["i32"], returns: "i32" },
-  rt_attach: {
-    args: ["i32", "ptr", "u32", "i32", "u64", "ptr", "usize", "ptr", "usize", "ptr"],
-    returns: "i32",
-  },
-  rt_start_time: { args: ["i32"], returns: "u64" },
-  rt_signal: { args: ["i32", "u64", "i32"], returns: "i32" },
-  rt_window_size: { args: ["i32"], returns: "i32" },
-  rt_remove_tree: { args: ["ptr", "u32"], returns: "i32" },
-  rt_exit: { args: ["i32"], returns: "void" },
-  rt_cgroup_remove: { args: ["ptr"], returns: "i32" },
-  rt_cgroup_end: { args: ["ptr"], returns: "i32" },
-} as const satisfies Record<string, FFIFunction>;
-
-type Argument = number | bigint | NodeJS.TypedArray;
-type Symbols = { [Name in keyof typeof declarations]: (...args: Argument[]) => number };
-
-let loaded: Symbols | undefined;
+let loaded: Exports | undefined;
 
 /** librt's functions. Loaded at the first call (0.3 ms). */
-export function native(): Symbols {
+export function native(): Exports {
   loaded ??= load();
   return loaded;
 }
 
-function load(): Symbols {
+function load(): Exports {
   const fd = bootstrapMemfd(readFileSync(librt));
-  const library = dlopen(`/proc/self/fd/${fd}`, declarations);
+  const library = dlopen(`/proc/self/fd/${fd}`, declarations as Record<keyof Exports, FFIFunction>);
   closeSync(fd);
-  const symbols = library.symbols as unknown as Symbols;
+  const symbols = library.symbols as unknown as Exports;
   if (symbols.rt_abi_hash() >>> 0 !== hash) {
     throw new RtError("internal", "the native library is not of this build: run `bun build.ts` again");
   }
@@ -98,20 +70,20 @@ function bootstrapMemfd(bytes: Uint8Array): number {
   throw new RtError("unsupported", "cannot load the native library: memfd_create(2) does not work here");
 }
 
-function traced(symbols: Symbols): Symbols {
+function traced(symbols: Exports): Exports {
   const entries = Object.entries(symbols).map(([name, call]) => [
     name,
-    (...args: Argument[]) => {
+    (...args: unknown[]) => {
       const result = call(...args);
       process.stderr.write(`ffi ${name}(${args.map(shown).join(", ")}) = ${result}\n`);
       return result;
     },
   ]);
-  return Object.fromEntries(entries) as Symbols;
+  return Object.fromEntries(entries) as unknown as Exports;
 }
 
-function shown(argument: Argument): string {
-  return typeof argument === "object" ? `[${argument.byteLength} bytes]` : String(argument);
+function shown(argument: unknown): string {
+  return ArrayBuffer.isView(argument) ? `[${argument.byteLength} bytes]` : String(argument);
 }
 
 /** Pointer to `text` with a NUL behind it. Keep the returned buffer alive over the call by passing it on directly. */

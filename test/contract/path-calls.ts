@@ -90,11 +90,10 @@ export const allowed: Allowed = {
     ...{ unlinkat: [2, fresh], umount2: [1, fresh] },
   },
   "layer/removal.zig": { unlinkat: [2, one] },
-  "layer/remove.zig": { unlinkat: [2, one], renameat2: [1, one] },
   "layer/seed.zig": { mkdirat: [1, one], renameat2: [2, one] },
   "layer/settle.zig": { openat: [1, one] },
   "layer/sys.zig": {
-    ...{ openat2: [3, beneath], openat: [2, one], open: [1, kernel], statx: [2, one], fchmodat2: [1, one] },
+    ...{ openat: [2, one], open: [1, kernel], statx: [2, one], fchmodat2: [1, one] },
     linkat: [2, "a descriptor: itself, or by its number in /proc/self/fd"],
     fchmodat: [1, "a link of /proc/self/fd, by the number of a descriptor that is no link"],
   },
@@ -107,12 +106,23 @@ export const allowed: Allowed = {
   "linux/cgroup_removal.zig": { rmdir: [2, kernel], openat: [1, one], unlinkat: [1, one] },
   "linux/cgroup_walk.zig": { openat: [1, one], mkdir: [1, "its test"], rmdir: [1, "its test"] },
   "linux/device.zig": { mknodat: [1, one], fchownat: [1, one] },
+  "linux/memfd.zig": { openat: [2, host], access: [1, kernel] },
   "linux/mount.zig": {
     open_tree: [1, "a descriptor, one component of the workbench, or a bind's source as the user wrote it"],
     ...{ move_mount: [1, empty], mount_setattr: [1, empty] },
     fsconfig: [2, "options; an overlay's layers are paths of the store"],
   },
   "linux/mountinfo.zig": { open: [1, kernel] },
+  "linux/remove.zig": {
+    ...{
+      unlinkat: [3, one],
+      renameat2: [1, one],
+      openat: [2, one],
+      mkdir: [1, "its test"],
+      open: [1, "its test"],
+    },
+    ...{ mkdirat: [1, "its test"], symlinkat: [1, "its test"], rmdir: [1, "its test"] },
+  },
   "linux/path.zig": { openat2: [1, beneath], statx: [1, empty], open: [1, "its test"] },
   "monitor.zig": { openat: [2, host], bind: [1, host], unlinkat: [1, one] },
   "stage/mounts.zig": { open: [1, host], mkdirat: [1, fresh], symlinkat: [1, fresh] },
@@ -131,13 +141,12 @@ export const allowed: Allowed = {
     ...{ symlinkat: [1, fresh], mount: [4, slash], umount2: [2, slash], open: [5, slash] },
     ...{ pivot_root: [1, slash], chroot: [1, slash], chdir: [1, "the new root"] },
   },
-  "lib/spawn.zig": { openat: [2, host], access: [1, kernel], chdir: [1, "/"], execveat: [2, empty] },
+  "lib/spawn.zig": { chdir: [1, "/"], execveat: [2, empty] },
   "start/first.zig": { execveat: [1, empty] },
   "monitor/sync.zig": { open: [1, "its test"] },
   "start/limits.zig": { open: [1, kernel], readlink: [1, kernel] },
   "start/loader.zig": { mkdir: [1, early], mount: [1, early], open: [1, kernel], statfs: [1, kernel] },
   "start/place.zig": { chdir: [1, "/"] },
-  "lib/tree.zig": { unlinkat: [3, one], openat: [1, one], renameat2: [1, one] },
 };
 
 /** How often each file uses each call. */

@@ -4,6 +4,8 @@ const std = @import("std");
 const linux = std.os.linux;
 const console = @import("console.zig");
 const path = @import("../linux/path.zig");
+const signals = @import("../linux/signals.zig");
+const wait = @import("../linux/wait.zig");
 const Place = @import("place.zig").Place;
 
 /// Says to rt that it is the session, and of what.
@@ -66,7 +68,7 @@ pub const Session = struct {
             const pid = linux.waitpid(-1, &status, linux.W.NOHANG);
             if (linux.errno(pid) == .INTR) continue;
             if (linux.errno(pid) != .SUCCESS or pid == 0) return self.ended;
-            if (pid == @as(usize, @intCast(self.pid))) self.ended = statusOf(status);
+            if (pid == @as(usize, @intCast(self.pid))) self.ended = .{ .code = wait.exitStatus(status), .signal = wait.signal(status) };
         }
     }
 };
@@ -74,12 +76,6 @@ pub const Session = struct {
 fn patienceIn(text: []const u8) i64 {
     const said = std.fmt.parseInt(i64, std.mem.sliceTo(text, '\n'), 10) catch return patience_default_ms;
     return std.math.clamp(said, 0, patience_max_ms);
-}
-
-fn statusOf(status: u32) Status {
-    if (!linux.W.IFSIGNALED(status)) return .{ .code = linux.W.EXITSTATUS(status), .signal = 0 };
-    const signal: u8 = @intCast(status & 0x7f);
-    return .{ .code = 128 +| signal, .signal = signal };
 }
 
 /// `words`: what follows "rt init". `environment` is our own.
@@ -109,7 +105,7 @@ fn execute(place: Place, patience: i32, words: []const [*:0]const u8, environmen
     var variables: [words_max + 1]?[*:0]const u8 = @splat(null);
     fillEnvironment(place, environment, &variables);
 
-    resetSignals();
+    signals.reset(); // what Bun ignored before it became us would stay ignored in every container
     _ = linux.setsid();
     if (place == .machine) {
         console.open(.blocking);
@@ -143,27 +139,11 @@ fn fillEnvironment(place: Place, environment: []const ?[*:0]const u8, out: *[wor
     out[count] = if (place == .machine) marker ++ "machine" else marker ++ "namespace";
 }
 
-/// What Bun ignored before it became us would stay ignored in every container.
-fn resetSignals() void {
-    const default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = linux.sigemptyset(), .flags = 0 };
-    for (1..linux.NSIG) |number| {
-        const signal: linux.SIG = @enumFromInt(number);
-        if (signal != .KILL and signal != .STOP) _ = linux.sigaction(signal, &default, null); // these two nobody can ignore
-    }
-    const none = linux.sigemptyset();
-    _ = linux.sigprocmask(linux.SIG.SETMASK, &none, null);
-}
-
 test patienceIn {
     try std.testing.expectEqual(12_000, patienceIn("12000\n"));
     try std.testing.expectEqual(0, patienceIn("-5\n"));
     try std.testing.expectEqual(patience_max_ms, patienceIn("99999999999\n"));
     for ([_][]const u8{ "", "\n", "x\n", "9999999999999999999999\n" }) |text| try std.testing.expectEqual(patience_default_ms, patienceIn(text));
-}
-
-test statusOf {
-    try std.testing.expectEqual(Status{ .code = 3, .signal = 0 }, statusOf(3 << 8));
-    try std.testing.expectEqual(Status{ .code = 139, .signal = 11 }, statusOf(11 | 0x80));
 }
 
 test fillEnvironment {

@@ -12,6 +12,7 @@ const Directory = @import("directories.zig").Directory;
 const Kind = @import("seen.zig").Kind;
 const Pool = @import("pool.zig").Pool;
 const Seen = @import("seen.zig").Seen;
+const device = @import("../linux/device.zig");
 const files = @import("files.zig");
 const names = @import("names.zig");
 const pax = @import("pax.zig");
@@ -223,8 +224,8 @@ pub const Apply = struct {
         if (kind == linux.S.IFCHR and entry.device_major == 0 and entry.device_minor == 0)
             report.fail(.malformed, "{f} is the device 0:0, which is overlay's mark for a deleted file", .{shown(target.path)});
         const parent = self.claim(target, .file);
-        const device = sys.deviceNumber(entry.device_major, entry.device_minor);
-        files.check(linux.mknodat(parent.fd, target.name.ptr(), kind | (entry.mode & 0o777), device), "create", target.path);
+        const number = device.number(entry.device_major, entry.device_minor);
+        files.check(linux.mknodat(parent.fd, target.name.ptr(), kind | (entry.mode & 0o777), number), "create", target.path);
         finishNoFollow(entry, parent, target, true);
     }
 

@@ -1,6 +1,7 @@
 //! What this process gives up before it looks at a byte that a stranger wrote.
 const std = @import("std");
 const linux = std.os.linux;
+const capability = @import("../linux/capability.zig");
 const names = @import("names.zig");
 const report = @import("report.zig");
 const sys = @import("sys.zig");
@@ -70,20 +71,14 @@ pub const marking = [_]u5{linux.CAP.DAC_OVERRIDE};
 
 pub const looking = [_]u5{linux.CAP.DAC_READ_SEARCH};
 
-const CapabilityHeader = extern struct { version: u32 = 0x20080522, pid: i32 = 0 };
-const CapabilityHalf = extern struct { effective: u32, permitted: u32, inheritable: u32 };
-
 /// No network, no ptrace, no kill, no raw I/O, no modules … for this thread and those that it starts.
 fn dropCapabilities(kept: []const u5) void {
-    var header: CapabilityHeader = .{};
-    var halves: [2]CapabilityHalf = undefined;
-    const got = linux.syscall2(.capget, @intFromPtr(&header), @intFromPtr(&halves));
-    if (linux.errno(got) != .SUCCESS) report.failErrno(linux.errno(got), "cannot read capabilities", .{});
-    var mask: u32 = 0;
-    for (kept) |capability| mask |= @as(u32, 1) << capability;
-    const low = halves[0].permitted & mask;
-    halves[0] = .{ .effective = low, .permitted = low, .inheritable = 0 };
-    halves[1] = .{ .effective = 0, .permitted = 0, .inheritable = 0 };
-    const rc = linux.syscall2(.capset, @intFromPtr(&header), @intFromPtr(&halves));
-    if (linux.errno(rc) != .SUCCESS) report.failErrno(linux.errno(rc), "cannot drop capabilities", .{});
+    var ours: u64 = 0;
+    const got = capability.ours(&ours);
+    if (got != .SUCCESS) report.failErrno(got, "cannot read capabilities", .{});
+    var mask: u64 = 0;
+    for (kept) |number| mask |= @as(u64, 1) << number;
+    const left = ours & mask;
+    const set = capability.set(.{ .bounding = 0, .effective = left, .permitted = left, .inheritable = 0, .ambient = 0 });
+    if (set != .SUCCESS) report.failErrno(set, "cannot drop capabilities", .{});
 }

@@ -3,6 +3,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const Listing = @import("remove.zig").Listing;
+const device = @import("../linux/device.zig");
 const files = @import("files.zig");
 const names = @import("names.zig");
 const report = @import("report.zig");
@@ -237,7 +238,7 @@ const Copier = struct {
     }
 
     fn special(self: *Copier, from: i32, to: i32, name: [*:0]const u8, s: linux.Statx) void {
-        files.check(linux.mknodat(to, name, s.mode & ~@as(u32, 0o7000), sys.deviceNumber(s.rdev_major, s.rdev_minor)), "create", self.here());
+        files.check(linux.mknodat(to, name, s.mode & ~@as(u32, 0o7000), device.number(s.rdev_major, s.rdev_minor)), "create", self.here());
         self.finishNoFollow(from, to, name, s, true);
     }
 

@@ -1,6 +1,7 @@
 //! What this processor can do beyond the baseline that we are compiled for, asked once at run time.
 const std = @import("std");
 const builtin = @import("builtin");
+const cpuid = @import("../linux/cpuid.zig").cpuid;
 
 pub const Features = packed struct { known: bool = false, sha: bool = false, pclmul: bool = false };
 
@@ -22,20 +23,4 @@ fn detect() Features {
     const sse41 = one.ecx >> 19 & 1 != 0;
     const sha = cpuid(0).eax >= 7 and cpuid(7).ebx >> 29 & 1 != 0;
     return .{ .known = true, .sha = sha and ssse3 and sse41, .pclmul = one.ecx >> 1 & 1 != 0 };
-}
-
-const Leaf = struct { eax: u32, ebx: u32, ecx: u32 };
-
-fn cpuid(leaf: u32) Leaf {
-    var eax: u32 = undefined;
-    var ebx: u32 = undefined;
-    var ecx: u32 = undefined;
-    asm volatile ("cpuid"
-        : [eax] "={eax}" (eax),
-          [ebx] "={ebx}" (ebx),
-          [ecx] "={ecx}" (ecx),
-        : [leaf] "{eax}" (leaf),
-          [sub] "{ecx}" (@as(u32, 0)),
-        : .{ .edx = true });
-    return .{ .eax = eax, .ebx = ebx, .ecx = ecx };
 }

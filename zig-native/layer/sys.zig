@@ -1,54 +1,25 @@
 //! System calls as this program uses them: those that the standard library lacks, and those with one fixed meaning here.
 const std = @import("std");
 const linux = std.os.linux;
+const path = @import("../linux/path.zig");
 const report = @import("report.zig");
 
-pub const RESOLVE = struct {
-    pub const NO_XDEV: u64 = 0x01;
-    pub const NO_MAGICLINKS: u64 = 0x02;
-    pub const NO_SYMLINKS: u64 = 0x04;
-    pub const BENEATH: u64 = 0x08;
-    pub const IN_ROOT: u64 = 0x10;
-};
-
-const OpenHow = extern struct { flags: u64, mode: u64 = 0, resolve: u64 };
-
 const directory_flags: linux.O = .{ .DIRECTORY = true, .NOFOLLOW = true, .CLOEXEC = true };
+const no_link = path.beneath | path.no_symlinks | path.no_magic_links | path.no_cross_mount;
 
 /// An existing directory, by a path without a single link in it.
-pub fn openBeneath(root: i32, path: [*:0]const u8) usize {
-    const how: OpenHow = .{
-        .flags = @as(u32, @bitCast(directory_flags)),
-        .resolve = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV,
-    };
-    return linux.syscall4(.openat2, @bitCast(@as(isize, root)), @intFromPtr(path), @intFromPtr(&how), @sizeOf(OpenHow));
+pub fn openBeneath(root: i32, name: [*:0]const u8) usize {
+    return path.open(root, name, directory_flags, 0, no_link);
 }
 
 /// Whatever is at a path without a single link in it, as a name to work on: nothing is opened (O_PATH).
-pub fn pathBeneath(root: i32, path: [*:0]const u8) usize {
-    const flags: linux.O = .{ .PATH = true, .NOFOLLOW = true, .CLOEXEC = true };
-    const how: OpenHow = .{
-        .flags = @as(u32, @bitCast(flags)),
-        .resolve = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV,
-    };
-    return linux.syscall4(.openat2, @bitCast(@as(isize, root)), @intFromPtr(path), @intFromPtr(&how), @sizeOf(OpenHow));
+pub fn pathBeneath(root: i32, name: [*:0]const u8) usize {
+    return path.open(root, name, .{ .PATH = true, .NOFOLLOW = true, .CLOEXEC = true }, 0, no_link);
 }
 
-const tries_max = 1000;
-
 /// An existing directory, by a path whose links are followed as if `root` were the root.
-pub fn openInRoot(root: i32, path: [*:0]const u8) usize {
-    const flags: linux.O = .{ .DIRECTORY = true, .CLOEXEC = true };
-    const how: OpenHow = .{
-        .flags = @as(u32, @bitCast(flags)),
-        .resolve = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_XDEV,
-    };
-    var tries: usize = 0;
-    while (true) : (tries += 1) {
-        const rc = linux.syscall4(.openat2, @bitCast(@as(isize, root)), @intFromPtr(path), @intFromPtr(&how), @sizeOf(OpenHow));
-        // Somebody renamed or mounted something, anywhere, while a ".." was taken.
-        if (linux.errno(rc) != .AGAIN or tries == tries_max) return rc;
-    }
+pub fn openInRoot(root: i32, name: [*:0]const u8) usize {
+    return path.open(root, name, .{ .DIRECTORY = true, .CLOEXEC = true }, 0, path.contained | path.no_cross_mount);
 }
 
 /// One component, not followed.
@@ -89,8 +60,7 @@ pub fn link(file: i32, directory: i32, name: [*:0]const u8) usize {
 }
 
 pub fn duplicate(fd: i32) i32 {
-    const F_DUPFD_CLOEXEC = 1030;
-    const copy = linux.fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    const copy = linux.fcntl(fd, linux.F.DUPFD_CLOEXEC, 3);
     if (linux.errno(copy) != .SUCCESS) report.failErrno(linux.errno(copy), "cannot duplicate a descriptor", .{});
     return @intCast(copy);
 }
@@ -134,9 +104,4 @@ pub fn inherits(fd: i32, acls: bool) bool {
     if (statFd(fd).mode & linux.S.ISGID != 0) return true;
     var none: [1]u8 = undefined;
     return acls and linux.errno(linux.fgetxattr(fd, "system.posix_acl_default", &none, 0)) == .SUCCESS;
-}
-
-/// Linux's encoding of a device number for mknod(2).
-pub fn deviceNumber(major: u32, minor: u32) u32 {
-    return (minor & 0xff) | (major << 8) | ((minor & ~@as(u32, 0xff)) << 12);
 }

@@ -6,6 +6,7 @@
 //! on every way out.
 const std = @import("std");
 const linux = std.os.linux;
+const answer = @import("../linux/answer.zig");
 const abi = @import("../wire/abi.zig");
 const frame = @import("../wire/frame.zig");
 const signals = @import("signals.zig");
@@ -60,7 +61,7 @@ const Client = struct {
 
 /// Run until the program ends or the connection does. Answers 0, or -errno when attaching itself failed.
 pub fn attach(socket: i32, stdio: [3]i32, flags: u32, pidfd: i32, keys: []const u8, message: []u8, result: *abi.AttachResult) i32 {
-    if (keys.len > keys_max) return -@as(i32, @intFromEnum(linux.E.INVAL));
+    if (keys.len > keys_max) return answer.code(.INVAL);
     result.* = .{ .status = 0, .ended = .lost, .stage = 0, .errno = 0, .message_bytes = 0 };
     var client: Client = .{ .socket = socket, .stdio = stdio, .flags = flags, .pidfd = pidfd, .keys = keys, .result = result, .message = message, .stdin_open = flags & abi.attach_stdin != 0, .begun = flags & abi.attach_start == 0 };
     var before: linux.termios = undefined;
@@ -282,8 +283,7 @@ fn deliver(client: *Client, can_write: bool) bool {
             client.small_have = 0;
         } else {
             const part = bytes[0..@min(bytes.len, client.payload_left)];
-            const kind: abi.Frame = @enumFromInt(client.header[0]);
-            const taken = switch (kind) {
+            const taken = switch (frame.decode(&client.header).kind) {
                 .stdout => write(client, 0, part, writable),
                 .stderr => write(client, 1, part, writable),
                 else => collect(client, part),
@@ -295,7 +295,7 @@ fn deliver(client: *Client, can_write: bool) bool {
         }
         if (client.header_have == header_bytes and client.payload_left == 0) {
             client.header_have = 0;
-            if (finished(client, @enumFromInt(client.header[0]))) return true;
+            if (finished(client, frame.decode(&client.header).kind)) return true;
         }
     }
     return false;
@@ -327,13 +327,12 @@ fn finished(client: *Client, kind: abi.Frame) bool {
             return true;
         },
         .failed => {
-            if (payload.len < abi.failure_header_bytes) return true;
+            const failure = frame.decodeFailure(payload) orelse return true;
             client.result.ended = .failed;
-            client.result.stage = std.mem.readInt(u32, payload[0..4], .big);
-            client.result.errno = std.mem.readInt(u32, payload[4..8], .big);
-            const text = payload[abi.failure_header_bytes..];
-            const count = @min(text.len, client.message.len);
-            @memcpy(client.message[0..count], text[0..count]);
+            client.result.stage = @intFromEnum(failure.stage);
+            client.result.errno = failure.errno;
+            const count = @min(failure.message.len, client.message.len);
+            @memcpy(client.message[0..count], failure.message[0..count]);
             client.result.message_bytes = @intCast(count);
             return true;
         },

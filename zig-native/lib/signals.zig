@@ -2,6 +2,7 @@
 //! need every thread of Bun's to block the signal.
 const std = @import("std");
 const linux = std.os.linux;
+const answer = @import("../linux/answer.zig");
 
 /// What is handed on to the program. Not those that the kernel sends for a fault, not SIGCHLD, SIGPIPE and SIGURG, and not the
 /// stop signals, which belong to the user's shell.
@@ -16,7 +17,7 @@ var previous: [65]?linux.Sigaction = @splat(null);
 /// Answers the descriptor to poll, or -errno.
 pub fn install(forward: bool) i32 {
     const made = linux.pipe2(&pipe, .{ .CLOEXEC = true, .NONBLOCK = true });
-    if (linux.errno(made) != .SUCCESS) return -@as(i32, @intFromEnum(linux.errno(made)));
+    if (linux.errno(made) != .SUCCESS) return answer.of(made);
     capture(resize);
     if (forward) for (forwarded) |signal| capture(signal);
     return pipe[0];

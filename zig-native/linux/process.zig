@@ -1,16 +1,17 @@
 //! Other processes: signals that cannot hit a reused pid, and unix sockets with long paths.
 const std = @import("std");
 const linux = std.os.linux;
+const answer = @import("answer.zig");
 
 /// A pidfd of `pid`, after checking that it is still the process that started at `start` (field 22 of /proc/PID/stat).
 /// Answers -errno otherwise; a different process is -ESRCH.
 pub fn open(pid: i32, start: u64) i32 {
     const pidfd = linux.pidfd_open(pid, 0);
-    if (linux.errno(pidfd) != .SUCCESS) return negative(pidfd);
+    if (linux.errno(pidfd) != .SUCCESS) return answer.of(pidfd);
     // The pidfd pins the process: if the start time is right now, it stays right.
     if (startTime(pid) == start) return @intCast(pidfd);
     _ = linux.close(@intCast(pidfd));
-    return -@as(i32, @intFromEnum(linux.E.SRCH));
+    return answer.code(.SRCH);
 }
 
 /// Signal the process `pid` that started at `start`. Answers 0 or -errno.
@@ -19,7 +20,7 @@ pub fn signal(pid: i32, start: u64, number: i32) i32 {
     if (pidfd < 0) return pidfd;
     defer _ = linux.close(pidfd);
     const sent = linux.pidfd_send_signal(pidfd, @enumFromInt(number), null, 0);
-    return if (linux.errno(sent) == .SUCCESS) 0 else negative(sent);
+    return answer.of(sent);
 }
 
 /// Start time in clock ticks since boot, or null when there is no such process.
@@ -55,7 +56,7 @@ test parseStartTime {
 /// Connect to the unix socket at `path`. sun_path holds 107 bytes, so a longer path goes through its directory's descriptor.
 pub fn connectUnix(path: []const u8) i32 {
     const socket = linux.socket(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC, 0);
-    if (linux.errno(socket) != .SUCCESS) return negative(socket);
+    if (linux.errno(socket) != .SUCCESS) return answer.of(socket);
     const fd: i32 = @intCast(socket);
     var address: linux.sockaddr.un = .{ .path = @splat(0) };
     var directory: ?i32 = null;
@@ -66,7 +67,7 @@ pub fn connectUnix(path: []const u8) i32 {
     const connected = if (errno == .SUCCESS) linux.errno(linux.connect(fd, &address, @sizeOf(linux.sockaddr.un))) else errno;
     if (connected == .SUCCESS) return fd;
     _ = linux.close(fd);
-    return -@as(i32, @intFromEnum(connected));
+    return answer.code(connected);
 }
 
 /// Put `path` into `address`, if need be as /proc/self/fd/N/name; `directory` then holds N, for the caller to close.
@@ -83,8 +84,4 @@ pub fn fillAddress(address: *linux.sockaddr.un, path: []const u8, directory: *?i
     directory.* = @intCast(fd);
     _ = std.fmt.bufPrint(&address.path, "/proc/self/fd/{d}/{s}", .{ fd, path[slash + 1 ..] }) catch return .NAMETOOLONG;
     return .SUCCESS;
-}
-
-fn negative(result: usize) i32 {
-    return -@as(i32, @intFromEnum(linux.errno(result)));
 }

@@ -2,7 +2,6 @@
 //! the whole way.
 const std = @import("std");
 const linux = std.os.linux;
-const abi = @import("../wire/abi.zig");
 const cgroup = @import("../linux/cgroup.zig");
 const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
 const clone = @import("../linux/clone.zig");
@@ -16,12 +15,16 @@ const process = @import("../linux/process.zig");
 const records = @import("records.zig");
 const relays = @import("relay.zig");
 const request = @import("../wire/request.zig");
+const signals = @import("../linux/signals.zig");
 const stdio = @import("stdio.zig");
 const sync = @import("sync.zig");
 const tty = @import("../linux/tty.zig");
+const wait = @import("../linux/wait.zig");
 
 pub const client_socket = 1;
 pub const lock_file = 2;
+/// By the monitor, which outlives terminals and clients.
+pub const ignored = [_]linux.SIG{ .HUP, .INT, .QUIT, .PIPE };
 
 /// What is known of the container or exec once its request has been read.
 pub const Session = struct {
@@ -116,10 +119,8 @@ fn closeMonitorsDescriptors(session: *const Session) void {
     for ([_]i32{ session.state, lock_file, session.listener, session.signals, session.sync.socket, client_socket, 0, session.relay.stdin, session.relay.stdout, session.relay.stderr }) |fd| if (fd >= 0) {
         _ = linux.close(fd);
     };
-    const none = linux.sigemptyset();
-    _ = linux.sigprocmask(linux.SIG.SETMASK, &none, null);
-    const default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = linux.sigemptyset(), .flags = 0 };
-    for ([_]linux.SIG{ .HUP, .INT, .QUIT, .PIPE }) |signal| _ = linux.sigaction(signal, &default, null);
+    signals.unblock();
+    for (ignored) |signal| signals.act(signal, linux.SIG.DFL);
 }
 
 /// Read the stage's packets until it is ready.
@@ -166,7 +167,7 @@ fn isReadable(session: *const Session, timeout_ms: i32) fault.Error!bool {
 fn reapStage(session: *Session) void {
     if (session.pid <= 0) return;
     var status: u32 = 0;
-    while (linux.errno(linux.waitpid(session.pid, &status, 0)) == .INTR) {}
+    _ = wait.reap(session.pid, &status);
     session.pid = -1;
 }
 
@@ -187,9 +188,9 @@ pub fn start(session: *Session) fault.Error!void {
     var payload: [4]u8 = undefined;
     std.mem.writeInt(u32, &payload, @intCast(session.pid), .big);
     if (frame.send(client_socket, .created, &payload) != .SUCCESS) return fault.fail(.monitor, .CONNRESET, "the client went away", .{});
-    var header: [abi.frame_header_bytes]u8 = undefined;
-    if (frame.receive(client_socket, &header) != .SUCCESS) return fault.fail(.monitor, .CONNRESET, "the client went away", .{});
-    if (header[0] != @intFromEnum(abi.Frame.start)) return fault.fail(.monitor, .PROTO, "client said {d} before start", .{header[0]});
+    var header: frame.Header = undefined;
+    if (frame.receiveHeader(client_socket, &header) != .SUCCESS) return fault.fail(.monitor, .CONNRESET, "the client went away", .{});
+    if (header.kind != .start) return fault.fail(.monitor, .PROTO, "client said {d} before start", .{@intFromEnum(header.kind)});
     try sendSync(session, "S");
     try awaitExecuted(session);
     _ = linux.close(session.sync.socket);

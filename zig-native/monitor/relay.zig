@@ -68,11 +68,8 @@ pub const Relay = struct {
             client.owed = 0;
             return;
         };
-        var payload: [abi.failure_header_bytes + full.len]u8 = undefined;
-        std.mem.writeInt(u32, payload[0..4], @intFromEnum(abi.Stage.monitor), .big);
-        std.mem.writeInt(u32, payload[4..8], @intFromEnum(linux.E.MFILE), .big);
-        @memcpy(payload[abi.failure_header_bytes..], full);
-        _ = frame.send(socket, .failed, &payload);
+        var payload: frame.FailureBuffer = undefined;
+        _ = frame.send(socket, .failed, frame.encodeFailure(&payload, .monitor, .MFILE, full));
         _ = linux.close(socket);
     }
 
@@ -168,7 +165,7 @@ pub const Relay = struct {
     pub fn receive(self: *Relay, client: *Client) void {
         if (hasStdin(client)) return self.receiveControl(client);
         if (!self.fill(client, &client.input, &client.input_have)) return;
-        if (client.input[0] == @intFromEnum(abi.Frame.stdin) and client.input_have > header_bytes) return self.feed(client);
+        if (kindOf(&client.input) == .stdin and client.input_have > header_bytes) return self.feed(client);
         self.consume(client.input[0..client.input_have]);
         client.input_have = 0;
     }
@@ -176,7 +173,7 @@ pub const Relay = struct {
     fn receiveControl(self: *Relay, client: *Client) void {
         if (!self.fill(client, &client.control, &client.control_have)) return;
         // A second stdin frame before the first was taken is not of ours.
-        if (client.control[0] == @intFromEnum(abi.Frame.stdin)) return self.drop(client);
+        if (kindOf(&client.control) == .stdin) return self.drop(client);
         self.consume(client.control[0..client.control_have]);
         client.control_have = 0;
     }
@@ -212,10 +209,15 @@ pub const Relay = struct {
         return frame.decode(buffer[0..header_bytes]).frameBytes();
     }
 
+    /// Of the whole header at the start of `buffer`.
+    fn kindOf(buffer: []const u8) abi.Frame {
+        return frame.decode(buffer[0..header_bytes]).kind;
+    }
+
     /// A whole frame of stdin is here and not, or not all of it, with the program yet. (Another client may be in the middle
     /// of sending one.)
     fn hasStdin(client: *const Client) bool {
-        return client.socket >= 0 and client.input_have > header_bytes and client.input_have == frameBytes(&client.input, client.input_have) and client.input[0] == @intFromEnum(abi.Frame.stdin);
+        return client.socket >= 0 and client.input_have > header_bytes and client.input_have == frameBytes(&client.input, client.input_have) and kindOf(&client.input) == .stdin;
     }
 
     fn anyStdin(self: *const Relay) bool {
@@ -240,7 +242,7 @@ pub const Relay = struct {
     /// A frame that is not stdin.
     fn consume(self: *Relay, bytes: []const u8) void {
         const payload = bytes[header_bytes..];
-        switch (@as(abi.Frame, @enumFromInt(bytes[0]))) {
+        switch (kindOf(bytes)) {
             .stdin_eof => if (payload.len == 0) self.closeStdin(),
             .resize => if (payload.len == 4) self.resize(payload),
             .output_closed => if (payload.len == 1 and self.count() == 1) self.closeOutput(payload[0]),

@@ -5,6 +5,7 @@ const linux = std.os.linux;
 const fault = @import("../wire/fault.zig");
 const path = @import("../linux/path.zig");
 const paths = @import("paths.zig");
+const signals = @import("../linux/signals.zig");
 
 pub const Program = struct {
     file: [:0]const u8,
@@ -75,24 +76,13 @@ fn executable(file: [:0]const u8) linux.E {
 
 /// Replace this process. Returns only with a failure.
 pub fn run(program: Program) fault.Error {
-    resetSignals();
+    signals.reset();
     // From here on only 0-2 survive; the end of `sync` tells the monitor that execve took place.
     const mark_only = 4; // CLOSE_RANGE_CLOEXEC
     const marked = linux.syscall3(.close_range, 3, std.math.maxInt(u32), mark_only);
     if (linux.errno(marked) != .SUCCESS) return fault.fail(.exec, linux.errno(marked), "close descriptors", .{});
     const errno = linux.errno(linux.execve(program.file, program.arguments, program.environment));
     return fault.fail(.exec, errno, "exec: \"{s}\": {s}", .{ program.file, describe(errno) });
-}
-
-/// An execve keeps ignored signals ignored and blocked ones blocked; a program starts with neither.
-fn resetSignals() void {
-    const default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = linux.sigemptyset(), .flags = 0 };
-    for (1..linux.NSIG) |number| {
-        const signal: linux.SIG = @enumFromInt(number);
-        if (signal != .KILL and signal != .STOP) _ = linux.sigaction(signal, &default, null);
-    }
-    const none = linux.sigemptyset();
-    _ = linux.sigprocmask(linux.SIG.SETMASK, &none, null);
 }
 
 fn describe(errno: linux.E) []const u8 {

@@ -17,7 +17,7 @@ pub fn isolate(handles: handshake.Handles) fault.Error!handshake.Handles {
     var moved = handles;
     inline for (.{ &moved.sync, &moved.stdin, &moved.stdout, &moved.stderr }) |fd| {
         if (fd.* >= 0 and fd.* < 3) {
-            const above = linux.fcntl(fd.*, 1030, 3); // F_DUPFD_CLOEXEC
+            const above = linux.fcntl(fd.*, linux.F.DUPFD_CLOEXEC, 3);
             fd.* = @intCast(try fault.check(above, .monitor, "duplicate a descriptor", .{}));
         }
     }

@@ -6,6 +6,7 @@ const exec = @import("exec.zig");
 const fault = @import("../wire/fault.zig");
 const request = @import("../wire/request.zig");
 const terminals = @import("terminal.zig");
+const wait = @import("../linux/wait.zig");
 
 /// `terminal`: 0 is the container's terminal, which the program shall control. Returns only with a failure: of the fork,
 /// or, in the child, to become the program.
@@ -51,17 +52,6 @@ fn reap(child: i32) ?i32 {
         const pid = linux.waitpid(-1, &status, linux.W.NOHANG);
         if (linux.errno(pid) == .INTR) continue;
         if (linux.errno(pid) != .SUCCESS or pid == 0) return ended;
-        if (pid == @as(usize, @intCast(child))) ended = exitStatus(status);
+        if (pid == @as(usize, @intCast(child))) ended = wait.exitStatus(status);
     }
-}
-
-fn exitStatus(status: u32) i32 {
-    if (linux.W.IFSIGNALED(status)) return 128 + @as(i32, @intCast(status & 0x7f));
-    return linux.W.EXITSTATUS(status);
-}
-
-test "exit status" {
-    try std.testing.expectEqual(@as(i32, 137), exitStatus(9));
-    try std.testing.expectEqual(@as(i32, 139), exitStatus(11 | 0x80)); // with a core dump
-    try std.testing.expectEqual(@as(i32, 3), exitStatus(3 << 8));
 }

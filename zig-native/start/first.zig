@@ -6,7 +6,7 @@ const linux = std.os.linux;
 const loader = @import("loader.zig");
 const place = @import("../boot/place.zig");
 const say = @import("say.zig");
-const spawn = @import("../lib/spawn.zig");
+const memfd = @import("../linux/memfd.zig");
 
 const program = @embedFile("rt-init");
 const words_max = 1024;
@@ -59,7 +59,7 @@ fn isInit(name: []const u8) bool {
 fn memory() i32 {
     var fd: i32 = -1;
     for (directories) |directory| {
-        fd = spawn.sealedFile("rt-init", program, true, directory);
+        fd = memfd.sealed("rt-init", program, true, directory);
         if (fd >= 0) return fd;
     }
     _ = say.check(@bitCast(@as(isize, fd)), "memory for rt-init");

@@ -3,6 +3,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const detour = @import("detour.zig");
+const memory_file = @import("../linux/memfd.zig");
 const say = @import("say.zig");
 
 /// A PT_LOAD of ld.so; `offset` counts from the beginning of rt's file.
@@ -181,10 +182,7 @@ fn pointPreload(path: usize, list: i32, page_size: usize) void {
 
 /// Without the right to be executed, which is not needed, and which vm.memfd_noexec=2 would refuse.
 fn memfd(name: [*:0]const u8) i32 {
-    const noexec_seal = 8;
-    var result = linux.memfd_create(name, linux.MFD.CLOEXEC | noexec_seal);
-    // The flag is Linux 6.3's.
-    if (linux.errno(result) == .INVAL) result = linux.memfd_create(name, linux.MFD.CLOEXEC);
+    const result = memory_file.create(name, false, 0);
     return aboveStandard(say.check(result, "memory for a library's headers"));
 }
 

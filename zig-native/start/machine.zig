@@ -2,6 +2,7 @@
 const std = @import("std");
 const builtin = @import("builtin");
 const linux = std.os.linux;
+const cpuid = @import("../linux/cpuid.zig").cpuid;
 const say = @import("say.zig");
 
 /// openat2, clone3, pidfds, close_range and fsconfig in the forms that are used here.
@@ -71,22 +72,6 @@ fn missingFeature(auxiliary: [*]const [2]usize) ?[]const u8 {
 
 fn bit(word: u32, index: u5) u32 {
     return word >> index & 1;
-}
-
-const Cpuid = struct { eax: u32, ebx: u32, ecx: u32 };
-
-fn cpuid(leaf: u32) Cpuid {
-    var eax: u32 = undefined;
-    var ebx: u32 = undefined;
-    var ecx: u32 = undefined;
-    asm volatile ("cpuid"
-        : [eax] "={eax}" (eax),
-          [ebx] "={ebx}" (ebx),
-          [ecx] "={ecx}" (ecx),
-        : [leaf] "{eax}" (leaf),
-          [subleaf] "{ecx}" (@as(u32, 0)),
-        : .{ .edx = true });
-    return .{ .eax = eax, .ebx = ebx, .ecx = ecx };
 }
 
 fn extendedControl() u32 {

@@ -1,6 +1,5 @@
 //! What crosses the boundary between TypeScript and Zig: numbers, frame types, result structs.
-//! `abi_gen.zig` prints this file as src/native/abi.ts; `hash` is compared when the library is loaded.
-const std = @import("std");
+//! `abi_gen.zig` prints this file as src/native/abi.ts.
 
 /// One frame of the attach protocol: this header, then `length` bytes. It is Docker's stream header (type, three zero
 /// bytes, big-endian length) with more types. The protocol is drawn in monitor.zig.
@@ -91,9 +90,3 @@ pub const attach_tty: u32 = 2;
 pub const attach_signals: u32 = 4;
 /// Send `start` once signals are looked after, so that none can end us and leave the program alone.
 pub const attach_start: u32 = 8;
-
-/// A change in anything above changes this number.
-pub const hash: u32 = blk: {
-    @setEvalBranchQuota(1_000_000);
-    break :blk std.hash.Crc32.hash(@embedFile("abi.zig"));
-};

@@ -1,10 +1,10 @@
-//! Frames of the attach protocol: header and payload helpers shared by the monitor and its clients.
+//! Frames of the attach protocol (monitor.zig draws it): how they are laid out, sent and read, by the monitor and its clients.
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("abi.zig");
 
 pub const Header = struct {
-    type: u8,
+    kind: abi.Frame,
     length: u32,
 
     /// Bytes of the whole frame. The length is the other side's word: only what is wider than it can hold the sum.
@@ -19,7 +19,7 @@ pub fn encode(bytes: *[abi.frame_header_bytes]u8, frame: abi.Frame, length: u32)
 }
 
 pub fn decode(bytes: *const [abi.frame_header_bytes]u8) Header {
-    return .{ .type = bytes[0], .length = std.mem.readInt(u32, bytes[4..8], .big) };
+    return .{ .kind = @enumFromInt(bytes[0]), .length = std.mem.readInt(u32, bytes[4..8], .big) };
 }
 
 /// Send one whole small frame, waiting as long as it takes. Answers 0 or the errno.
@@ -58,6 +58,38 @@ pub fn receive(fd: i32, buffer: []u8) linux.E {
     return .SUCCESS;
 }
 
+/// The header of the next frame; its payload follows.
+pub fn receiveHeader(fd: i32, header: *Header) linux.E {
+    var bytes: [abi.frame_header_bytes]u8 = undefined;
+    const errno = receive(fd, &bytes);
+    if (errno == .SUCCESS) header.* = decode(&bytes);
+    return errno;
+}
+
+/// The payload of `failed`.
+pub const Failure = struct { stage: abi.Stage, errno: u32, message: []const u8 };
+
+const message_bytes_max = 512;
+pub const FailureBuffer = [abi.failure_header_bytes + message_bytes_max]u8;
+
+/// A message that is too long is cut.
+pub fn encodeFailure(buffer: *FailureBuffer, stage: abi.Stage, errno: linux.E, message: []const u8) []const u8 {
+    const text = message[0..@min(message.len, message_bytes_max)];
+    std.mem.writeInt(u32, buffer[0..4], @intFromEnum(stage), .big);
+    std.mem.writeInt(u32, buffer[4..8], @intFromEnum(errno), .big);
+    @memcpy(buffer[abi.failure_header_bytes..][0..text.len], text);
+    return buffer[0 .. abi.failure_header_bytes + text.len];
+}
+
+pub fn decodeFailure(payload: []const u8) ?Failure {
+    if (payload.len < abi.failure_header_bytes) return null;
+    return .{
+        .stage = @enumFromInt(std.mem.readInt(u32, payload[0..4], .big)),
+        .errno = std.mem.readInt(u32, payload[4..8], .big),
+        .message = payload[abi.failure_header_bytes..],
+    };
+}
+
 fn wait(fd: i32, events: i16) void {
     var set = [_]linux.pollfd{.{ .fd = fd, .events = events, .revents = 0 }};
     _ = linux.poll(&set, 1, -1);
@@ -66,4 +98,14 @@ fn wait(fd: i32, events: i16) void {
 test "a length at its largest does not wrap" {
     const header = decode(&.{ 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff });
     try std.testing.expectEqual(0x1_0000_0007, header.frameBytes());
+}
+
+test "a failure comes out as it went in" {
+    var buffer: FailureBuffer = undefined;
+    const failure = decodeFailure(encodeFailure(&buffer, .mount, .NOENT, "mount /x")).?;
+    try std.testing.expectEqual(.mount, failure.stage);
+    try std.testing.expectEqual(@intFromEnum(linux.E.NOENT), failure.errno);
+    try std.testing.expectEqualStrings("mount /x", failure.message);
+    try std.testing.expectEqual(message_bytes_max, decodeFailure(encodeFailure(&buffer, .mount, .NOENT, "x" ** 600)).?.message.len);
+    try std.testing.expectEqual(null, decodeFailure("short"));
 }
