@@ -1,7 +1,7 @@
 /**
  * The whole build: `bun build.ts [--target linux-x64|linux-arm64] [--glibc DIRECTORY] [--compressed]` makes dist/rt.
  *
- *   zig-native/  --zig build-->  .build/<target>/{librt.so,rt-monitor,rt-layer,rt-start,rt-probe,abi.ts}
+ *   zig-native/  --zig build-->  .build/<target>/{librt.so,rt-monitor,rt-layer,rt-start,rt-probe,abi.ts,linux.ts}
  *   zstd-napi    --zig c++--->   .build/<target>/zstd.so
  *   rt-probe     --hello.ts-->   .build/<target>/hello.layout   (the embedded image)
  *   src/main.ts + all of the above  --Bun.build, bytecode-->  .build/<target>/rt-dynamic
@@ -84,7 +84,7 @@ async function main(argv: string[]): Promise<void> {
     const files = helloLayout(readFileSync(join(output, "rt-probe")), target.oci);
     writeFileSync(join(output, "hello.layout"), packLayout(files));
   });
-  if (isHost) publishAbi(output);
+  if (isHost) publishGenerated(output);
   const given = values.glibc === undefined ? undefined : resolve(values.glibc);
   const runtime = glibc({ debian: target.oci, interpreter: target.interpreter, isHost }, output, given);
   writeFileSync(join(output, "licenses.txt"), licenses(runtime));
@@ -137,12 +137,17 @@ async function buildNative(target: Target, output: string): Promise<void> {
   );
 }
 
-/** src/native/abi.ts is committed, so that editors and `tsc` see it without a build; it must be what Zig says. */
-function publishAbi(output: string): void {
-  const generated = readFileSync(join(output, "abi.ts"), "utf8");
-  const committed = join(project, "src/native/abi.ts");
-  if (!existsSync(committed) || readFileSync(committed, "utf8") !== generated)
-    writeFileSync(committed, generated);
+/** What Zig generates is committed, so that editors and `tsc` see it without a build; it must be what Zig says. */
+function publishGenerated(output: string): void {
+  for (const [name, place] of [
+    ["abi.ts", "src/native/abi.ts"],
+    ["linux.ts", "src/base/linux.ts"],
+  ] as const) {
+    const generated = readFileSync(join(output, name), "utf8");
+    const committed = join(project, place);
+    if (!existsSync(committed) || readFileSync(committed, "utf8") !== generated)
+      writeFileSync(committed, generated);
+  }
 }
 
 /**

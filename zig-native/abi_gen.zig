@@ -5,7 +5,9 @@
 //!   abi-gen linux    src/base/linux.ts: names of the kernel's that both languages need
 const std = @import("std");
 const abi = @import("wire/abi.zig");
+const errno = @import("linux/errno.zig");
 const lib = @import("lib.zig");
+const mount = @import("linux/mount.zig");
 
 const Writer = std.Io.Writer;
 
@@ -15,6 +17,10 @@ pub fn main(init: std.process.Init) !void {
     var buffer: [4096]u8 = undefined;
     var file = std.Io.File.stdout().writer(init.io, &buffer);
     const out = &file.interface;
+    if (std.mem.eql(u8, std.mem.span(init.minimal.args.vector[1]), "linux")) {
+        try names(out);
+        return out.flush();
+    }
     try out.writeAll("// Generated from zig-native/wire/abi.zig and lib.zig by build.ts. Do not edit.\n");
     inline for (@typeInfo(abi).@"struct".decls) |decl| try declaration(out, decl.name, @field(abi, decl.name));
     try exports(out, init.gpa);
@@ -124,4 +130,39 @@ fn documentation(out: *Writer, tree: *const std.zig.Ast, node: std.zig.Ast.Node.
     try out.writeAll("  /**\n");
     while (token < first) : (token += 1) try out.print("   *{s}\n", .{tree.tokenSlice(token)[3..]});
     try out.writeAll("   */\n");
+}
+
+/// Numbers of the kernel's by name. The standard library has most of them.
+fn names(out: *Writer) !void {
+    @setEvalBranchQuota(100_000);
+    try out.writeAll("// Generated from zig-native/linux and Zig's own tables by build.ts (zig-native/abi_gen.zig). Do not edit.\n");
+    const linux = std.os.linux;
+    const capabilities = linux.CAP.LAST_CAP + 1;
+    try out.writeAll("/** capabilities(7), at their numbers, without \"CAP_\". */\n" ++ constant ++ "capabilityNames: readonly string[] = [");
+    inline for (0..capabilities) |number| inline for (@typeInfo(linux.CAP).@"struct".decls) |decl| {
+        const is_name = comptime !std.mem.eql(u8, decl.name, "LAST_CAP");
+        const value = @field(linux.CAP, decl.name);
+        if (is_name and @TypeOf(value) == comptime_int and value == number) try out.print("\"{s}\",", .{decl.name});
+    };
+    try out.writeAll("];\n/** Resources of getrlimit(2), at their numbers, without \"RLIMIT_\". */\n" ++ constant ++ "limitNames: readonly string[] = [");
+    inline for (@typeInfo(linux.rlimit_resource).@"enum".fields, 0..) |field, index| {
+        comptime std.debug.assert(field.value == index);
+        try out.print("\"{s}\",", .{field.name});
+    }
+    try out.writeAll("];\n/** What an errno means. */\n" ++ constant ++ "errnoTexts: Readonly<Record<string, string>> = {");
+    inline for (@typeInfo(linux.E).@"enum".fields) |field| {
+        if (errno.text(@enumFromInt(field.value))) |text| try out.print("E{s}:\"{s}\",", .{ field.name, text });
+    }
+    try out.writeAll("};\n/** mount_setattr(2) */\n" ++ constant ++ "mountAttributes = {");
+    inline for (@typeInfo(mount).@"struct".decls) |decl| {
+        const prefix = "attribute_";
+        if (comptime std.mem.startsWith(u8, decl.name, prefix)) try out.print("{s}:{d},", .{ decl.name[prefix.len..], @field(mount, decl.name) });
+    }
+    try out.writeAll("} as const;\n/** mount(2) */\n" ++ constant ++ "mountFlags = {");
+    inline for (@typeInfo(linux.MS).@"struct".decls) |decl| try out.print("{s}:{d},", .{ decl.name, @as(u32, @field(linux.MS, decl.name)) });
+    try out.writeAll("} as const;\n/** clone(2) */\n" ++ constant ++ "namespaceFlags = {");
+    inline for (.{ "NEWNS", "NEWPID", "NEWNET", "NEWIPC", "NEWUTS", "NEWUSER", "NEWCGROUP", "NEWTIME" }) |name| {
+        try out.print("{s}:{d},", .{ name, @as(u32, @field(linux.CLONE, name)) });
+    }
+    try out.writeAll("} as const;\n");
 }

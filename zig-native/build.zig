@@ -30,10 +30,13 @@ pub fn build(b: *std.Build) void {
     start.bundle_compiler_rt = true;
     start.root_module.addAnonymousImport("rt-init", .{ .root_source_file = init.getEmittedBin() });
 
-    // abi.ts is written by a program that imports wire/abi.zig, so that the two cannot differ.
+    // What TypeScript knows of us is written by a program that imports it, so that the two cannot differ.
     const generator = b.addExecutable(.{ .name = "abi-gen", .root_module = module(b, "abi_gen.zig", b.graph.host, .Debug, .single) });
-    const generate = b.addRunArtifact(generator);
-    b.getInstallStep().dependOn(&b.addInstallFile(generate.captureStdOut(.{}), "abi.ts").step);
+    for ([_][]const u8{ "abi", "linux" }) |name| {
+        const generate = b.addRunArtifact(generator);
+        generate.addArg(name);
+        b.getInstallStep().dependOn(&b.addInstallFile(generate.captureStdOut(.{}), b.fmt("{s}.ts", .{name})).step);
+    }
 
     // For test/fuzz: with every safety check.
     const fuzz = b.step("fuzz", "Build the fuzzing targets");

@@ -3,6 +3,7 @@ import { closeSync, readFileSync } from "node:fs";
 import librt from "#native/librt.so" with { type: "file" };
 import { codeOfErrno, RtError } from "../base/errors.ts";
 import { setLeave } from "../base/leave.ts";
+import { errnoTexts } from "../base/linux.ts";
 import { declarations, type Exports, hash } from "./abi.ts";
 
 /**
@@ -106,34 +107,8 @@ export function errnoName(errno: number): string {
   return `errno ${errno}`;
 }
 
-const descriptions: Record<string, string> = {
-  EPERM: "Operation not permitted",
-  ENOENT: "No such file or directory",
-  EACCES: "Permission denied",
-  EBUSY: "Device or resource busy",
-  EEXIST: "File exists",
-  ENOTDIR: "Not a directory",
-  EISDIR: "Is a directory",
-  EINVAL: "Invalid argument",
-  EMFILE: "Too many open files: raise ulimit -n",
-  EFBIG: "File too large: raise ulimit -f",
-  ENOSPC: "No space left on device",
-  EROFS: "Read-only file system",
-  ENOMEM: "Out of memory",
-  ELOOP: "Too many levels of symbolic links",
-  ENODEV: "No such device",
-  ENOSYS: "Function not implemented",
-  ENOEXEC: "Exec format error",
-  ENAMETOOLONG: "File name too long",
-  EAGAIN: "Resource temporarily unavailable",
-  EXDEV: "A path leads out of the container",
-  ESRCH: "No such process",
-  E2BIG: "Argument list too long",
-  ETXTBSY: "Text file busy",
-};
-
 /** "Operation not permitted (EPERM)". */
 export function describeErrno(name: string): string {
-  const text = descriptions[name];
-  return text ? `${text} (${name})` : name;
+  const text = errnoTexts[name];
+  return text ? `${text[0]!.toUpperCase()}${text.slice(1)} (${name})` : name;
 }

@@ -1,25 +1,26 @@
 import { mkdirSync } from "node:fs";
+import { mountFlags as flag } from "../base/linux.ts";
 import { mount } from "../native/system.ts";
 
-/** mount(8)'s options that are the kernel's own; any other is the file system's. linux/mount.h */
+/** mount(8)'s options that are the kernel's own; any other is the file system's. */
 const flags: Readonly<Record<string, number>> = {
-  ro: 1,
-  nosuid: 2,
-  nodev: 4,
-  noexec: 8,
-  sync: 16,
-  dirsync: 128,
-  noatime: 1 << 10,
-  nodiratime: 1 << 11,
-  bind: 1 << 12,
-  rbind: (1 << 12) | (1 << 14),
-  relatime: 1 << 21,
-  strictatime: 1 << 24,
-  lazytime: 1 << 25,
+  ro: flag.RDONLY,
+  nosuid: flag.NOSUID,
+  nodev: flag.NODEV,
+  noexec: flag.NOEXEC,
+  sync: flag.SYNCHRONOUS,
+  dirsync: flag.DIRSYNC,
+  noatime: flag.NOATIME,
+  nodiratime: flag.NODIRATIME,
+  bind: flag.BIND,
+  rbind: flag.BIND | flag.REC,
+  relatime: flag.RELATIME,
+  strictatime: flag.STRICTATIME,
+  lazytime: flag.LAZYTIME,
   rw: 0,
   defaults: 0,
 };
-const [remount, bind, ofMount] = [32, flags.bind!, flags.ro! | flags.nosuid! | flags.nodev! | flags.noexec!];
+const ofMount = flag.RDONLY | flag.NOSUID | flag.NODEV | flag.NOEXEC;
 
 export interface FileSystemMount {
   source: string;
@@ -37,5 +38,5 @@ export function mountFileSystem(request: FileSystemMount): void {
   mkdirSync(target, { recursive: true });
   mount(source, target, type, bits, data);
   // The kernel looks at a bind's other flags only when it is mounted again.
-  if ((bits & bind) !== 0 && (bits & ofMount) !== 0) mount("", target, "", bits | remount, "");
+  if ((bits & flag.BIND) !== 0 && (bits & ofMount) !== 0) mount("", target, "", bits | flag.REMOUNT, "");
 }

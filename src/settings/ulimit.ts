@@ -1,12 +1,9 @@
 import { invalid, quote } from "../base/invalid.ts";
+import { limitNames } from "../base/linux.ts";
 import type { Ulimit } from "./container-settings.ts";
 
 /** setrlimit(2)'s names as Docker writes them. */
-const names = new Set(
-  "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack as".split(
-    " ",
-  ),
-);
+const names = new Set(limitNames.map((name) => name.toLowerCase()));
 
 /** `nofile=1024[:2048]`, -1 for unlimited. @throws RtError invalid-argument */
 export function parseUlimit(text: string, what = "--ulimit"): Ulimit {

@@ -1,16 +1,6 @@
-//! Capabilities: their names, and the five sets of a process. capabilities(7), linux/capability.h.
+//! The five sets of capabilities of a process, as masks. capabilities(7), linux/capability.h.
 const std = @import("std");
 const linux = std.os.linux;
-
-/// "CAP_CHOWN" without its prefix; the index is the capability's number.
-pub const names = [_][]const u8{
-    "CHOWN",      "DAC_OVERRIDE",  "DAC_READ_SEARCH", "FOWNER",           "FSETID",        "KILL",               "SETGID",
-    "SETUID",     "SETPCAP",       "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN",          "NET_RAW",
-    "IPC_LOCK",   "IPC_OWNER",     "SYS_MODULE",      "SYS_RAWIO",        "SYS_CHROOT",    "SYS_PTRACE",         "SYS_PACCT",
-    "SYS_ADMIN",  "SYS_BOOT",      "SYS_NICE",        "SYS_RESOURCE",     "SYS_TIME",      "SYS_TTY_CONFIG",     "MKNOD",
-    "LEASE",      "AUDIT_WRITE",   "AUDIT_CONTROL",   "SETFCAP",          "MAC_OVERRIDE",  "MAC_ADMIN",          "SYSLOG",
-    "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ",      "PERFMON",          "BPF",           "CHECKPOINT_RESTORE",
-};
 
 pub const Sets = struct {
     bounding: u64,
@@ -92,11 +82,6 @@ pub fn setAmbient(ambient: u64) linux.E {
 
 fn prctl(option: linux.PR, first: usize, second: usize) usize {
     return linux.prctl(@intFromEnum(option), first, second, 0, 0);
-}
-
-test "names are in the order of the numbers" {
-    try std.testing.expectEqual(@as(usize, linux.CAP.LAST_CAP + 1), names.len);
-    inline for (names, 0..) |name, number| try std.testing.expectEqual(number, @field(linux.CAP, name));
 }
 
 test "a user has no permitted capabilities, and only asked ambient ones" {

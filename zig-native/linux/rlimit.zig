@@ -2,12 +2,6 @@
 const std = @import("std");
 const linux = std.os.linux;
 
-/// "RLIMIT_NOFILE" without its prefix; the index is the resource's number on Linux's common architectures (asm-generic/resource.h).
-pub const names = [_][]const u8{
-    "CPU",   "FSIZE",      "DATA",     "STACK", "CORE",   "RSS",    "NPROC", "NOFILE", "MEMLOCK", "AS",
-    "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE",  "RTPRIO", "RTTIME",
-};
-
 const Limit = extern struct { soft: u64, hard: u64 };
 
 pub const Outcome = union(enum) {
@@ -16,6 +10,11 @@ pub const Outcome = union(enum) {
     clamped,
     failed: linux.E,
 };
+
+/// "NOFILE" of 7.
+pub fn nameOf(resource: usize) ?[]const u8 {
+    return std.enums.tagName(linux.rlimit_resource, std.enums.fromInt(linux.rlimit_resource, resource) orelse return null);
+}
 
 /// -1 is "unlimited", all bits set.
 pub fn set(resource: usize, soft: i64, hard: i64) Outcome {
@@ -38,20 +37,9 @@ fn prlimit(resource: usize, new: ?*const Limit, old: ?*Limit) usize {
     return linux.syscall4(.prlimit64, 0, resource, @intFromPtr(new), @intFromPtr(old));
 }
 
-test "names are in the order of the numbers" {
-    try std.testing.expectEqualStrings("NOFILE", names[@intFromEnum(linux.rlimit_resource.NOFILE)]);
-    try std.testing.expectEqualStrings("RTTIME", names[@intFromEnum(linux.rlimit_resource.RTTIME)]);
-}
-
 test "a limit that is what it was is set" {
     const core = @intFromEnum(linux.rlimit_resource.CORE);
     var before: Limit = undefined;
     _ = prlimit(core, null, &before);
     try std.testing.expectEqual(.as_asked, set(core, @bitCast(before.soft), @bitCast(before.hard)));
-}
-
-pub fn number(name: []const u8) ?usize {
-    const prefix = "RLIMIT_";
-    for (names, 0..) |known, index| if (std.mem.eql(u8, known, name[prefix.len..])) return index;
-    return null;
 }

@@ -81,7 +81,14 @@ fn writeDeviceRules(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []con
 fn deviceRule(arena: std.mem.Allocator, rule: request.DeviceRule) error{OutOfMemory}![]const u8 {
     var major: [10]u8 = undefined;
     var minor: [10]u8 = undefined;
-    return std.fmt.allocPrint(arena, "{s} {s}:{s} {s}", .{ @tagName(rule.type), deviceNumber(&major, rule.major), deviceNumber(&minor, rule.minor), rule.access });
+    return std.fmt.allocPrint(arena, "{c} {s}:{s} {s}{s}{s}", .{
+        @as(u8, "abc?"[rule.kind]),
+        deviceNumber(&major, rule.major),
+        deviceNumber(&minor, rule.minor),
+        if (rule.access & request.DeviceRule.read != 0) "r" else "",
+        if (rule.access & request.DeviceRule.write != 0) "w" else "",
+        if (rule.access & request.DeviceRule.make != 0) "m" else "",
+    });
 }
 
 fn deviceNumber(buffer: *[10]u8, value: ?u32) []const u8 {
@@ -94,6 +101,6 @@ fn deviceNumber(buffer: *[10]u8, value: ?u32) []const u8 {
 test "device rules" {
     var memory: [512]u8 = undefined;
     var fixed: std.heap.FixedBufferAllocator = .init(&memory);
-    try std.testing.expectEqualStrings("a *:* rwm", try deviceRule(fixed.allocator(), .{ .allow = false, .access = "rwm" }));
-    try std.testing.expectEqualStrings("c 1:3 rw", try deviceRule(fixed.allocator(), .{ .allow = true, .type = .c, .major = 1, .minor = 3, .access = "rw" }));
+    try std.testing.expectEqualStrings("a *:* rwm", try deviceRule(fixed.allocator(), .{ .allow = false, .kind = 0, .major = null, .minor = null, .access = 7 }));
+    try std.testing.expectEqualStrings("c 1:3 rw", try deviceRule(fixed.allocator(), .{ .allow = true, .kind = 2, .major = 1, .minor = 3, .access = 6 }));
 }

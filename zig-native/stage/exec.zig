@@ -2,6 +2,7 @@
 //! exec.LookPath, which is what users of Docker know: ENOENT is exit status 127, anything else 126.
 const std = @import("std");
 const linux = std.os.linux;
+const errnos = @import("../linux/errno.zig");
 const fault = @import("../wire/fault.zig");
 const path = @import("../linux/path.zig");
 const paths = @import("paths.zig");
@@ -85,20 +86,14 @@ pub fn run(program: Program) fault.Error {
     return fault.fail(.exec, errno, "exec: \"{s}\": {s}", .{ program.file, describe(errno) });
 }
 
+/// Go's words where they are its own.
 fn describe(errno: linux.E) []const u8 {
     return switch (errno) {
-        .NOENT => "no such file or directory",
-        .ACCES, .PERM => "permission denied",
-        .ISDIR => "is a directory",
-        .NOTDIR => "not a directory",
-        .NOEXEC => "exec format error",
-        .@"2BIG" => "argument list too long",
-        .LOOP => "too many levels of symbolic links",
-        .TXTBSY => "text file busy",
+        .PERM => "permission denied",
         .NOMEM => "cannot allocate memory",
         .MFILE => "too many open files",
         .NFILE => "too many open files in system",
-        else => @tagName(errno),
+        else => errnos.text(errno) orelse @tagName(errno),
     };
 }
 

@@ -12,12 +12,11 @@ const user = @import("user.zig");
 
 pub fn setLimits(sync: i32, limits: []const request.Limit) fault.Error!void {
     for (limits) |limit| {
-        const name = limit.type;
-        const resource = rlimit.number(name) orelse return fault.fail(.settings, .INVAL, "unknown limit {s}", .{name});
-        switch (rlimit.set(resource, limit.soft, limit.hard)) {
+        const name = rlimit.nameOf(limit.resource) orelse return fault.fail(.settings, .INVAL, "unknown limit {d}", .{limit.resource});
+        switch (rlimit.set(limit.resource, limit.soft, limit.hard)) {
             .as_asked => {},
-            .clamped => handshake.warn(sync, "cannot raise {s} to {d}:{d} on this host: it stays at what rt itself has", .{ name, limit.soft, limit.hard }),
-            .failed => |errno| return fault.fail(.settings, errno, "set {s} to {d}:{d}", .{ name, limit.soft, limit.hard }),
+            .clamped => handshake.warn(sync, "cannot raise RLIMIT_{s} to {d}:{d} on this host: it stays at what rt itself has", .{ name, limit.soft, limit.hard }),
+            .failed => |errno| return fault.fail(.settings, errno, "set RLIMIT_{s} to {d}:{d}", .{ name, limit.soft, limit.hard }),
         }
     }
 }
@@ -27,11 +26,11 @@ pub fn take(arena: std.mem.Allocator, sync: i32, process: *const request.Process
     var ours: u64 = 0;
     try fault.ensure(capability.ours(&ours), .identity, "read capabilities", .{});
     const sets = capability.forUser(.{
-        .bounding = try mask(asked.bounding),
-        .effective = try mask(asked.effective) & ours,
-        .permitted = try mask(asked.permitted) & ours,
-        .inheritable = try mask(asked.inheritable) & ours,
-        .ambient = try mask(asked.ambient) & ours,
+        .bounding = asked.bounding,
+        .effective = asked.effective & ours,
+        .permitted = asked.permitted & ours,
+        .inheritable = asked.inheritable & ours,
+        .ambient = asked.ambient & ours,
     }, identity.uid);
     // Without no_new_privs only who has CAP_SYS_ADMIN may load a filter; what follows is allowed by it.
     if (confined) switch (seccomp.load(sets.bounding)) {
@@ -54,17 +53,4 @@ pub fn take(arena: std.mem.Allocator, sync: i32, process: *const request.Process
 
 pub fn set(option: linux.PR, value: usize, comptime what: []const u8) fault.Error!void {
     _ = try fault.check(linux.prctl(@intFromEnum(option), value, 0, 0, 0), .identity, what, .{});
-}
-
-/// "CAP_CHOWN" is bit 0.
-fn mask(list: []const []const u8) fault.Error!u64 {
-    var bits: u64 = 0;
-    next: for (list) |name| {
-        for (capability.names, 0..) |known, number| if (std.mem.eql(u8, known, name["CAP_".len..])) {
-            bits |= @as(u64, 1) << @intCast(number);
-            continue :next;
-        };
-        return fault.fail(.identity, .INVAL, "unknown capability {s}", .{name});
-    }
-    return bits;
 }

@@ -22,6 +22,7 @@ const loopback = @import("../linux/loopback.zig");
 const mask = @import("mask.zig");
 const mount = @import("../linux/mount.zig");
 const mounts = @import("mounts.zig");
+const namespaces = @import("../linux/namespace.zig");
 const paths = @import("paths.zig");
 const program = @import("program.zig");
 const reaper = @import("reaper.zig");
@@ -30,27 +31,12 @@ const rootfs = @import("rootfs.zig");
 const sysctl = @import("../linux/sysctl.zig");
 const terminal = @import("terminal.zig");
 
-const NamespaceKind = @FieldType(std.meta.Elem(@FieldType(request.Linux, "namespaces")), "type");
-
-fn cloneFlag(kind: NamespaceKind) u64 {
-    return switch (kind) {
-        .mount => linux.CLONE.NEWNS,
-        .pid => linux.CLONE.NEWPID,
-        .network => linux.CLONE.NEWNET,
-        .ipc => linux.CLONE.NEWIPC,
-        .uts => linux.CLONE.NEWUTS,
-        .user => linux.CLONE.NEWUSER,
-        .cgroup => linux.CLONE.NEWCGROUP,
-        .time => linux.CLONE.NEWTIME,
-    };
-}
-
 /// What the monitor's clone3 needs: the namespaces without a path. The stage leaves for a cgroup namespace by itself,
 /// once it is in its group.
 pub fn cloneFlags(spec: *const request.Spec) u64 {
     var flags: u64 = 0;
-    for (spec.linux.namespaces) |namespace| {
-        if (namespace.path.len == 0 and namespace.type != .cgroup) flags |= cloneFlag(namespace.type);
+    for (spec.namespaces) |namespace| {
+        if (namespace.path.len == 0 and namespace.flag != linux.CLONE.NEWCGROUP) flags |= namespace.flag;
     }
     return flags;
 }
@@ -98,13 +84,13 @@ fn enterCgroup(create: *const request.Create, handles: handshake.Handles, arena:
     var hierarchies: []const cgroup_hierarchy.Hierarchy = &.{};
     if (shown or create.cgroup != null) hierarchies = try cgroup_hierarchy.discover(arena);
     if (create.cgroup) |*group| {
-        try cgroups.create(arena, hierarchies, group, create.spec.linux.resources.devices, handles.sync);
+        try cgroups.create(arena, hierarchies, group, create.spec.deviceRules, handles.sync);
         try cgroups.join(arena, hierarchies, group.path, handles.in_group);
         if (cgroup_hierarchy.find(hierarchies, "devices") == null) warnOfDevices(&create.spec, handles.sync);
         if (shown) hierarchies = try cgroup_hierarchy.located(arena, hierarchies);
     }
-    for (create.spec.linux.namespaces) |namespace| {
-        if (namespace.type != .cgroup or namespace.path.len > 0) continue;
+    for (create.spec.namespaces) |namespace| {
+        if (namespace.flag != linux.CLONE.NEWCGROUP or namespace.path.len > 0) continue;
         const result = linux.unshare(linux.CLONE.NEWCGROUP);
         if (linux.errno(result) == .INVAL) continue; // a kernel without cgroups has no namespaces of them
         _ = try fault.check(result, .namespace, "create a cgroup namespace", .{});
@@ -119,9 +105,9 @@ fn warnOfDevices(spec: *const request.Spec, sync: i32) void {
 }
 
 fn hasHalfOpen(spec: *const request.Spec) bool {
-    for (spec.linux.resources.devices) |rule| {
-        const reads = std.mem.indexOfScalar(u8, rule.access, 'r') != null;
-        const writes = std.mem.indexOfScalar(u8, rule.access, 'w') != null;
+    for (spec.deviceRules) |rule| {
+        const reads = rule.access & request.DeviceRule.read != 0;
+        const writes = rule.access & request.DeviceRule.write != 0;
         if (rule.allow and reads != writes) return true;
     }
     return false;
@@ -129,27 +115,26 @@ fn hasHalfOpen(spec: *const request.Spec) bool {
 
 /// Though it is not privileged.
 fn mayMakeNodes(spec: *const request.Spec) bool {
-    if (isPrivileged(spec)) return false;
-    for (spec.process.capabilities.bounding) |name| if (std.mem.eql(u8, name, "CAP_MKNOD")) return true;
-    return false;
+    return !isPrivileged(spec) and spec.process.capabilities.bounding & (1 << linux.CAP.MKNOD) != 0;
 }
+
+const joinable = linux.CLONE.NEWNET | linux.CLONE.NEWIPC | linux.CLONE.NEWUTS | linux.CLONE.NEWCGROUP;
 
 /// Existing namespaces are joined by path; new ones are set up.
 fn enterNamespaces(spec: *const request.Spec, arena: std.mem.Allocator) fault.AllocError!void {
     const flags = cloneFlags(spec);
     if (flags & linux.CLONE.NEWNS == 0) return fault.fail(.namespace, .INVAL, "a container needs a mount namespace of its own", .{});
-    for (spec.linux.namespaces) |namespace| {
+    for (spec.namespaces) |namespace| {
         if (namespace.path.len == 0) continue;
-        switch (namespace.type) {
-            // These take effect for children only, or must come before all others: the monitor's clone would have to.
-            .mount, .pid, .user, .time => return fault.fail(.namespace, .INVAL, "cannot join the {s} namespace {s}", .{ @tagName(namespace.type), namespace.path }),
-            .network, .ipc, .uts, .cgroup => {},
-        }
+        const kind = namespaces.nameOf(namespace.flag);
+        // The others take effect for children only, or must come before all: the monitor's clone would have to.
+        if (namespace.flag & joinable != namespace.flag)
+            return fault.fail(.namespace, .INVAL, "cannot join the {s} namespace {s}", .{ kind, namespace.path });
         const name = try paths.terminated(arena, namespace.path, .namespace, "a namespace's path");
         const opened = try fault.check(linux.open(name, .{ .CLOEXEC = true }, 0), .namespace, "open {s}", .{namespace.path});
         defer _ = linux.close(@intCast(opened));
-        const joined = linux.setns(@intCast(opened), @intCast(cloneFlag(namespace.type)));
-        _ = try fault.check(joined, .namespace, "join the {s} namespace {s}", .{ @tagName(namespace.type), namespace.path });
+        const joined = linux.setns(@intCast(opened), namespace.flag);
+        _ = try fault.check(joined, .namespace, "join the {s} namespace {s}", .{ kind, namespace.path });
     }
     if (flags & linux.CLONE.NEWNET != 0) try fault.ensure(loopback.up(), .settings, "bring the loopback interface up", .{});
     if (flags & linux.CLONE.NEWUTS != 0 and spec.hostname.len > 0) {
@@ -166,24 +151,24 @@ fn buildRoot(create: *const request.Create, handles: handshake.Handles, arena: s
     const prepared = try mounts.prepare(arena, create, any_device);
     const root = try rootfs.open(arena, &create.rootfs);
     try rootfs.cutOff();
-    var bench: Bench = try .open(arena, create.stateDirectory, mounts.ownBytes(prepared), spec.linux.devices.len);
+    var bench: Bench = try .open(arena, create.stateDirectory, mounts.ownBytes(prepared), spec.devices.len);
     try rootfs.cover(root);
     const mounted = try mounts.attachAll(arena, root, prepared, &bench, hierarchies);
     var devices: Devices = .{ .arena = arena, .root = root, .bench = &bench, .guard = &mounted.guard, .own_dev = mounted.own_dev, .any = any_device };
-    for (spec.linux.devices) |each| try devices.make(each);
+    for (spec.devices) |each| try devices.make(each);
     if (mounted.own_dev != null) try Devices.makeLinks(arena, root);
     _ = linux.close(bench.root);
     if (spec.process.terminal) try makeConsole(create, handles, arena, root, mounted.devpts);
     try setSysctls(spec, arena, mounted.procfs);
     _ = linux.close(try paths.ensureDirectory(arena, root, spec.process.cwd, .cwd));
-    try mask.protect(arena, root, spec.linux.readonlyPaths);
-    try mask.hide(arena, root, spec.linux.maskedPaths);
+    try mask.protect(arena, root, spec.readonlyPaths);
+    try mask.hide(arena, root, spec.maskedPaths);
     if (!any_device) {
         // Where no device rules hold (cgroup v2 has them as programs only), a node that a layer brings must not open.
         const set = mount.setAttributes(root, .{ .set = mount.attribute_nodev }, false);
         _ = try fault.check(set, .rootfs, "make the root nodev", .{});
     }
-    if (spec.root.readonly) {
+    if (spec.readonly) {
         const set = mount.setAttributes(root, .{ .set = mount.attribute_readonly }, false);
         _ = try fault.check(set, .rootfs, "make the root read-only", .{});
     }
@@ -191,7 +176,7 @@ fn buildRoot(create: *const request.Create, handles: handshake.Handles, arena: s
 }
 
 fn isPrivileged(spec: *const request.Spec) bool {
-    for (spec.linux.resources.devices) |rule| if (rule.allow and rule.type == .a) return true;
+    for (spec.deviceRules) |rule| if (rule.allow and rule.kind == 0) return true;
     return false;
 }
 
@@ -209,13 +194,13 @@ fn makeConsole(create: *const request.Create, handles: handshake.Handles, arena:
 }
 
 fn setSysctls(spec: *const request.Spec, arena: std.mem.Allocator, mounted: i32) fault.AllocError!void {
-    if (spec.linux.sysctl.map.count() == 0) return;
+    if (spec.sysctl.map.count() == 0) return;
     const flags = mount.attribute_nosuid | mount.attribute_nodev | mount.attribute_noexec;
     const procfs = if (mounted >= 0) mounted else try file_system.create(arena, "proc", "proc", &.{}, flags);
     defer if (procfs != mounted) {
         _ = linux.close(procfs);
     };
-    var entries = spec.linux.sysctl.map.iterator();
+    var entries = spec.sysctl.map.iterator();
     while (entries.next()) |entry| {
         const key, const value = .{ entry.key_ptr.*, entry.value_ptr.* };
         const name = try sysctl.fileName(arena, key) orelse return fault.fail(.settings, .INVAL, "sysctl {s}", .{key});

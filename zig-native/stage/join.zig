@@ -24,6 +24,7 @@ const handshake = @import("handshake.zig");
 const inherited = @import("inherited.zig");
 const keyring = @import("../linux/keyring.zig");
 const memory = @import("../linux/memory.zig");
+const namespaces = @import("../linux/namespace.zig");
 const path = @import("../linux/path.zig");
 const process = @import("../linux/process.zig");
 const program = @import("program.zig");
@@ -134,21 +135,10 @@ fn readProc(arena: std.mem.Allocator, pid: i32, comptime file: []const u8) fault
     return try path.readAll(arena, fd, 64 * 1024) orelse fault.fail(.namespace, .SRCH, "find the container's process {d}", .{pid});
 }
 
-const namespaces = [_]struct { name: []const u8, flag: u32 }{
-    .{ .name = "user", .flag = linux.CLONE.NEWUSER },
-    .{ .name = "mnt", .flag = linux.CLONE.NEWNS },
-    .{ .name = "pid", .flag = linux.CLONE.NEWPID },
-    .{ .name = "net", .flag = linux.CLONE.NEWNET },
-    .{ .name = "ipc", .flag = linux.CLONE.NEWIPC },
-    .{ .name = "uts", .flag = linux.CLONE.NEWUTS },
-    .{ .name = "cgroup", .flag = linux.CLONE.NEWCGROUP },
-    .{ .name = "time", .flag = linux.CLONE.NEWTIME },
-};
-
 /// The namespaces of `pid` that are not ours already, for one setns(2) on its pidfd (Linux 5.8).
 fn differing(arena: std.mem.Allocator, pid: i32) fault.AllocError!u32 {
     var flags: u32 = 0;
-    for (namespaces) |namespace| {
+    for (namespaces.kinds) |namespace| {
         var own: [64]u8 = undefined;
         var other: [64]u8 = undefined;
         const theirs = try std.fmt.allocPrintSentinel(arena, "/proc/{d}/ns/{s}", .{ pid, namespace.name }, 0);

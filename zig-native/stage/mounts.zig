@@ -10,15 +10,14 @@ const fault = @import("../wire/fault.zig");
 const file_system = @import("file_system.zig");
 const Guard = @import("guard.zig");
 const mount = @import("../linux/mount.zig");
-const mount_options = @import("../linux/mount_options.zig");
 const path = @import("../linux/path.zig");
 const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
 
-/// A mount whose options are understood, and whose source, if it is a bind, is open.
+/// A mount whose source, if it is a bind, is open.
 pub const Prepared = struct {
-    mount: *const request.Mount,
-    options: mount_options.Options,
+    /// As it was asked for, but for device nodes.
+    mount: request.Mount,
     /// A detached mount, -1 for what is made later.
     tree: i32 = -1,
     directory: bool = true,
@@ -34,12 +33,12 @@ pub const Mounted = struct { procfs: i32 = -1, devpts: i32 = -1, own_dev: ?u64 =
 pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_device: bool) fault.AllocError![]const Prepared {
     const list = create.spec.mounts;
     const prepared = try arena.alloc(Prepared, list.len);
-    for (prepared, list) |*entry, *wanted| {
-        entry.* = .{ .mount = wanted, .options = try mount_options.parse(arena, wanted.options) };
-        if (entry.options.bind == .none) {
+    for (prepared, list) |*entry, wanted| {
+        entry.* = .{ .mount = wanted };
+        if (!wanted.bind) {
             const terminals = std.mem.eql(u8, wanted.type, "devpts");
             // Also when it is the user's `--tmpfs /dev`: it is new, and the nodes in it will be ours.
-            if (isDev(wanted)) entry.options.set &= ~@as(u32, mount.attribute_nodev) else if (!any_device and !terminals) closeToDevices(entry);
+            if (isDev(wanted)) entry.mount.set &= ~@as(u32, mount.attribute_nodev) else if (!any_device and !terminals) closeToDevices(entry);
             continue;
         }
         const source = try paths.terminated(arena, wanted.source, .mount, "a mount's source");
@@ -52,23 +51,23 @@ pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_devi
             if (!any_device) closeToDevices(entry);
             continue;
         }
-        const opened = mount.clone(linux.AT.FDCWD, source, entry.options.bind == .recursive);
+        const opened = mount.clone(linux.AT.FDCWD, source, entry.mount.recursive);
         entry.tree = @intCast(try fault.check(opened, .mount, "open {s} to bind it at {s}", .{ wanted.source, wanted.destination }));
         const info = path.stat(entry.tree) orelse return fault.fail(.mount, .IO, "stat {s}", .{wanted.source});
         entry.directory = info.kind == .directory;
-        if (!any_device and !isGiven(create.spec.linux.devices, info)) closeToDevices(entry);
+        if (!any_device and !isGiven(create.spec.devices, info)) closeToDevices(entry);
         try setBindAttributes(entry, entry.tree);
     }
     return prepared;
 }
 
 fn closeToDevices(entry: *Prepared) void {
-    entry.options.set |= mount.attribute_nodev;
-    entry.options.clear &= ~@as(u32, mount.attribute_nodev);
-    if (entry.options.bind == .recursive) entry.options.set_recursive |= mount.attribute_nodev;
+    entry.mount.set |= mount.attribute_nodev;
+    entry.mount.clear &= ~@as(u32, mount.attribute_nodev);
+    if (entry.mount.recursive) entry.mount.setRecursive |= mount.attribute_nodev;
 }
 
-fn isDev(wanted: *const request.Mount) bool {
+fn isDev(wanted: request.Mount) bool {
     return std.mem.eql(u8, wanted.type, "tmpfs") and std.mem.eql(u8, std.mem.trimEnd(u8, wanted.destination, "/"), "/dev");
 }
 
@@ -85,13 +84,13 @@ pub fn ownBytes(prepared: []const Prepared) u64 {
 }
 
 fn setBindAttributes(entry: *const Prepared, tree: i32) fault.Error!void {
-    const options = entry.options;
+    const options = entry.mount;
     const propagation = if (options.propagation == 0) mount.private else options.propagation;
-    const recursive = options.propagation == 0 or options.propagation_recursive;
+    const recursive = options.propagation == 0 or options.propagationRecursive;
     try setAttributes(entry, tree, .{ .propagation = propagation }, recursive);
     if (options.set != 0 or options.clear != 0) try setAttributes(entry, tree, .{ .set = options.set, .clear = options.clear }, false);
     // A read-only bind is read-only all the way down.
-    const deep = options.set_recursive | if (options.bind == .recursive) options.set & mount.attribute_readonly else 0;
+    const deep = options.setRecursive | if (options.recursive) options.set & mount.attribute_readonly else 0;
     if (deep != 0) try setAttributes(entry, tree, .{ .set = deep }, true);
 }
 
@@ -104,7 +103,7 @@ pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, be
     var mounted: Mounted = .{};
     for (list) |entry| {
         const kind = entry.mount.type;
-        if (entry.options.bind != .none) {
+        if (entry.mount.bind) {
             const tree = if (entry.own >= 0) try bench.file(arena, path.splitLast(entry.mount.source).name, entry.own) else entry.tree;
             if (entry.own >= 0) try setBindAttributes(&entry, tree);
             try attachChecked(arena, root, entry, tree, &mounted.guard);
@@ -114,7 +113,7 @@ pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, be
         } else if (std.mem.eql(u8, kind, "cgroup") or std.mem.eql(u8, kind, "cgroup2")) {
             try attachCgroups(arena, root, entry, hierarchies, &mounted.guard);
         } else {
-            const tree = file_system.create(arena, kind, entry.mount.source, entry.options.data, entry.options.attributes()) catch |err| {
+            const tree = file_system.create(arena, kind, entry.mount.source, entry.mount.data, entry.mount.attributes()) catch |err| {
                 // A default that small kernels are built without, and few programs use.
                 if (err == error.Failed and fault.failure.errno == .NODEV and std.mem.eql(u8, kind, "mqueue")) continue;
                 return err;
@@ -141,15 +140,15 @@ fn attachChecked(arena: std.mem.Allocator, root: i32, entry: Prepared, tree: i32
         if (path.fileSystem(tree) != own) return fault.fail(.mount, .INVAL, "mount {s}: the kernel gave another file system", .{destination});
     } else try guard.check(arena, destination, target, tree);
     _ = try fault.check(mount.attach(tree, target), .mount, "mount {s} at {s}", .{ shownSource(entry), destination });
-    const propagation = entry.options.propagation;
-    if (entry.options.bind != .none or propagation == 0) return; // a bind has it already
+    const propagation = entry.mount.propagation;
+    if (entry.mount.bind or propagation == 0) return; // a bind has it already
     const set = mount.setAttributes(tree, .{ .propagation = propagation }, false);
     _ = try fault.check(set, .mount, "set the propagation of mount {s}", .{destination});
 }
 
 /// The magic number of a new procfs or sysfs, 0 for anything else.
 fn ownMagic(entry: Prepared) u64 {
-    if (entry.options.bind != .none) return 0;
+    if (entry.mount.bind) return 0;
     if (std.mem.eql(u8, entry.mount.type, "proc")) return path.magic_proc;
     if (std.mem.eql(u8, entry.mount.type, "sysfs")) return path.magic_sysfs;
     return 0;
@@ -217,7 +216,7 @@ fn attachCgroups(arena: std.mem.Allocator, root: i32, entry: Prepared, hierarchi
         var controllers = std.mem.splitScalar(u8, hierarchy.controllers, ',');
         while (controllers.next()) |controller| _ = linux.symlinkat(name, tmpfs, try arena.dupeZ(u8, controller));
     }
-    const sealed = mount.setAttributes(tmpfs, .{ .set = entry.options.set }, false);
+    const sealed = mount.setAttributes(tmpfs, .{ .set = entry.mount.set }, false);
     _ = try fault.check(sealed, .mount, "make {s} read-only", .{destination});
 }
 
@@ -227,7 +226,7 @@ fn attachHierarchy(arena: std.mem.Allocator, hierarchy: cgroup_hierarchy.Hierarc
     if (linux.errno(opened) == .NOENT) return; // ours is outside of what is mounted here
     const tree: i32 = @intCast(try fault.check(opened, .mount, "open cgroup {s}", .{directory}));
     defer _ = linux.close(tree);
-    const set = mount.setAttributes(tree, .{ .set = entry.options.set, .clear = entry.options.clear, .propagation = mount.private }, false);
+    const set = mount.setAttributes(tree, .{ .set = entry.mount.set, .clear = entry.mount.clear, .propagation = mount.private }, false);
     _ = try fault.check(set, .mount, "set the options of cgroup {s}", .{directory});
     _ = try fault.check(mount.attach(tree, target), .mount, "mount cgroup at {s}", .{entry.mount.destination});
     try guard.note(arena, try path.tidy(arena, entry.mount.destination), entry.mount.type, tree);

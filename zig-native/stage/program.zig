@@ -116,7 +116,7 @@ pub fn takeIdentity(arena: std.mem.Allocator, sync: i32, root: i32, process: *co
     try identities.take(arena, sync, process, who.confined, identity);
     // The change of credentials made us what fs.suid_dumpable says, which is to be traced where an administrator set it to 1.
     try identities.set(.SET_DUMPABLE, 0, "prctl");
-    _ = linux.syscall1(.umask, process.user.umask orelse 0o022);
+    _ = linux.syscall1(.umask, process.user.umask);
     return .{ .environment = environment, .entered = entered };
 }
 

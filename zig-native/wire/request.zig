@@ -1,7 +1,8 @@
-//! What the monitor is asked to do: the JSON of src/runtime/request.ts, which documents each field. Unknown fields are
-//! refused, so the two files cannot drift apart unseen.
+//! What the monitor is asked to do: the JSON that src/runtime/native/decide.ts makes of src/runtime/native/request.ts, which
+//! documents each field. Unknown fields are refused, so the files cannot drift apart unseen.
 const std = @import("std");
 const linux = std.os.linux;
+const capability = @import("../linux/capability.zig");
 const device = @import("../linux/device.zig");
 const fault = @import("fault.zig");
 const memory = @import("../linux/memory.zig");
@@ -55,84 +56,89 @@ pub const Cgroup = struct {
 
 pub const CgroupFile = struct { controller: []const u8, name: []const u8, value: []const u8, required: bool = false };
 
-/// src/oci/runtime-spec.ts
+/// What the runtime specification says, decided: numbers of the kernel's where that has names.
 pub const Spec = struct {
-    ociVersion: []const u8,
-    hostname: []const u8 = "",
-    root: struct { path: []const u8, readonly: bool },
+    hostname: []const u8,
+    /// The root is mounted read-only.
+    readonly: bool,
     process: Process,
     mounts: []const Mount,
-    annotations: std.json.Value = .null,
-    linux: Linux,
+    /// One CLONE_NEW* each; new ones have no path.
+    namespaces: []const struct { flag: u32, path: []const u8 },
+    devices: []const Device,
+    deviceRules: []const DeviceRule,
+    sysctl: std.json.ArrayHashMap([]const u8),
+    maskedPaths: []const []const u8,
+    readonlyPaths: []const []const u8,
 };
 
 pub const Process = struct {
     terminal: bool,
-    consoleSize: ?struct { height: u16, width: u16 } = null,
-    user: struct { uid: u32, gid: u32, umask: ?u32 = null, additionalGids: []const u32 = &.{} },
+    consoleSize: ?struct { height: u16, width: u16 },
+    user: struct { uid: u32, gid: u32, umask: u32, additionalGids: []const u32 },
     args: []const []const u8,
     env: []const []const u8,
     cwd: []const u8,
-    capabilities: struct {
-        bounding: []const []const u8,
-        effective: []const []const u8,
-        permitted: []const []const u8,
-        inheritable: []const []const u8,
-        ambient: []const []const u8,
-    },
+    capabilities: capability.Sets,
     rlimits: []const Limit,
     noNewPrivileges: bool,
-    oomScoreAdj: ?i32 = null,
+    oomScoreAdj: ?i32,
 };
 
-pub const Limit = struct { type: []const u8, hard: i64, soft: i64 };
+/// `resource` is an RLIMIT_*; -1 is no limit.
+pub const Limit = struct { resource: u32, hard: i64, soft: i64 };
 
 pub const Mount = struct {
     destination: []const u8,
     type: []const u8,
     source: []const u8,
-    options: []const []const u8,
-};
+    bind: bool,
+    /// A bind with all that is mounted below.
+    recursive: bool,
+    /// MOUNT_ATTR_*
+    set: u32,
+    clear: u32,
+    /// Of all mounts below too.
+    setRecursive: u32,
+    /// One of MS_PRIVATE and its kin; 0: nothing was said.
+    propagation: u32,
+    propagationRecursive: bool,
+    /// For the file system: "size=64m".
+    data: []const []const u8,
 
-pub const Linux = struct {
-    namespaces: []const struct {
-        type: enum { mount, pid, network, ipc, uts, user, cgroup, time },
-        path: []const u8 = "",
-    },
-    devices: []const Device,
-    cgroupsPath: []const u8,
-    resources: struct { devices: []const DeviceRule },
-    sysctl: std.json.ArrayHashMap([]const u8),
-    maskedPaths: []const []const u8,
-    readonlyPaths: []const []const u8,
-    rootfsPropagation: []const u8 = "",
+    /// The attributes of a new file system's mount.
+    pub fn attributes(self: Mount) u32 {
+        return self.set | self.setRecursive;
+    }
 };
 
 pub const Device = struct {
     path: []const u8,
-    type: enum { c, b, p },
+    /// S_IFCHR, S_IFBLK or S_IFIFO, and the permissions.
+    mode: u32,
     major: u32,
     minor: u32,
-    fileMode: u32,
     uid: u32,
     gid: u32,
 
     pub fn node(self: Device) device.Node {
-        const kind: u32 = switch (self.type) {
-            .c => linux.S.IFCHR,
-            .b => linux.S.IFBLK,
-            .p => linux.S.IFIFO,
-        };
-        return .{ .mode = kind | (self.fileMode & 0o7777), .major = self.major, .minor = self.minor, .uid = self.uid, .gid = self.gid };
+        return .{ .mode = self.mode, .major = self.major, .minor = self.minor, .uid = self.uid, .gid = self.gid };
     }
 };
 
 pub const DeviceRule = struct {
     allow: bool,
-    type: enum { a, c, b } = .a,
-    major: ?u32 = null,
-    minor: ?u32 = null,
-    access: []const u8,
+    /// 0 for all, else linux/bpf.h's BPF_DEVCG_DEV_*: 1 a block device, 2 a character device.
+    kind: u2,
+    /// Null: any.
+    major: ?u32,
+    minor: ?u32,
+    /// BPF_DEVCG_ACC_*
+    access: u3,
+
+    pub const make: u3 = 1;
+    pub const read: u3 = 2;
+    pub const write: u3 = 4;
 };
 
 /// The request and everything made from it: a monitor must not cost more than a few pages for as long as its container

@@ -6,6 +6,7 @@ import { spawnHelper } from "../../native/helper.ts";
 import { closeDescriptor, connectUnix, hasEnded, sealedFile, socketPair } from "../../native/system.ts";
 import type { Launched, Program } from "../runtime.ts";
 import { Connection } from "./connection.ts";
+import { decide } from "./decide.ts";
 import { failureIn } from "./failure.ts";
 import { attachForeground } from "./foreground.ts";
 import type { MonitorRequest } from "./request.ts";
@@ -19,7 +20,7 @@ export function launch(
   warn: (line: string) => void,
 ): Launched {
   const [ours, theirs] = socketPair();
-  const memory = sealedFile("request", Buffer.from(JSON.stringify(request)));
+  const memory = sealedFile("request", Buffer.from(JSON.stringify(decide(request))));
   let monitor: number;
   try {
     const handed = lock === undefined ? [memory, theirs] : [memory, theirs, lock];

@@ -1,0 +1,13 @@
+// Generated from zig-native/linux and Zig's own tables by build.ts (zig-native/abi_gen.zig). Do not edit.
+/** capabilities(7), at their numbers, without "CAP_". */
+export const capabilityNames: readonly string[] = ["CHOWN","DAC_OVERRIDE","DAC_READ_SEARCH","FOWNER","FSETID","KILL","SETGID","SETUID","SETPCAP","LINUX_IMMUTABLE","NET_BIND_SERVICE","NET_BROADCAST","NET_ADMIN","NET_RAW","IPC_LOCK","IPC_OWNER","SYS_MODULE","SYS_RAWIO","SYS_CHROOT","SYS_PTRACE","SYS_PACCT","SYS_ADMIN","SYS_BOOT","SYS_NICE","SYS_RESOURCE","SYS_TIME","SYS_TTY_CONFIG","MKNOD","LEASE","AUDIT_WRITE","AUDIT_CONTROL","SETFCAP","MAC_OVERRIDE","MAC_ADMIN","SYSLOG","WAKE_ALARM","BLOCK_SUSPEND","AUDIT_READ","PERFMON","BPF","CHECKPOINT_RESTORE",];
+/** Resources of getrlimit(2), at their numbers, without "RLIMIT_". */
+export const limitNames: readonly string[] = ["CPU","FSIZE","DATA","STACK","CORE","RSS","NPROC","NOFILE","MEMLOCK","AS","LOCKS","SIGPENDING","MSGQUEUE","NICE","RTPRIO","RTTIME",];
+/** What an errno means. */
+export const errnoTexts: Readonly<Record<string, string>> = {EPERM:"operation not permitted",ENOENT:"no such file or directory",ESRCH:"no such process",E2BIG:"argument list too long",ENOEXEC:"exec format error",EAGAIN:"resource temporarily unavailable",ENOMEM:"out of memory",EACCES:"permission denied",EBUSY:"device or resource busy",EEXIST:"file exists",EXDEV:"a path leads out of the container",ENODEV:"no such device",ENOTDIR:"not a directory",EISDIR:"is a directory",EINVAL:"invalid argument",EMFILE:"too many open files: raise ulimit -n",ETXTBSY:"text file busy",EFBIG:"file too large: raise ulimit -f",ENOSPC:"no space left on device",EROFS:"read-only file system",ENAMETOOLONG:"file name too long",ENOSYS:"function not implemented",ELOOP:"too many levels of symbolic links",};
+/** mount_setattr(2) */
+export const mountAttributes = {readonly:1,nosuid:2,nodev:4,noexec:8,atime_mask:112,noatime:16,strictatime:32,nodiratime:128,nosymfollow:2097152,} as const;
+/** mount(2) */
+export const mountFlags = {RDONLY:1,NOSUID:2,NODEV:4,NOEXEC:8,SYNCHRONOUS:16,REMOUNT:32,MANDLOCK:64,DIRSYNC:128,NOATIME:1024,NODIRATIME:2048,BIND:4096,MOVE:8192,REC:16384,SILENT:32768,POSIXACL:65536,UNBINDABLE:131072,PRIVATE:262144,SLAVE:524288,SHARED:1048576,RELATIME:2097152,KERNMOUNT:4194304,I_VERSION:8388608,STRICTATIME:16777216,LAZYTIME:33554432,NOREMOTELOCK:134217728,NOSEC:268435456,BORN:536870912,ACTIVE:1073741824,NOUSER:2147483648,RMT_MASK:41943121,MGC_VAL:3236757504,MGC_MSK:4294901760,} as const;
+/** clone(2) */
+export const namespaceFlags = {NEWNS:131072,NEWPID:536870912,NEWNET:1073741824,NEWIPC:134217728,NEWUTS:67108864,NEWUSER:268435456,NEWCGROUP:33554432,NEWTIME:128,} as const;

@@ -1,0 +1,112 @@
+import { RtError } from "../../base/errors.ts";
+import { capabilityNames, limitNames, namespaceFlags } from "../../base/linux.ts";
+import type {
+  RuntimeSpec,
+  SpecDevice,
+  SpecDeviceRule,
+  SpecMount,
+  SpecNamespace,
+  SpecProcess,
+} from "../../oci/runtime-spec.ts";
+import { parseMountOptions } from "../mount-options.ts";
+import type { MonitorRequest } from "./request.ts";
+
+/**
+ * The request as the monitor reads it (zig-native/wire/request.zig): what is decided already is told in the kernel's numbers,
+ * so that no name has to be known, or can be misread, in the process that lives as long as the container.
+ * @throws RtError for a name that Linux does not have
+ */
+export function decide(request: MonitorRequest): object {
+  if (request.kind === "exec") return { ...request, process: decideProcess(request.process) };
+  return { ...request, spec: decideSpec(request.spec) };
+}
+
+/** What only an external runtime asks of a specification is left out. */
+function decideSpec(spec: RuntimeSpec): object {
+  return {
+    hostname: spec.hostname ?? "",
+    readonly: spec.root.readonly,
+    process: decideProcess(spec.process),
+    mounts: spec.mounts.map(decideMount),
+    namespaces: spec.linux.namespaces.map(({ type, path }) => ({ flag: flags[type], path: path ?? "" })),
+    devices: spec.linux.devices.map(decideDevice),
+    deviceRules: spec.linux.resources.devices.map(decideRule),
+    sysctl: spec.linux.sysctl,
+    maskedPaths: spec.linux.maskedPaths,
+    readonlyPaths: spec.linux.readonlyPaths,
+  };
+}
+
+const flags: Readonly<Record<SpecNamespace["type"], number>> = {
+  mount: namespaceFlags.NEWNS,
+  pid: namespaceFlags.NEWPID,
+  network: namespaceFlags.NEWNET,
+  ipc: namespaceFlags.NEWIPC,
+  uts: namespaceFlags.NEWUTS,
+  user: namespaceFlags.NEWUSER,
+  cgroup: namespaceFlags.NEWCGROUP,
+  time: namespaceFlags.NEWTIME,
+};
+
+function decideProcess(process: SpecProcess): object {
+  const { bounding, effective, permitted, inheritable, ambient } = process.capabilities;
+  return {
+    terminal: process.terminal,
+    consoleSize: process.consoleSize ?? null,
+    user: { additionalGids: [], ...process.user, umask: process.user.umask ?? 0o022 },
+    args: process.args,
+    env: process.env,
+    cwd: process.cwd,
+    capabilities: {
+      bounding: maskOf(bounding),
+      effective: maskOf(effective),
+      permitted: maskOf(permitted),
+      inheritable: maskOf(inheritable),
+      ambient: maskOf(ambient),
+    },
+    rlimits: process.rlimits.map(({ type, hard, soft }) => ({
+      ...{ resource: numberOf("limit", "RLIMIT_", limitNames, type), hard, soft },
+    })),
+    noNewPrivileges: process.noNewPrivileges,
+    oomScoreAdj: process.oomScoreAdj ?? null,
+  };
+}
+
+/** Bit n for capability n: more than 32 of them, and fewer than a number holds. */
+export function maskOf(names: readonly string[]): number {
+  const bits = new Set(names.map((name) => numberOf("capability", "CAP_", capabilityNames, name)));
+  return [...bits].reduce((mask, bit) => mask + 2 ** bit, 0);
+}
+
+function numberOf(what: string, prefix: string, names: readonly string[], name: string): number {
+  const number = name.startsWith(prefix) ? names.indexOf(name.slice(prefix.length)) : -1;
+  if (number < 0) throw new RtError("invalid-argument", `unknown ${what} ${name}`);
+  return number;
+}
+
+function decideMount(mount: SpecMount): object {
+  const { destination, type, source, options } = mount;
+  return { destination, type, source, ...parseMountOptions(options) };
+}
+
+/** stat(2)'s S_IFCHR, S_IFBLK, S_IFIFO */
+const formats = { c: 0o020000, b: 0o060000, p: 0o010000 } as const;
+
+function decideDevice(device: SpecDevice): object {
+  const { path, major, minor, uid, gid } = device;
+  return { path, mode: formats[device.type] | (device.fileMode & 0o7777), major, minor, uid, gid };
+}
+
+/** linux/bpf.h: BPF_DEVCG_DEV_*, with 0 for all; BPF_DEVCG_ACC_* */
+const kinds = { a: 0, b: 1, c: 2 } as const;
+const accesses: Readonly<Record<string, number>> = { m: 1, r: 2, w: 4 };
+
+function decideRule(rule: SpecDeviceRule): object {
+  return {
+    allow: rule.allow,
+    kind: kinds[rule.type ?? "a"],
+    major: rule.major ?? null,
+    minor: rule.minor ?? null,
+    access: [...rule.access].reduce((bits, letter) => bits | (accesses[letter] ?? 0), 0),
+  };
+}
