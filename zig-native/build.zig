@@ -1,6 +1,6 @@
 //! Builds the native side of rt, all of it without libc:
 //!   librt.so     leaf system calls for the TypeScript side (lib.zig), and abi.ts generated from wire/abi.zig
-//!   rt-monitor   static helper: one per running container or exec (monitor, init stage, --init reaper)
+//!   rt-monitor   static helper: one per running container or exec (monitor, init stage, rt-reaper for --init)
 //!   rt-init      static helper: process 1 of a machine or a pid namespace
 //!   rt-layer     static helper: layer archives to directories, tree copies (threads, hot loops)
 //!   rt-start     the stub that the kernel starts: brings ld.so and libc out of rt's own file (build/static.ts)
@@ -40,8 +40,13 @@ pub fn build(b: *std.Build) void {
 
     // For test/fuzz: with every safety check.
     const fuzz = b.step("fuzz", "Build the fuzzing targets");
-    for ([_][2][]const u8{ .{ "rt-fuzz", "fuzz_inflate.zig" }, .{ "rt-fuzz-layer", "fuzz_layer.zig" }, .{ "rt-fuzz-frames", "fuzz_frames.zig" } }) |each| {
-        const exe = b.addExecutable(.{ .name = each[0], .linkage = .static, .root_module = module(b, each[1], target, .ReleaseSafe, .multi) });
+    for ([_][2][]const u8{ .{ "rt-fuzz", "fuzz_inflate.zig" }, .{ "rt-fuzz-layer", "fuzz_layer.zig" }, .{
+        "rt-fuzz-frames",
+        "fuzz_frames.zig",
+    } }) |each| {
+        const exe = b.addExecutable(
+            .{ .name = each[0], .linkage = .static, .root_module = module(b, each[1], target, .ReleaseSafe, .multi) },
+        );
         fuzz.dependOn(&b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .prefix } }).step);
     }
 
@@ -56,7 +61,13 @@ pub fn build(b: *std.Build) void {
 
 const Threads = enum { single, multi };
 
-fn module(b: *std.Build, root: []const u8, target: std.Build.ResolvedTarget, optimize: std.builtin.OptimizeMode, threads: Threads) *std.Build.Module {
+fn module(
+    b: *std.Build,
+    root: []const u8,
+    target: std.Build.ResolvedTarget,
+    optimize: std.builtin.OptimizeMode,
+    threads: Threads,
+) *std.Build.Module {
     return b.createModule(.{
         .root_source_file = b.path(root),
         .target = target,
@@ -68,7 +79,14 @@ fn module(b: *std.Build, root: []const u8, target: std.Build.ResolvedTarget, opt
     });
 }
 
-fn executable(b: *std.Build, target: std.Build.ResolvedTarget, name: []const u8, root: []const u8, optimize: std.builtin.OptimizeMode, threads: Threads) *std.Build.Step.Compile {
+fn executable(
+    b: *std.Build,
+    target: std.Build.ResolvedTarget,
+    name: []const u8,
+    root: []const u8,
+    optimize: std.builtin.OptimizeMode,
+    threads: Threads,
+) *std.Build.Step.Compile {
     const exe = b.addExecutable(.{ .name = name, .linkage = .static, .root_module = module(b, root, target, optimize, threads) });
     // Otherwise the start code raises RLIMIT_STACK to 16 MiB, and every container inherits that.
     exe.stack_size = 1 << 20;

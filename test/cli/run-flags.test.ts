@@ -95,7 +95,7 @@ const rows: Row[] = [
     name: "--init is pid 1",
     flags: ["--init"],
     command: ["sh", "-c", "[ $$ != 1 ] && cat /proc/1/comm"],
-    stdout: "rt-init\n",
+    stdout: "rt-reaper\n",
   },
   {
     name: "--init reaps orphans",

@@ -80,7 +80,9 @@ pub fn replace(executable: i32, arguments: [*]const u8, argument_count: u32, env
     split(arguments, argument_count, &words);
     var variables: [words_max + 1]?[*:0]const u8 = @splat(null);
     split(environment, variable_count, &variables);
-    return answer.of(linux.execveat(executable, "", @ptrCast(&words), @ptrCast(&variables), .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true }));
+    return answer.of(
+        linux.execveat(executable, "", @ptrCast(&words), @ptrCast(&variables), .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true }),
+    );
 }
 
 fn split(block: [*]const u8, count: u32, out: *[words_max + 1]?[*:0]const u8) void {
@@ -94,7 +96,7 @@ fn split(block: [*]const u8, count: u32, out: *[words_max + 1]?[*:0]const u8) vo
 
 test split {
     var out: [words_max + 1]?[*:0]const u8 = @splat(null);
-    split("rt-init\x00\x00quiet\x00", 3, &out);
-    for ([_][]const u8{ "rt-init", "", "quiet" }, out[0..3]) |wanted, got| try std.testing.expectEqualStrings(wanted, std.mem.span(got.?));
+    split("rt\x00\x00quiet\x00", 3, &out);
+    for ([_][]const u8{ "rt", "", "quiet" }, out[0..3]) |wanted, got| try std.testing.expectEqualStrings(wanted, std.mem.span(got.?));
     try std.testing.expectEqual(@as(?[*:0]const u8, null), out[3]);
 }

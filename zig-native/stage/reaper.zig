@@ -1,4 +1,4 @@
-//! `--init`: PID 1 in front of the program, which starts as its child in a session of its own. It hands every signal on,
+//! rt-reaper, for `--init`: PID 1 in front of the program, which starts as its child in a session of its own. It hands every signal on,
 //! reaps what is orphaned, and ends as the program ended, which takes the rest of the container with it.
 const std = @import("std");
 const linux = std.os.linux;
@@ -19,7 +19,7 @@ pub fn run(program: exec.Program, terminal: bool) fault.Error {
     const forked = linux.fork();
     if (linux.errno(forked) != .SUCCESS) return fault.fail(.exec, linux.errno(forked), "start the program", .{});
     if (forked == 0) return start(program, terminal);
-    _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-init"), 0, 0, 0);
+    _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-reaper"), 0, 0, 0);
     // `sync` and the stdio are the program's: their ends must show when it has gone.
     _ = linux.syscall3(.close_range, 0, std.math.maxInt(u32), 0);
     // Paths of the host are in the request, and a container may have the right to read our memory.
