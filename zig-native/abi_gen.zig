@@ -138,13 +138,17 @@ fn names(out: *Writer) !void {
     try out.writeAll("// Generated from zig-native/linux and Zig's own tables by build.ts (zig-native/abi_gen.zig). Do not edit.\n");
     const linux = std.os.linux;
     const capabilities = linux.CAP.LAST_CAP + 1;
-    try out.writeAll("/** capabilities(7), at their numbers, without \"CAP_\". */\n" ++ constant ++ "capabilityNames: readonly string[] = [");
+    try out.writeAll(
+        "/** capabilities(7), at their numbers, without \"CAP_\". */\n" ++ constant ++ "capabilityNames: readonly string[] = [",
+    );
     inline for (0..capabilities) |number| inline for (@typeInfo(linux.CAP).@"struct".decls) |decl| {
         const is_name = comptime !std.mem.eql(u8, decl.name, "LAST_CAP");
         const value = @field(linux.CAP, decl.name);
         if (is_name and @TypeOf(value) == comptime_int and value == number) try out.print("\"{s}\",", .{decl.name});
     };
-    try out.writeAll("];\n/** Resources of getrlimit(2), at their numbers, without \"RLIMIT_\". */\n" ++ constant ++ "limitNames: readonly string[] = [");
+    try out.writeAll(
+        "];\n/** Resources of getrlimit(2), at their numbers, without \"RLIMIT_\". */\n" ++ constant ++ "limitNames: readonly string[] = [",
+    );
     inline for (@typeInfo(linux.rlimit_resource).@"enum".fields, 0..) |field, index| {
         comptime std.debug.assert(field.value == index);
         try out.print("\"{s}\",", .{field.name});
@@ -156,10 +160,16 @@ fn names(out: *Writer) !void {
     try out.writeAll("};\n/** mount_setattr(2) */\n" ++ constant ++ "mountAttributes = {");
     inline for (@typeInfo(mount).@"struct".decls) |decl| {
         const prefix = "attribute_";
-        if (comptime std.mem.startsWith(u8, decl.name, prefix)) try out.print("{s}:{d},", .{ decl.name[prefix.len..], @field(mount, decl.name) });
+        if (comptime std.mem.startsWith(u8, decl.name, prefix)) try out.print(
+            "{s}:{d},",
+            .{ decl.name[prefix.len..], @field(mount, decl.name) },
+        );
     }
     try out.writeAll("} as const;\n/** mount(2) */\n" ++ constant ++ "mountFlags = {");
-    inline for (@typeInfo(linux.MS).@"struct".decls) |decl| try out.print("{s}:{d},", .{ decl.name, @as(u32, @field(linux.MS, decl.name)) });
+    inline for (@typeInfo(linux.MS).@"struct".decls) |decl| try out.print(
+        "{s}:{d},",
+        .{ decl.name, @as(u32, @field(linux.MS, decl.name)) },
+    );
     try out.writeAll("} as const;\n/** clone(2) */\n" ++ constant ++ "namespaceFlags = {");
     inline for (.{ "NEWNS", "NEWPID", "NEWNET", "NEWIPC", "NEWUTS", "NEWUSER", "NEWCGROUP", "NEWTIME" }) |name| {
         try out.print("{s}:{d},", .{ name, @as(u32, @field(linux.CLONE, name)) });

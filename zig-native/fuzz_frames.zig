@@ -1,5 +1,5 @@
-//! What comes to the monitor from others, made up: frames of clients (monitor/relay.zig) and packets of a stage (monitor/sync.zig). Built with
-//! every safety check, for test/fuzz/frames.test.ts:
+//! What comes to the monitor from others, made up: frames of clients (monitor/relay.zig) and packets of a stage
+//! (monitor/sync.zig). Built with every safety check, for test/fuzz/frames.test.ts:
 //!
 //!   rt-fuzz-frames relay|sync SEED SECONDS     "N cases", or a fault's line
 //!   rt-fuzz-frames fault                       what a failed check looks like
@@ -129,7 +129,27 @@ fn relayStep(clients: *[3]i32, program_in: i32, program_out: i32) void {
 
 /// A header that is right, nearly right or nonsense, and some of what it promises.
 fn sendFrame(socket: i32) void {
-    const lengths = [_]u32{ 0, 1, 2, 3, 4, 5, 63, 64, 65, 100, abi.frame_payload_max - 1, abi.frame_payload_max, abi.frame_payload_max + 1, 0x7fff_ffff, 0x8000_0000, 0xffff_fff0, 0xffff_fff7, 0xffff_fff8, 0xffff_ffff };
+    const lengths = [_]u32{
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        63,
+        64,
+        65,
+        100,
+        abi.frame_payload_max - 1,
+        abi.frame_payload_max,
+        abi.frame_payload_max + 1,
+        0x7fff_ffff,
+        0x8000_0000,
+        0xffff_fff0,
+        0xffff_fff7,
+        0xffff_fff8,
+        0xffff_ffff,
+    };
     const length = lengths[below(lengths.len)];
     bytes[0] = if (below(4) == 0) @intCast(below(256)) else @intCast(below(14));
     std.mem.writeInt(u32, bytes[4..8], length, .big);
@@ -173,7 +193,18 @@ fn sendPacket(socket: i32) void {
     const vector = [_]std.posix.iovec_const{.{ .base = &bytes, .len = lengths[below(lengths.len)] }};
     const count = if (below(3) == 0) below(5) else 0;
     const control_bytes = @sizeOf(linux.cmsghdr) + count * 4;
-    const control: Control = .{ .header = .{ .len = control_bytes, .level = linux.SOL.SOCKET, .type = 1 }, .descriptors = .{ socket, 0, 1, 2 } };
-    const message: linux.msghdr_const = .{ .name = null, .namelen = 0, .iov = &vector, .iovlen = 1, .control = &control, .controllen = if (count > 0) control_bytes else 0, .flags = 0 };
+    const control: Control = .{
+        .header = .{ .len = control_bytes, .level = linux.SOL.SOCKET, .type = 1 },
+        .descriptors = .{ socket, 0, 1, 2 },
+    };
+    const message: linux.msghdr_const = .{
+        .name = null,
+        .namelen = 0,
+        .iov = &vector,
+        .iovlen = 1,
+        .control = &control,
+        .controllen = if (count > 0) control_bytes else 0,
+        .flags = 0,
+    };
     _ = linux.sendmsg(socket, &message, linux.MSG.NOSIGNAL | linux.MSG.DONTWAIT);
 }

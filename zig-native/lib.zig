@@ -94,7 +94,18 @@ pub export fn rt_syncfs(fd: i32) i32 {
 
 /// Move bytes between `stdio` (input, output, error) and the monitor until the program ends. Signals go to the process `pid`
 /// that started at `start`; `keys` detach.
-pub export fn rt_attach(socket: i32, stdio: *const [3]i32, flags: u32, pid: i32, start: u64, keys: [*]const u8, keys_length: usize, message: [*]u8, capacity: usize, result: *abi.AttachResult) i32 {
+pub export fn rt_attach(
+    socket: i32,
+    stdio: *const [3]i32,
+    flags: u32,
+    pid: i32,
+    start: u64,
+    keys: [*]const u8,
+    keys_length: usize,
+    message: [*]u8,
+    capacity: usize,
+    result: *abi.AttachResult,
+) i32 {
     const pidfd = process.open(pid, start);
     defer if (pidfd >= 0) {
         _ = linux.close(pidfd);

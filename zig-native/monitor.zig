@@ -44,7 +44,12 @@ var relay: relays.Relay = undefined;
 pub fn main(arguments: std.process.Init.Minimal) u8 {
     _ = arguments;
     // An exec has no lock; 2 must not become something that a panic would write to.
-    if (linux.errno(linux.fcntl(2, linux.F.GETFD, 0)) != .SUCCESS) _ = linux.openat(linux.AT.FDCWD, "/dev/null", .{ .ACCMODE = .RDWR, .CLOEXEC = true }, 0);
+    if (linux.errno(linux.fcntl(2, linux.F.GETFD, 0)) != .SUCCESS) _ = linux.openat(
+        linux.AT.FDCWD,
+        "/dev/null",
+        .{ .ACCMODE = .RDWR, .CLOEXEC = true },
+        0,
+    );
     // Executed from a descriptor, the kernel would call us by its number.
     _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-monitor"), 0, 0, 0);
     fault.program = "rt-monitor";
@@ -61,7 +66,11 @@ pub fn main(arguments: std.process.Init.Minimal) u8 {
 /// Tell the client of `fault.failure`: the last thing that we do.
 fn report() void {
     var payload: frame.FailureBuffer = undefined;
-    _ = frame.send(client_socket, .failed, frame.encodeFailure(&payload, fault.failure.stage, fault.failure.errno, fault.failure.message()));
+    _ = frame.send(
+        client_socket,
+        .failed,
+        frame.encodeFailure(&payload, fault.failure.stage, fault.failure.errno, fault.failure.message()),
+    );
 }
 
 /// A fault of our own (wire/fault.zig): each client that is between two frames hears of it. The program dies with us.
@@ -72,7 +81,14 @@ fn tellClients(line: []const u8) void {
     frame.encode(&header, .failed, @intCast(body.len));
     for (&relay.clients) |*client| {
         if (client.socket < 0 or (client.sent != 0 and client.sent != relay.output_end)) continue;
-        for ([_][]const u8{ &header, body }) |part| _ = linux.sendto(client.socket, part.ptr, part.len, linux.MSG.DONTWAIT | linux.MSG.NOSIGNAL, null, 0);
+        for ([_][]const u8{ &header, body }) |part| _ = linux.sendto(
+            client.socket,
+            part.ptr,
+            part.len,
+            linux.MSG.DONTWAIT | linux.MSG.NOSIGNAL,
+            null,
+            0,
+        );
     }
 }
 
@@ -99,8 +115,20 @@ fn open(session: *Session) fault.Error!void {
     if (session.request == .create) {
         const directory = session.request.create.stateDirectory;
         var path_buffer: [4096]u8 = undefined;
-        const path = std.fmt.bufPrintZ(&path_buffer, "{s}", .{directory}) catch return fault.fail(.request, .NAMETOOLONG, "{s}", .{directory});
-        session.state = @intCast(try fault.check(linux.openat(linux.AT.FDCWD, path, .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0), .monitor, "open {s}", .{directory}));
+        const path = std.fmt.bufPrintZ(&path_buffer, "{s}", .{directory}) catch return fault.fail(
+            .request,
+            .NAMETOOLONG,
+            "{s}",
+            .{directory},
+        );
+        session.state = @intCast(
+            try fault.check(
+                linux.openat(linux.AT.FDCWD, path, .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0),
+                .monitor,
+                "open {s}",
+                .{directory},
+            ),
+        );
         session.listener = try listen(directory);
     }
     for (launching.ignored) |signal| signals.act(signal, linux.SIG.IGN);
@@ -111,9 +139,20 @@ fn open(session: *Session) fault.Error!void {
 }
 
 fn listen(directory: []const u8) fault.Error!i32 {
-    const socket: i32 = @intCast(try fault.check(linux.socket(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC | linux.SOCK.NONBLOCK, 0), .monitor, "socket", .{}));
+    const socket: i32 = @intCast(
+        try fault.check(
+            linux.socket(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC | linux.SOCK.NONBLOCK, 0),
+            .monitor,
+            "socket",
+            .{},
+        ),
+    );
     var path_buffer: [4096]u8 = undefined;
-    const path = std.fmt.bufPrint(&path_buffer, "{s}/attach.sock", .{directory}) catch return fault.fail(.monitor, .NAMETOOLONG, "attach.sock", .{});
+    const path = std.fmt.bufPrint(
+        &path_buffer,
+        "{s}/attach.sock",
+        .{directory},
+    ) catch return fault.fail(.monitor, .NAMETOOLONG, "attach.sock", .{});
     var address: linux.sockaddr.un = .{ .path = @splat(0) };
     var through: ?i32 = null;
     const errno = process.fillAddress(&address, path, &through);

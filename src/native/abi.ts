@@ -151,4 +151,4 @@ export interface Exports {
    */
   rt_exit(status: number): never;
 }
-export const hash = 1876968625;
+export const hash = 559325679;

@@ -152,7 +152,7 @@ export const allowed: Allowed = {
 /** How often each file uses each call. */
 function uses(): Map<string, Map<string, number>> {
   const call = new RegExp(
-    `\\b(?:linux|posix)\\.(${names.join("|")})\\b|\\bsyscall\\d\\(\\.(${names.join("|")})\\b`,
+    `\\b(?:linux|posix)\\.(${names.join("|")})\\b|\\bsyscall\\d\\(\\s*\\.(${names.join("|")})\\b`,
     "g",
   );
   const found = new Map<string, Map<string, number>>();

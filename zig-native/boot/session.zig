@@ -114,7 +114,13 @@ fn execute(place: Place, patience: i32, words: []const [*:0]const u8, environmen
         _ = path.writeFile(linux.AT.FDCWD, "/proc/self/oom_score_adj", "-999", 0);
     }
     _ = linux.dup3(patience, patience_out, 0);
-    const result = linux.execveat(executable, "", @ptrCast(&arguments), @ptrCast(&variables), .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true });
+    const result = linux.execveat(
+        executable,
+        "",
+        @ptrCast(&arguments),
+        @ptrCast(&variables),
+        .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true },
+    );
     console.say("cannot start the session: {s}", .{@tagName(linux.errno(result))});
     linux.exit_group(failed_status);
 }
@@ -143,7 +149,10 @@ test patienceIn {
     try std.testing.expectEqual(12_000, patienceIn("12000\n"));
     try std.testing.expectEqual(0, patienceIn("-5\n"));
     try std.testing.expectEqual(patience_max_ms, patienceIn("99999999999\n"));
-    for ([_][]const u8{ "", "\n", "x\n", "9999999999999999999999\n" }) |text| try std.testing.expectEqual(patience_default_ms, patienceIn(text));
+    for ([_][]const u8{ "", "\n", "x\n", "9999999999999999999999\n" }) |text| try std.testing.expectEqual(
+        patience_default_ms,
+        patienceIn(text),
+    );
 }
 
 test fillEnvironment {

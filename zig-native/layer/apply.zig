@@ -233,7 +233,11 @@ pub const Apply = struct {
     fn finishNoFollow(entry: *const Entry, parent: *Directory, target: Target, has_mode: bool) void {
         const name = target.name.ptr();
         if (entry.uid != 0 or entry.gid != 0 or parent.inherits)
-            files.check(linux.fchownat(parent.fd, name, entry.uid, entry.gid, linux.AT.SYMLINK_NOFOLLOW), "change the owner of", target.path);
+            files.check(
+                linux.fchownat(parent.fd, name, entry.uid, entry.gid, linux.AT.SYMLINK_NOFOLLOW),
+                "change the owner of",
+                target.path,
+            );
         if (has_mode and (entry.mode & ~@as(u32, 0o777) != 0 or parent.inherits))
             files.check(sys.changeMode(parent.fd, name, entry.mode), "change the mode of", target.path);
         xattrs.setNoFollow(parent.fd, name, entry.xattrs, target.path);
@@ -254,7 +258,11 @@ pub const Apply = struct {
         defer _ = linux.close(source_fd);
         const source_name = names.NameZ.init(at.base);
         const found = sys.stat(source_fd, source_name.ptr()) orelse self.noLinkTarget(target.path, path);
-        if (sys.isDirectory(found)) report.fail(.malformed, "{f} is a hard link to the directory {f}", .{ shown(target.path), shown(path) });
+        if (sys.isDirectory(found)) report.fail(
+            .malformed,
+            "{f} is a hard link to the directory {f}",
+            .{ shown(target.path), shown(path) },
+        );
         // The look-up above may have emptied the slot that the parent lived in.
         const parent = self.parentOf(std.mem.trimEnd(u8, target_parent, "/"));
         if (sys.stat(parent.fd, target.name.ptr())) |there|

@@ -117,7 +117,11 @@ pub const Archive = struct {
         // Names point into it until the entry is done with, and the ring moves on before that.
         self.block = first.*;
         return tar.parse(&self.block) catch |e| switch (e) {
-            error.BadChecksum => report.fail(.malformed, "not a tar archive, or a damaged one (bad header checksum at byte {d})", .{self.position - tar.block_bytes}),
+            error.BadChecksum => report.fail(
+                .malformed,
+                "not a tar archive, or a damaged one (bad header checksum at byte {d})",
+                .{self.position - tar.block_bytes},
+            ),
             error.BadNumber => report.fail(.malformed, "an invalid number in the header at byte {d}", .{self.position - tar.block_bytes}),
         };
     }
@@ -131,7 +135,11 @@ pub const Archive = struct {
     }
 
     fn readSpecial(self: *Archive, size: u64, into: []u8) []const u8 {
-        if (size > into.len) report.fail(.malformed, "an extended header of {d} bytes is larger than the limit of {d}", .{ size, into.len });
+        if (size > into.len) report.fail(
+            .malformed,
+            "an extended header of {d} bytes is larger than the limit of {d}",
+            .{ size, into.len },
+        );
         const length: usize = @intCast(size);
         const bytes = self.ring.wait(self.position, length);
         if (bytes.len < length) report.fail(.malformed, "the archive ends in the middle of an extended header", .{});
@@ -181,7 +189,11 @@ pub const Archive = struct {
             .regular, .gnu_sparse => self.completeFile(&entry),
             .character_device, .block_device => {
                 if (header.device_major > device_major_max or header.device_minor > device_minor_max)
-                    report.fail(.malformed, "device number {d}:{d} of {f} is out of range", .{ header.device_major, header.device_minor, shown(name) });
+                    report.fail(
+                        .malformed,
+                        "device number {d}:{d} of {f} is out of range",
+                        .{ header.device_major, header.device_minor, shown(name) },
+                    );
                 entry.device_major = @intCast(header.device_major);
                 entry.device_minor = @intCast(header.device_minor);
                 entry.stored_bytes = 0;
@@ -220,7 +232,11 @@ pub const Archive = struct {
             self.map.clear();
             self.map.addText(text) catch |e| fail(e, "a sparse file");
         } else if (!o.pairs) return;
-        if (entry.type != .gnu_sparse) entry.real_size = o.real_size orelse report.fail(.malformed, "{f} is sparse and has no size", .{shown(entry.name)});
+        if (entry.type != .gnu_sparse) entry.real_size = o.real_size orelse report.fail(
+            .malformed,
+            "{f} is sparse and has no size",
+            .{shown(entry.name)},
+        );
         entry.type = .regular;
         self.map.check(entry.stored_bytes, entry.real_size) catch |e| fail(e, "a sparse file");
         entry.map = self.map.spans.items;
@@ -243,7 +259,11 @@ pub const Archive = struct {
         self.map.clear();
         var decimal: sparse.Decimal = .{};
         while (!decimal.done) {
-            if (entry.stored_bytes < tar.block_bytes) report.fail(.malformed, "the sparse map of {f} is longer than its data", .{shown(entry.name)});
+            if (entry.stored_bytes < tar.block_bytes) report.fail(
+                .malformed,
+                "the sparse map of {f} is longer than its data",
+                .{shown(entry.name)},
+            );
             const block = self.readBlock() orelse report.fail(.malformed, "the archive ends in the middle of a sparse map", .{});
             decimal.feed(&self.map, block) catch |e| fail(e, "a sparse file");
             entry.stored_bytes -= tar.block_bytes;

@@ -134,7 +134,11 @@ const Copier = struct {
             var buffer: [names.path_bytes_max + 2]u8 = undefined;
             const path = slot.value_ptr.*;
             const between = if (path.directory.len == 0) "" else "/";
-            const text = std.fmt.bufPrintZ(&buffer, "{s}{s}{s}", .{ path.directory, between, path.name }) catch unreachable; // it was short enough
+            const text = std.fmt.bufPrintZ(
+                &buffer,
+                "{s}{s}{s}",
+                .{ path.directory, between, path.name },
+            ) catch unreachable; // it was short enough
             const first = sys.pathBeneath(self.to_root, text.ptr);
             files.check(first, "open the first name of", self.here());
             defer _ = linux.close(@intCast(first));
@@ -163,7 +167,12 @@ const Copier = struct {
             _ = linux.close(@intCast(source));
             return;
         }
-        const target = linux.openat(to, name, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .NOFOLLOW = true, .CLOEXEC = true }, s.mode & 0o777);
+        const target = linux.openat(
+            to,
+            name,
+            .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .NOFOLLOW = true, .CLOEXEC = true },
+            s.mode & 0o777,
+        );
         files.check(target, "create", self.here());
         self.contents(@intCast(source), @intCast(target), s);
         // New files are ours and have the mode that they were made with (the umask is 0): usually that is right already.

@@ -35,7 +35,12 @@ pub fn create(job: *const Job) void {
 
 /// The permission bits are right from the start where that is possible: the umask is 0.
 pub fn openNew(directory: *const Directory, name: [*:0]const u8, text: []const u8, mode: u32) i32 {
-    const fd = linux.openat(directory.fd, name, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .NOFOLLOW = true, .CLOEXEC = true }, mode & 0o777);
+    const fd = linux.openat(
+        directory.fd,
+        name,
+        .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .NOFOLLOW = true, .CLOEXEC = true },
+        mode & 0o777,
+    );
     switch (linux.errno(fd)) {
         .SUCCESS => return @intCast(fd),
         else => |e| report.failErrno(e, "cannot create {f}/{f}", .{ shown(directory.canonical), shown(text) }),

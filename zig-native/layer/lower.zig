@@ -35,7 +35,8 @@ pub fn fill(apply: *Apply, lowers: []const i32) void {
 fn hide(apply: *Apply, path: []const u8, lowers: []const i32) void {
     const at = names.split(path);
     if (std.mem.eql(u8, at.base, whiteout.opaque_name)) return hideAll(apply, at.parent, lowers);
-    if (!isBelow(lowers, at.parent, at.base) or apply.seen.get(at.parent, at.base) != .whiteout or whiteout.hidden(apply, at.parent)) return;
+    if (!isBelow(lowers, at.parent, at.base) or apply.seen.get(at.parent, at.base) != .whiteout) return;
+    if (whiteout.hidden(apply, at.parent)) return;
     const parent = apply.parentOf(at.parent);
     files.check(linux.mknodat(parent.fd, names.NameZ.init(at.base).ptr(), linux.S.IFCHR, 0), "create the whiteout of", path);
 }

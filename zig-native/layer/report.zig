@@ -46,7 +46,10 @@ fn answerFailure(kind: Kind, errno: ?linux.E, comptime format: []const u8, argum
     var line_buffer: [8192]u8 = undefined;
     var line = std.Io.Writer.fixed(&line_buffer);
     const name: []const u8 = if (errno) |e| (std.enums.tagName(linux.E, e) orelse "UNKNOWN") else "";
-    line.print("{{\"ok\":false,\"kind\":\"{s}\",\"errno\":\"{s}{s}\",\"message\":\"", .{ @tagName(kind), if (errno != null) "E" else "", name }) catch unreachable; // fits: fixed text
+    line.print(
+        "{{\"ok\":false,\"kind\":\"{s}\",\"errno\":\"{s}{s}\",\"message\":\"",
+        .{ @tagName(kind), if (errno != null) "E" else "", name },
+    ) catch unreachable; // fits: fixed text
     writeJsonText(&line, message.buffered()) catch unreachable; // 1024 * 6 < 8192
     line.writeAll("\"}\n") catch unreachable; // as above
     writeAll(line.buffered());

@@ -31,7 +31,12 @@ pub fn run(request: Request) noreturn {
     if (parents.count > 1) overlay.privateNamespace();
     const parent = place.openPath(request.need("parent"));
     const source = if (parents.count == 0) null else find(rootOf(request, &parents), request.need("path"));
-    const volume: Volume = .{ .parent = parent, .name = nameOf(request, ""), .making = nameOf(request, ".seed"), .complete = nameOf(request, ".seeded") };
+    const volume: Volume = .{
+        .parent = parent,
+        .name = nameOf(request, ""),
+        .making = nameOf(request, ".seed"),
+        .complete = nameOf(request, ".seeded"),
+    };
     confine.enter(parent, &confine.copying);
     place.lock(parent, place.lock_exclusive);
     answer(volume.seed(source));

@@ -64,7 +64,11 @@ pub const Walker = struct {
         if (std.mem.eql(u8, part, ".")) return true;
         if (std.mem.eql(u8, part, "..")) {
             // With the layers below in sight it may not have been made, and a later whiteout of it means something else.
-            if (self.made and self.owner.blind) report.fail(.conflict, "a link leads through {f}, which this layer has not", .{shown(self.here())});
+            if (self.made and self.owner.blind) report.fail(
+                .conflict,
+                "a link leads through {f}, which this layer has not",
+                .{shown(self.here())},
+            );
             self.reopen(std.mem.lastIndexOfScalar(u8, self.here(), '/') orelse 0);
             return true;
         }

@@ -36,7 +36,11 @@ pub fn set(fd: i32, xattrs: []const pax.Xattr, path: []const u8) void {
 /// For links and special files, which cannot be opened: `directory` becomes the working directory.
 pub fn setNoFollow(directory: i32, file: [*:0]const u8, xattrs: []const pax.Xattr, path: []const u8) void {
     if (xattrs.len == 0) return;
-    if (linux.errno(linux.fchdir(directory)) != .SUCCESS) report.failErrno(linux.errno(linux.fchdir(directory)), "cannot enter the directory of {f}", .{shown(path)});
+    if (linux.errno(linux.fchdir(directory)) != .SUCCESS) report.failErrno(
+        linux.errno(linux.fchdir(directory)),
+        "cannot enter the directory of {f}",
+        .{shown(path)},
+    );
     for (xattrs) |x| {
         if (isLeftOut(x.name)) continue;
         const name = Name.init(x.name);
@@ -82,7 +86,11 @@ pub fn copy(from: i32, to: i32, path: []const u8) void {
         if (name.len == 0 or isOverlays(name)) continue;
         const name_z = Name.init(name);
         const length = linux.fgetxattr(from, name_z.ptr(), &value, value.len);
-        if (linux.errno(length) != .SUCCESS) report.failErrno(linux.errno(length), "cannot read the attribute {f} of {f}", .{ shown(name), shown(path) });
+        if (linux.errno(length) != .SUCCESS) report.failErrno(
+            linux.errno(length),
+            "cannot read the attribute {f} of {f}",
+            .{ shown(name), shown(path) },
+        );
         settled(linux.fsetxattr(to, name_z.ptr(), &value, length, 0), name, path);
     }
 }
@@ -98,7 +106,11 @@ pub fn copyNoFollow(from_directory: i32, to_directory: i32, file: [*:0]const u8,
         const name_z = Name.init(name);
         _ = linux.fchdir(from_directory);
         const length = linux.lgetxattr(file, name_z.ptr(), &value, value.len);
-        if (linux.errno(length) != .SUCCESS) report.failErrno(linux.errno(length), "cannot read the attribute {f} of {f}", .{ shown(name), shown(path) });
+        if (linux.errno(length) != .SUCCESS) report.failErrno(
+            linux.errno(length),
+            "cannot read the attribute {f} of {f}",
+            .{ shown(name), shown(path) },
+        );
         _ = linux.fchdir(to_directory);
         settled(linux.lsetxattr(file, name_z.ptr(), &value, length, 0), name, path);
     }

@@ -63,7 +63,17 @@ const Client = struct {
 pub fn attach(socket: i32, stdio: [3]i32, flags: u32, pidfd: i32, keys: []const u8, message: []u8, result: *abi.AttachResult) i32 {
     if (keys.len > keys_max) return answer.code(.INVAL);
     result.* = .{ .status = 0, .ended = .lost, .stage = 0, .errno = 0, .message_bytes = 0 };
-    var client: Client = .{ .socket = socket, .stdio = stdio, .flags = flags, .pidfd = pidfd, .keys = keys, .result = result, .message = message, .stdin_open = flags & abi.attach_stdin != 0, .begun = flags & abi.attach_start == 0 };
+    var client: Client = .{
+        .socket = socket,
+        .stdio = stdio,
+        .flags = flags,
+        .pidfd = pidfd,
+        .keys = keys,
+        .result = result,
+        .message = message,
+        .stdin_open = flags & abi.attach_stdin != 0,
+        .begun = flags & abi.attach_start == 0,
+    };
     var before: linux.termios = undefined;
     // Only keys that go to the program are not for our own terminal; and a job in the background may not touch it.
     const raw = flags & abi.attach_tty != 0 and client.stdin_open and linux.errno(linux.tcgetattr(stdio[0], &before)) == .SUCCESS;
@@ -112,7 +122,11 @@ fn step(client: *Client, wakeup: i32) bool {
     const sending = client.outgoing_sent < client.outgoing_end or controlPending(client);
     const output_waits = client.incoming_start < client.incoming_end;
     var set = [_]linux.pollfd{
-        .{ .fd = client.socket, .events = (if (output_waits) @as(i16, 0) else linux.POLL.IN) | (if (sending) linux.POLL.OUT else @as(i16, 0)), .revents = 0 },
+        .{
+            .fd = client.socket,
+            .events = (if (output_waits) @as(i16, 0) else linux.POLL.IN) | (if (sending) linux.POLL.OUT else @as(i16, 0)),
+            .revents = 0,
+        },
         .{ .fd = if (client.stdin_open and client.credit and !sending) client.stdio[0] else -1, .events = linux.POLL.IN, .revents = 0 },
         .{ .fd = if (client.blocked) |index| client.stdio[index + 1] else -1, .events = linux.POLL.OUT, .revents = 0 },
         .{ .fd = wakeup, .events = linux.POLL.IN, .revents = 0 },

@@ -87,5 +87,8 @@ fn prctl(option: linux.PR, first: usize, second: usize) usize {
 test "a user has no permitted capabilities, and only asked ambient ones" {
     const asked: Sets = .{ .bounding = 7, .effective = 7, .permitted = 7, .inheritable = 0, .ambient = 0 };
     try std.testing.expectEqual(asked, forUser(asked, 0));
-    try std.testing.expectEqual(Sets{ .bounding = 7, .effective = 0, .permitted = 0, .inheritable = 0, .ambient = 0 }, forUser(asked, 1000));
+    try std.testing.expectEqual(
+        Sets{ .bounding = 7, .effective = 0, .permitted = 0, .inheritable = 0, .ambient = 0 },
+        forUser(asked, 1000),
+    );
 }

@@ -36,7 +36,12 @@ pub fn makeGroup(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const 
         current = directory;
         const errno = linux.errno(linux.mkdir(directory, 0o755));
         if (errno != .SUCCESS and errno != .EXIST) return errno;
-        if (cpuset and errno == .SUCCESS) for ([_][]const u8{ "cpuset.cpus", "cpuset.mems" }) |file| try inherit(arena, parent, directory, file);
+        if (cpuset and errno == .SUCCESS) for ([_][]const u8{ "cpuset.cpus", "cpuset.mems" }) |file| try inherit(
+            arena,
+            parent,
+            directory,
+            file,
+        );
     }
     return .SUCCESS;
 }
@@ -78,7 +83,13 @@ fn inherit(arena: std.mem.Allocator, parent: []const u8, child: []const u8, file
     _ = path.writeFile(linux.AT.FDCWD, target, std.mem.trim(u8, value, "\n"), 0);
 }
 
-pub fn write(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8, file: []const u8, value: []const u8) error{OutOfMemory}!linux.E {
+pub fn write(
+    arena: std.mem.Allocator,
+    hierarchy: Hierarchy,
+    group: []const u8,
+    file: []const u8,
+    value: []const u8,
+) error{OutOfMemory}!linux.E {
     if (std.mem.indexOfAny(u8, file, "/\x00") != null) return .INVAL;
     const name = try std.fmt.allocPrintSentinel(arena, "{s}/{s}/{s}", .{ hierarchy.mount_point, group, file }, 0);
     return path.writeFile(linux.AT.FDCWD, name, value, 0);

@@ -6,7 +6,12 @@ const linux = std.os.linux;
 
 /// Call `visit` with a descriptor of `top` and of each group below, a group before those in it. What cannot be opened, or
 /// goes meanwhile, is left out. `arena` holds eight bytes for each level.
-pub fn each(arena: std.mem.Allocator, top: [*:0]const u8, context: anytype, comptime visit: fn (i32, @TypeOf(context)) void) error{OutOfMemory}!void {
+pub fn each(
+    arena: std.mem.Allocator,
+    top: [*:0]const u8,
+    context: anytype,
+    comptime visit: fn (i32, @TypeOf(context)) void,
+) error{OutOfMemory}!void {
     var here = open(linux.AT.FDCWD, top) orelse return;
     defer _ = linux.close(here);
     // Where to go on in the directories above this one.
@@ -52,7 +57,8 @@ fn nextGroup(directory: i32, name: *[linux.NAME_MAX + 1]u8, position: *u64) bool
             const child: [*:0]const u8 = @ptrCast(buffer[offset + @offsetOf(linux.dirent64, "name") ..].ptr);
             offset += entry.reclen;
             const text = std.mem.span(child);
-            if (entry.type != linux.DT.DIR or text.len > linux.NAME_MAX or std.mem.eql(u8, text, ".") or std.mem.eql(u8, text, "..")) continue;
+            if (entry.type != linux.DT.DIR or text.len > linux.NAME_MAX) continue;
+            if (std.mem.eql(u8, text, ".") or std.mem.eql(u8, text, "..")) continue;
             @memcpy(name[0 .. text.len + 1], text[0 .. text.len + 1]);
             position.* = @bitCast(entry.off);
             return true;

@@ -33,7 +33,12 @@ pub fn sealed(name: [*:0]const u8, bytes: []const u8, executable: bool, director
 }
 
 fn unlinkedFile(bytes: []const u8, directory: [*:0]const u8) i32 {
-    const writer = linux.openat(linux.AT.FDCWD, directory, .{ .ACCMODE = .RDWR, .TMPFILE = true, .DIRECTORY = true, .CLOEXEC = true }, 0o500);
+    const writer = linux.openat(
+        linux.AT.FDCWD,
+        directory,
+        .{ .ACCMODE = .RDWR, .TMPFILE = true, .DIRECTORY = true, .CLOEXEC = true },
+        0o500,
+    );
     if (linux.errno(writer) != .SUCCESS) return answer.of(writer);
     const result = fill(@intCast(writer), bytes);
     if (result != 0) return result;

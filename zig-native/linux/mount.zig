@@ -41,7 +41,14 @@ pub fn clone(directory: i32, source: [*:0]const u8, recursive: bool) usize {
 
 /// Attach a detached mount on the directory or file that `target` is. The raw result.
 pub fn attach(tree: i32, target: i32) usize {
-    return linux.syscall5(.move_mount, path.fdArgument(tree), @intFromPtr(""), path.fdArgument(target), @intFromPtr(""), move_from_empty | move_to_empty);
+    return linux.syscall5(
+        .move_mount,
+        path.fdArgument(tree),
+        @intFromPtr(""),
+        path.fdArgument(target),
+        @intFromPtr(""),
+        move_from_empty | move_to_empty,
+    );
 }
 
 pub fn setAttributes(tree: i32, attributes: Attributes, recursive: bool) usize {

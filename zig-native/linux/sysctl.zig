@@ -34,5 +34,8 @@ test "file names of sysctls" {
     try std.testing.expectEqualStrings("sys/net/ipv4/ip_forward", (try fileName(arena, "net.ipv4.ip_forward")).?);
     try std.testing.expectEqualStrings("sys/net/ipv4/conf/eth0.1/forwarding", (try fileName(arena, "net/ipv4/conf/eth0.1/forwarding")).?);
     try std.testing.expectEqualStrings("sys/net/ipv4/conf/eth0.1/forwarding", (try fileName(arena, "net.ipv4.conf.eth0/1.forwarding")).?);
-    for ([_][]const u8{ "", "kernel", "kernel..x", "net/../../x", "a.b\x00" }) |bad| try std.testing.expectEqual(null, try fileName(arena, bad));
+    for ([_][]const u8{ "", "kernel", "kernel..x", "net/../../x", "a.b\x00" }) |bad| try std.testing.expectEqual(
+        null,
+        try fileName(arena, bad),
+    );
 }

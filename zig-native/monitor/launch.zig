@@ -65,7 +65,11 @@ pub fn launch(session: *Session, arena: std.mem.Allocator) fault.Error!void {
     if (!session.relay.terminal) try stdio.makePipes(session.relay, session.wantsStdin(), &handles);
     switch (session.request) {
         .create => |*create| {
-            const group = if (create.cgroup) |wanted| cgroup.openUnified(arena, try hierarchies(arena), wanted.path) catch return outOfMemory() else -1;
+            const group = if (create.cgroup) |wanted| cgroup.openUnified(
+                arena,
+                try hierarchies(arena),
+                wanted.path,
+            ) catch return outOfMemory() else -1;
             if (try cloneStage(session, init_stage.cloneFlags(&create.spec), group, &handles)) init_stage.run(create, handles, arena);
         },
         .exec => |*exec| {
@@ -111,12 +115,28 @@ fn failFrozen() fault.Error {
 }
 
 fn sendSync(session: *const Session, message: []const u8) fault.Error!void {
-    _ = try fault.check(linux.sendto(session.sync.socket, message.ptr, message.len, linux.MSG.NOSIGNAL | linux.MSG.DONTWAIT, null, 0), .monitor, "init ended early", .{});
+    _ = try fault.check(
+        linux.sendto(session.sync.socket, message.ptr, message.len, linux.MSG.NOSIGNAL | linux.MSG.DONTWAIT, null, 0),
+        .monitor,
+        "init ended early",
+        .{},
+    );
 }
 
 /// In the stage: nothing of the monitor's may live on in it, above all not the lock.
 fn closeMonitorsDescriptors(session: *const Session) void {
-    for ([_]i32{ session.state, lock_file, session.listener, session.signals, session.sync.socket, client_socket, 0, session.relay.stdin, session.relay.stdout, session.relay.stderr }) |fd| if (fd >= 0) {
+    for ([_]i32{
+        session.state,
+        lock_file,
+        session.listener,
+        session.signals,
+        session.sync.socket,
+        client_socket,
+        0,
+        session.relay.stdin,
+        session.relay.stdout,
+        session.relay.stderr,
+    }) |fd| if (fd >= 0) {
         _ = linux.close(fd);
     };
     signals.unblock();
@@ -225,7 +245,11 @@ pub fn killStage(session: *const Session) void {
     if (session.pid <= 0) return;
     _ = linux.kill(session.pid, .KILL);
     const pidfd = linux.pidfd_open(session.pid, 0);
-    var ended = [_]linux.pollfd{.{ .fd = if (linux.errno(pidfd) == .SUCCESS) @intCast(pidfd) else -1, .events = linux.POLL.IN, .revents = 0 }};
+    var ended = [_]linux.pollfd{.{
+        .fd = if (linux.errno(pidfd) == .SUCCESS) @intCast(pidfd) else -1,
+        .events = linux.POLL.IN,
+        .revents = 0,
+    }};
     if (!session.frozen.frozen()) _ = linux.poll(&ended, 1, killed_ms);
     var status: u32 = 0;
     _ = linux.waitpid(session.pid, &status, linux.W.NOHANG);

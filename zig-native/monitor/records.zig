@@ -9,7 +9,11 @@ const process = @import("../linux/process.zig");
 pub fn writePid(directory: i32, pid: i32, start_time: u64) fault.Error!void {
     const self = linux.getpid();
     var buffer: [256]u8 = undefined;
-    const text = std.fmt.bufPrint(&buffer, "init {d} {d}\nmonitor {d} {d}\nstarted {d}\n", .{ pid, start_time, self, process.startTime(self) orelse 0, now() }) catch unreachable; // five numbers of at most 20 digits
+    const text = std.fmt.bufPrint(
+        &buffer,
+        "init {d} {d}\nmonitor {d} {d}\nstarted {d}\n",
+        .{ pid, start_time, self, process.startTime(self) orelse 0, now() },
+    ) catch unreachable; // five numbers of at most 20 digits
     try write(directory, "pid", text);
 }
 
@@ -22,7 +26,14 @@ pub fn writeExit(directory: i32, status: u32) fault.Error!void {
 
 fn write(directory: i32, comptime name: [:0]const u8, text: []const u8) fault.Error!void {
     const temporary = name ++ ".new";
-    const fd: i32 = @intCast(try fault.check(linux.openat(directory, temporary, .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true, .CLOEXEC = true }, 0o600), .monitor, "create {s}", .{name}));
+    const fd: i32 = @intCast(
+        try fault.check(
+            linux.openat(directory, temporary, .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true, .CLOEXEC = true }, 0o600),
+            .monitor,
+            "create {s}",
+            .{name},
+        ),
+    );
     const written = linux.write(fd, text.ptr, text.len);
     _ = linux.close(fd);
     const count = try fault.check(written, .monitor, "write {s}", .{name});

@@ -106,6 +106,7 @@ pub const Relay = struct {
 
     /// A frame to every client. Only when `idle`.
     pub fn announce(self: *Relay, kind: abi.Frame, payload: []const u8) void {
+        std.debug.assert(self.idle() and payload.len <= abi.frame_payload_max);
         @memcpy(self.output[header_bytes..][0..payload.len], payload);
         self.publish(kind, payload.len);
     }
@@ -217,7 +218,10 @@ pub const Relay = struct {
     /// A whole frame of stdin is here and not, or not all of it, with the program yet. (Another client may be in the middle
     /// of sending one.)
     fn hasStdin(client: *const Client) bool {
-        return client.socket >= 0 and client.input_have > header_bytes and client.input_have == frameBytes(&client.input, client.input_have) and kindOf(&client.input) == .stdin;
+        return client.socket >= 0 and client.input_have > header_bytes and client.input_have == frameBytes(
+            &client.input,
+            client.input_have,
+        ) and kindOf(&client.input) == .stdin;
     }
 
     fn anyStdin(self: *const Relay) bool {

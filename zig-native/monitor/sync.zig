@@ -5,6 +5,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("../wire/abi.zig");
+const handshake = @import("../stage/handshake.zig");
 const fault = @import("../wire/fault.zig");
 const text = @import("text.zig");
 const tty = @import("../linux/tty.zig");
@@ -12,7 +13,7 @@ const tty = @import("../linux/tty.zig");
 /// More than a stage ever sends.
 const packets_max = 256;
 const warnings_max = 16;
-const packet_bytes_max = 1024;
+const packet_bytes_max = handshake.packet_bytes_max;
 /// The longest of a stage's own messages, escaped.
 const text_bytes_max = 512;
 
@@ -49,14 +50,23 @@ pub const Channel = struct {
         // Room for one descriptor: what comes besides never becomes ours.
         var control: extern struct { header: linux.cmsghdr, descriptor: i32 } align(8) = undefined;
         const control_bytes = @sizeOf(linux.cmsghdr) + @sizeOf(i32);
-        var message: linux.msghdr = .{ .name = null, .namelen = 0, .iov = &vector, .iovlen = 1, .control = &control, .controllen = control_bytes, .flags = 0 };
+        var message: linux.msghdr = .{
+            .name = null,
+            .namelen = 0,
+            .iov = &vector,
+            .iovlen = 1,
+            .control = &control,
+            .controllen = control_bytes,
+            .flags = 0,
+        };
         const result = linux.recvmsg(self.socket, &message, linux.MSG.CMSG_CLOEXEC | linux.MSG.DONTWAIT);
         switch (linux.errno(result)) {
             .INTR, .AGAIN => return null,
             else => {},
         }
         const length = try fault.check(result, .monitor, "read from init", .{});
-        const came = message.controllen >= control_bytes and control.header.level == linux.SOL.SOCKET and control.header.type == scm_rights and control.header.len == control_bytes;
+        const rights = control.header.level == linux.SOL.SOCKET and control.header.type == scm_rights;
+        const came = message.controllen >= control_bytes and rights and control.header.len == control_bytes;
         const descriptor: i32 = if (came) control.descriptor else -1;
         // Longer than the buffer, or with more descriptors than one: not of ours.
         const cut = message.flags & (linux.MSG.TRUNC | linux.MSG.CTRUNC) != 0;
@@ -142,7 +152,23 @@ test "packets that are as they should be" {
 }
 
 test "packets that are refused" {
-    const cases = [_][]const u8{ "R!", "RR", "P", "P\x00\x00\x00\x01", "P\x00\x00\x00\x00", "P\xff\xff\xff\xff", "P\x00\x00\x00\x01\x00", "T", "TT", "E", "E\x00\x00\x00\x02\x00\x00\x00", "E\x00\x00\x00\x02\x00\x01\x00\x00", "X", "S", "G" };
+    const cases = [_][]const u8{
+        "R!",
+        "RR",
+        "P",
+        "P\x00\x00\x00\x01",
+        "P\x00\x00\x00\x00",
+        "P\xff\xff\xff\xff",
+        "P\x00\x00\x00\x01\x00",
+        "T",
+        "TT",
+        "E",
+        "E\x00\x00\x00\x02\x00\x00\x00",
+        "E\x00\x00\x00\x02\x00\x01\x00\x00",
+        "X",
+        "S",
+        "G",
+    };
     for (cases) |case| {
         var exec = channel(true, true);
         try std.testing.expectError(error.Protocol, exec.take(case, -1));

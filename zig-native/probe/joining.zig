@@ -266,6 +266,14 @@ fn send(socket: i32, bytes: []const u8, descriptors: []const i32) void {
     const length = @sizeOf(linux.cmsghdr) + descriptors.len * 4;
     var control: Control = .{ .header = .{ .len = length, .level = linux.SOL.SOCKET, .type = 1 }, .descriptors = undefined };
     for (descriptors, 0..) |fd, index| control.descriptors[index] = fd;
-    const message: linux.msghdr_const = .{ .name = null, .namelen = 0, .iov = &vector, .iovlen = 1, .control = &control, .controllen = if (descriptors.len > 0) length else 0, .flags = 0 };
+    const message: linux.msghdr_const = .{
+        .name = null,
+        .namelen = 0,
+        .iov = &vector,
+        .iovlen = 1,
+        .control = &control,
+        .controllen = if (descriptors.len > 0) length else 0,
+        .flags = 0,
+    };
     _ = linux.sendmsg(socket, &message, linux.MSG.NOSIGNAL | linux.MSG.DONTWAIT);
 }

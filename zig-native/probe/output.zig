@@ -120,7 +120,8 @@ pub fn errno(result: usize) void {
     if (name.len > 0) text(name) else decimal(code);
 }
 
-pub const signal_names = "0 HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
+pub const signal_names = "0 HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP " ++
+    "TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS";
 
 /// The word at `index` of a space-separated list; empty when there are fewer.
 pub fn word(list: []const u8, index: usize) []const u8 {

@@ -55,7 +55,13 @@ fn fileLines(key: []const u8, path: [*:0]const u8) void {
 pub fn hostname(_: Args) u8 {
     var names: linux.utsname = undefined;
     _ = linux.uname(&names);
-    inline for (.{ "hostname", "domainname", "sysname", "release", "machine" }, .{ "nodename", "domainname", "sysname", "release", "machine" }) |key, field| {
+    inline for (.{
+        "hostname",
+        "domainname",
+        "sysname",
+        "release",
+        "machine",
+    }, .{ "nodename", "domainname", "sysname", "release", "machine" }) |key, field| {
         output.text(key ++ " ");
         output.escaped(std.mem.sliceTo(&@field(names, field), 0));
         output.text("\n");
@@ -77,12 +83,31 @@ pub fn mounts(_: Args) u8 {
         const fstype = words.next() orelse continue;
         const source = words.next() orelse continue;
         const propagation = std.mem.trim(u8, line[propagation_at..propagation_end], " ");
-        output.line(&.{ "mount ", target, " ", fstype, " ", options, " ", source, " ", words.rest(), " ", if (propagation.len > 0) propagation else "private" });
+        output.line(
+            &.{
+                "mount ",
+                target,
+                " ",
+                fstype,
+                " ",
+                options,
+                " ",
+                source,
+                " ",
+                words.rest(),
+                " ",
+                if (propagation.len > 0) propagation else "private",
+            },
+        );
     }
     return 0;
 }
 
-const capability_names = "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore";
+const capability_names = "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable " ++
+    "net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot " ++
+    "sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease " ++
+    "audit_write audit_control setfcap mac_override mac_admin syslog wake_alarm block_suspend audit_read " ++
+    "perfmon bpf checkpoint_restore";
 
 /// "CapEff 00000000800405fb chown,dac_override,…", then NoNewPrivs, Seccomp and Seccomp_filters.
 pub fn caps(_: Args) u8 {

@@ -20,7 +20,13 @@ pub fn linker(args: Args) u8 {
             var buffers: [2][256]u8 = undefined;
             const from = signals.join(&buffers[0], &.{directory});
             // Once more it would follow its own link.
-            const moved = linux.renameat2(linux.AT.FDCWD, from, linux.AT.FDCWD, signals.join(&buffers[1], &.{ directory, ".old" }), .{ .NOREPLACE = true });
+            const moved = linux.renameat2(
+                linux.AT.FDCWD,
+                from,
+                linux.AT.FDCWD,
+                signals.join(&buffers[1], &.{ directory, ".old" }),
+                .{ .NOREPLACE = true },
+            );
             if (input.failed(moved) or input.failed(linux.symlink(args[0], from))) continue;
             output.line(&.{ "swapped ", directory });
             output.flush();

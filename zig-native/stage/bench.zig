@@ -3,9 +3,9 @@
 //!   /etc/hosts and its kin    a program may write there, and must not fill the host's /run with that
 //!   a device outside of /dev  one node, where nothing else may be opened as a device
 //!
-//! In the container's namespace it lies on its state directory, which goes with the host's root at pivot_root: what is bound
-//! keeps it alive, and nobody can reach the rest. (On "/" it would be what umount2 takes in place of the host's root.) The files can be rewritten in place for as long as the container lives, by way of
-//! /proc/PID/root.
+//! In the container's namespace it lies on its state directory, which goes with the host's root at pivot_root: what is
+//! bound keeps it alive, and nobody can reach the rest. (On "/" it would be what umount2 takes in place of the host's
+//! root.) The files can be rewritten in place for as long as the container lives, by way of /proc/PID/root.
 const std = @import("std");
 const linux = std.os.linux;
 const device = @import("../linux/device.zig");
@@ -30,7 +30,13 @@ const Bench = @This();
 pub fn open(arena: std.mem.Allocator, place: []const u8, file_bytes: u64, nodes_max: usize) fault.AllocError!Bench {
     const size = try std.fmt.allocPrint(arena, "size={d}", .{spare_bytes +| file_bytes});
     const inodes = try std.fmt.allocPrint(arena, "nr_inodes={d}", .{spare_inodes + nodes_max});
-    const tree = try file_system.create(arena, "tmpfs", "tmpfs", &.{ size, inodes, "mode=700" }, mount.attribute_nosuid | mount.attribute_noexec);
+    const tree = try file_system.create(
+        arena,
+        "tmpfs",
+        "tmpfs",
+        &.{ size, inodes, "mode=700" },
+        mount.attribute_nosuid | mount.attribute_noexec,
+    );
     errdefer _ = linux.close(tree);
     const directory = linux.open(try paths.terminated(arena, place, .mount, "the state directory"), path.directory_path, 0);
     const target: i32 = @intCast(try fault.check(directory, .mount, "open {s}", .{place}));
@@ -42,7 +48,13 @@ pub fn open(arena: std.mem.Allocator, place: []const u8, file_bytes: u64, nodes_
 /// A detached mount of a new file, 0644, with what the open file `from` holds.
 pub fn file(self: *const Bench, arena: std.mem.Allocator, name: []const u8, from: i32) fault.AllocError!i32 {
     const name_z = try paths.terminated(arena, name, .mount, "a file's name");
-    const created = path.open(self.root, name_z, .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .CLOEXEC = true }, 0o644, path.beneath | path.no_symlinks);
+    const created = path.open(
+        self.root,
+        name_z,
+        .{ .ACCMODE = .WRONLY, .CREAT = true, .EXCL = true, .CLOEXEC = true },
+        0o644,
+        path.beneath | path.no_symlinks,
+    );
     const fd: i32 = @intCast(try fault.check(created, .mount, "create {s}", .{name}));
     defer _ = linux.close(fd);
     while (try fault.check(linux.sendfile(fd, from, null, 1 << 20), .mount, "write {s}", .{name}) > 0) {}

@@ -14,7 +14,13 @@ const Hierarchy = cgroup_hierarchy.Hierarchy;
 
 /// Make the container's group in every hierarchy, write its limits and its device rules. A file that is not `required` is a
 /// default: a host that does not have it does without.
-pub fn create(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: *const request.Cgroup, devices: []const request.DeviceRule, sync: i32) fault.AllocError!void {
+pub fn create(
+    arena: std.mem.Allocator,
+    hierarchies: []const Hierarchy,
+    group: *const request.Cgroup,
+    devices: []const request.DeviceRule,
+    sync: i32,
+) fault.AllocError!void {
     if (!cgroup.isGroup(group.path)) return fault.fail(.request, .INVAL, "cgroup path {s}", .{group.path});
     for (hierarchies) |hierarchy| {
         const errno = try cgroup.makeGroup(arena, hierarchy, group.path);
@@ -67,7 +73,12 @@ fn enter(arena: std.mem.Allocator, hierarchy: Hierarchy, directory: []const u8) 
 }
 
 /// v1 only: on v2 the rules are an eBPF program. A host that refuses (we are in a container ourselves) has stricter ones.
-fn writeDeviceRules(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8, rules: []const request.DeviceRule) fault.AllocError!void {
+fn writeDeviceRules(
+    arena: std.mem.Allocator,
+    hierarchy: Hierarchy,
+    group: []const u8,
+    rules: []const request.DeviceRule,
+) fault.AllocError!void {
     for (rules) |rule| {
         const text = try deviceRule(arena, rule);
         switch (try cgroup.write(arena, hierarchy, group, if (rule.allow) "devices.allow" else "devices.deny", text)) {
@@ -101,6 +112,12 @@ fn deviceNumber(buffer: *[10]u8, value: ?u32) []const u8 {
 test "device rules" {
     var memory: [512]u8 = undefined;
     var fixed: std.heap.FixedBufferAllocator = .init(&memory);
-    try std.testing.expectEqualStrings("a *:* rwm", try deviceRule(fixed.allocator(), .{ .allow = false, .kind = 0, .major = null, .minor = null, .access = 7 }));
-    try std.testing.expectEqualStrings("c 1:3 rw", try deviceRule(fixed.allocator(), .{ .allow = true, .kind = 2, .major = 1, .minor = 3, .access = 6 }));
+    try std.testing.expectEqualStrings(
+        "a *:* rwm",
+        try deviceRule(fixed.allocator(), .{ .allow = false, .kind = 0, .major = null, .minor = null, .access = 7 }),
+    );
+    try std.testing.expectEqualStrings(
+        "c 1:3 rw",
+        try deviceRule(fixed.allocator(), .{ .allow = true, .kind = 2, .major = 1, .minor = 3, .access = 6 }),
+    );
 }

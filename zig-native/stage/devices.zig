@@ -63,7 +63,11 @@ fn bind(self: *Devices, each: request.Device) fault.AllocError!void {
 fn bindAt(self: *Devices, each: request.Device, target: i32) fault.AllocError!void {
     switch (try self.bench.node(self.arena, each)) {
         .tree => |tree| try self.attach(each, tree, target),
-        .errno => |errno| if (errno == .PERM) try self.attach(each, try cloneFromHost(self.arena, each), target) else return fault.fail(.device, errno, "make device {s}", .{each.path}),
+        .errno => |errno| if (errno == .PERM) try self.attach(
+            each,
+            try cloneFromHost(self.arena, each),
+            target,
+        ) else return fault.fail(.device, errno, "make device {s}", .{each.path}),
     }
 }
 

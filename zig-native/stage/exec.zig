@@ -98,7 +98,11 @@ fn describe(errno: linux.E) []const u8 {
 }
 
 /// NULL-ended, as execve(2) wants it.
-pub fn strings(arena: std.mem.Allocator, list: []const []const u8, comptime what: []const u8) fault.AllocError![*:null]const ?[*:0]const u8 {
+pub fn strings(
+    arena: std.mem.Allocator,
+    list: []const []const u8,
+    comptime what: []const u8,
+) fault.AllocError![*:null]const ?[*:0]const u8 {
     const out = try arena.allocSentinel(?[*:0]const u8, list.len, null);
     for (out, list) |*slot, text| slot.* = try paths.terminated(arena, text, .exec, what);
     return out.ptr;

@@ -6,7 +6,13 @@ const mount = @import("../linux/mount.zig");
 const paths = @import("paths.zig");
 
 /// A detached mount of a file system with these options ("size=64m", "nr_inodes=1k", "ro" flags apart).
-pub fn create(arena: std.mem.Allocator, kind: []const u8, source: []const u8, options: []const []const u8, attributes: u32) fault.AllocError!i32 {
+pub fn create(
+    arena: std.mem.Allocator,
+    kind: []const u8,
+    source: []const u8,
+    options: []const []const u8,
+    attributes: u32,
+) fault.AllocError!i32 {
     const kind_text = try paths.terminated(arena, kind, .mount, "a mount's type");
     var fs = switch (mount.FileSystem.open(kind_text)) {
         .ok => |fs| fs,
@@ -17,7 +23,12 @@ pub fn create(arena: std.mem.Allocator, kind: []const u8, source: []const u8, op
     for (options) |option| {
         const equals = std.mem.indexOfScalar(u8, option, '=') orelse option.len;
         const key = try paths.terminated(arena, option[0..equals], .mount, "a mount's option");
-        const value: ?[:0]const u8 = if (equals == option.len) null else try paths.terminated(arena, option[equals + 1 ..], .mount, "a mount's option");
+        const value: ?[:0]const u8 = if (equals == option.len) null else try paths.terminated(
+            arena,
+            option[equals + 1 ..],
+            .mount,
+            "a mount's option",
+        );
         const errno = linux.errno(fs.set(key, if (value) |text| text.ptr else null));
         if (errno != .SUCCESS) return fault.fail(.mount, errno, "mount {s}: option {s}{s}", .{ kind, option, fs.why() });
     }

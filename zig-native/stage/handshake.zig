@@ -17,6 +17,9 @@ const std = @import("std");
 const linux = std.os.linux;
 const fault = @import("../wire/fault.zig");
 
+/// The longest packet: a failure, or a warning.
+pub const packet_bytes_max = 1024;
+
 /// What the stage process starts with. It was cloned by the monitor, so all of the monitor's memory is here too.
 pub const Handles = struct {
     sync: i32,
@@ -43,6 +46,7 @@ fn tellFault(line: []const u8) void {
 
 /// A packet to the monitor. False when it is gone, and we shall be soon.
 pub fn send(sync: i32, packet: []const u8) bool {
+    std.debug.assert(packet.len > 0 and packet.len <= packet_bytes_max); // an empty one is the end of file
     return linux.errno(linux.sendto(sync, packet.ptr, packet.len, linux.MSG.NOSIGNAL, null, 0)) == .SUCCESS;
 }
 
@@ -83,11 +87,20 @@ const Control = extern struct { header: linux.cmsghdr, descriptor: i32, padding:
 
 /// `fd` with a packet of one byte (SCM_RIGHTS).
 pub fn sendDescriptor(sync: i32, kind: u8, fd: i32) fault.Error!void {
+    std.debug.assert(fd >= 0);
     const vector = [_]std.posix.iovec_const{.{ .base = @ptrCast(&kind), .len = 1 }};
     const control: Control = .{
         .header = .{ .len = @sizeOf(linux.cmsghdr) + @sizeOf(i32), .level = linux.SOL.SOCKET, .type = 1 },
         .descriptor = fd,
     };
-    const message: linux.msghdr_const = .{ .name = null, .namelen = 0, .iov = &vector, .iovlen = 1, .control = &control, .controllen = @sizeOf(Control), .flags = 0 };
+    const message: linux.msghdr_const = .{
+        .name = null,
+        .namelen = 0,
+        .iov = &vector,
+        .iovlen = 1,
+        .control = &control,
+        .controllen = @sizeOf(Control),
+        .flags = 0,
+    };
     _ = try fault.check(linux.sendmsg(sync, &message, linux.MSG.NOSIGNAL), .monitor, "send the terminal", .{});
 }

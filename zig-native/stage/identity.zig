@@ -15,13 +15,23 @@ pub fn setLimits(sync: i32, limits: []const request.Limit) fault.Error!void {
         const name = rlimit.nameOf(limit.resource) orelse return fault.fail(.settings, .INVAL, "unknown limit {d}", .{limit.resource});
         switch (rlimit.set(limit.resource, limit.soft, limit.hard)) {
             .as_asked => {},
-            .clamped => handshake.warn(sync, "cannot raise RLIMIT_{s} to {d}:{d} on this host: it stays at what rt itself has", .{ name, limit.soft, limit.hard }),
+            .clamped => handshake.warn(
+                sync,
+                "cannot raise RLIMIT_{s} to {d}:{d} on this host: it stays at what rt itself has",
+                .{ name, limit.soft, limit.hard },
+            ),
             .failed => |errno| return fault.fail(.settings, errno, "set RLIMIT_{s} to {d}:{d}", .{ name, limit.soft, limit.hard }),
         }
     }
 }
 
-pub fn take(arena: std.mem.Allocator, sync: i32, process: *const request.Process, confined: bool, identity: user.Identity) fault.AllocError!void {
+pub fn take(
+    arena: std.mem.Allocator,
+    sync: i32,
+    process: *const request.Process,
+    confined: bool,
+    identity: user.Identity,
+) fault.AllocError!void {
     const asked = process.capabilities;
     var ours: u64 = 0;
     try fault.ensure(capability.ours(&ours), .identity, "read capabilities", .{});

@@ -67,7 +67,13 @@ fn become(create: *const request.Create, given: handshake.Handles, arena: std.me
     try rootfs.pivot(arena, root);
     if (!process.terminal) try program.setStdio(handles);
 
-    const prepared = try program.takeIdentity(arena, handles.sync, root, process, .{ .user = create.user, .groups = create.groupAdd, .confined = create.confined });
+    const prepared = try program.takeIdentity(
+        arena,
+        handles.sync,
+        root,
+        process,
+        .{ .user = create.user, .groups = create.groupAdd, .confined = create.confined },
+    );
     try program.keepOnly(handles.sync);
     const ready = try program.settle(arena, handles.sync, process, prepared);
     _ = handshake.send(handles.sync, "R");
@@ -77,7 +83,11 @@ fn become(create: *const request.Create, given: handshake.Handles, arena: std.me
 }
 
 /// Into the container's cgroup, then into a cgroup namespace, whose root that is.
-fn enterCgroup(create: *const request.Create, handles: handshake.Handles, arena: std.mem.Allocator) fault.AllocError![]const cgroup_hierarchy.Hierarchy {
+fn enterCgroup(
+    create: *const request.Create,
+    handles: handshake.Handles,
+    arena: std.mem.Allocator,
+) fault.AllocError![]const cgroup_hierarchy.Hierarchy {
     const shown = for (create.spec.mounts) |each| {
         if (std.mem.startsWith(u8, each.type, "cgroup")) break true;
     } else false;
@@ -138,14 +148,24 @@ fn enterNamespaces(spec: *const request.Spec, arena: std.mem.Allocator) fault.Al
     }
     if (flags & linux.CLONE.NEWNET != 0) try fault.ensure(loopback.up(), .settings, "bring the loopback interface up", .{});
     if (flags & linux.CLONE.NEWUTS != 0 and spec.hostname.len > 0) {
-        if (std.mem.indexOfAny(u8, spec.hostname, "\x00\n") != null) return fault.fail(.settings, .INVAL, "the hostname holds a NUL or a line end", .{});
+        if (std.mem.indexOfAny(u8, spec.hostname, "\x00\n") != null) return fault.fail(
+            .settings,
+            .INVAL,
+            "the hostname holds a NUL or a line end",
+            .{},
+        );
         const named = linux.syscall2(.sethostname, @intFromPtr(spec.hostname.ptr), spec.hostname.len);
         _ = try fault.check(named, .settings, "set the hostname {s}", .{spec.hostname});
     }
 }
 
 /// The whole file tree, up to the moment before pivot_root. A descriptor of its root.
-fn buildRoot(create: *const request.Create, handles: handshake.Handles, arena: std.mem.Allocator, hierarchies: []const cgroup_hierarchy.Hierarchy) fault.AllocError!i32 {
+fn buildRoot(
+    create: *const request.Create,
+    handles: handshake.Handles,
+    arena: std.mem.Allocator,
+    hierarchies: []const cgroup_hierarchy.Hierarchy,
+) fault.AllocError!i32 {
     const spec = &create.spec;
     const any_device = isPrivileged(spec);
     const prepared = try mounts.prepare(arena, create, any_device);
@@ -154,7 +174,14 @@ fn buildRoot(create: *const request.Create, handles: handshake.Handles, arena: s
     var bench: Bench = try .open(arena, create.stateDirectory, mounts.ownBytes(prepared), spec.devices.len);
     try rootfs.cover(root);
     const mounted = try mounts.attachAll(arena, root, prepared, &bench, hierarchies);
-    var devices: Devices = .{ .arena = arena, .root = root, .bench = &bench, .guard = &mounted.guard, .own_dev = mounted.own_dev, .any = any_device };
+    var devices: Devices = .{
+        .arena = arena,
+        .root = root,
+        .bench = &bench,
+        .guard = &mounted.guard,
+        .own_dev = mounted.own_dev,
+        .any = any_device,
+    };
     for (spec.devices) |each| try devices.make(each);
     if (mounted.own_dev != null) try Devices.makeLinks(arena, root);
     _ = linux.close(bench.root);
@@ -181,7 +208,13 @@ fn isPrivileged(spec: *const request.Spec) bool {
 }
 
 /// A pty of the container's devpts as 0-2 and as /dev/console.
-fn makeConsole(create: *const request.Create, handles: handshake.Handles, arena: std.mem.Allocator, root: i32, devpts: i32) fault.AllocError!void {
+fn makeConsole(
+    create: *const request.Create,
+    handles: handshake.Handles,
+    arena: std.mem.Allocator,
+    root: i32,
+    devpts: i32,
+) fault.AllocError!void {
     if (devpts < 0) return fault.fail(.device, .INVAL, "a terminal needs a devpts at /dev/pts", .{});
     const pty = try terminal.open(devpts, terminal.sizeOf(&create.spec.process));
     const tree: i32 = @intCast(try fault.check(mount.clone(pty.slave, "", false), .device, "open the terminal to bind it", .{}));

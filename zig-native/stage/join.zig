@@ -78,7 +78,12 @@ fn enter(exec: *const request.Exec, given: handshake.Handles, place: *Place, are
     wipeStack();
 
     // Not clone3, which the filter of system calls does not know.
-    const pid = try fault.check(linux.syscall5(.clone, linux.CLONE.PARENT, 0, 0, 0, 0), .namespace, "enter the container's pid namespace", .{});
+    const pid = try fault.check(
+        linux.syscall5(.clone, linux.CLONE.PARENT, 0, 0, 0, 0),
+        .namespace,
+        "enter the container's pid namespace",
+        .{},
+    );
     if (pid > 0) {
         var packet = [_]u8{'P'} ++ [_]u8{0} ** 4;
         std.mem.writeInt(i32, packet[1..5], @intCast(pid), .big);
@@ -97,7 +102,12 @@ fn enter(exec: *const request.Exec, given: handshake.Handles, place: *Place, are
 /// Into the v1 cgroups and the namespaces of the container's init, once we hold it and know that it is still that process.
 fn joinContainer(exec: *const request.Exec, place: *const Place, in_group: bool) fault.AllocError!void {
     const arena = place.scratch.allocator();
-    const start_time = std.fmt.parseInt(u64, exec.startTime, 10) catch return fault.fail(.request, .INVAL, "start time {s}", .{exec.startTime});
+    const start_time = std.fmt.parseInt(u64, exec.startTime, 10) catch return fault.fail(
+        .request,
+        .INVAL,
+        "start time {s}",
+        .{exec.startTime},
+    );
     const pidfd = process.open(exec.pid, start_time);
     if (pidfd < 0) return fault.fail(.namespace, @enumFromInt(-pidfd), "find the container's process {d}", .{exec.pid});
     defer _ = linux.close(pidfd);
@@ -117,7 +127,13 @@ fn becomeInsider(exec: *const request.Exec, handles: handshake.Handles, arena: s
         const directory: i32 = @intCast(try fault.check(pts, .device, "open /dev/pts", .{}));
         try terminal.hand(handles.sync, try terminal.open(directory, terminal.sizeOf(&exec.process)), false);
     } else try program.setStdio(handles);
-    return program.takeIdentity(arena, handles.sync, root, &exec.process, .{ .user = exec.user, .groups = exec.groupAdd, .confined = exec.confined });
+    return program.takeIdentity(
+        arena,
+        handles.sync,
+        root,
+        &exec.process,
+        .{ .user = exec.user, .groups = exec.groupAdd, .confined = exec.confined },
+    );
 }
 
 /// Texts of the host's /proc lay there.

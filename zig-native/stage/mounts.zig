@@ -38,7 +38,9 @@ pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_devi
         if (!wanted.bind) {
             const terminals = std.mem.eql(u8, wanted.type, "devpts");
             // Also when it is the user's `--tmpfs /dev`: it is new, and the nodes in it will be ours.
-            if (isDev(wanted)) entry.mount.set &= ~@as(u32, mount.attribute_nodev) else if (!any_device and !terminals) closeToDevices(entry);
+            if (isDev(wanted)) {
+                entry.mount.set &= ~@as(u32, mount.attribute_nodev);
+            } else if (!any_device and !terminals) closeToDevices(entry);
             continue;
         }
         const source = try paths.terminated(arena, wanted.source, .mount, "a mount's source");
@@ -99,7 +101,13 @@ fn setAttributes(entry: *const Prepared, tree: i32, attributes: mount.Attributes
     _ = try fault.check(result, .mount, "set the options of mount {s}", .{entry.mount.destination});
 }
 
-pub fn attachAll(arena: std.mem.Allocator, root: i32, list: []const Prepared, bench: *const Bench, hierarchies: []const cgroup_hierarchy.Hierarchy) fault.AllocError!Mounted {
+pub fn attachAll(
+    arena: std.mem.Allocator,
+    root: i32,
+    list: []const Prepared,
+    bench: *const Bench,
+    hierarchies: []const cgroup_hierarchy.Hierarchy,
+) fault.AllocError!Mounted {
     var mounted: Mounted = .{};
     for (list) |entry| {
         const kind = entry.mount.type;
@@ -137,7 +145,12 @@ fn attachChecked(arena: std.mem.Allocator, root: i32, entry: Prepared, tree: i32
     const target = try openTarget(arena, root, entry, own != 0);
     defer _ = linux.close(target);
     if (own != 0) {
-        if (path.fileSystem(tree) != own) return fault.fail(.mount, .INVAL, "mount {s}: the kernel gave another file system", .{destination});
+        if (path.fileSystem(tree) != own) return fault.fail(
+            .mount,
+            .INVAL,
+            "mount {s}: the kernel gave another file system",
+            .{destination},
+        );
     } else try guard.check(arena, destination, target, tree);
     _ = try fault.check(mount.attach(tree, target), .mount, "mount {s} at {s}", .{ shownSource(entry), destination });
     const propagation = entry.mount.propagation;
@@ -159,7 +172,12 @@ fn openTarget(arena: std.mem.Allocator, root: i32, entry: Prepared, plain: bool)
     const destination = entry.mount.destination;
     if (entry.directory) return paths.ensureDirectory(arena, root, destination, .mount) catch |err| {
         if (err != error.Failed or fault.failure.errno != .NOTDIR) return err;
-        return fault.fail(.mount, .SUCCESS, "mount {s} at {s}: a directory cannot go on a file, or below one", .{ shownSource(entry), destination });
+        return fault.fail(
+            .mount,
+            .SUCCESS,
+            "mount {s} at {s}: a directory cannot go on a file, or below one",
+            .{ shownSource(entry), destination },
+        );
     };
     const target = try paths.ensureFile(arena, root, destination, .mount);
     const info = path.stat(target) orelse return target;
@@ -191,7 +209,13 @@ fn openPlainDirectory(arena: std.mem.Allocator, root: i32, destination: []const 
 }
 
 /// The container's own groups, bound from where the host has them mounted. v1 hierarchies lie in a tmpfs as on any host.
-fn attachCgroups(arena: std.mem.Allocator, root: i32, entry: Prepared, hierarchies: []const cgroup_hierarchy.Hierarchy, guard: *Guard) fault.AllocError!void {
+fn attachCgroups(
+    arena: std.mem.Allocator,
+    root: i32,
+    entry: Prepared,
+    hierarchies: []const cgroup_hierarchy.Hierarchy,
+    guard: *Guard,
+) fault.AllocError!void {
     if (hierarchies.len == 0) return; // a host without cgroups
     const destination = entry.mount.destination;
     const target = try paths.ensureDirectory(arena, root, destination, .mount);
@@ -220,7 +244,13 @@ fn attachCgroups(arena: std.mem.Allocator, root: i32, entry: Prepared, hierarchi
     _ = try fault.check(sealed, .mount, "make {s} read-only", .{destination});
 }
 
-fn attachHierarchy(arena: std.mem.Allocator, hierarchy: cgroup_hierarchy.Hierarchy, entry: Prepared, target: i32, guard: *Guard) fault.AllocError!void {
+fn attachHierarchy(
+    arena: std.mem.Allocator,
+    hierarchy: cgroup_hierarchy.Hierarchy,
+    entry: Prepared,
+    target: i32,
+    guard: *Guard,
+) fault.AllocError!void {
     const directory = try hierarchy.directory(arena, hierarchy.own);
     const opened = mount.clone(linux.AT.FDCWD, directory, false);
     if (linux.errno(opened) == .NOENT) return; // ours is outside of what is mounted here

@@ -43,7 +43,9 @@ fn ensureDirectoryDepth(arena: std.mem.Allocator, root: i32, wanted: []const u8,
                 return ensureDirectoryDepth(arena, root, target, at, depth + 1),
             else => |errno| return fault.fail(at, errno, "make directory {s}", .{wanted}),
         }
-        return @intCast(try fault.check(path.open(parent, name, path.directory_path, 0, path.beneath | path.no_symlinks), at, "open {s}", .{wanted}));
+        return @intCast(
+            try fault.check(path.open(parent, name, path.directory_path, 0, path.beneath | path.no_symlinks), at, "open {s}", .{wanted}),
+        );
     }
     return @intCast(try fault.check(path.open(root, text, path.directory_path, 0, path.contained), at, "open {s}", .{wanted}));
 }
@@ -69,7 +71,9 @@ pub fn ensureFile(arena: std.mem.Allocator, root: i32, wanted: []const u8, at: a
         switch (linux.errno(made)) {
             .SUCCESS => {
                 _ = linux.close(@intCast(made));
-                return @intCast(try fault.check(path.open(parent, name, path.file_path, 0, path.beneath | path.no_symlinks), at, "open {s}", .{wanted}));
+                return @intCast(
+                    try fault.check(path.open(parent, name, path.file_path, 0, path.beneath | path.no_symlinks), at, "open {s}", .{wanted}),
+                );
             },
             .EXIST, .LOOP => current = try danglingTarget(arena, parent, name, split.parent) orelse
                 return fault.fail(at, .EXIST, "create {s}", .{wanted}),
@@ -101,7 +105,11 @@ const TestTree = struct {
         const top: i32 = @intCast(linux.open(name, path.directory_path, 0));
         defer _ = linux.close(top);
         for ([_][:0]const u8{ "root", "canary", "root/real" }) |sub| _ = linux.mkdirat(top, sub, 0o700);
-        return .{ .name = name, .root = @intCast(linux.openat(top, "root", path.directory_path, 0)), .canary = @intCast(linux.openat(top, "canary", path.directory_path, 0)) };
+        return .{
+            .name = name,
+            .root = @intCast(linux.openat(top, "root", path.directory_path, 0)),
+            .canary = @intCast(linux.openat(top, "canary", path.directory_path, 0)),
+        };
     }
 
     fn remove(self: TestTree) void {
@@ -155,7 +163,9 @@ test "targets are made beneath the root, wherever the image's links point" {
     try std.testing.expectError(error.Failed, ensureDirectory(arena, tree.root, "/loop/x", .mount));
     try std.testing.expectError(error.Failed, ensureDirectory(arena, tree.root, "/a\x00b", .mount));
 
-    for ([_][:0]const u8{ "a", "a/b", "canary/a", "real/later/a", "c", "deep/er/file" }) |made| try std.testing.expect(TestTree.exists(tree.root, made));
+    for ([_][:0]const u8{ "a", "a/b", "canary/a", "real/later/a", "c", "deep/er/file" }) |made| try std.testing.expect(
+        TestTree.exists(tree.root, made),
+    );
     try std.testing.expect(TestTree.exists(tree.root, outside[1..]));
     try std.testing.expect(!TestTree.exists(tree.canary, "a"));
 }

@@ -162,7 +162,12 @@ fn giveStdio(uid: u32) void {
 /// of the pid namespace (/proc/self): false then, unless `last`. Magic links are refused: /proc/self/fd/N can be a
 /// directory of the host.
 fn enterDirectory(arena: std.mem.Allocator, root: i32, directory: []const u8, last: bool) fault.AllocError!bool {
-    if (directory.len == 0 or directory[0] != '/') return fault.fail(.cwd, .INVAL, "the working directory {s} is not absolute", .{directory});
+    if (directory.len == 0 or directory[0] != '/') return fault.fail(
+        .cwd,
+        .INVAL,
+        "the working directory {s} is not absolute",
+        .{directory},
+    );
     const text = try paths.terminated(arena, directory, .cwd, "the working directory");
     const opened = path.open(root, text, path.directory_path, 0, path.contained);
     const errno = linux.errno(opened);

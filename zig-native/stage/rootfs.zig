@@ -32,7 +32,12 @@ fn openBind(arena: std.mem.Allocator, source: []const u8) fault.AllocError!i32 {
 fn openOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs) fault.AllocError!i32 {
     var fs = switch (mount.FileSystem.open("overlay")) {
         .ok => |fs| fs,
-        .failed => |errno| return fault.fail(.rootfs, errno, "mount overlay: this kernel has no overlay (--storage-driver copy does without)", .{}),
+        .failed => |errno| return fault.fail(
+            .rootfs,
+            errno,
+            "mount overlay: this kernel has no overlay (--storage-driver copy does without)",
+            .{},
+        ),
     };
     defer fs.close();
     const tree = configure(&fs, rootfs.@"volatile", try shorten(arena, rootfs));
@@ -40,7 +45,12 @@ fn openOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs) fault.Al
         .SUCCESS => return @intCast(tree),
         // Before Linux 6.8 there is no option for one layer: an older kernel says so at one point or another.
         .INVAL => return mountOverlay(arena, rootfs, fs.why()),
-        else => |errno| return fault.fail(.rootfs, errno, "mount overlay of {d} layers on {s}{s}", .{ rootfs.lower.len, rootfs.upper, fs.why() }),
+        else => |errno| return fault.fail(
+            .rootfs,
+            errno,
+            "mount overlay of {d} layers on {s}{s}",
+            .{ rootfs.lower.len, rootfs.upper, fs.why() },
+        ),
     }
 }
 

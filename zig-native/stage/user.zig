@@ -1,7 +1,7 @@
-//! Docker's user string ("name|uid[:group|gid]") resolved against the container's own /etc/passwd and /etc/group. The files
-//! are the image's, so links are followed beneath its root only, what is found must be regular and small, and is read as
-//! plain text, in time that grows with its length: no library of the container has a say. Numbers are 0..2^32-2 and never wrap; a number is a number even when a
-//! user bears it as a name.
+//! Docker's user string ("name|uid[:group|gid]") resolved against the container's own /etc/passwd and /etc/group. The
+//! files are the image's, so links are followed beneath its root only, what is found must be regular and small, and is
+//! read as plain text, in time that grows with its length: no library of the container has a say. Numbers are 0..2^32-2
+//! and never wrap; a number is a number even when a user bears it as a name.
 const std = @import("std");
 const linux = std.os.linux;
 const fault = @import("../wire/fault.zig");
@@ -43,7 +43,15 @@ const Database = struct {
 /// `root` is the container's root directory. With an empty `text` the identity is `default_uid`:`default_gid`, and its
 /// passwd entry, when there is one, still gives the home and the supplementary groups.
 /// `additional` are names or numbers of more groups (`--group-add`).
-pub fn resolve(arena: std.mem.Allocator, sync: i32, root: i32, text: []const u8, default_uid: u32, default_gid: u32, additional: []const []const u8) fault.AllocError!Identity {
+pub fn resolve(
+    arena: std.mem.Allocator,
+    sync: i32,
+    root: i32,
+    text: []const u8,
+    default_uid: u32,
+    default_gid: u32,
+    additional: []const []const u8,
+) fault.AllocError!Identity {
     // Up to 10 MiB each: in pages of their own, which end with the execve.
     const passwd = try readDatabase(std.heap.page_allocator, root, "/etc/passwd");
     const group = try readDatabase(std.heap.page_allocator, root, "/etc/group");
@@ -81,7 +89,14 @@ fn readDatabase(pages: std.mem.Allocator, root: i32, name: [:0]const u8) fault.A
 const irregular = "is not a regular file";
 
 /// As Docker's GetExecUser: the first matching passwd line wins; supplementary groups only without an explicit group.
-fn lookUp(arena: std.mem.Allocator, passwd: Database, group: Database, text: []const u8, default_uid: u32, default_gid: u32) fault.AllocError!Identity {
+fn lookUp(
+    arena: std.mem.Allocator,
+    passwd: Database,
+    group: Database,
+    text: []const u8,
+    default_uid: u32,
+    default_gid: u32,
+) fault.AllocError!Identity {
     const colon = std.mem.indexOfScalar(u8, text, ':') orelse text.len;
     const user_text = text[0..colon];
     const group_text = if (colon < text.len) text[colon + 1 ..] else "";
@@ -210,7 +225,12 @@ fn memberships(arena: std.mem.Allocator, group: []const u8, name: []const u8) fa
         var members = std.mem.splitScalar(u8, entry.members, ',');
         while (members.next()) |member| {
             if (!std.mem.eql(u8, member, name)) continue;
-            if (gids.items.len == groups_max) return fault.fail(.identity, .SUCCESS, "{s} is in more than {d} groups of /etc/group", .{ name, groups_max });
+            if (gids.items.len == groups_max) return fault.fail(
+                .identity,
+                .SUCCESS,
+                "{s} is in more than {d} groups of /etc/group",
+                .{ name, groups_max },
+            );
             try gids.append(arena, entry.gid);
             break;
         }
@@ -301,7 +321,11 @@ test "a database that cannot be read matters where a name is looked up" {
         try std.testing.expectEqualStrings("/etc/odd is not a regular file", fault.failure.message());
     }
     try std.testing.expectError(error.Failed, withGroups(fixed.allocator(), odd, &.{}, &.{"staff"}));
-    for ([_]Expected{ .{ .text = "", .uid = 0, .gid = 0 }, .{ .text = "0", .uid = 0, .gid = 0 }, .{ .text = "5:7", .uid = 5, .gid = 7 } }) |case| {
+    for ([_]Expected{
+        .{ .text = "", .uid = 0, .gid = 0 },
+        .{ .text = "0", .uid = 0, .gid = 0 },
+        .{ .text = "5:7", .uid = 5, .gid = 7 },
+    }) |case| {
         const got = try lookUp(fixed.allocator(), odd, odd, case.text, 0, 0);
         try std.testing.expectEqual([2]u32{ case.uid, case.gid }, .{ got.uid, got.gid });
     }

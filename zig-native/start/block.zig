@@ -34,7 +34,9 @@ pub const Block = struct {
         while (entry[0] != 0) : (entry += 1) {
             const text: [*:0]const u8 = @ptrFromInt(entry[0]);
             if (!environment.passes(text) or environment.isAmong(text, first[0 .. out - first])) continue;
-            if (out - first == environment.count_max) say.die(&.{"cannot start: the environment has too many variables of rt's (RT_, DOCKER_, XDG_)"});
+            if (out - first == environment.count_max) say.die(
+                &.{"cannot start: the environment has too many variables of rt's (RT_, DOCKER_, XDG_)"},
+            );
             append(&out, entry[0]);
         }
         const places = out;
@@ -81,9 +83,38 @@ pub const Block = struct {
 test "a block is rebuilt in place: variables taken out, some added, the auxiliary vector rewritten" {
     const interpreter: loader.Interpreter = .{ .base = 0x1000, .entry = 0x1100, .program_headers = 0x88, .program_header_count = 9 };
     const kept = @intFromPtr("PATH=/bin");
-    const auxiliary = [_]usize{ std.elf.AT_PHDR, 1, std.elf.AT_PAGESZ, 16384, std.elf.AT_PHNUM, 2, std.elf.AT_BASE, 0, std.elf.AT_ENTRY, 3, std.elf.AT_NULL, 0 };
-    const rewritten = [_]usize{ std.elf.AT_PHDR, 0x88, std.elf.AT_PAGESZ, 16384, std.elf.AT_PHNUM, 9, std.elf.AT_BASE, 0x1000, std.elf.AT_ENTRY, @intFromPtr(&detour.finish), std.elf.AT_NULL, 0 };
-    const additions = [_][]const [:0]const u8{ &.{}, &.{"RT_PACKED=1,2"}, &.{ "RT_PACKED=18446744073709551615,18446744073709551615", "X=1" }, &.{ "A=1234567", "B=12345678", "C=" } };
+    const auxiliary = [_]usize{
+        std.elf.AT_PHDR,
+        1,
+        std.elf.AT_PAGESZ,
+        16384,
+        std.elf.AT_PHNUM,
+        2,
+        std.elf.AT_BASE,
+        0,
+        std.elf.AT_ENTRY,
+        3,
+        std.elf.AT_NULL,
+        0,
+    };
+    const rewritten = [_]usize{
+        std.elf.AT_PHDR,
+        0x88,
+        std.elf.AT_PAGESZ,
+        16384,
+        std.elf.AT_PHNUM,
+        9,
+        std.elf.AT_BASE,
+        0x1000,
+        std.elf.AT_ENTRY,
+        @intFromPtr(&detour.finish),
+        std.elf.AT_NULL,
+        0,
+    };
+    const additions = [_][]const [:0]const u8{ &.{}, &.{"RT_PACKED=1,2"}, &.{
+        "RT_PACKED=18446744073709551615,18446744073709551615",
+        "X=1",
+    }, &.{ "A=1234567", "B=12345678", "C=" } };
     for (additions) |added| {
         // What is refused; what is allowed; what comes a second time, and does not count.
         for ([_]usize{ @intFromPtr("BUN_BE_BUN=1"), @intFromPtr("RT_ROOT=/x"), @intFromPtr("PATH=/other") }, 0..) |second, case| {

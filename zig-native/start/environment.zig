@@ -62,7 +62,17 @@ test "what rt reads passes, what steers libc and Bun does not" {
     for ([_][*:0]const u8{ "PATH=/bin", "RT_ROOT=/x", "https_proxy=", "XDG_RUNTIME_DIR=/run", "TERM=xterm" }) |entry| {
         try std.testing.expect(passes(entry));
     }
-    for ([_][*:0]const u8{ "BUN_BE_BUN=1", "NODE_OPTIONS=x", "LD_PRELOAD=x", "RT_PACKED=1,2", "PATHS=x", "PATH", "", "TMPDIR=/t", "GLIBC_TUNABLES=x" }) |entry| {
+    for ([_][*:0]const u8{
+        "BUN_BE_BUN=1",
+        "NODE_OPTIONS=x",
+        "LD_PRELOAD=x",
+        "RT_PACKED=1,2",
+        "PATHS=x",
+        "PATH",
+        "",
+        "TMPDIR=/t",
+        "GLIBC_TUNABLES=x",
+    }) |entry| {
         try std.testing.expect(!passes(entry));
     }
 }

@@ -37,7 +37,13 @@ pub fn becomeInit(stack: [*]const usize, environment: [*]const usize) void {
     words[1] = @intFromPtr(&digits);
     for (1..@max(1, arguments.len)) |index| words[index + 1] = arguments[index];
     _ = linux.fcntl(file, linux.F.SETFD, 0);
-    const result = linux.execveat(memory(), "", @ptrCast(&words), @ptrCast(environment), .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true });
+    const result = linux.execveat(
+        memory(),
+        "",
+        @ptrCast(&words),
+        @ptrCast(environment),
+        .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true },
+    );
     _ = say.check(result, "rt-init");
 }
 

@@ -40,7 +40,12 @@ fn checkMemory() void {
             _ = linux.munmap(@ptrFromInt(mapped), memory_bytes);
             return;
         },
-        .ACCES, .PERM => say.die(&.{"cannot start: memory that is writable and executable is refused (MemoryDenyWriteExecute?), and rt's JavaScript engine needs it"}),
+        .ACCES, .PERM => say.die(
+            &.{
+                "cannot start: memory that is writable and executable is refused (MemoryDenyWriteExecute?), and rt's JavaScript engine " ++
+                    "needs it",
+            },
+        ),
         else => {},
     }
     if (limit(.AS) < 2 * memory_bytes) tooSmall("address space", "-v", 2 * memory_bytes);

@@ -114,7 +114,14 @@ fn mapInterpreter(file: i32, page_size: usize) usize {
         const start = base + segment.address - inset;
         const protection: linux.PROT = @bitCast(@as(u32, @intCast(segment.protection)));
         const from_file: linux.MAP = .{ .TYPE = .PRIVATE, .FIXED = true };
-        const mapped = linux.mmap(@ptrFromInt(start), segment.file_size + inset, protection, from_file, file, @intCast(segment.offset - inset));
+        const mapped = linux.mmap(
+            @ptrFromInt(start),
+            segment.file_size + inset,
+            protection,
+            from_file,
+            file,
+            @intCast(segment.offset - inset),
+        );
         _ = say.check(mapped, "mapping the loader");
         if (!protection.WRITE) continue;
         // ld.so's first allocator takes what is left of its last page, and trusts that it is zero.

@@ -71,6 +71,11 @@ pub const AttachResult = extern struct {
     message_bytes: u32,
 };
 
+comptime {
+    // TypeScript reads it as words, without holes.
+    if (@sizeOf(AttachResult) != 5 * @sizeOf(u32)) @compileError("AttachResult is not five words");
+}
+
 pub const Ended = enum(u32) {
     /// An `exit` frame came.
     exit = 1,

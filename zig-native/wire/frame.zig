@@ -3,6 +3,15 @@ const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("abi.zig");
 
+comptime {
+    // Type and length are where `encode` and `decode` have them, and a failure fits what `send` sends.
+    std.debug.assert(abi.frame_header_bytes == 8 and @sizeOf(abi.Frame) == 1);
+    std.debug.assert(@sizeOf(FailureBuffer) <= small_bytes_max);
+}
+
+/// What `send` takes.
+const small_bytes_max = 1024;
+
 pub const Header = struct {
     kind: abi.Frame,
     length: u32,
@@ -14,6 +23,7 @@ pub const Header = struct {
 };
 
 pub fn encode(bytes: *[abi.frame_header_bytes]u8, frame: abi.Frame, length: u32) void {
+    std.debug.assert(length <= abi.frame_payload_max); // ours: no reader takes a longer one
     bytes.* = .{ @intFromEnum(frame), 0, 0, 0, 0, 0, 0, 0 };
     std.mem.writeInt(u32, bytes[4..8], length, .big);
 }
@@ -24,8 +34,8 @@ pub fn decode(bytes: *const [abi.frame_header_bytes]u8) Header {
 
 /// Send one whole small frame, waiting as long as it takes. Answers 0 or the errno.
 pub fn send(fd: i32, frame: abi.Frame, payload: []const u8) linux.E {
-    var bytes: [abi.frame_header_bytes + 1024]u8 = undefined;
-    std.debug.assert(payload.len <= bytes.len - abi.frame_header_bytes);
+    std.debug.assert(payload.len <= small_bytes_max);
+    var bytes: [abi.frame_header_bytes + small_bytes_max]u8 = undefined;
     encode(bytes[0..abi.frame_header_bytes], frame, @intCast(payload.len));
     @memcpy(bytes[abi.frame_header_bytes..][0..payload.len], payload);
     var rest: []const u8 = bytes[0 .. abi.frame_header_bytes + payload.len];

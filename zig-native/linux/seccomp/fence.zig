@@ -20,7 +20,8 @@ const clone_new_any = 0x7e02_0000;
 
 const keyrings = [_][]const u8{ "add_key", "request_key", "keyctl" };
 const mounts = [_][]const u8{
-    "mount", "umount", "umount2", "pivot_root", "fsopen", "fsconfig", "fsmount", "fspick", "move_mount", "open_tree", "open_tree_attr", "mount_setattr",
+    "mount",      "umount",    "umount2",        "pivot_root",    "fsopen", "fsconfig", "fsmount", "fspick",
+    "move_mount", "open_tree", "open_tree_attr", "mount_setattr",
 };
 
 /// By name, as the standard library has them for an architecture.
@@ -31,7 +32,12 @@ fn rules(comptime Numbers: type, comptime admin: bool) []const compile.Rule {
         inline for (mounts) |name| list = list ++ rule(Numbers, name, .fail(.PERM), &.{});
         list = list ++ rule(Numbers, "clone3", .fail(.NOSYS), &.{});
         list = list ++ rule(Numbers, "clone", .fail(.PERM), &.{.{ .argument = 0, .mask = clone_new_any, .is = .other, .value = 0 }});
-        list = list ++ rule(Numbers, "unshare", .fail(.PERM), &.{.{ .argument = 0, .mask = clone_new_any | clone_new_time, .is = .other, .value = 0 }});
+        list = list ++ rule(
+            Numbers,
+            "unshare",
+            .fail(.PERM),
+            &.{.{ .argument = 0, .mask = clone_new_any | clone_new_time, .is = .other, .value = 0 }},
+        );
     }
     var sorted = list[0..list.len].*;
     std.sort.insertion(compile.Rule, &sorted, {}, before);
@@ -44,7 +50,12 @@ fn before(_: void, a: compile.Rule, b: compile.Rule) bool {
 }
 
 /// None where the architecture has no such call.
-fn rule(comptime Numbers: type, comptime name: []const u8, comptime action: compile.Action, comptime when: []const compile.Condition) []const compile.Rule {
+fn rule(
+    comptime Numbers: type,
+    comptime name: []const u8,
+    comptime action: compile.Action,
+    comptime when: []const compile.Condition,
+) []const compile.Rule {
     const number = numberOf(Numbers, name) orelse return &.{};
     return &.{.{ .number = number, .action = action, .when = when }};
 }

@@ -43,14 +43,28 @@ pub fn expectAgreement(program: []const bpf.Instruction, profile: compile.Profil
         for (numbers) |number| {
             try agree(program, profile, .{ .number = @bitCast(number), .arch = arch });
             for (section.rules) |rule| {
-                if (rule.number == number) for (rule.when) |condition| try expectAround(program, profile, .{ .number = @bitCast(number), .arch = arch }, condition);
+                if (rule.number == number) for (rule.when) |condition| try expectAround(
+                    program,
+                    profile,
+                    .{ .number = @bitCast(number), .arch = arch },
+                    condition,
+                );
             }
         }
     };
 }
 
 fn expectAround(program: []const bpf.Instruction, profile: compile.Profile, data: bpf.Data, condition: compile.Condition) !void {
-    const borders = [_]u32{ condition.value, condition.value -% 1, condition.value +% 1, 0, 0xffff_ffff, 0x8000_0000, condition.mask, ~condition.mask };
+    const borders = [_]u32{
+        condition.value,
+        condition.value -% 1,
+        condition.value +% 1,
+        0,
+        0xffff_ffff,
+        0x8000_0000,
+        condition.mask,
+        ~condition.mask,
+    };
     for (borders) |border| for (0..33) |bit| for ([_]u64{ 0, 1 << 32, 0xffff_ffff_0000_0000 }) |high| {
         var each = data;
         each.arguments[condition.argument] = high | if (bit < 32) border ^ (@as(u32, 1) << @intCast(bit)) else border;
@@ -62,7 +76,10 @@ fn agree(program: []const bpf.Instruction, profile: compile.Profile, data: bpf.D
     const wanted = meaning(profile, &data);
     const got = interpreter.run(program, &data);
     if (got == @intFromEnum(wanted)) return;
-    std.debug.print("call {d} of 0x{x}, arguments {any}: wanted 0x{x}, got 0x{x}\n", .{ data.number, data.arch, data.arguments, @intFromEnum(wanted), got });
+    std.debug.print(
+        "call {d} of 0x{x}, arguments {any}: wanted 0x{x}, got 0x{x}\n",
+        .{ data.number, data.arch, data.arguments, @intFromEnum(wanted), got },
+    );
     return error.TestUnexpectedResult;
 }
 
@@ -71,7 +88,11 @@ test "a profile with all kinds of rules" {
         .{ .number = 1, .action = .allow },
         .{ .number = 2, .action = .allow },
         .{ .number = 41, .action = .allow, .when = &.{.{ .argument = 0, .is = .equal, .value = 16 }} },
-        .{ .number = 41, .action = .fail(.INVAL), .when = &.{ .{ .argument = 0, .is = .greater, .value = 38 }, .{ .argument = 2, .is = .other, .value = 0 } } },
+        .{
+            .number = 41,
+            .action = .fail(.INVAL),
+            .when = &.{ .{ .argument = 0, .is = .greater, .value = 38 }, .{ .argument = 2, .is = .other, .value = 0 } },
+        },
         .{ .number = 56, .action = .allow, .when = &.{.{ .argument = 1, .mask = 0x7e02_0000, .is = .equal, .value = 0 }} },
         .{ .number = 135, .action = .allow, .when = &.{.{ .argument = 0, .is = .at_least, .value = 0xffff_fff0 }} },
         .{ .number = 1000, .action = .kill_process },
@@ -89,7 +110,10 @@ test "a profile with all kinds of rules" {
 test "a profile of a thousand rules, none like its neighbour" {
     var rules: [1000]compile.Rule = undefined;
     for (&rules, 0..) |*rule, index| rule.* = .{ .number = @intCast(index), .action = .fail(@enumFromInt(1 + index % 7)) };
-    const profile: compile.Profile = .{ .otherwise = .allow, .sections = &.{.{ .arch = 0xc000_003e, .x32 = .fail(.NOSYS), .rules = &rules }} };
+    const profile: compile.Profile = .{
+        .otherwise = .allow,
+        .sections = &.{.{ .arch = 0xc000_003e, .x32 = .fail(.NOSYS), .rules = &rules }},
+    };
     var space: [bpf.instructions_max]bpf.Instruction = undefined;
     var builder: bpf.Builder = .{ .space = &space };
     try compile.compile(&builder, profile);
