@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { RtError, while_ } from "../base/errors.ts";
+import { RtError, withCause } from "../base/errors.ts";
 import { digestOf } from "../oci/digest.ts";
 import { arrayIn, documentBytesMax, integerIn, parseJson, shown, stringIn } from "../oci/json.ts";
 import type { LayoutFiles } from "../source/layout.ts";
@@ -139,6 +139,6 @@ export function readPart(path: string, part: FilePart, what: string): Uint8Array
       closeSync(fd);
     }
   } catch (error) {
-    throw while_(`cannot read ${what}`, error);
+    throw withCause(`cannot read ${what}`, error);
   }
 }

@@ -1,6 +1,6 @@
 import { realpathSync, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { asSystemError, codeOfErrno, isErrno, RtError, while_ } from "../base/errors.ts";
+import { asSystemError, codeOfErrno, isErrno, RtError, withCause } from "../base/errors.ts";
 import { callerPath } from "../base/working-directory.ts";
 
 /**
@@ -36,7 +36,7 @@ function statOf(path: string): Stats | undefined {
 /** Without the system call and the file that it was about, which is a temporary one's name. */
 export function cannotWrite(path: string, error: unknown): RtError {
   const { code, message } = asSystemError(error) ?? {};
-  if (code === undefined || message === undefined) return while_(`cannot write ${path}`, error);
+  if (code === undefined || message === undefined) return withCause(`cannot write ${path}`, error);
   if (code === "ENOENT")
     return new RtError("not-found", `cannot write ${path}: there is no such directory`, { cause: error });
   const text = `cannot write ${path}: ${message.replace(/, \w+ '.*$/s, "")}`;

@@ -1,6 +1,6 @@
 /**
  * Every failure that rt foresees is an `RtError`: a class (the stable code), and one line for a person that says
- * what failed, why, and what to do. Each layer that lets one pass may prepend one phrase with `while_`.
+ * what failed, why, and what to do. Each layer that lets one pass may prepend one phrase with `withCause`.
  *
  * `cli` maps the class to an exit code (125 unless `exitCode` says otherwise); an HTTP API would map it to a status.
  * Anything that is not an `RtError` is a bug, and is reported as such.
@@ -44,8 +44,8 @@ export function firstFailure(error: unknown): unknown {
   return first;
 }
 
-/** `error` with one phrase in front: `while_("cannot start container", e)` -> "cannot start container: <e>". */
-export function while_(phrase: string, failure: unknown): RtError {
+/** `error` with one phrase in front: `withCause("cannot start container", e)` -> "cannot start container: <e>". */
+export function withCause(phrase: string, failure: unknown): RtError {
   const error = firstFailure(failure);
   if (error instanceof RtError) {
     return new RtError(error.code, `${phrase}: ${error.message}`, { cause: error, exitCode: error.exitCode });

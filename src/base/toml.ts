@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { isErrno, RtError, while_ } from "./errors.ts";
+import { isErrno, RtError, withCause } from "./errors.ts";
 import { editDistance } from "./nearest.ts";
 import { callerPath } from "./working-directory.ts";
 
@@ -28,7 +28,7 @@ function textOf(file: string): string | undefined {
     return readFileSync(file, "utf8");
   } catch (error) {
     if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
-    throw while_(`cannot read config file ${file}`, error);
+    throw withCause(`cannot read config file ${file}`, error);
   }
 }
 

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, type Stats, statSync } from "node:fs";
-import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { isErrno, RtError, withCause } from "../base/errors.ts";
 import type { SpecDevice } from "../oci/runtime-spec.ts";
 import type { Device, DeviceRequest } from "../settings/container-settings.ts";
 
@@ -23,7 +23,7 @@ function statOf(path: string): Stats {
     return statSync(path);
   } catch (error) {
     if (isErrno(error, "ENOENT")) throw new RtError("not-found", `no such device ${path} on the host`);
-    throw while_(`cannot look at device ${path}`, error);
+    throw withCause(`cannot look at device ${path}`, error);
   }
 }
 

@@ -10,7 +10,7 @@ import {
   unlinkSync,
 } from "node:fs";
 import { join } from "node:path";
-import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { type Digest, digestOf, hexOf, isDigest } from "../oci/digest.ts";
 import { privateDirectory } from "../store/directory.ts";
 import { FileLock, type LockOptions } from "./file-lock.ts";
@@ -69,7 +69,7 @@ export class ContentStore {
     } catch (error) {
       if (isErrno(error, "ENOENT"))
         throw new RtError("not-found", `blob ${digest} is not in the store`, { cause: error });
-      throw while_(`cannot read blob ${digest}`, error);
+      throw withCause(`cannot read blob ${digest}`, error);
     }
     if (digestOf(bytes) === digest) return bytes;
     throw new RtError("data-loss", `blob ${digest} is damaged on disk: remove its image and pull it again`);
@@ -142,7 +142,7 @@ export class ContentStore {
     try {
       fsyncSync(fd);
     } catch (error) {
-      throw while_(`cannot sync ${this.#blobs}`, error);
+      throw withCause(`cannot sync ${this.#blobs}`, error);
     } finally {
       closeSync(fd);
     }
@@ -195,7 +195,7 @@ function entries(directory: string): string[] {
     return readdirSync(directory);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return [];
-    throw while_(`cannot list ${directory}`, error);
+    throw withCause(`cannot list ${directory}`, error);
   }
 }
 
@@ -203,6 +203,6 @@ function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw while_(`cannot remove ${path}`, error);
+    if (!isErrno(error, "ENOENT")) throw withCause(`cannot remove ${path}`, error);
   }
 }

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
-import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { flock } from "../native/system.ts";
 
 export interface LockOptions {
@@ -44,7 +44,7 @@ export class FileLock implements Disposable {
         if (leadsTo(path, fd)) return new FileLock(path, fd);
       } catch (error) {
         closeSync(fd);
-        throw while_(`cannot lock ${path}`, error);
+        throw withCause(`cannot lock ${path}`, error);
       }
       closeSync(fd);
     }
@@ -76,7 +76,7 @@ export class FileLock implements Disposable {
     try {
       unlinkSync(this.path);
     } catch (error) {
-      if (!isErrno(error, "ENOENT")) throw while_(`cannot remove ${this.path}`, error);
+      if (!isErrno(error, "ENOENT")) throw withCause(`cannot remove ${this.path}`, error);
     }
   }
 
@@ -95,7 +95,7 @@ function open(path: string): number {
   try {
     return openSync(path, constants.O_RDWR | constants.O_CREAT | O_CLOEXEC, 0o600);
   } catch (error) {
-    throw while_(`cannot open ${path}`, error);
+    throw withCause(`cannot open ${path}`, error);
   }
 }
 
@@ -117,7 +117,7 @@ export function isHeld(path: string): boolean {
     fd = openSync(path, constants.O_RDONLY | O_CLOEXEC);
   } catch (error) {
     if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return false;
-    throw while_(`cannot open ${path}`, error);
+    throw withCause(`cannot open ${path}`, error);
   }
   try {
     return !flock(fd, "shared", false);

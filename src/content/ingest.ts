@@ -1,5 +1,5 @@
 import { fchmodSync, fstatSync, fsync, ftruncateSync, readSync, renameSync, writeSync } from "node:fs";
-import { asSystemError, RtError, while_ } from "../base/errors.ts";
+import { asSystemError, RtError, withCause } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { FileLock } from "./file-lock.ts";
 
@@ -171,7 +171,7 @@ export class Ingest implements Disposable {
       const text = `no space left for blob ${this.blob.digest} (${this.blob.size} bytes): free some, then try again`;
       return new RtError("exhausted", text, { cause: error });
     }
-    return while_(`cannot store blob ${this.blob.digest}`, error);
+    return withCause(`cannot store blob ${this.blob.digest}`, error);
   }
 }
 

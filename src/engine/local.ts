@@ -97,6 +97,6 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
 function systemVerbs(hosts: Hosts): SystemVerbs {
   return {
     info: async () => (await import("./system/info.ts")).info(await hosts.get()),
-    version: async () => (await import("./system/version.ts")).version(),
+    version: async () => (await import("./system/version.ts")).engineVersion(),
   };
 }

@@ -1,4 +1,4 @@
-import { RtError, while_ } from "../base/errors.ts";
+import { RtError, withCause } from "../base/errors.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { GrowingFile } from "../content/growing-file.ts";
 import type { Ingest } from "../content/ingest.ts";
@@ -224,7 +224,7 @@ async function unpackBlob(
     return size;
   } catch (error) {
     if (run.signal.aborted) throw error;
-    throw while_(`layer ${descriptor.digest}`, error);
+    throw withCause(`layer ${descriptor.digest}`, error);
   }
 }
 

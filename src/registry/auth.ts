@@ -3,7 +3,7 @@ import { fieldsIn, optionalIn, parseJson, shown, stringIn } from "../oci/json.ts
 import { isLinkLocal, isLoopback } from "./address.ts";
 import type { Answer } from "./answer.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import type { Credential } from "./credentials.ts";
+import type { Credential } from "./credential.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Limits } from "./limits.ts";
 import { parseRetryAfter, retrying, TransientError } from "./retry.ts";

@@ -1,7 +1,7 @@
 import { environmentOf } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import { fieldsIn, parseJson, quoted, shown, stringIn } from "../oci/json.ts";
-import type { Credential, CredentialOptions } from "./credentials.ts";
+import type { Credential, CredentialOptions } from "./credential.ts";
 
 const answerBytesMax = 1024 * 1024;
 const notFound = "credentials not found in native keychain";

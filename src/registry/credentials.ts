@@ -1,28 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { CallerEnvironment } from "../base/environment.ts";
-import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { callerPath } from "../base/working-directory.ts";
 import { fieldsIn, type JsonObject, objectIn, optionalIn, parseJson, stringIn } from "../oci/json.ts";
-
-/** What a registry may be told. `identity` is an OAuth2 refresh token, `bearer` a token to be sent as it is. */
-export type Credential =
-  | { kind: "basic"; username: string; password: string }
-  | { kind: "identity"; token: string }
-  | { kind: "bearer"; token: string };
-
-export interface CredentialOptions {
-  /** `--authfile`: must exist, and is the only file read, as $REGISTRY_AUTH_FILE is without it. */
-  authFile?: string | undefined;
-  /** Holds containers/$UID/auth.json; "/run" unless given. */
-  runDirectory?: string;
-  env?: Readonly<Record<string, string | undefined>>;
-  /** The environment of helpers; `env` unless it is given. */
-  caller?: CallerEnvironment;
-  helperMs: number;
-  /** One line about a helper that does not work; the pull goes on without it. */
-  warn: (line: string) => void;
-}
+import type { Credential, CredentialOptions } from "./credential.ts";
 
 const fileBytesMax = 1024 * 1024;
 const hubKey = "https://index.docker.io/v1/";
@@ -84,7 +65,7 @@ async function readAuthFile({ path, namedBy, isBare }: AuthFile): Promise<JsonOb
     bytes = await readFile(path);
   } catch (error) {
     if (!namedBy && (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR"))) return undefined;
-    throw while_(`cannot read credentials file ${path}${namedBy ? ` of ${namedBy}` : ""}`, error);
+    throw withCause(`cannot read credentials file ${path}${namedBy ? ` of ${namedBy}` : ""}`, error);
   }
   if (bytes.length === 0) return undefined;
   const what = `credentials file ${path}`;

@@ -2,7 +2,7 @@ import { RtError } from "../base/errors.ts";
 import { objectIn, parseJson, quoted } from "../oci/json.ts";
 import type { Answer } from "./answer.ts";
 import { Authorizer } from "./auth.ts";
-import type { Credential } from "./credentials.ts";
+import type { Credential } from "./credential.ts";
 import { type Endpoint, probe } from "./endpoint.ts";
 import type { Limits } from "./limits.ts";
 import { parseRetryAfter, TransientError } from "./retry.ts";

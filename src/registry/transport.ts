@@ -1,4 +1,4 @@
-import { RtError, while_ } from "../base/errors.ts";
+import { RtError, withCause } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 import { isLinkLocal, isLoopback } from "./address.ts";
 import { Answer } from "./answer.ts";
@@ -82,7 +82,7 @@ function proxyFor(url: URL): HttpProxy | undefined {
   try {
     return ownProxies().for(url);
   } catch (error) {
-    throw while_(`cannot reach ${url.host}`, error);
+    throw withCause(`cannot reach ${url.host}`, error);
   }
 }
 

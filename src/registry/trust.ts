@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { callerPath } from "../base/working-directory.ts";
 import { shown } from "../oci/json.ts";
 
@@ -118,7 +118,7 @@ function namedFile(path: string, what: string): string[] {
   try {
     text = readBounded(path);
   } catch (error) {
-    throw while_(`cannot read ${what} ${shown(path)}`, error);
+    throw withCause(`cannot read ${what} ${shown(path)}`, error);
   }
   const bad = (why: string) => new RtError("invalid-argument", `cannot use ${what} ${shown(path)}: ${why}`);
   const blocks = blocksOf(text);
@@ -162,7 +162,7 @@ function entriesOf(directory: string): string[] {
     return readdirSync(callerPath(directory, "its name")).sort();
   } catch (error) {
     if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return [];
-    throw while_(`cannot read the certificates in ${shown(directory)}`, error);
+    throw withCause(`cannot read the certificates in ${shown(directory)}`, error);
   }
 }
 

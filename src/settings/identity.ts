@@ -3,7 +3,7 @@ import { invalid, quote, rejectControl, rejectNul } from "../base/invalid.ts";
 /** Who a container is and where it works, as texts; "" leaves it to the image and to us. @throws RtError invalid-argument */
 
 /** Docker's names; a leading slash is Docker's own spelling of them. */
-export function parseName(text: string, what: string): string {
+export function parseContainerName(text: string, what: string): string {
   const name = text.replace(/^\//, "");
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) && name.length <= 255) return name;
   throw invalid(

@@ -18,14 +18,14 @@ type Name = (typeof driverNames)[number];
  */
 export async function selectDriver(root: string, asked?: string): Promise<SnapshotDriver> {
   const snapshots = join(root, "snapshots");
-  const name = asked === undefined || asked === "" ? await probed(snapshots) : parseName(asked);
+  const name = asked === undefined || asked === "" ? await probed(snapshots) : parseDriverName(asked);
   await removeUnsyncedOfLastBoot(snapshots, driverNames);
   const directory = join(snapshots, name);
   return name === "overlay" ? new OverlayDriver(directory) : new CopyDriver(directory);
 }
 
 /** @throws invalid-argument: no such driver */
-export function parseName(asked: string): Name {
+export function parseDriverName(asked: string): Name {
   const name = driverNames.find((known) => known === asked);
   if (name) return name;
   throw new RtError(
@@ -37,7 +37,7 @@ export function parseName(asked: string): Name {
 async function probed(snapshots: string): Promise<Name> {
   const file = join(snapshots, "driver");
   try {
-    return parseName(readFileSync(file, "utf8").trim());
+    return parseDriverName(readFileSync(file, "utf8").trim());
   } catch (error) {
     const useless = isErrno(error, "ENOENT") || error instanceof RtError;
     if (!useless) throw error;

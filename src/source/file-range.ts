@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { isErrno, RtError, withCause } from "../base/errors.ts";
 
 const chunkBytes = 1024 * 1024;
 
@@ -19,7 +19,7 @@ export async function openRegular(path: string, what: string, followLink = false
     if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) {
       throw new RtError("not-found", `${what} does not exist`, { cause: error });
     }
-    throw while_(`cannot open ${what}`, error);
+    throw withCause(`cannot open ${what}`, error);
   }
   if ((await file.stat()).isFile()) return file;
   await file.close();

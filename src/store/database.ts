@@ -1,7 +1,7 @@
 import { Database as Sqlite } from "bun:sqlite";
 import { closeSync, existsSync, linkSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isErrno, RtError, while_ } from "../base/errors.ts";
+import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { privateDirectory } from "./directory.ts";
 import { migrations, schemaVersion } from "./schema.ts";
 import { sqliteCode, storeError } from "./sqlite-error.ts";
@@ -170,14 +170,14 @@ function create(root: string, path: string): void {
   try {
     closeSync(openSync(draft, "wx", 0o600));
   } catch (error) {
-    throw while_(`cannot create ${path}`, error);
+    throw withCause(`cannot create ${path}`, error);
   }
   try {
     fill(draft);
     linkSync(draft, path);
   } catch (error) {
     if (!isErrno(error, "EEXIST"))
-      throw sqliteCode(error) ? storeError(error, path) : while_(`cannot create ${path}`, error);
+      throw sqliteCode(error) ? storeError(error, path) : withCause(`cannot create ${path}`, error);
   } finally {
     for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(draft + suffix, { force: true });
   }

@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { isErrno, while_ } from "../base/errors.ts";
+import { isErrno, withCause } from "../base/errors.ts";
 
 /**
  * Make `path` a directory that only its owner may enter (0700). Parents that are missing are made 0755, as the system's
@@ -12,7 +12,7 @@ export function privateDirectory(path: string): void {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     if (isErrno(error, "EEXIST") && isDirectory(path)) return;
-    if (!isErrno(error, "ENOENT")) throw while_(`cannot create directory ${path}`, error);
+    if (!isErrno(error, "ENOENT")) throw withCause(`cannot create directory ${path}`, error);
     makeParents(path);
     privateDirectory(path);
   }
@@ -22,7 +22,7 @@ function makeParents(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   } catch (error) {
-    throw while_(`cannot create directory ${dirname(path)}`, error);
+    throw withCause(`cannot create directory ${dirname(path)}`, error);
   }
 }
 

@@ -1,5 +1,5 @@
 import { SQLiteError } from "bun:sqlite";
-import { type ErrorCode, RtError, while_ } from "../base/errors.ts";
+import { type ErrorCode, RtError, withCause } from "../base/errors.ts";
 
 /** SQLite's primary result code of `error` ("SQLITE_BUSY" for SQLITE_BUSY_SNAPSHOT too), or undefined. */
 export function sqliteCode(error: unknown): string | undefined {
@@ -56,5 +56,5 @@ export function storeError(error: unknown, path: string): RtError {
   if (error instanceof RtError) return error;
   const known = advice[sqliteCode(error) ?? ""];
   if (known) return new RtError(known.code, `cannot use ${path}: ${known.text}`, { cause: error });
-  return while_(`cannot use ${path}`, error);
+  return withCause(`cannot use ${path}`, error);
 }

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
-import { isErrno, RtError, while_ } from "../../base/errors.ts";
+import { isErrno, RtError, withCause } from "../../base/errors.ts";
 import { callerPath } from "../../base/working-directory.ts";
 
 /** `--cidfile`: made first, so that two runs cannot share one; filled when the container runs; gone when it could not. */
@@ -15,7 +15,7 @@ export class CidFile {
       this.#descriptor = openSync(callerPath(path, "--cidfile"), flags, 0o644);
     } catch (error) {
       if (error instanceof RtError) throw error;
-      if (!isErrno(error, "EEXIST")) throw while_(`cannot write the container's id to ${path}`, error);
+      if (!isErrno(error, "EEXIST")) throw withCause(`cannot write the container's id to ${path}`, error);
       throw new RtError(
         "conflict",
         `container ID file found, make sure the other container isn't running or delete ${path}`,

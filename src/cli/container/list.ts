@@ -1,9 +1,9 @@
 import { invalid, quote } from "../../base/invalid.ts";
 import { containerFilters } from "../../docker/filters.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { containerListing, defaultFormat, showsDetails } from "../format/containers.ts";
+import { containerListing, containersFormat, showsDetails } from "../format/containers.ts";
 import { renderRows } from "../format/rows.ts";
-import { checkValues, parseFilters } from "../parse/filter.ts";
+import { checkValues, parseFilterFlags } from "../parse/filter.ts";
 
 export default class PsCommand extends RtCommand {
   static override usage: Usage = {
@@ -32,12 +32,12 @@ export default class PsCommand extends RtCommand {
   size = Option.Boolean("-s,--size", false, { description: "Sizes too" });
 
   override async execute(): Promise<number> {
-    const filters = parseFilters(this.filters, containerFilters);
+    const filters = parseFilterFlags(this.filters, containerFilters);
     checkValues(filters, containerFilters);
     const last = this.latest ? 1 : parseLast(this.last);
     const all = this.all || last > 0 || filters.status !== undefined;
     const asked = this.format || (this.quiet ? "{{.ID}}" : "table");
-    const format = asked === "table" ? defaultFormat(this.size) : asked;
+    const format = asked === "table" ? containersFormat(this.size) : asked;
     const engine = await this.engine();
     const found = await engine.container.list({
       ...{ all, filters, size: this.size, details: showsDetails(format) },

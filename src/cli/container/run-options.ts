@@ -7,7 +7,12 @@ import { parseAddHost, parseDns } from "../../settings/address.ts";
 import { parseCapability } from "../../settings/capability.ts";
 import { type AskedSettings, defaultSettings } from "../../settings/container-settings.ts";
 import { parseDevice } from "../../settings/device.ts";
-import { parseHostname, parseName, parseUser, parseWorkingDirectory } from "../../settings/identity.ts";
+import {
+  parseContainerName,
+  parseHostname,
+  parseUser,
+  parseWorkingDirectory,
+} from "../../settings/identity.ts";
 import { parseLabels } from "../../settings/labels.ts";
 import { parseSecurityOptions } from "../../settings/security-opt.ts";
 import { parseSysctls } from "../../settings/sysctl.ts";
@@ -36,7 +41,7 @@ export function runOptions(
     image: flags.image,
     pull: { policy: parsePull(flags.pull), platform: flags.platform, listener },
     settings: settingsOf(flags, caller),
-    name: flags.name ? parseName(flags.name, "--name") : undefined,
+    name: flags.name ? parseContainerName(flags.name, "--name") : undefined,
     sigProxy: flags.sigProxy,
   };
 }

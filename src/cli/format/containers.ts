@@ -21,7 +21,7 @@ const headings = {
   Status: "STATUS",
 };
 
-export function defaultFormat(size: boolean): string {
+export function containersFormat(size: boolean): string {
   const columns =
     "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
   return size ? `${columns}\t{{.Size}}` : columns;

@@ -17,7 +17,7 @@ const headings = {
   VirtualSize: "SIZE",
 };
 
-export function defaultFormat(digests: boolean): string {
+export function imagesFormat(digests: boolean): string {
   const digest = digests ? "{{.Digest}}\t" : "";
   return `table {{.Repository}}\t{{.Tag}}\t${digest}{{.ID}}\t{{.CreatedSince}}\t{{.Size}}`;
 }

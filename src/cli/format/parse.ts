@@ -185,14 +185,14 @@ function word(token: Token): Operand {
 function unquote(text: string): string {
   if (text.startsWith("`")) return text.slice(1, -1);
   try {
-    return String(JSON.parse(text.replace(/\\(x([0-9a-fA-F]{2})|a|v|')/g, escape_)));
+    return String(JSON.parse(text.replace(/\\(x([0-9a-fA-F]{2})|a|v|')/g, unescaped)));
   } catch {
     throw templateError(`:1: bad string ${text}`);
   }
 }
 
 /** Go's escapes that JSON lacks. */
-function escape_(_all: string, kind: string, hex: string | undefined): string {
+function unescaped(_all: string, kind: string, hex: string | undefined): string {
   if (hex !== undefined) return `\\u00${hex}`;
   return kind === "a" ? "\\u0007" : kind === "v" ? "\\u000b" : "'";
 }

@@ -1,8 +1,8 @@
 import { imageFilters } from "../../docker/filters.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { defaultFormat, imageListing } from "../format/images.ts";
+import { imageListing, imagesFormat } from "../format/images.ts";
 import { renderRows } from "../format/rows.ts";
-import { parseFilters } from "../parse/filter.ts";
+import { parseFilterFlags } from "../parse/filter.ts";
 
 export default class ImagesCommand extends RtCommand {
   static override usage: Usage = {
@@ -31,7 +31,7 @@ export default class ImagesCommand extends RtCommand {
   pattern = Option.String({ name: "REPOSITORY[:TAG]", required: false });
 
   override async execute(): Promise<number> {
-    const filters = parseFilters(this.filters, imageFilters);
+    const filters = parseFilterFlags(this.filters, imageFilters);
     const engine = await this.engine();
     const images = await engine.image.list({
       filters,
@@ -39,7 +39,7 @@ export default class ImagesCommand extends RtCommand {
     });
     const listing = imageListing(images, !this.noTrunc, Date.now());
     const format = this.format || (this.quiet ? "{{.ID}}" : "table");
-    this.context.stdout.write(renderRows(format === "table" ? defaultFormat(this.digests) : format, listing));
+    this.context.stdout.write(renderRows(format === "table" ? imagesFormat(this.digests) : format, listing));
     return 0;
   }
 }

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import type { CallerEnvironment } from "../../base/environment.ts";
-import { while_ } from "../../base/errors.ts";
+import { withCause } from "../../base/errors.ts";
 import { invalid, quote, rejectNul } from "../../base/invalid.ts";
 import { callerPath } from "../../base/working-directory.ts";
 import { checkVariable } from "../../settings/combine.ts";
@@ -83,12 +83,12 @@ function readText(path: string, flag: string): string {
       closeSync(fd);
     }
   } catch (error) {
-    throw while_(`cannot read ${flag}`, error);
+    throw withCause(`cannot read ${flag}`, error);
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
-    throw while_(
+    throw withCause(
       `cannot read ${flag} ${path}`,
       invalid(`not UTF-8 (${error instanceof Error ? error.name : error})`),
     );

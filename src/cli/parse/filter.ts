@@ -7,7 +7,7 @@ import type { FilterGrammar, Filters } from "../../docker/filters.ts";
  * `--filter key=value`, several. @throws RtError invalid-argument for a key that the noun does not have, unsupported for one
  * that it will have
  */
-export function parseFilters(texts: readonly string[], { keys, later }: FilterGrammar): Filters {
+export function parseFilterFlags(texts: readonly string[], { keys, later }: FilterGrammar): Filters {
   const filters: Record<string, string[]> = {};
   for (const text of texts) {
     const at = text.indexOf("=");

@@ -1,4 +1,4 @@
-import { RtError, while_ } from "../../base/errors.ts";
+import { RtError, withCause } from "../../base/errors.ts";
 import type { InitContainer } from "../../engine/machine/config.ts";
 import { noDetachKeys, type Plan } from "../../engine/machine/session.ts";
 import type { Context } from "../command.ts";
@@ -36,7 +36,7 @@ export function planOf(container: InitContainer, terminal: boolean, context: Con
     }
     return { container, options, argv };
   } catch (error) {
-    throw while_(`container ${JSON.stringify(name)}`, error);
+    throw withCause(`container ${JSON.stringify(name)}`, error);
   }
 }
 

@@ -1,6 +1,6 @@
 import { readdirSync, statSync, unlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { isErrno, while_ } from "../../base/errors.ts";
+import { isErrno, withCause } from "../../base/errors.ts";
 import { recordOf } from "../../container/container-store.ts";
 import { FileLock } from "../../content/file-lock.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
@@ -165,7 +165,7 @@ function removeDrafts(host: Host, now: number): void {
     try {
       unlinkSync(path);
     } catch (error) {
-      if (!isErrno(error, "ENOENT")) throw while_(`cannot remove ${path}`, error);
+      if (!isErrno(error, "ENOENT")) throw withCause(`cannot remove ${path}`, error);
     }
   }
 }

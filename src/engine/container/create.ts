@@ -1,4 +1,4 @@
-import { while_ } from "../../base/errors.ts";
+import { withCause } from "../../base/errors.ts";
 import { generateName } from "../../container/names.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { writeRecordCopy } from "../../container/state-file.ts";
@@ -43,6 +43,6 @@ export async function starting<T>(record: ContainerRecord, step: () => Promise<T
   try {
     return await step();
   } catch (error) {
-    throw while_(`cannot start container ${record.name}`, error);
+    throw withCause(`cannot start container ${record.name}`, error);
   }
 }

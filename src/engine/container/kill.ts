@@ -1,4 +1,4 @@
-import { while_ } from "../../base/errors.ts";
+import { withCause } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
@@ -16,5 +16,5 @@ export async function kill(host: Host, name: string, signal: string): Promise<vo
   const send = () =>
     number === SIGKILL ? killContainer(id, seen.state) : signalProcess(pid, startTime, number);
   if (pid > 0 && send()) return;
-  throw while_(`cannot kill container: ${name}`, await notRunning(host, seen));
+  throw withCause(`cannot kill container: ${name}`, await notRunning(host, seen));
 }

@@ -1,4 +1,4 @@
-import { RtError, while_ } from "../../base/errors.ts";
+import { RtError, withCause } from "../../base/errors.ts";
 import type { ImageRecord } from "../../image/record.ts";
 import { kindOf, packedReference } from "../../reference/kind.ts";
 import type { Host } from "../host.ts";
@@ -51,7 +51,7 @@ async function ensurePacked(host: Host, options: EnsureOptions): Promise<ImageRe
     return await pulled(host, packedReference, options);
   } catch (error) {
     const isDamage = packed && error instanceof RtError && error.code === "data-loss";
-    throw isDamage ? while_("this app is damaged", error) : error;
+    throw isDamage ? withCause("this app is damaged", error) : error;
   }
 }
 

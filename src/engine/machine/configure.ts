@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
-import { isErrno, while_ } from "../../base/errors.ts";
+import { isErrno, withCause } from "../../base/errors.ts";
 import { type FileSystemMount, mountFileSystem } from "../../runtime/mount.ts";
 import { activeSizeFile } from "../../snapshot/directory.ts";
 import type { InitConfig } from "./config.ts";
@@ -22,7 +22,7 @@ function setHostname(name: string): void {
   try {
     writeFileSync(hostnameFile, name);
   } catch (error) {
-    throw while_(`cannot set the hostname ${name}`, error);
+    throw withCause(`cannot set the hostname ${name}`, error);
   }
 }
 
@@ -78,7 +78,7 @@ export function storeDirectory(root: string): string {
     if (isInitramfs(root) || !isWritable(root)) makeStore(root);
     return root;
   } catch (error) {
-    if (!isErrno(error, "EROFS")) throw while_(`cannot make ${root}`, error);
+    if (!isErrno(error, "EROFS")) throw withCause(`cannot make ${root}`, error);
     makeStore(elsewhere);
     return elsewhere;
   }

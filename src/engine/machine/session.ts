@@ -1,4 +1,4 @@
-import { RtError, while_ } from "../../base/errors.ts";
+import { RtError, withCause } from "../../base/errors.ts";
 import type { ImageRecord } from "../../image/record.ts";
 import { isNear } from "../../reference/kind.ts";
 import { tellPatience } from "../../runtime/boot.ts";
@@ -205,7 +205,7 @@ async function obtainImage(
   try {
     return await ensureImage(host, image, { policy, platform, onMissing });
   } catch (error) {
-    throw while_(`cannot start container ${container.name}`, error);
+    throw withCause(`cannot start container ${container.name}`, error);
   }
 }
 

@@ -1,10 +1,10 @@
 import { arch, release } from "node:os";
-import { buildTime, commit, version as rtVersion, zigVersion } from "../../base/build-info.ts";
+import { buildTime, commit, version, zigVersion } from "../../base/build-info.ts";
 import { type Version, versionDocument } from "../../docker/version.ts";
 
-export function version(): Version {
+export function engineVersion(): Version {
   return versionDocument({
-    version: rtVersion,
+    version: version,
     commit,
     buildTime,
     bun: Bun.version,

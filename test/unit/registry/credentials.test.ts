@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { environmentOf } from "../../../src/base/environment.ts";
-import { type CredentialOptions, findCredential } from "../../../src/registry/credentials.ts";
+import type { CredentialOptions } from "../../../src/registry/credential.ts";
+import { findCredential } from "../../../src/registry/credentials.ts";
 import { failsWith } from "../source/pull.ts";
 
 let dir: string;

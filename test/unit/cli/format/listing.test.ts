@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { containerListing, defaultFormat, showsDetails } from "../../../../src/cli/format/containers.ts";
+import { containerListing, containersFormat, showsDetails } from "../../../../src/cli/format/containers.ts";
 import { ellipsis, goTime, humanSize } from "../../../../src/cli/format/human.ts";
-import { imageListing, defaultFormat as imagesFormat } from "../../../../src/cli/format/images.ts";
+import { imageListing, imagesFormat } from "../../../../src/cli/format/images.ts";
 import { renderRows } from "../../../../src/cli/format/rows.ts";
 import { type ContainerSummary, statusText } from "../../../../src/docker/container-summary.ts";
 import { humanDuration } from "../../../../src/docker/time.ts";
@@ -36,7 +36,7 @@ const listing = containerListing(list, true, now);
 describe("ps", () => {
   test("the table", () => {
     // biome-ignore format: as a terminal shows it
-    expect(renderRows(defaultFormat(false), listing)).toBe([
+    expect(renderRows(containersFormat(false), listing)).toBe([
       "CONTAINER ID   IMAGE         COMMAND                    CREATED         STATUS                     PORTS     NAMES",
       'aaaaaaaaaaaa   alpine:3.20   "sh -c echo \\"hello\\" …"   5 minutes ago   Up 4 minutes                         brave_ritchie',
       'bbbbbbbbbbbb   alpine:3.20   "nginx"                    5 minutes ago   Exited (137) 2 hours ago             web',
@@ -99,7 +99,7 @@ describe("formats", () => {
 });
 
 test.each([
-  [defaultFormat(true), false],
+  [containersFormat(true), false],
   ["{{.ID}}", false],
   ["{{.Names}}\t{{.Status}}", false],
   ["{{upper .Image}}", false],

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { RtError } from "../../../../src/base/errors.ts";
 import { parseCsv } from "../../../../src/cli/parse/csv.ts";
 import { parseDetachKeys } from "../../../../src/cli/parse/detach-keys.ts";
-import { checkValues, parseFilters } from "../../../../src/cli/parse/filter.ts";
+import { checkValues, parseFilterFlags } from "../../../../src/cli/parse/filter.ts";
 import { parseSize } from "../../../../src/cli/parse/size.ts";
 import { containerFilters } from "../../../../src/docker/filters.ts";
 import { isAddress, parseAddHost, parseDns } from "../../../../src/settings/address.ts";
@@ -207,7 +207,7 @@ test("security options", () => {
 test("filters", () => {
   const { values } = containerFilters;
   const grammar = { keys: ["name", "status", "name!"], later: ["health"], values };
-  const parse = (...texts: string[]) => parseFilters(texts, grammar);
+  const parse = (...texts: string[]) => parseFilterFlags(texts, grammar);
   expect(parse("name=a", "STATUS=running", "name=b=c")).toEqual({ name: ["a", "b=c"], status: ["running"] });
   refused(parse, ["name", "nam=x", "constructor=x"]);
   expect(() => parse("nam=x")).toThrow("did you mean name?");
