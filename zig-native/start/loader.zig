@@ -77,7 +77,9 @@ pub fn openSelf() i32 {
     }
     const opened = linux.open(path, .{ .CLOEXEC = true }, 0);
     // Others live by that /proc: ours over it would be the end of them.
-    if (linux.errno(opened) == .NOENT) say.die(&.{"cannot start: /proc belongs to another pid namespace: enter that one as well (nsenter --pid)"});
+    if (linux.errno(opened) == .NOENT) say.die(
+        &.{"cannot start: /proc belongs to another pid namespace: enter that one as well (nsenter --pid)"},
+    );
     return aboveStandard(say.check(opened, "opening " ++ path));
 }
 
