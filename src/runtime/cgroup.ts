@@ -1,6 +1,9 @@
 export { endCgroup, removeCgroup } from "../native/system.ts";
 
+/** The group that is above every container's, below each hierarchy's root. */
+export const groupOfContainers = "rt";
+
 /** The cgroup of a container, below each hierarchy's root. */
 export function cgroupPath(id: string): string {
-  return `rt/${id}`;
+  return `${groupOfContainers}/${id}`;
 }

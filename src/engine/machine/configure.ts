@@ -1,5 +1,6 @@
 import { accessSync, constants, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { isErrno, withCause } from "../../base/errors.ts";
+import { groupOfContainers } from "../../runtime/cgroup.ts";
 import { type FileSystemMount, mountFileSystem } from "../../runtime/mount.ts";
 import { activeSizeFile } from "../../snapshot/directory.ts";
 import type { InitConfig } from "./config.ts";
@@ -42,8 +43,8 @@ function available(): number {
   return Number(kilobytes ?? 0) * 1024;
 }
 
-/** The group that is above every container's; of cgroup v2, as rt-init mounts it. */
-const groupOfContainers = "/sys/fs/cgroup/rt";
+/** Of cgroup v2, as rt-init mounts it. */
+const directoryOfContainers = `/sys/fs/cgroup/${groupOfContainers}`;
 const short = 128 * MiB;
 
 /** What they fill, be it with files, is theirs: the kernel ends one of them, and nothing of ours. */
@@ -54,8 +55,8 @@ function limitContainers(say: (line: string) => void): void {
     say(`memory is short: ${some} MB are left for images and containers, and ${wanted} MB should be`);
   }
   try {
-    mkdirSync(groupOfContainers, { recursive: true });
-    writeFileSync(`${groupOfContainers}/memory.max`, String(Math.floor(bytes)));
+    mkdirSync(directoryOfContainers, { recursive: true });
+    writeFileSync(`${directoryOfContainers}/memory.max`, String(Math.floor(bytes)));
   } catch (error) {
     // A kernel without it, or with v1.
     if (!isErrno(error, "ENOENT") && !isErrno(error, "EACCES") && !isErrno(error, "EROFS")) throw error;
