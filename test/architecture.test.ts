@@ -286,6 +286,12 @@ test("every system call of zig-native that takes a path is listed with its reaso
   ]);
 });
 
+test("SQL is in the stores", () => {
+  const sql = /["'`\s](SELECT|INSERT|UPDATE|DELETE) [A-Z\w*(]/;
+  const files = sources.filter((file) => sql.test(withoutComments(texts.get(file)!)));
+  expect(files.filter((file) => area(file) !== "store" && !file.endsWith("-store.ts"))).toEqual([]);
+});
+
 test("imports within src name their file, and it exists", () => {
   const missing = violations("no such file", (each) => {
     const to = target(each) ?? "";

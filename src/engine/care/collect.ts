@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isErrno, withCause } from "../../base/errors.ts";
 import { recordOf } from "../../container/container-store.ts";
 import { FileLock } from "../../content/file-lock.ts";
+import { LayerStore } from "../../image/layer-store.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
@@ -90,9 +91,13 @@ async function collectLocked(host: Host, released: ReadonlySet<string>, now: num
     return released.has(blob) || now - modified(content.path(blob)) > graceTime_ms;
   });
   for (const blob of blobs) bytes += content.remove(blob);
-  host.database.run("DELETE FROM blobs WHERE digest NOT IN (SELECT blob FROM image_blobs)");
+  layersOf(host).forgetUnneededBlobs();
   removeDrafts(host, now);
   return { snapshots: [...snapshots], blobs, bytes };
+}
+
+function layersOf(host: Host): LayerStore {
+  return new LayerStore(host.database);
 }
 
 function lockPath(host: Host): string {
@@ -105,8 +110,7 @@ function lockPath(host: Host): string {
  */
 function neededItems(host: Host): { items: Set<string>; unknown: boolean } {
   const items = leasedItems(host.database);
-  const sql = "SELECT chain AS item FROM image_layers UNION SELECT blob FROM image_blobs";
-  for (const { item } of host.database.all<{ item: string }>(sql)) items.add(item);
+  for (const item of layersOf(host).needed()) items.add(item);
   const records = host.containers.ofGoneImages().map(recordOf);
   for (const record of records) for (const chain of record?.chain ?? []) items.add(chain);
   return { items, unknown: records.includes(undefined) };
@@ -115,9 +119,10 @@ function neededItems(host: Host): { items: Set<string>; unknown: boolean } {
 /** The driver in use, and those that were used before: their snapshots are garbage by the same rule. */
 async function driversHere(host: Host): Promise<SnapshotDriver[]> {
   const own = await host.snapshots();
-  const rows = host.database.all<{ driver: string }>("SELECT DISTINCT driver FROM layers");
-  const others = rows.filter(({ driver }) => driver !== own.name);
-  return [own, ...(await Promise.all(others.map(({ driver }) => host.snapshotsOf(driver))))];
+  const others = layersOf(host)
+    .drivers()
+    .filter((driver) => driver !== own.name);
+  return [own, ...(await Promise.all(others.map((driver) => host.snapshotsOf(driver))))];
 }
 
 /** Writable tops of containers that are no more. Without a row it may be being made: whoever makes it holds its lock. */
@@ -135,9 +140,7 @@ async function collectSnapshots(
   released: ReadonlySet<string>,
   now: number,
 ): Promise<Digest[]> {
-  const sql = "SELECT chain, made FROM layers WHERE driver = ?";
-  const rows = host.database.all<{ chain: string; made: number }>(sql, driver.name);
-  const made = new Map(rows.map((row) => [row.chain, row.made]));
+  const made = layersOf(host).madeBy(driver.name);
   // A snapshot without a row was committed by somebody who died right then: its size is unknown, so it is of no use.
   const old = (chain: Digest) => now - (made.get(chain) ?? 0) > graceTime_ms;
   const unneeded = driver
@@ -147,7 +150,7 @@ async function collectSnapshots(
   unneeded.sort((a, b) => (order.get(a) ?? order.size) - (order.get(b) ?? order.size));
   for (const chain of unneeded) {
     // The row first: a row without its snapshot would be believed.
-    host.database.run("DELETE FROM layers WHERE chain = ? AND driver = ?", chain, driver.name);
+    layersOf(host).remove(chain, driver.name);
     await driver.removeCommitted(chain);
   }
   return unneeded.filter(isDigest);

@@ -1,5 +1,6 @@
 import { afterEach, expect } from "bun:test";
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -101,4 +102,18 @@ gated.test("removal copes with depth, and with links to elsewhere", async () => 
   await removeTree(join(parent, "doomed"));
   expect(readdirSync(parent)).toEqual([]);
   expect(readdirSync(outside)).toEqual(["stays"]);
+});
+
+gated.test("while a large tree is removed, this process goes on", async () => {
+  const parent = directory();
+  for (let index = 0; index < 3000; index++) writeFileSync(join(parent, String(index)), "");
+  let turns = 0;
+  const clock = setInterval(() => turns++, 1);
+  try {
+    await removeTree(parent);
+    expect(turns).toBeGreaterThan(0);
+  } finally {
+    clearInterval(clock);
+  }
+  expect(existsSync(parent)).toBe(false);
 });
