@@ -123,7 +123,7 @@ export class Host implements Disposable {
   async check(): Promise<void> {
     await this.config();
     const { storageDriver } = this.#options;
-    if (storageDriver) (await import("../snapshot/select.ts")).parseDriverName(storageDriver);
+    if (storageDriver) (await import("../snapshot/select.ts")).candidateCalled(storageDriver);
   }
 
   /** The driver that was asked for by flag, environment or configuration, in this order; else undefined: probe. */

@@ -5,7 +5,14 @@ import { copyTree, removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { syncCommitted } from "./boot.ts";
 import { randomName, SnapshotDirectory } from "./directory.ts";
-import type { Rootfs, RootfsOptions, SnapshotDriver, UnpackRequest, UnpackResult } from "./snapshot.ts";
+import type {
+  Rootfs,
+  RootfsOptions,
+  SnapshotCandidate,
+  SnapshotDriver,
+  UnpackRequest,
+  UnpackResult,
+} from "./snapshot.ts";
 
 /**
  * Whole trees, for where overlayfs does not work: each committed snapshot is a copy of its parent with the layer applied,
@@ -110,3 +117,9 @@ export class CopyDriver implements SnapshotDriver {
     return syncCommitted(this.#directory);
   }
 }
+
+export const copy: SnapshotCandidate = {
+  name: "copy",
+  available: async () => true,
+  open: (root) => new CopyDriver(root),
+};

@@ -1,13 +1,20 @@
 import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
-import { LayerConflict } from "../layer/helper.ts";
+import { LayerConflict, runHelper } from "../layer/helper.ts";
 import { removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import type { Unpacked } from "../layer/unpack.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { syncCommitted } from "./boot.ts";
 import { randomName, SnapshotDirectory } from "./directory.ts";
-import type { Rootfs, RootfsOptions, SnapshotDriver, UnpackRequest, UnpackResult } from "./snapshot.ts";
+import type {
+  Rootfs,
+  RootfsOptions,
+  SnapshotCandidate,
+  SnapshotDriver,
+  UnpackRequest,
+  UnpackResult,
+} from "./snapshot.ts";
 
 /**
  * Layers as overlayfs takes them: each a directory with its own files, whiteouts (character device 0:0) and opaque marks
@@ -149,3 +156,12 @@ export class OverlayDriver implements SnapshotDriver {
     }
   }
 }
+
+export const overlay: SnapshotCandidate = {
+  name: "overlay",
+  async available(snapshots) {
+    const { works } = await runHelper("probe-overlay", { directory: snapshots });
+    return works === true;
+  },
+  open: (root) => new OverlayDriver(root),
+};

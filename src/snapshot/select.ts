@@ -1,52 +1,54 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
-import { runHelper } from "../layer/helper.ts";
 import { removeUnsyncedOfLastBoot } from "./boot.ts";
-import { CopyDriver } from "./copy.ts";
-import { OverlayDriver } from "./overlay.ts";
-import type { SnapshotDriver } from "./snapshot.ts";
+import { copy } from "./copy.ts";
+import { overlay } from "./overlay.ts";
+import type { SnapshotCandidate, SnapshotDriver } from "./snapshot.ts";
 
-export const driverNames = ["overlay", "copy"] as const;
-type Name = (typeof driverNames)[number];
+/** The best first; the last is available everywhere. */
+export const candidates: readonly SnapshotCandidate[] = [overlay, copy];
+export const driverNames = candidates.map(({ name }) => name);
 
 /**
  * The storage driver of the data directory `root` (snapshots are in <root>/snapshots/<driver>): the one called `asked`,
- * or overlay where that works, else copy. What the probe found is kept in <root>/snapshots/driver; remove that file to
- * probe again.
+ * or the first that is available. What was found is kept in <root>/snapshots/driver; remove that file to look again.
  * @throws invalid-argument: no such driver
  */
 export async function selectDriver(root: string, asked?: string): Promise<SnapshotDriver> {
   const snapshots = join(root, "snapshots");
-  const name = asked === undefined || asked === "" ? await probed(snapshots) : parseDriverName(asked);
+  const candidate = asked ? candidateCalled(asked) : await firstAvailable(snapshots);
   await removeUnsyncedOfLastBoot(snapshots, driverNames);
-  const directory = join(snapshots, name);
-  return name === "overlay" ? new OverlayDriver(directory) : new CopyDriver(directory);
+  return candidate.open(join(snapshots, candidate.name));
 }
 
 /** @throws invalid-argument: no such driver */
-export function parseDriverName(asked: string): Name {
-  const name = driverNames.find((known) => known === asked);
-  if (name) return name;
+export function candidateCalled(asked: string): SnapshotCandidate {
+  const candidate = candidates.find(({ name }) => name === asked);
+  if (candidate) return candidate;
   throw new RtError(
     "invalid-argument",
     `unknown storage driver ${JSON.stringify(asked)}: there are ${driverNames.join(" and ")}`,
   );
 }
 
-async function probed(snapshots: string): Promise<Name> {
+async function firstAvailable(snapshots: string): Promise<SnapshotCandidate> {
   const file = join(snapshots, "driver");
   try {
-    return parseDriverName(readFileSync(file, "utf8").trim());
+    return candidateCalled(readFileSync(file, "utf8").trim());
   } catch (error) {
     const useless = isErrno(error, "ENOENT") || error instanceof RtError;
     if (!useless) throw error;
   }
   mkdirSync(snapshots, { recursive: true, mode: 0o700 });
-  const { works } = await runHelper("probe-overlay", { directory: snapshots });
-  const name = works === true ? "overlay" : "copy";
+  const found = await best(snapshots);
   // Whole or not at all: others may be reading.
-  writeFileSync(`${file}.${process.pid}`, `${name}\n`, { mode: 0o600 });
+  writeFileSync(`${file}.${process.pid}`, `${found.name}\n`, { mode: 0o600 });
   renameSync(`${file}.${process.pid}`, file);
-  return name;
+  return found;
+}
+
+async function best(snapshots: string): Promise<SnapshotCandidate> {
+  for (const candidate of candidates) if (await candidate.available(snapshots)) return candidate;
+  throw new RtError("unsupported", `no storage driver works in ${snapshots}`);
 }

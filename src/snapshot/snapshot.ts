@@ -24,7 +24,8 @@ export type { LayerStream };
  * A snapshot is made under a temporary name and becomes visible by rename(2) after its diffID was verified.
  */
 export interface SnapshotDriver {
-  readonly name: "overlay" | "copy";
+  /** As its candidate is called. */
+  readonly name: string;
   /** Is this committed? Cheap: one access(2). */
   has(chain: Digest): boolean;
   /**
@@ -64,6 +65,16 @@ export interface SnapshotDriver {
   list(): { active: string[]; committed: Digest[] };
   /** Bytes and inodes that the writable top takes. */
   usage(key: string): Promise<{ bytes: number; inodes: number }>;
+}
+
+/** A kind of driver that there may be here. Its file exports one; select.ts lists them, the best first. */
+export interface SnapshotCandidate {
+  /** What --storage-driver and the directory of its snapshots call it. */
+  readonly name: string;
+  /** Would it work in the directory `snapshots`? Asked once for a store, and remembered. */
+  available(snapshots: string): Promise<boolean>;
+  /** @param root the driver's own directory, which need not exist */
+  open(root: string): SnapshotDriver;
 }
 
 export interface RootfsOptions {

@@ -8,14 +8,13 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, hexOf, parseDigest } from "../../src/oci/digest.ts";
-import { CopyDriver } from "../../src/snapshot/copy.ts";
-import { OverlayDriver } from "../../src/snapshot/overlay.ts";
+import { candidateCalled, candidates } from "../../src/snapshot/select.ts";
 import type { SnapshotDriver, UnpackRequest } from "../../src/snapshot/snapshot.ts";
 import { run } from "../support/command.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 
 export type DriverName = "overlay" | "copy";
-export const driverNames: readonly DriverName[] = ["overlay", "copy"];
+export const driverNames = candidates.map(({ name }) => name as DriverName);
 
 export class Workbench implements AsyncDisposable {
   readonly dir: string;
@@ -27,7 +26,7 @@ export class Workbench implements AsyncDisposable {
   constructor(name: DriverName) {
     this.dir = mkdtempSync(join(scratchDirectory(), "rt-snapshot-"));
     this.root = join(this.dir, name);
-    this.driver = name === "overlay" ? new OverlayDriver(this.root) : new CopyDriver(this.root);
+    this.driver = candidateCalled(name).open(this.root);
   }
 
   /** A new directory of the test's. */
