@@ -17,6 +17,8 @@ import { scratchDirectory } from "../../support/scratch.ts";
 
 const project = resolve(import.meta.dir, "../../..");
 const pageSize = 4096;
+/** The first compilation makes the C library too. */
+const compileMs = 180_000;
 const runtime = glibc(
   { debian: "amd64", interpreter: "/lib64/ld-linux-x86-64.so.2", isHost: process.arch === "x64" },
   join(project, ".build"),
@@ -35,7 +37,7 @@ beforeAll(() => {
   dynamic = compile("dynamic", "-no-pie", "-fno-PIE");
   program = join(directory, "program");
   makeStatic(dynamic, stub, runtime, pageSize, program);
-});
+}, compileMs);
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function compile(name: string, ...flags: string[]): string {
