@@ -10,6 +10,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize, resolve } from "node:path";
+import { declarations } from "../src/native/abi.ts";
 
 const project = resolve(import.meta.dir, "..");
 const native = join(project, "zig-native");
@@ -99,4 +100,14 @@ test(`no line of zig-native is longer than ${columns} characters`, () => {
         ),
     );
   expect(long).toEqual([]);
+});
+
+test("what librt exports is declared as it is, and used", () => {
+  const exported = [...texts.get("lib.zig")!.matchAll(/^pub export fn (rt_\w+)/gm)].map(([, name]) => name!);
+  expect(exported.length).toBeGreaterThan(0);
+  expect(Object.keys(declarations).sort()).toEqual(exported.sort());
+  const callers = [...new Bun.Glob("src/**/*.ts").scanSync(project)]
+    .filter((file) => file !== "src/native/abi.ts")
+    .map((file) => readFileSync(join(project, file), "utf8"));
+  expect(exported.filter((name) => !callers.some((code) => code.includes(`.${name}(`)))).toEqual([]);
 });
