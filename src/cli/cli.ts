@@ -1,7 +1,6 @@
 import { commit, version } from "../base/build-info.ts";
 import { callerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
-import { nearest } from "../base/nearest.ts";
 import { type CommandClass, type Context, type GivenFlag, Option, RtCommand } from "./command.ts";
 import { openEngine } from "./engine.ts";
 import { asTyped, parseArgv } from "./grammar/argv.ts";
@@ -118,6 +117,7 @@ function unknownCommand(word: string, group: string): RtError {
   const hint = `  (see rt ${prefix}--help)`;
   if (reason !== undefined) return new RtError("unsupported", `"${full}" is not there yet: ${reason}${hint}`);
   const candidates = group ? wordsOf(group) : [...wordsOf(""), ...groups.keys(), "help"];
+  const { nearest } = require("../base/nearest.ts") as typeof import("../base/nearest.ts");
   const wanted = nearest(word, candidates);
   const question = wanted ? `: did you mean "${prefix}${wanted}"?` : "";
   return new RtError("invalid-argument", `unknown command "${full}"${question}${hint}`);

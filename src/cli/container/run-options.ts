@@ -3,23 +3,15 @@ import { RtError } from "../../base/errors.ts";
 import { invalid, quote, rejectControl, rejectNul } from "../../base/invalid.ts";
 import { parseSignal } from "../../base/signals.ts";
 import type { PullListener, PullPolicy, RunOptions } from "../../engine/container/run-options.ts";
-import { parseAddHost, parseDns } from "../../settings/address.ts";
-import { parseCapability } from "../../settings/capability.ts";
 import { type AskedSettings, defaultSettings } from "../../settings/container-settings.ts";
-import { parseDevice } from "../../settings/device.ts";
 import {
   parseContainerName,
   parseHostname,
   parseUser,
   parseWorkingDirectory,
 } from "../../settings/identity.ts";
-import { parseLabels } from "../../settings/labels.ts";
-import { parseSecurityOptions } from "../../settings/security-opt.ts";
-import { parseSysctls } from "../../settings/sysctl.ts";
-import { parseUlimit } from "../../settings/ulimit.ts";
 import type { RtCommand } from "../command.ts";
-import { readKeyValueFile, requestedEnvironment } from "../parse/env.ts";
-import { parseMounts } from "../parse/mounts.ts";
+import { requestedEnvironment } from "../parse/env.ts";
 import { parseSize } from "../parse/size.ts";
 import type { ContainerFlags } from "./container-flags.ts";
 import type { AttachFlags } from "./program-flags.ts";
@@ -50,14 +42,12 @@ function settingsOf(flags: Flags, caller: CallerEnvironment): AskedSettings {
   const networkMode = parseNetwork(flags.network);
   const entrypoint = parseEntrypoint(flags.entrypoint);
   const shmSize = parseShmSize(flags.shmSize);
-  const fileLabels = flags.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
   return {
     ...defaultSettings(),
+    ...seldomOptionsOf(flags, networkMode),
     command: flags.command.map((word) => rejectNul("argument", word)),
     ...(entrypoint && { entrypoint }),
     hostname: parseHostname(flags.hostname ?? "", "--hostname"),
-    labels: parseLabels([...fileLabels, ...flags.labels], "label"),
-    annotations: parseLabels(flags.annotations, "annotation"),
     autoRemove: flags.rm,
     openStdin: flags.interactive,
     tty: flags.tty,
@@ -66,22 +56,25 @@ function settingsOf(flags: Flags, caller: CallerEnvironment): AskedSettings {
     user: parseUser(flags.user ?? "", "--user"),
     groupAdd: flags.groupAdd.map((group) => rejectControl("--group-add", group)),
     ...(flags.stopSignal !== undefined && { stopSignal: parseSignal(flags.stopSignal).name }),
-    mounts: parseMounts(flags.volumes, flags.mounts, flags.tmpfs),
     readonlyRootfs: flags.readOnly,
     ...(shmSize !== undefined && { shmSize }),
     privileged: flags.privileged,
-    capAdd: unique(flags.capAdd.map((text) => parseCapability(text, "--cap-add"))),
-    capDrop: unique(flags.capDrop.map((text) => parseCapability(text, "--cap-drop"))),
-    ...parseSecurityOptions(flags.securityOptions),
-    devices: flags.devices.map((text) => parseDevice(text)),
     init: flags.init,
     networkMode,
-    extraHosts: flags.addHosts.map((text) => parseAddHost(text)),
-    dns: flags.dns.map((text) => parseDns(text)),
-    ulimits: lastOfEachName(flags.ulimits.map((text) => parseUlimit(text))),
-    sysctls: parseSysctls(flags.sysctls, networkMode),
   };
 }
+
+/** Loaded where one of them is given. */
+function seldomOptionsOf(flags: Flags, networkMode: AskedSettings["networkMode"]): Partial<AskedSettings> {
+  if (seldomNames.every((name) => flags[name].length === 0)) return {};
+  const { seldomOptions } = require("./seldom-options.ts") as typeof import("./seldom-options.ts");
+  return seldomOptions(flags, networkMode);
+}
+
+const seldomNames = [
+  ...(["labels", "labelFiles", "annotations", "volumes", "mounts", "tmpfs", "capAdd", "capDrop"] as const),
+  ...(["securityOptions", "devices", "addHosts", "dns", "ulimits", "sysctls"] as const),
+] as const;
 
 function parseNetwork(text: string): "none" | "host" {
   if (text === "none" || text === "host") return text;
@@ -106,12 +99,4 @@ function parseShmSize(text: string | undefined): number | undefined {
   const bytes = parseSize(text, "--shm-size");
   if (bytes === 0) throw invalid(`invalid --shm-size ${quote(text)}: must be more than 0`);
   return bytes;
-}
-
-function unique(list: string[]): string[] {
-  return [...new Set(list)];
-}
-
-function lastOfEachName<T extends { name: string }>(list: T[]): T[] {
-  return [...new Map(list.map((item) => [item.name, item])).values()];
 }

@@ -1,5 +1,4 @@
 import { RtError } from "../../base/errors.ts";
-import { nearest } from "../../base/nearest.ts";
 import type { GivenFlag, LaterFlags } from "../command.ts";
 import type { Grammar, OptionSpec } from "./grammar.ts";
 
@@ -154,6 +153,7 @@ class UsageErrors {
 
   #nearest(name: string): string | undefined {
     if (!name.startsWith("--")) return undefined;
+    const { nearest } = require("../../base/nearest.ts") as typeof import("../../base/nearest.ts");
     const visible = this.grammar.options.filter((option) => !option.hidden);
     return nearest(
       name,

@@ -1,6 +1,5 @@
 import { RtError } from "../../base/errors.ts";
 import { invalid, quote } from "../../base/invalid.ts";
-import { nearest } from "../../base/nearest.ts";
 import type { FilterGrammar, Filters } from "../../docker/filters.ts";
 
 /**
@@ -17,6 +16,7 @@ export function parseFilterFlags(texts: readonly string[], { keys, later }: Filt
       throw new RtError("unsupported", `--filter ${key} is not there yet: it comes in a later version`);
     }
     if (!keys.includes(key)) {
+      const { nearest } = require("../../base/nearest.ts") as typeof import("../../base/nearest.ts");
       const plain = keys.filter((known) => !known.endsWith("!"));
       const wanted = nearest(key, plain) ?? plain.join(", ");
       throw invalid(

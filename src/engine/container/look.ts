@@ -4,7 +4,6 @@ import { type Container, isContainerId } from "../../container/container-store.t
 import { type Observation, observe, unknown, zeroTime } from "../../container/state.ts";
 import { cgroupPath } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
-import { membersOf } from "../../runtime/members.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 
@@ -22,7 +21,7 @@ export function look(host: Host, { id, exit }: Pick<Container, "id" | "exit">): 
     return { ...seen, needsCleanup: false, state: { ...seen.state, ...alive, ...seen.init } };
   const { status, pid } = seen.state;
   const unclear = status === "created" ? ageOf(directory) > youngFor_ms : status === "running" && pid === 0;
-  const init = unclear ? membersOf(cgroupPath(id))[0] : undefined;
+  const init = unclear ? initOf(id) : undefined;
   return init ? { ...seen, init, state: { ...seen.state, status: "running", ...init } } : seen;
 }
 
@@ -54,4 +53,10 @@ function isUnlockedOnly(directory: string, { monitor, init }: Observation): bool
 export function ageOf(directory: string): number {
   const made = statSync(directory, { throwIfNoEntry: false })?.mtimeMs;
   return made === undefined ? Number.POSITIVE_INFINITY : Date.now() - made;
+}
+
+/** By its cgroup; loaded where its files do not say. */
+function initOf(id: string): { pid: number; startTime: string } | undefined {
+  const { membersOf } = require("../../runtime/members.ts") as typeof import("../../runtime/members.ts");
+  return membersOf(cgroupPath(id))[0];
 }

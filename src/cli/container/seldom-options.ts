@@ -1,0 +1,45 @@
+import { parseAddHost, parseDns } from "../../settings/address.ts";
+import { parseCapability } from "../../settings/capability.ts";
+import type { AskedSettings } from "../../settings/container-settings.ts";
+import { parseDevice } from "../../settings/device.ts";
+import { parseLabels } from "../../settings/labels.ts";
+import { parseSecurityOptions } from "../../settings/security-opt.ts";
+import { parseSysctls } from "../../settings/sysctl.ts";
+import { parseUlimit } from "../../settings/ulimit.ts";
+import type { RtCommand } from "../command.ts";
+import { readKeyValueFile } from "../parse/env.ts";
+import { parseMounts } from "../parse/mounts.ts";
+import type { ContainerFlags } from "./container-flags.ts";
+
+/**
+ * The flags that may come several times. Most command lines have none of them, so this is loaded where one is; without any
+ * the defaults say the same.
+ * @throws RtError invalid-argument | unsupported | not-found
+ */
+export function seldomOptions(
+  flags: Omit<ContainerFlags, keyof RtCommand>,
+  networkMode: AskedSettings["networkMode"],
+): Partial<AskedSettings> {
+  const fileLabels = flags.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
+  return {
+    labels: parseLabels([...fileLabels, ...flags.labels], "label"),
+    annotations: parseLabels(flags.annotations, "annotation"),
+    mounts: parseMounts(flags.volumes, flags.mounts, flags.tmpfs),
+    capAdd: unique(flags.capAdd.map((text) => parseCapability(text, "--cap-add"))),
+    capDrop: unique(flags.capDrop.map((text) => parseCapability(text, "--cap-drop"))),
+    ...parseSecurityOptions(flags.securityOptions),
+    devices: flags.devices.map((text) => parseDevice(text)),
+    extraHosts: flags.addHosts.map((text) => parseAddHost(text)),
+    dns: flags.dns.map((text) => parseDns(text)),
+    ulimits: lastOfEachName(flags.ulimits.map((text) => parseUlimit(text))),
+    sysctls: parseSysctls(flags.sysctls, networkMode),
+  };
+}
+
+function unique(list: string[]): string[] {
+  return [...new Set(list)];
+}
+
+function lastOfEachName<T extends { name: string }>(list: T[]): T[] {
+  return [...new Map(list.map((item) => [item.name, item])).values()];
+}
