@@ -15,8 +15,8 @@ export function processSession(stderr: Output, detachKeys: Uint8Array): Session 
       stdin: 0,
       stdout: 1,
       stderr: 2,
-      blocking(wait) {
-        interrupt.disarm();
+      async blocking(wait) {
+        await interrupt.end();
         return wait();
       },
     },
@@ -56,12 +56,23 @@ class Interrupt {
     return this.#controller.signal;
   }
 
-  disarm(): void {
+  /**
+   * From here on signals are somebody else's.
+   * @throws the abort's reason, when one of them has come
+   */
+  async end(): Promise<void> {
+    // One that was caught is told in the next turn of the event loop, or never, should nobody listen any more.
+    if (this.#armed) await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#disarm();
+    this.#controller.signal.throwIfAborted();
+  }
+
+  #disarm(): void {
     for (const name of names) process.off(name, this.#abort);
   }
 
   readonly #abort = (name: NodeJS.Signals) => {
-    this.disarm();
+    this.#disarm();
     // The exit status of a program that the signal ended.
     const exitCode = 128 + parseSignal(name).number;
     this.#controller.abort(new RtError("cancelled", "interrupted", { exitCode }));

@@ -26,7 +26,7 @@ export interface Program extends Disposable {
   start(): Promise<void>;
   attach(streams: Streams, options: AttachOptions): Promise<Outcome>;
   /** The same for this process's own descriptors, with this thread waiting in native code until the end. */
-  attachForeground(descriptors: Descriptors, options: AttachOptions): Outcome;
+  attachForeground(descriptors: Descriptors, options: AttachOptions): Promise<Outcome>;
 }
 
 export interface AttachOptions {

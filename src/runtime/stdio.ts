@@ -9,8 +9,11 @@ export interface Descriptors {
   readonly stdin: number;
   readonly stdout: number;
   readonly stderr: number;
-  /** Calls `wait`, which blocks this thread and has its own signal handlers; the caller's are put aside meanwhile. */
-  blocking<T>(wait: () => T): T;
+  /**
+   * Calls `wait`, which blocks this thread and has its own signal handlers; the caller's are put aside meanwhile.
+   * @throws the reason of the caller's abort, in place of calling it, when that has come
+   */
+  blocking<T>(wait: () => T): Promise<T>;
 }
 
 export interface Streams {

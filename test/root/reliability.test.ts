@@ -155,6 +155,7 @@ function systemCall(pid: number): number {
 }
 
 const setsid = process.arch === "x64" ? 112 : 157;
+const recvfrom = process.arch === "x64" ? 45 : 207;
 
 strace.test(
   "a monitor that is killed while its container is being built takes that along, and the cgroup",
@@ -206,6 +207,37 @@ strace.test(
   },
   longMs,
 );
+
+/** What the client asks its own program to do; the interrupt comes when it has heard that everything is built. */
+const interrupted: Record<string, (name: string) => string[]> = {
+  run: () => ["run", "--rm", "--init", image, "sleep", "3"],
+  exec: (name) => ["exec", name, "/probe", "sleep", "3"],
+};
+
+for (const [verb, words] of Object.entries(interrupted)) {
+  strace.test(
+    `an interrupt of ${verb} in the moment before its client waits for the program is not lost`,
+    async () => {
+      const name = `before-${verb}`;
+      const client = host().spawn(["run", "--name", name, image, "sleep", "1000"]);
+      const id = await containerId(host(), name, client);
+      const slow = "-e inject=recvfrom:delay_exit=500ms:when=1 -e trace=recvfrom";
+      const trace = ["strace", "-qq", ...slow.split(" "), "-o", join(host().dir, "trace")];
+      const traced = Bun.spawn([...trace, rtBinary, ...words(name)], { env: host().env, stderr: "pipe" });
+      const tracee = await until("it hears from its monitor", () => {
+        const pid = childOf(traced.pid);
+        return pid && systemCall(pid) === recvfrom && pid;
+      });
+      process.kill(tracee, "SIGINT");
+      expect(await traced.stderr.text()).toMatch(/^rt: [^\n]*interrupted\n$/);
+      expect(await traced.exited).toBe(130);
+      await host().ok(["rm", "-f", name]);
+      expect(await client.exited).toBe(137);
+      await nothingLeft(host(), [id]);
+    },
+    longMs,
+  );
+}
 
 test(
   "twenty rm -f of running containers at once",

@@ -19,7 +19,7 @@ export async function follow(
   const options = { ...wanted, detachKeys: wanted.tty ? detachKeys : new Uint8Array() };
   const outcome =
     stdio.kind === "descriptors"
-      ? program.attachForeground(stdio, options)
+      ? await program.attachForeground(stdio, options)
       : await program.attach(stdio, options);
   if (outcome.ended === "detached") return undefined;
   if (outcome.ended === "lost") return await lostStatus(host, record);

@@ -76,9 +76,9 @@ function programOf(
       const { attachStreams } = await import("./streams.ts");
       return attachStreams(connection, init, streams, options);
     },
-    attachForeground(descriptors, options) {
+    async attachForeground(descriptors, options) {
       const socket = connection.handOver();
-      if (typeof socket === "number") return attachForeground(socket, init, descriptors, options);
+      if (typeof socket === "number") return await attachForeground(socket, init, descriptors, options);
       // It went, or says why it cannot go on: it says nothing else before it is asked to start.
       if (socket?.type === abi.Frame.failed) throw failureIn(socket.payload);
       return { ended: "lost" };

@@ -7,12 +7,12 @@ import { stageFailure } from "./failure.ts";
 const messageBytes = 1024;
 
 /** Join this process's descriptors to the program behind `socket` until it ends, with this thread waiting. */
-export function attachForeground(
+export async function attachForeground(
   socket: number,
   init: { pid: number; startTime: bigint },
   { stdin, stdout, stderr, blocking }: Descriptors,
   options: AttachOptions,
-): Outcome {
+): Promise<Outcome> {
   const result = new Uint32Array(abi.AttachResult.bytes / 4);
   const message = Buffer.alloc(messageBytes);
   const flags =
@@ -21,7 +21,7 @@ export function attachForeground(
     (options.signals ? abi.attach_signals : 0) |
     (options.start ? abi.attach_start : 0);
   const keys = Buffer.from([...options.detachKeys, 0]);
-  const attached = blocking(() =>
+  const attached = await blocking(() =>
     native().rt_attach(
       socket,
       Int32Array.of(stdin, stdout, stderr),
