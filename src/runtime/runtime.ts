@@ -22,8 +22,8 @@ export interface Program extends Disposable {
   /** In our pid namespace. */
   readonly pid: number;
   readonly startTime: bigint;
-  /** Execute the program, and leave it to itself. */
-  start(): Promise<void>;
+  /** Execute the program, and leave it to itself. @throws the reason of `abort`, and it is no more, when that comes first */
+  start(abort?: AbortSignal): Promise<void>;
   attach(streams: Streams, options: AttachOptions): Promise<Outcome>;
   /** The same for this process's own descriptors, with this thread waiting in native code until the end. */
   attachForeground(descriptors: Descriptors, options: AttachOptions): Promise<Outcome>;

@@ -37,13 +37,12 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   await using undo = new AsyncDisposableStack();
   undo.defer(() => launched.abandon());
   using program = await launched.ready(host.session.abort);
-  undo.move();
-  if (options.detach) {
-    await program.start();
-    return 0;
-  }
   const attached = { start: true, stdin, tty: options.tty, signals: true };
-  return (await follow(host, record, program, attached)) ?? 0;
+  const status = options.detach
+    ? await program.start(host.session.abort)
+    : await follow(host, record, program, attached);
+  undo.move();
+  return status ?? 0;
 }
 
 function describeProcess(host: Host, record: ContainerRecord, options: ExecOptions): SpecProcess {

@@ -3,13 +3,22 @@ import { holdsWithin } from "../../base/wait.ts";
 import * as abi from "../../native/abi.ts";
 import { native } from "../../native/ffi.ts";
 import { spawnHelper } from "../../native/helper.ts";
-import { closeDescriptor, connectUnix, hasEnded, sealedFile, socketPair } from "../../native/system.ts";
+import {
+  closeDescriptor,
+  connectUnix,
+  hasEnded,
+  sealedFile,
+  signalProcess,
+  socketPair,
+} from "../../native/system.ts";
 import type { Launched, Program } from "../runtime.ts";
 import { Connection } from "./connection.ts";
 import { decide } from "./decide.ts";
 import { failureIn } from "./failure.ts";
 import { attachForeground } from "./foreground.ts";
 import type { MonitorRequest } from "./request.ts";
+
+const SIGKILL = 9;
 
 /** The native exec driver: talks to rt-monitor (zig-native/monitor.zig draws the protocol). */
 
@@ -68,9 +77,15 @@ function programOf(
   const init = { pid, startTime };
   return {
     ...init,
-    async start() {
+    async start(abort) {
       await connection.send(abi.Frame.start);
-      await receive(connection, abi.Frame.started, warn);
+      try {
+        await receive(connection, abi.Frame.started, warn, abort);
+      } catch (error) {
+        // The monitor waits for it from here on, whether or not its client is there: a container may hold what joins it.
+        if (abort?.aborted) signalProcess(pid, String(startTime), SIGKILL);
+        throw error;
+      }
     },
     async attach(streams, options) {
       const { attachStreams } = await import("./streams.ts");

@@ -10,7 +10,7 @@ import { run } from "../../support/command.ts";
 import { allProcesses, readOrEmpty, whereThere } from "../../support/leaks.ts";
 import { facts, factsNamed } from "../../support/probe.ts";
 import { rtBinary } from "../../support/rt.ts";
-import { until } from "../../support/wait.ts";
+import { patience, until } from "../../support/wait.ts";
 
 const { test, host } = containerTests();
 const tracing = ["--cap-add", "SYS_PTRACE"];
@@ -123,6 +123,27 @@ test("what joins is stopped by the container at any moment: whoever asks twice f
       return await Promise.race([joining.exited, Bun.sleep(200).then(() => undefined)]);
     });
     expect([128 + 15, 128 + 9, 125]).toContain(status);
+  }
+  expect(kept).toBeGreaterThan(0);
+}, 120_000);
+
+test("what joins to be left to itself is stopped by the container: one interrupt is enough", async () => {
+  let kept = 0;
+  for (const turns of [2000, 50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000]) {
+    await using container = await running(host(), ["probe", "stop-next", `${turns}`]);
+    await using joining = host().spawn(["exec", "-d", container.name, "sleep", "1000"]);
+    await container.client.stdout.waitFor("stopped");
+    const [exe = ""] = await until("it is stopped", () => {
+      const found = stoppedIn(container.id);
+      return found.length > 0 ? found : undefined;
+    });
+    // The user's own program already: the client has done its work.
+    if (!exe.includes("rt-monitor")) continue;
+    kept++;
+    joining.kill("SIGINT");
+    const status = await Promise.race([joining.exited, Bun.sleep(5000 * patience).then(() => "none")]);
+    expect([status, joining.stderr.text]).toEqual([130, "rt: interrupted\n"]);
+    expect(stoppedIn(container.id)).toEqual([]);
   }
   expect(kept).toBeGreaterThan(0);
 }, 120_000);
