@@ -77,7 +77,7 @@ function withoutComments(code: string): string {
   return code.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
 }
 
-/** "cli" of src/cli/run.ts; "main.ts" of src/main.ts, which stands above all. */
+/** "cli" of src/cli/table.ts; "main.ts" of src/main.ts, which stands above all. */
 function area(path: string): string {
   return path.split("/")[1] ?? "";
 }

@@ -70,10 +70,6 @@ export function mapOf<T>(item: Shape<T>): Shape<Record<string, T>> {
   };
 }
 
-export function nullable<T>(shape: Shape<T>): Shape<T | null> {
-  return (value, path) => (value === null ? null : shape(value, path));
-}
-
 /** The shape of a field that may be absent. */
 export interface OptionalShape<T> extends Shape<T | undefined> {
   readonly mayBeAbsent: true;

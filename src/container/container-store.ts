@@ -56,7 +56,7 @@ export class ContainerStore {
   readonly #database: Database;
   readonly #copyOf: (id: string) => Uint8Array | undefined;
 
-  /** @param copyOf a second copy of a container's record, where there is one (record-copy.ts): damage costs nothing then */
+  /** @param copyOf a second copy of a container's record, where there is one (state-file.ts): damage costs nothing then */
   constructor(database: Database, copyOf: (id: string) => Uint8Array | undefined = () => undefined) {
     this.#database = database;
     this.#copyOf = copyOf;

@@ -1,4 +1,4 @@
-/** Containers on a host that has cgroup v2 and nothing else. Run in the second kernel by ../containers.test.ts. */
+/** Containers on a host that has cgroup v2 and nothing else. Run in the second kernel by ../cgroups.test.ts. */
 import { expect } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
