@@ -18,7 +18,8 @@
 //!
 //! Files in a container's stateDirectory: `lock`, which the client has locked and we hold while we live; `pid`, once the
 //! program runs; `exit`, once it has ended; the last two appear by rename. An exec leaves no files.
-//! Descriptors at start: 0 the request, 1 the client's socket, 2 the locked file.
+//! Descriptors at start: 0 the request, 1 the client's socket, 2 the locked file, 3 rt's executable where the request has a
+//! successor (monitor/successor.zig): what we become at the end when no client sees to it.
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("wire/abi.zig");
@@ -31,6 +32,7 @@ const records = @import("monitor/records.zig");
 const relays = @import("monitor/relay.zig");
 const request = @import("wire/request.zig");
 const signals = @import("linux/signals.zig");
+const successors = @import("monitor/successor.zig");
 const wait = @import("linux/wait.zig");
 
 pub const panic = fault.panic;
@@ -55,11 +57,12 @@ pub fn main(arguments: std.process.Init.Minimal) u8 {
     fault.program = "rt-monitor";
     fault.tell = &tellClients;
     relay.init();
-    relay.add(client_socket);
-    run() catch {
+    relay.addMaker(client_socket);
+    const successor = run() catch {
         report();
         return 1;
     };
+    if (successor) |rt| rt.conclude_();
     return 0;
 }
 
@@ -92,7 +95,8 @@ fn tellClients(line: []const u8) void {
     }
 }
 
-fn run() fault.Error!void {
+/// Answers what we are to become, if anything.
+fn run() fault.Error!?successors.Successor {
     const memory = request.Memory.map() catch return fault.fail(.request, .NOMEM, "mmap", .{});
     var session: Session = .{ .relay = &relay, .request = try request.read(memory.allocator()) };
     try open(&session);
@@ -108,11 +112,15 @@ fn run() fault.Error!void {
     try launching.start(&session);
     const status = try serve(&session);
     finish(&session, status);
+    // A client that has it all, and was to stay, writes it down itself.
+    return if (relay.attended and relay.maker != null) null else session.successor;
 }
 
 /// The state directory, the attach socket in it, the signals we look at.
 fn open(session: *Session) fault.Error!void {
     if (session.request == .create) {
+        relay.attended = session.request.create.attended;
+        if (session.request.create.successor) |wanted| session.successor = .of(wanted);
         const directory = session.request.create.stateDirectory;
         var path_buffer: [4096]u8 = undefined;
         const path = std.fmt.bufPrintZ(&path_buffer, "{s}", .{directory}) catch return fault.fail(
@@ -274,5 +282,6 @@ fn finish(session: *Session, status: u32) void {
 test {
     _ = fault;
     _ = launching;
+    _ = successors;
     _ = @import("wire/frame.zig");
 }

@@ -8,6 +8,8 @@ declare const RT_BUILD_TIME: string | undefined;
 declare const RT_ZIG_VERSION: string | undefined;
 
 export const version: string = typeof RT_VERSION === "string" ? RT_VERSION : "0.1.0";
+/** This is the executable that build.ts makes, and no interpreter that runs its sources. */
+export const isBuilt: boolean = typeof RT_VERSION === "string";
 /** Short git commit, "dev" when run from source. */
 export const commit: string = typeof RT_COMMIT === "string" ? RT_COMMIT : "dev";
 /** RFC 3339, or "" when run from source. */

@@ -7,6 +7,8 @@ export interface Row {
   /** The path in the list of its group's commands; without it that is the first one of the group's. */
   listed?: string;
   load: () => Promise<{ default: CommandClass }>;
+  /** For rt itself: no help lists it. */
+  hidden?: boolean;
 }
 
 /** In the order of `rt --help`. Nothing but this table knows what a command is called. */
@@ -39,6 +41,7 @@ const rows: readonly Row[] = [
   { paths: ["info", "system info"], load: () => import("./system/info.ts") },
   { paths: ["container inspect"], load: () => import("./container/inspect.ts") },
   { paths: ["image inspect"], load: () => import("./image/inspect.ts") },
+  { paths: ["container conclude"], load: () => import("./container/conclude.ts"), hidden: true },
 ];
 
 /** Every path and its command. */
@@ -51,7 +54,7 @@ export const commands: ReadonlyMap<string, Row> = new Map(
  * @returns words in the order in which help lists them: the table's, or a group's by alphabet
  */
 export function wordsOf(group: string): string[] {
-  const paths = [...commands.keys()];
+  const paths = [...commands].flatMap(([path, { hidden }]) => (hidden ? [] : [path]));
   if (group === "") return paths.filter((path) => !path.includes(" "));
   const prefix = `${group} `;
   return paths

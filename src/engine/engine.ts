@@ -39,6 +39,8 @@ export interface ContainerVerbs {
   attach(name: string, options: AttachCommandOptions): Promise<number>;
   /** Another program in a running container. @returns its exit status; 0 when detached */
   exec(options: ExecOptions): Promise<number>;
+  /** What a monitor becomes in the end: how the container `id` ended is written down, and one of --rm removed. */
+  conclude(id: string): Promise<void>;
   /** @param signal a name or a number as text */
   kill(name: string, signal: string): Promise<void>;
   /** Newest first. */

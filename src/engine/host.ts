@@ -119,6 +119,15 @@ export class Host implements Disposable {
     return this.#opened.config;
   }
 
+  /** Of the flags: what another rt needs besides the directories to see the same. */
+  get configWords(): string[] {
+    const { config, storageDriver } = this.#options;
+    return [
+      ...(config === undefined ? [] : ["--config", config]),
+      ...(storageDriver === undefined ? [] : ["--storage-driver", storageDriver]),
+    ];
+  }
+
   /** Is there what the flags name? @throws RtError not-found | invalid-argument */
   async check(): Promise<void> {
     await this.config();

@@ -73,6 +73,7 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
     attach: async (name, options) =>
       (await import("./container/attach.ts")).attach(await hosts.get(), name, options),
     exec: async (options) => (await import("./container/exec.ts")).exec(await hosts.get(), options),
+    conclude: async (id) => (await import("./container/conclude.ts")).concludeAlone(await hosts.get(), id),
     kill: async (name, signal) => (await import("./container/kill.ts")).kill(await hosts.get(), name, signal),
     list: async (options) => (await import("./container/list.ts")).list(await hosts.get(), options),
     inspect: async (name) =>

@@ -17,6 +17,7 @@ const relays = @import("relay.zig");
 const request = @import("../wire/request.zig");
 const signals = @import("../linux/signals.zig");
 const stdio = @import("stdio.zig");
+const successors = @import("successor.zig");
 const sync = @import("sync.zig");
 const tty = @import("../linux/tty.zig");
 const wait = @import("../linux/wait.zig");
@@ -38,6 +39,7 @@ pub const Session = struct {
     pidfd: i32 = -1,
     listener: i32 = -1,
     signals: i32 = -1,
+    successor: ?successors.Successor = null,
     /// An exec: says when the container's processes are frozen, and ours with them.
     frozen: freezer.Watch = .{},
 
@@ -133,6 +135,7 @@ fn closeMonitorsDescriptors(session: *const Session) void {
         session.sync.socket,
         client_socket,
         0,
+        if (session.successor != null) successors.executable else -1,
         session.relay.stdin,
         session.relay.stdout,
         session.relay.stderr,

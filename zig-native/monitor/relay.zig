@@ -41,6 +41,9 @@ pub const Relay = struct {
     peer: i32,
 
     clients: [clients_max]Client,
+    /// Who had the program started, as long as it stays; and whether it is to stay until the end.
+    maker: ?*Client,
+    attended: bool,
     output: [header_bytes + abi.frame_payload_max]u8,
     output_end: usize,
     /// Stdin frames of one or more clients wait for room in the program's pipe.
@@ -55,7 +58,15 @@ pub const Relay = struct {
         self.peer = -1;
         self.output_end = 0;
         self.stdin_blocked = false;
+        self.maker = null;
+        self.attended = true;
         for (&self.clients) |*client| client.socket = -1;
+    }
+
+    /// The first client.
+    pub fn addMaker(self: *Relay, socket: i32) void {
+        self.add(socket);
+        self.maker = &self.clients[0];
     }
 
     pub fn add(self: *Relay, socket: i32) void {
@@ -80,8 +91,11 @@ pub const Relay = struct {
         client.socket = -1;
         // What it did not get rid of must not hold up the others'.
         self.stdin_blocked = self.anyStdin();
-        // `-i` means one client's stdin: when it goes, the program sees the end. A terminal stays for the next client.
-        if (!self.terminal and self.count() == 0) self.closeStdin();
+        const made = client == self.maker;
+        if (made) self.maker = null;
+        // `-i` means one client's stdin: when it goes, the program sees the end. A terminal stays for the next client, and so
+        // does the stdin of a program whose maker was never to stay.
+        if (!self.terminal and self.count() == 0 and (!made or self.attended)) self.closeStdin();
     }
 
     pub fn count(self: *const Relay) usize {

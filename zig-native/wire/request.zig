@@ -24,7 +24,13 @@ pub const Create = struct {
     stdin: bool,
     confined: bool,
     cgroup: ?Cgroup,
+    /// The client stays until the program has ended, and sees to what is left.
+    attended: bool,
+    successor: ?Successor,
 };
+
+/// What becomes of the monitor where no client sees to the end: descriptor 3, executed with these words.
+pub const Successor = struct { conclude: []const []const u8, environment: []const []const u8 };
 
 pub const Exec = struct {
     kind: []const u8,

@@ -23,9 +23,10 @@ export abstract class ContainerFlags extends RtCommand {
       "domainname dns-search dns-option dns-opt",
     ),
     ...each(
-      "detached running comes in a later version; run in the foreground, and exec from another terminal",
-      "d detach restart stop-timeout a attach log-driver log-opt",
+      "it comes in a later version; run in the foreground, and exec from another terminal",
+      "restart stop-timeout a attach log-driver log-opt",
     ),
+    ...each("only rt run leaves its program to itself", "d detach"),
     ...each(
       "health checks come in a later version",
       "health-cmd health-interval health-retries health-start-interval health-start-period health-timeout no-healthcheck",

@@ -1,4 +1,4 @@
-import type { Usage } from "../command.ts";
+import { Option, type Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { ContainerFlags } from "./container-flags.ts";
 import { checkTerminal, programFlags } from "./program-flags.ts";
@@ -13,7 +13,9 @@ export default class RunCommand extends ContainerFlags {
       place of the image's own.
 
       The default network is "none": the loopback interface is up, and nothing else is there. "host" is the host's own
-      network. Bridge networks and published ports come in a later version, as do limits on memory and CPU, and -d.
+      network. Bridge networks and published ports come in a later version, as do limits on memory and CPU.
+
+      With -d the program is left to itself once it runs, and the container's id is printed.
 
       The exit status is the program's own; 125 when rt failed, 126 when the program cannot be executed, 127 when it is
       not found, 128+n when signal n ended it.
@@ -29,6 +31,9 @@ export default class RunCommand extends ContainerFlags {
     ],
   };
 
+  detach = Option.Boolean("-d,--detach", false, {
+    description: "Leave the program to itself, and print the container's id",
+  });
   detachKeys = programFlags.detachKeys();
   sigProxy = programFlags.sigProxy();
 
@@ -36,9 +41,27 @@ export default class RunCommand extends ContainerFlags {
     const options = runOptions(this, this.context.caller, this.pullListener());
     const detachKeys = parseDetachKeys(this.detachKeys);
     const engine = await this.engine({ needsRoot: true, detachKeys });
-    checkTerminal(options.settings);
-    if (this.cidFile === undefined) return await engine.container.run(options);
-    const { CidFile } = await import("./cid-file.ts");
-    return await new CidFile(this.cidFile).of((onCreated) => engine.container.run({ ...options, onCreated }));
+    if (!this.detach) checkTerminal(options.settings);
+    let id = "";
+    const run = (onCreated?: (id: string) => void) =>
+      engine.container.run({
+        ...options,
+        detach: this.detach,
+        onCreated: (created) => {
+          id = created;
+          onCreated?.(created);
+        },
+      });
+    const status = await (this.cidFile === undefined ? run() : withCidFile(this.cidFile, run));
+    if (this.detach) this.context.stdout.write(`${id}\n`);
+    return status;
   }
+}
+
+async function withCidFile(
+  path: string,
+  run: (onCreated: (id: string) => void) => Promise<number>,
+): Promise<number> {
+  const { CidFile } = await import("./cid-file.ts");
+  return await new CidFile(path).of(run);
 }

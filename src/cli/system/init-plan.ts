@@ -26,6 +26,7 @@ export function planOf(container: InitContainer, terminal: boolean, context: Con
       throw invalid("args holds more than flags: what is run belongs into image and command");
     }
     if (options.name !== name) throw invalid("args holds --name: there is the key name");
+    if (command.detach) throw invalid("args holds -d: all but the console's run in the background here");
     if (!settings.autoRemove) throw invalid("args holds --rm=false: each start is a new container");
     const other = foreign.find((flag) =>
       command.given.some((given) => given.name === flag && given.value !== ""),
@@ -47,12 +48,7 @@ const foreign = [
 ];
 
 /** What rt init does in its own way. */
-const ofInit = {
-  restart: "there is the key restart beside args",
-  ...Object.fromEntries(
-    ["d", "detach"].map((name) => [name, "all but the console's run in the background here"]),
-  ),
-};
+const ofInit = { restart: "there is the key restart beside args" };
 
 function invalid(message: string): RtError {
   return new RtError("invalid-argument", message);

@@ -13,6 +13,7 @@ import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { generateSpec } from "../../spec/generate.ts";
 import type { Host } from "../host.ts";
 import type { Session } from "../session.ts";
+import { successorOf } from "./successor.ts";
 
 const processesMax = 4096;
 
@@ -73,12 +74,14 @@ async function seedVolumes(
 /**
  * Build the container: its writable top, its files, its spec, its monitor, which goes on building while we do other things.
  * Every step leaves its undo on `undo`.
+ * @param attended we stay until the program has ended, and conclude the run
  */
 export async function build(
   host: Host,
   record: ContainerRecord,
   snapshots: SnapshotDriver,
   state: { directory: string; lock: number },
+  attended: boolean,
   undo: AsyncDisposableStack,
 ): Promise<Launched> {
   const { abort } = host.session;
@@ -115,6 +118,8 @@ export async function build(
       stdin: record.openStdin,
       confined: isConfined(record),
       cgroup: { path: cgroupPath(record.id), ...processLimits() },
+      attended,
+      successor: successorOf(host, record.id),
     },
     state.lock,
     (line) => host.warn(`warning: ${line}`),

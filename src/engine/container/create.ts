@@ -23,13 +23,15 @@ export async function create(
   host: Host,
   image: ImageRecord,
   snapshots: SnapshotDriver,
-  options: CreateOptions,
+  options: CreateOptions & { attended: boolean },
   undo: AsyncDisposableStack,
 ): Promise<Created> {
   const wanted = describeContainer(host, image, snapshots.name, options);
   undo.defer(() => removeAnonymousVolumes(host, wanted));
   const state = openState(host, wanted.id, undo);
-  const launched = await starting(wanted, () => build(host, wanted, snapshots, state, undo));
+  const launched = await starting(wanted, () =>
+    build(host, wanted, snapshots, state, options.attended, undo),
+  );
   // While the monitor builds. A name that we made up gives way to one that is taken; one that the user chose is a conflict.
   const rename = options.name === undefined ? generateName : undefined;
   const { record, bytes } = host.containers.create(wanted, rename);

@@ -16,6 +16,8 @@ export interface RunOptions extends CreateOptions {
   /** Told the id of the container once it is built, before its program runs. */
   onCreated?: (id: string) => void;
   sigProxy: boolean;
+  /** Leave the program to itself once it runs. */
+  detach?: boolean;
 }
 
 export type PullPolicy = "always" | "missing" | "never";

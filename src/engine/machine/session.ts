@@ -153,7 +153,7 @@ async function runBeside(
     const snapshots = await own.snapshots();
     await reconcile(own);
     await using undo = new AsyncDisposableStack();
-    const created = await create(own, image, snapshots, plan.options, undo);
+    const created = await create(own, image, snapshots, { ...plan.options, attended: true }, undo);
     const { record, launched } = created;
     using program = created.program;
     await starting(record, () => program.start());

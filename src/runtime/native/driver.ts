@@ -1,3 +1,4 @@
+import { openSync } from "node:fs";
 import { RtError } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
 import * as abi from "../../native/abi.ts";
@@ -30,14 +31,17 @@ export function launch(
 ): Launched {
   const [ours, theirs] = socketPair();
   const memory = sealedFile("request", Buffer.from(JSON.stringify(decide(request))));
+  const successor =
+    request.kind === "create" && request.successor ? openSync("/proc/self/exe", "r") : undefined;
   let monitor: number;
   try {
-    const handed = lock === undefined ? [memory, theirs] : [memory, theirs, lock];
+    const handed = [memory, theirs, lock, successor].filter((fd) => fd !== undefined);
     monitor = spawnHelper("rt-monitor", "monitor", handed);
   } catch (error) {
     closeDescriptor(ours);
     throw error;
   } finally {
+    if (successor !== undefined) closeDescriptor(successor);
     closeDescriptor(memory);
     closeDescriptor(theirs);
   }

@@ -25,6 +25,16 @@ export interface CreateRequest {
   confined: boolean;
   /** Made, joined and removed by the monitor. Null: stay in the caller's. */
   cgroup: CgroupRequest | null;
+  /** The client stays until the program has ended, and sees to what is left. */
+  attended: boolean;
+  /** What the monitor becomes where no client sees to the end. Null: nothing; the next command sees to it. */
+  successor: Successor | null;
+}
+
+/** Our own executable, with these words, in this environment ("KEY=VALUE"). */
+export interface Successor {
+  conclude: string[];
+  environment: string[];
 }
 
 /** Path below each hierarchy's root, without a leading slash ("rt/<id>"), and files to write once it exists. */

@@ -59,8 +59,8 @@ describe("finding the command", () => {
     [["run"], 'rt: "run" needs IMAGE  (see rt run --help)\n'],
     [["exec", "c"], 'rt: "exec" needs COMMAND  (see rt exec --help)\n'],
     [
-      ["run", "-d", "x"],
-      "rt: run -d is not there yet: detached running comes in a later version; run in the foreground, and exec from another terminal  (see rt run --help)\n",
+      ["run", "-p", "80:80", "x"],
+      "rt: run -p is not there yet: bridge networks come in a later version; now there are none and host  (see rt run --help)\n",
     ],
     [
       ["run", "--memory=1g", "x"],

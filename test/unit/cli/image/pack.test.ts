@@ -5,11 +5,12 @@ import PackCommand from "../../../../src/cli/image/pack.ts";
 
 /** Flags are kept in the app as they were given to pack, and run parses them there. */
 test("pack takes what run takes, and the same values", () => {
-  const own = new Set(["--output", "--check"]);
+  const own = new Set(["--output", "--check", "--detach"]);
   const specs = (command: RunCommand | PackCommand) =>
     grammarOf(command).options.toSorted((a, b) => (a.names.join() < b.names.join() ? -1 : 1));
-  const kept = specs(new PackCommand()).filter(({ names }) => !names.some((name) => own.has(name)));
-  expect(kept).toEqual(specs(new RunCommand()));
+  const shared = (command: RunCommand | PackCommand) =>
+    specs(command).filter(({ names }) => !names.some((name) => own.has(name)));
+  expect(shared(new PackCommand())).toEqual(shared(new RunCommand()));
 });
 
 test("what is not there yet waits for the same in both", () => {
@@ -19,5 +20,5 @@ test("what is not there yet waits for the same in both", () => {
     "limits on resources come in a later version",
     "health checks come in a later version",
   ]);
-  expect(d).toStartWith("detached running comes in a later version");
+  expect(d).toStartWith("only rt run leaves its program to itself");
 });

@@ -34,6 +34,8 @@ const request = {
     stdin: false,
     confined: true,
     cgroup: null,
+    attended: true,
+    successor: null,
   },
 } as const;
 
