@@ -128,11 +128,32 @@ export class ContainerStore {
     }
   }
 
+  /**
+   * Under another name from here on. A record that is damaged keeps the old one in it: the column is what counts.
+   * @returns the bytes of the record, for its second copy
+   * @throws RtError conflict: the name is taken (in Docker's words); not-found: the container went meanwhile
+   */
+  rename(container: Container, name: string): Uint8Array {
+    const db = this.#database;
+    return db.transaction(() => {
+      const row = db.get<Row>(`SELECT ${columns} FROM containers WHERE id = ?`, container.id);
+      if (!row) throw noSuchContainer(container.name);
+      const record = recordOf(this.#container(row));
+      const bytes = record ? encodeRecord(containerType, { ...record, name }) : row.record;
+      try {
+        db.run("UPDATE containers SET name = ?, record = ? WHERE id = ?", name, bytes, row.id);
+      } catch (error) {
+        throw isUniqueViolation(error) ? this.#taken({ id: row.id, name }, error) : error;
+      }
+      return bytes;
+    });
+  }
+
   #holderOf(name: string): string | undefined {
     return this.#database.get<{ id: string }>("SELECT id FROM containers WHERE name = ?", name)?.id;
   }
 
-  #taken(record: ContainerRecord, cause: unknown): RtError {
+  #taken(record: Pick<ContainerRecord, "id" | "name">, cause: unknown): RtError {
     const holder = this.#holderOf(record.name);
     if (!holder) return new RtError("conflict", `container ${record.id} exists already`, { cause });
     return new RtError(
@@ -145,7 +166,7 @@ export class ContainerStore {
   /** By ID, by name (with or without "/"), else by the beginning of one ID. @throws RtError not-found | invalid-argument */
   get(text: string): Container {
     const found = this.find(text);
-    if (!found) throw new RtError("not-found", `No such container: ${text}`, { exitCode: 1 });
+    if (!found) throw noSuchContainer(text);
     return found;
   }
 
@@ -228,6 +249,10 @@ export class ContainerStore {
   #container(row: Row): Container {
     return new StoredContainer(row, this.#copyOf);
   }
+}
+
+function noSuchContainer(text: string): RtError {
+  return new RtError("not-found", `No such container: ${text}`, { exitCode: 1 });
 }
 
 class StoredContainer implements Container {

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../base/errors.ts";
 
@@ -42,6 +42,17 @@ function readUpTo(fd: number, limit: number): Buffer {
  */
 export function writeRecordCopy(directory: string, record: Uint8Array): void {
   writeFileSync(join(directory, "record"), record, { mode: 0o600 });
+}
+
+/** The same where there is a copy already: readers see the one or the other. Without a directory there is nothing to do. */
+export function replaceRecordCopy(directory: string, record: Uint8Array): void {
+  const draft = join(directory, "record.new");
+  try {
+    writeFileSync(draft, record, { mode: 0o600 });
+    renameSync(draft, join(directory, "record"));
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
 }
 
 export function readRecordCopy(directory: string): Uint8Array | undefined {

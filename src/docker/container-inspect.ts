@@ -139,8 +139,8 @@ export function containerInspect(
 function stateDocument(state: ContainerFacts["state"]): ContainerStateDocument {
   return {
     Status: state.status,
-    Running: state.status === "running",
-    Paused: false,
+    Running: state.status === "running" || state.status === "paused",
+    Paused: state.status === "paused",
     Restarting: false,
     OOMKilled: false,
     Dead: false,

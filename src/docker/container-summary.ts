@@ -13,7 +13,7 @@ export interface ContainerSummary {
   command: string;
   /** RFC 3339. */
   created: string;
-  /** "created", "running", "exited". */
+  /** "created", "running", "paused", "exited". */
   state: string;
   /** The state in words: "Up 3 minutes". */
   status: string;
@@ -37,6 +37,8 @@ export function statusText(
   switch (state.status) {
     case "running":
       return `Up ${since(state.startedAt, now)}`.trimEnd();
+    case "paused":
+      return `Up ${since(state.startedAt, now)}`.trimEnd().concat(" (Paused)");
     case "exited":
       return `Exited (${state.exitCode}) ${ago(state.finishedAt, now)}`.trimEnd();
     default:

@@ -4,11 +4,13 @@ import type { ImageDeleteItem } from "../docker/image-delete.ts";
 import type { ImageInspect } from "../docker/image-inspect.ts";
 import type { ImageSummary } from "../docker/image-summary.ts";
 import type { Info } from "../docker/info.ts";
+import type { ProcessTable } from "../docker/process-table.ts";
 import type { Version } from "../docker/version.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
 import type { ExecOptions } from "./container/exec-options.ts";
 import type { ListOptions } from "./container/list.ts";
 import type { RunOptions } from "./container/run-options.ts";
+import type { StopOptions } from "./container/stop.ts";
 import type { ImagesOptions } from "./image/list.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
@@ -43,6 +45,17 @@ export interface ContainerVerbs {
   conclude(id: string): Promise<void>;
   /** @param signal a name or a number as text */
   kill(name: string, signal: string): Promise<void>;
+  /** Its stop signal, some patience, then SIGKILL; one that does not run is as it should be. */
+  stop(name: string, options: StopOptions): Promise<void>;
+  /** @returns the exit status, once the container does not run; at once where it does not */
+  wait(name: string): Promise<number>;
+  /** All its processes stand still. */
+  pause(name: string): Promise<void>;
+  unpause(name: string): Promise<void>;
+  /** @param newName under which it is found from here on */
+  rename(name: string, newName: string): Promise<void>;
+  /** Its processes. @param psArguments as for ps(1): "-o pid,cmd"; docker's columns when there are none */
+  top(name: string, psArguments: readonly string[]): Promise<ProcessTable>;
   /** Newest first. */
   list(options: ListOptions): Promise<ContainerSummary[]>;
   /** Docker's document. */

@@ -75,6 +75,15 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
     exec: async (options) => (await import("./container/exec.ts")).exec(await hosts.get(), options),
     conclude: async (id) => (await import("./container/conclude.ts")).concludeAlone(await hosts.get(), id),
     kill: async (name, signal) => (await import("./container/kill.ts")).kill(await hosts.get(), name, signal),
+    stop: async (name, options) =>
+      (await import("./container/stop.ts")).stop(await hosts.get(), name, options),
+    wait: async (name) => (await import("./container/wait.ts")).wait(await hosts.get(), name),
+    pause: async (name) => (await import("./container/pause.ts")).pause(await hosts.get(), name),
+    unpause: async (name) => (await import("./container/pause.ts")).unpause(await hosts.get(), name),
+    rename: async (name, newName) =>
+      (await import("./container/rename.ts")).renameContainer(await hosts.get(), name, newName),
+    top: async (name, psArguments) =>
+      (await import("./container/top.ts")).top(await hosts.get(), name, psArguments),
     list: async (options) => (await import("./container/list.ts")).list(await hosts.get(), options),
     inspect: async (name) =>
       (await import("./container/inspect.ts")).inspectContainer(await hosts.get(), name),

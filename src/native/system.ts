@@ -80,6 +80,17 @@ export function endCgroup(path: string): void {
   check(native().rt_cgroup_end(cstring(path)), `cannot end cgroup ${path}`);
 }
 
+/** Ask that everything in a cgroup stands still, or goes on; it takes its time (`isFrozen`). */
+export function freezeCgroup(path: string, wanted: boolean): void {
+  const what = wanted ? "freeze" : "thaw";
+  check(native().rt_cgroup_freeze(cstring(path), wanted ? 1 : 0), `cannot ${what} cgroup ${path}`);
+}
+
+/** Does everything in a cgroup stand still? Not where there is no such cgroup. */
+export function isFrozen(path: string): boolean {
+  return native().rt_cgroup_frozen(cstring(path)) === 1;
+}
+
 /** mount(2); `flags` are its MS_ bits, `data` the file system's own options. */
 export function mount(source: string, target: string, type: string, flags: number, data: string): void {
   const result = native().rt_mount(cstring(source), cstring(target), cstring(type), flags, cstring(data));

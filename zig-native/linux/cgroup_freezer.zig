@@ -45,6 +45,49 @@ fn read(fd: i32, buffer: []u8) []const u8 {
     return if (linux.errno(length) == .SUCCESS) buffer[0..length] else "";
 }
 
+/// Ask that everything in `group` and below stands still, or goes on. The kernel takes its time: `frozen` tells when it is so.
+pub fn freeze(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []const u8, wanted: bool) error{OutOfMemory}!linux.E {
+    const v1 = cgroup_hierarchy.find(hierarchies, "freezer");
+    const v2 = cgroup_hierarchy.find(hierarchies, "");
+    const first = v1 orelse v2 orelse return .NODEV;
+    // Where a host has both, the container may have frozen itself in the other one.
+    if (!wanted and v1 != null and v2 != null) _ = try set(arena, v2.?, group, false);
+    return set(arena, first, group, wanted);
+}
+
+fn set(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8, wanted: bool) error{OutOfMemory}!linux.E {
+    const name = if (hierarchy.unified()) "cgroup.freeze" else "freezer.state";
+    const file = try std.fmt.allocPrintSentinel(arena, "{s}/{s}/{s}", .{ hierarchy.mount_point, group, name }, 0);
+    const value = if (hierarchy.unified()) (if (wanted) "1" else "0") else (if (wanted) "FROZEN" else "THAWED");
+    return path.writeFile(linux.AT.FDCWD, file, value, 0);
+}
+
+/// Does everything in `group` stand still? Not where there is no such group.
+pub fn frozen(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []const u8) error{OutOfMemory}!bool {
+    var buffer: [256]u8 = undefined;
+    if (cgroup_hierarchy.find(hierarchies, "freezer")) |hierarchy| {
+        const text = try readOf(arena, hierarchy, group, "freezer.state", &buffer);
+        if (std.mem.startsWith(u8, text, "FROZEN")) return true;
+    }
+    const hierarchy = cgroup_hierarchy.find(hierarchies, "") orelse return false;
+    const text = try readOf(arena, hierarchy, group, "cgroup.events", &buffer);
+    return std.mem.indexOf(u8, text, "frozen 1") != null;
+}
+
+fn readOf(
+    arena: std.mem.Allocator,
+    hierarchy: Hierarchy,
+    group: []const u8,
+    file: []const u8,
+    buffer: []u8,
+) error{OutOfMemory}![]const u8 {
+    const name = try std.fmt.allocPrintSentinel(arena, "{s}/{s}/{s}", .{ hierarchy.mount_point, group, file }, 0);
+    const opened = linux.open(name, .{ .CLOEXEC = true }, 0);
+    if (linux.errno(opened) != .SUCCESS) return "";
+    defer _ = linux.close(@intCast(opened));
+    return read(@intCast(opened), buffer);
+}
+
 /// Doubled from try to try: half a second in all.
 const pause_first_ns = 1 * std.time.ns_per_ms;
 const tries = 9;

@@ -21,13 +21,13 @@ export function renderRows(format: string, listing: Listing): string {
   return alignColumns([heading, ...listing.rows.map((row) => template.render(row))]);
 }
 
-/** Go's tabwriter as Docker sets it: cells at least 10 wide, 3 spaces between, the last one as it comes. */
-export function alignColumns(lines: readonly string[]): string {
+/** Go's tabwriter as Docker sets it: cells at least `narrowest` wide, 3 spaces between, the last one as it comes. */
+export function alignColumns(lines: readonly string[], narrowest = 10): string {
   const rows = lines.map((line) => line.split("\t"));
   const widths: number[] = [];
   for (const row of rows) {
     for (let column = 0; column < row.length - 1; column++)
-      widths[column] = Math.max(widths[column] ?? 10, characters(row[column]!) + 3);
+      widths[column] = Math.max(widths[column] ?? narrowest, characters(row[column]!) + 3);
   }
   let text = "";
   for (const row of rows) {

@@ -1,10 +1,9 @@
 import type { ContainerRecord } from "../../container/record.ts";
 import type { ExitFacts } from "../../container/state.ts";
-import { removeTree } from "../../layer/tree.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { look } from "../container/look.ts";
 import type { Host } from "../host.ts";
-import { endLeftovers, hasEndedOrderly, removeIfRoom } from "./remove.ts";
+import { endLeftovers, hasEndedOrderly, removeIfRoom, removeState } from "./remove.ts";
 import { ifRoom } from "./room.ts";
 
 /** The program has ended: write down how, or with `--rm` remove what is left. */
@@ -36,6 +35,6 @@ export async function conclude(
     host.containers.recordExit(id, exit);
   };
   if (!(await ifRoom(host, `how container ${name} ended is not in the database yet`, write))) return false;
-  await removeTree(host.stateOf(id));
+  await removeState(host, id);
   return true;
 }

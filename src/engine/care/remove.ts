@@ -5,6 +5,7 @@ import type { Observation } from "../../container/state.ts";
 import { volumeDirectory } from "../../container/volumes.ts";
 import { removeTree } from "../../layer/tree.ts";
 import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
+import { awaitWatchers } from "../../runtime/watchers.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { killContainer } from "../container/end.ts";
 import type { Host } from "../host.ts";
@@ -48,9 +49,16 @@ export async function remove(
     if (!options.ended) removeCgroup(cgroupPath(id));
     for (const driver of drivers) await driver.removeActive(id);
     if (options.volumes && record) await removeAnonymousVolumes(host, record);
-    await removeTree(host.stateOf(id));
+    await removeState(host, id);
   }
   host.containers.remove(id);
+}
+
+/** The state directory of a container that is over, once all who wait for that know how it ended. */
+export async function removeState(host: Host, id: string): Promise<void> {
+  const directory = host.stateOf(id);
+  await awaitWatchers(directory);
+  await removeTree(directory);
 }
 
 /** A row for which there is no room to be removed stays, and makes the next command try again. */

@@ -18,6 +18,10 @@ export async function attach(host: Host, name: string, options: AttachCommandOpt
       exitCode: 1,
     });
   }
+  if (state.status === "paused")
+    throw new RtError("conflict", "You cannot attach to a paused container, unpause it first", {
+      exitCode: 1,
+    });
   const { record } = container;
   const socket = join(host.stateOf(record.id), "attach.sock");
   using program = connect(socket, state, (line) => host.warn(`warning: ${line}`));

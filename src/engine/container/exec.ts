@@ -1,3 +1,5 @@
+import { RtError } from "../../base/errors.ts";
+import type { Container } from "../../container/container-store.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import type { SpecProcess } from "../../oci/runtime-spec.ts";
 import { cgroupPath } from "../../runtime/cgroup.ts";
@@ -16,6 +18,7 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   const seen = await find(host, options.container);
   await requireRunning(host, seen);
   const { state } = seen;
+  if (state.status === "paused") throw paused(seen.container);
   const { record } = seen.container;
   const stdin = options.openStdin && !options.detach;
   const launched = launch(
@@ -43,6 +46,12 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
     : await follow(host, record, program, attached);
   undo.move();
   return status ?? 0;
+}
+
+function paused({ id }: Container): RtError {
+  return new RtError("conflict", `Container ${id} is paused, unpause the container before exec`, {
+    exitCode: 1,
+  });
 }
 
 function describeProcess(host: Host, record: ContainerRecord, options: ExecOptions): SpecProcess {

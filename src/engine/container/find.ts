@@ -3,7 +3,7 @@ import type { Container } from "../../container/container-store.ts";
 import type { ContainerState } from "../../container/record.ts";
 import type { Observation } from "../../container/state.ts";
 import type { Host } from "../host.ts";
-import { elsewhere, isElsewhere, look } from "./look.ts";
+import { elsewhere, isElsewhere, isRunning, look, withPause } from "./look.ts";
 
 /** A container, and what it was doing when it was looked at. */
 export interface Look extends Observation {
@@ -17,7 +17,8 @@ export interface Look extends Observation {
  */
 export async function find(host: Host, text: string): Promise<Look> {
   const container = host.containers.find(text) ?? (await findReconciled(host, text));
-  return { container, ...look(host, container) };
+  const seen = look(host, container);
+  return { container, ...seen, state: withPause(container.id, seen.state) };
 }
 
 async function findReconciled(host: Host, text: string): Promise<Container> {
@@ -50,6 +51,6 @@ async function whyUnreachable(
   container: Container,
   state: ContainerState,
 ): Promise<string | undefined> {
-  if (state.pid === 0) return state.status === "running" ? unfindable : stopped;
+  if (state.pid === 0) return isRunning(state) ? unfindable : stopped;
   return (await isElsewhere(host, container)) ? elsewhere : undefined;
 }

@@ -2,14 +2,14 @@ import { type ContainerInspect, containerInspect } from "../../docker/container-
 import { reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { readable } from "../readable.ts";
-import { look } from "./look.ts";
+import { look, withPause } from "./look.ts";
 
 /** `docker container inspect`'s object. @throws not-found */
 export async function inspectContainer(host: Host, name: string): Promise<ContainerInspect> {
   await reconcile(host);
   const container = host.containers.get(name);
   const { id, created, imageId, reference } = container;
-  const { state } = look(host, container);
+  const state = withPause(id, look(host, container).state);
   const facts = { id, name: container.name, created, imageId, reference, state };
   const record = readable(host, container);
   if (!record) return containerInspect(facts, undefined);

@@ -1,9 +1,12 @@
 import { withCause } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
+import { markStopped } from "../../container/stopped.ts";
+import { cgroupPath, freezeCgroup } from "../../runtime/cgroup.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
 import { find, notRunning } from "./find.ts";
+import { stopSignalOf } from "./stop.ts";
 
 const SIGKILL = 9;
 
@@ -15,6 +18,14 @@ export async function kill(host: Host, name: string, signal: string): Promise<vo
   const { number } = parseSignal(signal);
   const send = () =>
     number === SIGKILL ? killContainer(id, seen.state) : signalProcess(pid, startTime, number);
-  if (pid > 0 && send()) return;
+  if (pid > 0) {
+    // Docker's rule: who sends what ends it wants it to stay down; and a paused one hears of it.
+    const ends = number === SIGKILL || number === stopSignalOf(seen.container);
+    if (ends) markStopped(host.stateOf(id));
+    if (send()) {
+      if (ends && seen.state.status === "paused") freezeCgroup(cgroupPath(id), false);
+      return;
+    }
+  }
   throw withCause(`cannot kill container: ${name}`, await notRunning(host, seen));
 }

@@ -6,7 +6,7 @@ import { type ContainerDetails, type ContainerSummary, statusText } from "../../
 import { checkFilters, containerFilters, type Filters, hasLabel, matcher } from "../../docker/filters.ts";
 import { type Live, reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
-import { look } from "./look.ts";
+import { isRunning, look, withPause } from "./look.ts";
 
 export interface ListOptions {
   /** Also those that do not run. */
@@ -33,7 +33,9 @@ interface Found {
  */
 export async function list(host: Host, options: ListOptions): Promise<ContainerSummary[]> {
   checkFilters(options.filters, containerFilters);
-  const live = await reconcile(host);
+  const live = (await reconcile(host)).map(({ container, state }) => {
+    return { container, state: withPause(container.id, state) };
+  });
   const found = options.all ? everything(host, live) : running(live);
   const holds = matcher(options.filters, (key, value) => predicate(host, key, value));
   const matching = found.filter(holds).sort(newestFirst);
@@ -58,7 +60,7 @@ function everything(host: Host, live: readonly Live[]): Found[] {
 }
 
 function running(live: readonly Live[]): Found[] {
-  return live.filter(({ state }) => state.status === "running");
+  return live.filter(({ state }) => isRunning(state));
 }
 
 function newestFirst({ container: a }: Found, { container: b }: Found): number {

@@ -1,8 +1,9 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Container, isContainerId } from "../../container/container-store.ts";
+import type { ContainerState } from "../../container/record.ts";
 import { type Observation, observe, unknown, zeroTime } from "../../container/state.ts";
-import { cgroupPath } from "../../runtime/cgroup.ts";
+import { cgroupPath, isFrozen } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
@@ -23,6 +24,17 @@ export function look(host: Host, { id, exit }: Pick<Container, "id" | "exit">): 
   const unclear = status === "created" ? ageOf(directory) > youngFor_ms : status === "running" && pid === 0;
   const init = unclear ? initOf(id) : undefined;
   return init ? { ...seen, init, state: { ...seen.state, status: "running", ...init } } : seen;
+}
+
+/** The state for somebody who wants to know whether what runs is paused: that is its cgroup's to say, not its files'. */
+export function withPause(id: string, state: ContainerState): ContainerState {
+  if (state.status !== "running" || !isContainerId(id)) return state;
+  return isFrozen(cgroupPath(id)) ? { ...state, status: "paused" } : state;
+}
+
+/** Its program is there, be it that it stands still. */
+export function isRunning({ status }: Pick<ContainerState, "status">): boolean {
+  return status === "running" || status === "paused";
 }
 
 /**

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { RtError } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
 import { recordOf } from "../../container/container-store.ts";
+import { markStopped } from "../../container/stopped.ts";
 import { cgroupPath } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import { membersOf } from "../../runtime/members.ts";
@@ -10,7 +11,7 @@ import { reconcile } from "../care/reconcile.ts";
 import { endLeftovers, hasEndedOrderly, remove } from "../care/remove.ts";
 import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
-import { elsewhere, isElsewhere, look } from "./look.ts";
+import { elsewhere, isElsewhere, look, withPause } from "./look.ts";
 import { killedWithin_ms, notEnding } from "./stop.ts";
 
 /** Remove a container; a running one only with `force`, by SIGKILL. Nothing of it has to be readable for that. */
@@ -26,9 +27,12 @@ export async function removeContainer(
   const isBeingMade = () => seen().state.status === "created" && isLocked(join(host.stateOf(id), "lock"));
   const isOver = () => seen().state.status !== "running" && !isBeingMade();
   if (!isOver()) {
-    if (!options.force) throw conflict(`cannot remove container "${name}": ${whyNot(isBeingMade())}`);
+    const isPaused = withPause(id, seen().state).status === "paused";
+    if (!options.force)
+      throw conflict(`cannot remove container "${name}": ${whyNot(isBeingMade(), isPaused)}`);
     if (await isElsewhere(host, container))
       throw conflict(`cannot remove container "${name}": it ${elsewhere}`);
+    markStopped(host.stateOf(id));
     kill(id, seen().state);
     // Its end is what counts: the monitor may still be giving a slow client the last of the output.
     if (!(await holdsWithin(killedWithin_ms, isOver))) throw notEnding(name);
@@ -48,7 +52,8 @@ function kill(id: string, init: { pid: number; startTime: string }): void {
   for (const process of processes) killContainer(id, process);
 }
 
-function whyNot(isBeingMade: boolean): string {
+function whyNot(isBeingMade: boolean, isPaused: boolean): string {
+  if (isPaused) return "container is paused and must be unpaused first";
   if (isBeingMade) return "it is just being started: try again";
   return "container is running: stop the container before removing or force remove";
 }

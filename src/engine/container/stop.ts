@@ -1,37 +1,62 @@
-import { RtError } from "../../base/errors.ts";
+import { RtError, withCause } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { holdsWithin } from "../../base/wait.ts";
-import { recordOf } from "../../container/container-store.ts";
+import { type Container, recordOf } from "../../container/container-store.ts";
+import { markStopped } from "../../container/stopped.ts";
+import { cgroupPath, freezeCgroup } from "../../runtime/cgroup.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
-import { find } from "./find.ts";
-import { look } from "./look.ts";
+import { find, requireRunning } from "./find.ts";
+import { isRunning, look } from "./look.ts";
 
 const SIGCONT = 18;
 /** How long a killed container may take to end: its processes may be writing their last pages. */
 export const killedWithin_ms = 10_000;
+const patience_s = 10;
+
+export interface StopOptions {
+  /** A name or a number as text; the container's own stop signal unless it is given. */
+  signal?: string | undefined;
+  /** Seconds from that to SIGKILL; one below zero never comes. */
+  timeout_s?: number | undefined;
+}
+
+/** What only whoever follows the container in this process has to say. */
+export interface StopPatience {
+  /** Between SIGKILL and giving up. */
+  limit_ms?: number;
+  /** Called when the patience is over and it still runs. */
+  onLate?: () => void;
+}
 
 /**
- * End a container: its stop signal, `patience_ms`, then SIGKILL. One that does not run is as it should be.
- * @param onLate called when the patience is over and it still runs
- * @throws unavailable: not even SIGKILL ended it within `limit_ms`
+ * End a container: its stop signal, some patience, then SIGKILL. One that does not run is as it should be.
+ * @throws RtError not-found; conflict: it cannot be reached from here; unavailable: not even SIGKILL ended it
  */
 export async function stop(
   host: Host,
   name: string,
-  patience_ms: number,
-  limit_ms = killedWithin_ms,
-  onLate?: () => void,
+  options: StopOptions = {},
+  { limit_ms = killedWithin_ms, onLate }: StopPatience = {},
 ): Promise<void> {
-  const { container } = await find(host, name);
+  const seen = await find(host, name);
+  const { container } = seen;
+  if (!isRunning(seen.state)) return;
+  try {
+    await requireRunning(host, seen);
+  } catch (error) {
+    throw withCause(`cannot stop container: ${name}`, error);
+  }
   const over = () => look(host, container).state.status !== "running";
-  const send = (signal: number) => {
-    const { pid, startTime } = look(host, container).state;
-    return pid > 0 && signalProcess(pid, startTime, signal);
-  };
-  const stopSignal = recordOf(container)?.stopSignal || "TERM";
-  if (!send(parseSignal(stopSignal).number) || (await holdsWithin(patience_ms, over))) return;
+  const number = options.signal ? parseSignal(options.signal).number : stopSignalOf(container);
+  markStopped(host.stateOf(container.id));
+  const { pid, startTime, status } = seen.state;
+  const sent = signalProcess(pid, startTime, number);
+  // It hears of that when it goes on.
+  if (sent && status === "paused") freezeCgroup(cgroupPath(container.id), false);
+  const timeout_s = options.timeout_s ?? patience_s;
+  if (await holdsWithin(timeout_s < 0 ? Number.POSITIVE_INFINITY : timeout_s * 1000, over)) return;
   onLate?.();
   const { state, monitor } = look(host, container);
   if (!killContainer(container.id, state)) return;
@@ -39,6 +64,11 @@ export async function stop(
   if (monitor.pid > 0) signalProcess(monitor.pid, monitor.startTime, SIGCONT);
   if (await holdsWithin(limit_ms, over)) return;
   throw notEnding(container.name);
+}
+
+/** The number of the signal that asks its program to end. */
+export function stopSignalOf(container: Container): number {
+  return parseSignal(recordOf(container)?.stopSignal || "TERM").number;
 }
 
 export function notEnding(name: string): RtError {

@@ -160,7 +160,12 @@ async function runBeside(
     undo.move();
     const stuck = Promise.withResolvers<never>();
     using _end = onAbort(stopping, () =>
-      stop(own, record.id, stopTimeout_ms, killedWithin_ms, late(plan, surroundings)).catch(stuck.reject),
+      stop(
+        own,
+        record.id,
+        { timeout_s: stopTimeout_ms / 1000 },
+        { limit_ms: killedWithin_ms, onLate: late(plan, surroundings) },
+      ).catch(stuck.reject),
     );
     const attached = { start: false, stdin: false, tty: false, signals: false };
     const status = await Promise.race([follow(own, record, program, attached), stuck.promise]);
@@ -237,7 +242,8 @@ async function runOnConsole(
     while (isAlive(client)) {
       if (isRunning(host, container.name)) {
         const onLate = late(plan, surroundings);
-        await stop(host, container.name, container.stopTimeout_ms, killedWithin_ms, onLate).catch(report);
+        const timeout_s = container.stopTimeout_ms / 1000;
+        await stop(host, container.name, { timeout_s }, { limit_ms: killedWithin_ms, onLate }).catch(report);
       } else client.kill("SIGTERM"); // it pulls its image, or is about to start: the container goes with it
       await Promise.race([client.exited, Bun.sleep(200)]);
       // It waits for a console that takes nothing.

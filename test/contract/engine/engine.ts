@@ -26,6 +26,7 @@ export function engineContract(make: () => Promise<EngineUnderTest>, test: Test)
   programs(make, test);
   callers(make, test);
   patience(make, test);
+  lives(make, test);
   nouns(make, test);
 }
 
@@ -253,6 +254,59 @@ function patience(make: () => Promise<EngineUnderTest>, test: Test): void {
     } finally {
       clearInterval(clock);
     }
+  });
+}
+
+function lives(make: () => Promise<EngineUnderTest>, test: Test): void {
+  test("a container is paused, goes on, gets another name, and is stopped; its end is waited for", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const { container } = engine;
+    await using program = await waiting(engine, "lives");
+    const state = async (name: string) => (await container.inspect(name)).State.Status;
+    await container.pause("lives");
+    expect(await state("lives")).toBe("paused");
+    expect(await failure(container.pause("lives"))).toMatchObject({ code: "conflict", exitCode: 1 });
+    expect(await failure(container.exec(execOptions("lives", ["/probe"])))).toMatchObject({
+      code: "conflict",
+    });
+    await container.unpause("lives");
+    expect(await failure(container.unpause("lives"))).toMatchObject({ code: "conflict", exitCode: 1 });
+    await container.rename("lives", "other");
+    expect(await failure(container.inspect("lives"))).toMatchObject({ code: "not-found" });
+    const { Titles, Processes } = await container.top("other", ["-o", "pid,args"]);
+    expect(Titles).toEqual(["PID", "COMMAND"]);
+    expect(Processes).toMatchObject([[expect.any(String), expect.stringContaining("sleep 600")]]);
+    const status = container.wait("other");
+    await container.stop("other", { timeout_s: 0 });
+    expect(await status).toBe(137);
+    expect(await program.ended).toBe(137);
+  });
+
+  test("stop and wait have nothing to do where nothing runs; the others say so", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const { container } = engine;
+    await container.run(options("--name", "over", image, "exit", "4"));
+    await container.stop("over", {});
+    expect(await container.wait("over")).toBe(4);
+    await container.rename("over", "past");
+    for (const one of [
+      () => container.pause("past"),
+      () => container.unpause("past"),
+      () => container.top("past", []),
+    ])
+      expect(await failure(one())).toMatchObject({ code: "conflict", exitCode: 1 });
+    for (const one of [
+      () => container.stop("none", {}),
+      () => container.wait("none"),
+      () => container.pause("none"),
+      () => container.rename("none", "some"),
+      () => container.top("none", []),
+    ])
+      expect((await failure(one())).code).toBe("not-found");
+    expect((await failure(container.rename("past", "../x"))).code).toBe("invalid-argument");
+    await container.remove("past", { force: false, volumes: false });
   });
 }
 

@@ -52,6 +52,34 @@ test("exec, attach, kill: what they are asked for is handed on", async () => {
   ]);
 });
 
+test("stop, wait, pause, rename, top, port: what they ask for, and what they print", async () => {
+  const table = { Titles: ["PID", "CMD"], Processes: [["7", "a\nb"]] };
+  const container = {
+    stop: async () => {},
+    wait: async (name: string) => (name === "a" ? 3 : 137),
+    pause: async () => {},
+    unpause: async () => {},
+    rename: async () => {},
+    top: async () => table,
+    inspect: async () => ({}) as never,
+  };
+  const stopped = await rt(["stop", "-t", "-1", "-s", "hup", "a", "b"], { container });
+  expect(stopped).toMatchObject({ status: 0, stdout: "a\nb\n" });
+  expect(stopped.engine.asked[1]).toEqual(["container.stop", "b", { signal: "SIGHUP", timeout_s: -1 }]);
+  expect(await rt(["wait", "a", "b"], { container })).toMatchObject({ status: 0, stdout: "3\n137\n" });
+  for (const verb of ["pause", "unpause"]) {
+    const { engine, stdout } = await rt([verb, "a"], { container });
+    expect([engine.asked, stdout]).toEqual([[[`container.${verb}`, "a"]], "a\n"]);
+  }
+  const renamed = await rt(["rename", "a", "b"], { container });
+  expect([renamed.engine.asked, renamed.stdout]).toEqual([[["container.rename", "a", "b"]], ""]);
+  const top = await rt(["top", "a", "-o", "pid,cmd"], { container });
+  expect(top.engine.asked).toEqual([["container.top", "a", ["-o", "pid,cmd"]]]);
+  expect(top.stdout).toBe(`${"PID".padEnd(20)}CMD\n${"7".padEnd(20)}a\\nb\n`);
+  expect(await rt(["port", "a"], { container })).toMatchObject({ status: 0, stdout: "" });
+  expect(await rt(["port", "a", "80"], { container })).toMatchObject({ status: 1, stdout: "" });
+});
+
 test("of several names each is tried, and one that fails makes the status 1", async () => {
   const remove = async (name: string) => {
     if (name === "gone") throw new RtError("not-found", "No such container: gone", { exitCode: 1 });

@@ -1,0 +1,32 @@
+import { RtError, withCause } from "../../base/errors.ts";
+import { replaceRecordCopy } from "../../container/state-file.ts";
+import { parseContainerName } from "../../settings/identity.ts";
+import type { Host } from "../host.ts";
+import { find } from "./find.ts";
+
+/** Give a container another name, running or not. @throws RtError invalid-argument; not-found; conflict: the name is taken */
+export async function renameContainer(host: Host, name: string, newName: string): Promise<void> {
+  if (name === "" || newName === "") throw invalid("Neither old nor new names may be empty");
+  const { container } = await find(host, name);
+  const wanted = parseNewName(newName);
+  if (wanted === container.name) throw invalid("Renaming a container with the same name as its current name");
+  try {
+    const bytes = host.containers.rename(container, wanted);
+    replaceRecordCopy(host.stateOf(container.id), bytes);
+  } catch (error) {
+    const { code, message } = withCause("Error when allocating new name", error);
+    throw new RtError(code, message, { exitCode: 1 });
+  }
+}
+
+function parseNewName(text: string): string {
+  try {
+    return parseContainerName(text, "name");
+  } catch (error) {
+    throw invalid(withCause("Error when allocating new name", error).message);
+  }
+}
+
+function invalid(message: string): RtError {
+  return new RtError("invalid-argument", message, { exitCode: 1 });
+}

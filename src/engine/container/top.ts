@@ -1,0 +1,23 @@
+import type { ProcessTable } from "../../docker/process-table.ts";
+import { cgroupPath } from "../../runtime/cgroup.ts";
+import { membersOf } from "../../runtime/members.ts";
+import { factsOf } from "../../runtime/process-facts.ts";
+import type { Host } from "../host.ts";
+import { find, requireRunning } from "./find.ts";
+import { psColumns } from "./ps-columns.ts";
+
+/**
+ * The processes of a running container, as its cgroup has them and /proc shows them to the host; no program is started for
+ * that.
+ * @throws RtError not-found; conflict: it does not run; invalid-argument | unsupported: what ps was to show
+ */
+export async function top(host: Host, name: string, psArguments: readonly string[]): Promise<ProcessTable> {
+  const seen = await find(host, name);
+  await requireRunning(host, seen);
+  const columns = psColumns(psArguments);
+  const processes = factsOf(membersOf(cgroupPath(seen.container.id)));
+  return {
+    Titles: columns.map(({ title }) => title),
+    Processes: processes.map((facts) => columns.map(({ show }) => show(facts))),
+  };
+}

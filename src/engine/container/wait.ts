@@ -1,0 +1,50 @@
+import { watch } from "node:fs";
+import { onAbort } from "../../base/abort.ts";
+import { isErrno, RtError } from "../../base/errors.ts";
+import { holdWatch } from "../../runtime/watchers.ts";
+import type { Host } from "../host.ts";
+import { find } from "./find.ts";
+import { isRunning, look } from "./look.ts";
+
+/** A monitor that is killed writes nothing: nothing but looking tells. */
+const look_ms = 500;
+
+/**
+ * The exit status of a container, once it does not run: at once where it does not. Its monitor writes the end into the state
+ * directory, and that is what wakes us.
+ * @throws RtError not-found: there is none, or it went before we looked
+ */
+export async function wait(host: Host, name: string): Promise<number> {
+  const first = await find(host, name);
+  const { id } = first.container;
+  if (!isRunning(first.state)) return first.state.exitCode;
+  const { abort } = host.session;
+  let wake = () => {};
+  using _hold = holdWatch(host.stateOf(id));
+  using _watcher = watching(host.stateOf(id), () => wake());
+  using _patience = onAbort(abort, () => wake());
+  while (true) {
+    abort.throwIfAborted();
+    const woken = Promise.withResolvers<void>();
+    wake = woken.resolve;
+    const container = host.containers.find(id);
+    const { state } = look(host, { id, exit: container?.exit });
+    if (!isRunning(state)) {
+      if (container || state.status === "exited") return state.exitCode;
+      throw new RtError("not-found", `No such container: ${name}`, { exitCode: 1 });
+    }
+    await Promise.race([woken.promise, Bun.sleep(look_ms)]);
+  }
+}
+
+/** Changes of what is in a directory; one that has gone does not change. */
+function watching(directory: string, changed: () => void): Disposable {
+  try {
+    const watcher = watch(directory, changed);
+    watcher.on("error", changed);
+    return { [Symbol.dispose]: () => watcher.close() };
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    return { [Symbol.dispose]: () => {} };
+  }
+}
