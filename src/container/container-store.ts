@@ -64,20 +64,23 @@ export class ContainerStore {
 
   /**
    * Write the record. With `rename` (for names that nobody chose) a name that is taken is replaced by another, asked for with
-   * 1, 2, … Answers the record as it was written, and its bytes.
+   * 1, 2, … One that is not `started` has nothing that a command must look after. Answers the record as it was written, and its bytes.
    * @throws RtError conflict: the name is taken (in Docker's words); not-found: the image was removed meanwhile. The image
    *   is looked at in the same transaction, so from here on its layers cannot be collected.
    */
   create(
     wanted: ContainerRecord,
     rename?: (attempt: number) => string,
+    { started = true } = {},
   ): { record: ContainerRecord; bytes: Uint8Array } {
     const db = this.#database;
     return db.transaction(() => {
       if (!db.get("SELECT 1 FROM images WHERE id = ?", wanted.image.id)) {
         throw new RtError("not-found", `No such image: ${wanted.image.reference || wanted.image.id}`);
       }
-      return this.#create(wanted, rename);
+      const created = this.#create(wanted, rename);
+      if (!started) this.settle(wanted.id, undefined);
+      return created;
     });
   }
 
@@ -214,6 +217,11 @@ export class ContainerStore {
     return this.#database.get<{ n: number }>("SELECT count(*) AS n FROM containers")?.n ?? 0;
   }
 
+  /** The record as it is stored, for its second copy. */
+  bytesOf(record: ContainerRecord): Uint8Array {
+    return encodeRecord(containerType, record);
+  }
+
   /** Put the second copy in the place of a record that is damaged. False when there is none, or it is no better. */
   restore(container: Container): boolean {
     const copy = container.damage?.code === "data-loss" ? this.#copyOf(container.id) : undefined;
@@ -232,6 +240,22 @@ export class ContainerStore {
       id,
     );
     return changes > 0;
+  }
+
+  /**
+   * Nothing of it runs, and its state directory has nothing to say: it ended as `exit` says, or was never started: then a status
+   * stands in its row for the index of those that are unsettled, and no time.
+   */
+  settle(id: string, exit: ExitFacts | undefined): void {
+    const facts = [
+      exit?.exitCode ?? 0,
+      exit?.startedAt ?? null,
+      exit?.finishedAt ?? null,
+      exit?.error ?? null,
+    ];
+    const sql =
+      "UPDATE containers SET exit_code = ?, started_at = ?, finished_at = ?, error = ? WHERE id = ? AND exit_code IS NULL";
+    this.#database.run(sql, ...facts, id);
   }
 
   /** It is about to be started again: its last exit is history. */
@@ -296,7 +320,7 @@ class StoredContainer implements Container {
 
   get exit(): ExitFacts | undefined {
     const { exit_code, started_at, finished_at, error } = this.#row;
-    if (exit_code === null) return undefined;
+    if (exit_code === null || finished_at === null) return undefined;
     return {
       exitCode: exit_code,
       startedAt: started_at ?? "",

@@ -9,7 +9,8 @@ import type { Version } from "../docker/version.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
 import type { ExecOptions } from "./container/exec-options.ts";
 import type { ListOptions } from "./container/list.ts";
-import type { RunOptions } from "./container/run-options.ts";
+import type { CreateOptions, RunOptions } from "./container/run-options.ts";
+import type { StartOptions } from "./container/start-options.ts";
 import type { StopOptions } from "./container/stop.ts";
 import type { ImagesOptions } from "./image/list.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
@@ -45,6 +46,12 @@ export interface ContainerVerbs {
   conclude(id: string): Promise<void>;
   /** @param signal a name or a number as text */
   kill(name: string, signal: string): Promise<void>;
+  /** A new container of an image that nothing runs in yet. @returns its id */
+  create(options: CreateOptions): Promise<string>;
+  /** The program of one that does not run. @returns its exit status when it is attached; else 0, as after detaching */
+  start(name: string, options: StartOptions): Promise<number>;
+  /** Stopped where it runs, and started. */
+  restart(name: string, options: StopOptions): Promise<void>;
   /** Its stop signal, some patience, then SIGKILL; one that does not run is as it should be. */
   stop(name: string, options: StopOptions): Promise<void>;
   /** @returns the exit status, once the container does not run; at once where it does not */

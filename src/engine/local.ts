@@ -75,6 +75,12 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
     exec: async (options) => (await import("./container/exec.ts")).exec(await hosts.get(), options),
     conclude: async (id) => (await import("./container/conclude.ts")).concludeAlone(await hosts.get(), id),
     kill: async (name, signal) => (await import("./container/kill.ts")).kill(await hosts.get(), name, signal),
+    create: async (options) =>
+      (await import("./container/create.ts")).createContainer(await hosts.get(), options),
+    start: async (name, options) =>
+      (await import("./container/start.ts")).start(await hosts.get(), name, options),
+    restart: async (name, options) =>
+      (await import("./container/restart.ts")).restart(await hosts.get(), name, options),
     stop: async (name, options) =>
       (await import("./container/stop.ts")).stop(await hosts.get(), name, options),
     wait: async (name) => (await import("./container/wait.ts")).wait(await hosts.get(), name),

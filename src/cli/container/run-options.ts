@@ -2,7 +2,12 @@ import type { CallerEnvironment } from "../../base/environment.ts";
 import { RtError } from "../../base/errors.ts";
 import { invalid, quote, rejectControl, rejectNul } from "../../base/invalid.ts";
 import { parseSignal } from "../../base/signals.ts";
-import type { PullListener, PullPolicy, RunOptions } from "../../engine/container/run-options.ts";
+import type {
+  CreateOptions,
+  PullListener,
+  PullPolicy,
+  RunOptions,
+} from "../../engine/container/run-options.ts";
 import { type AskedSettings, defaultSettings } from "../../settings/container-settings.ts";
 import {
   parseContainerName,
@@ -16,29 +21,38 @@ import { parseSize } from "../parse/size.ts";
 import type { ContainerFlags } from "./container-flags.ts";
 import type { AttachFlags } from "./program-flags.ts";
 
-type Flags = Omit<ContainerFlags, keyof RtCommand> & AttachFlags;
+type MakingFlags = Omit<ContainerFlags, keyof RtCommand>;
+type Flags = MakingFlags & AttachFlags;
 
-/**
- * The flags of `rt run`, checked and in the engine's units.
- *
- * @param listener told of a pull that turns out to be needed
- * @throws RtError invalid-argument | unsupported | not-found
- */
+/** The flags of `rt run`. @throws RtError as createOptions */
 export function runOptions(
   flags: Flags,
   caller: CallerEnvironment,
   listener: PullListener | undefined,
 ): RunOptions {
+  return { ...createOptions(flags, caller, listener), sigProxy: flags.sigProxy };
+}
+
+/**
+ * The flags that say what a container is to be, checked and in the engine's units.
+ *
+ * @param listener told of a pull that turns out to be needed
+ * @throws RtError invalid-argument | unsupported | not-found
+ */
+export function createOptions(
+  flags: MakingFlags,
+  caller: CallerEnvironment,
+  listener: PullListener | undefined,
+): CreateOptions {
   return {
     image: flags.image,
     pull: { policy: parsePull(flags.pull), platform: flags.platform, listener },
     settings: settingsOf(flags, caller),
     name: flags.name ? parseContainerName(flags.name, "--name") : undefined,
-    sigProxy: flags.sigProxy,
   };
 }
 
-function settingsOf(flags: Flags, caller: CallerEnvironment): AskedSettings {
+function settingsOf(flags: MakingFlags, caller: CallerEnvironment): AskedSettings {
   const networkMode = parseNetwork(flags.network);
   const entrypoint = parseEntrypoint(flags.entrypoint);
   const shmSize = parseShmSize(flags.shmSize);
@@ -65,7 +79,10 @@ function settingsOf(flags: Flags, caller: CallerEnvironment): AskedSettings {
 }
 
 /** Loaded where one of them is given. */
-function seldomOptionsOf(flags: Flags, networkMode: AskedSettings["networkMode"]): Partial<AskedSettings> {
+function seldomOptionsOf(
+  flags: MakingFlags,
+  networkMode: AskedSettings["networkMode"],
+): Partial<AskedSettings> {
   if (seldomNames.every((name) => flags[name].length === 0)) return {};
   const { seldomOptions } = require("./seldom-options.ts") as typeof import("./seldom-options.ts");
   return seldomOptions(flags, networkMode);

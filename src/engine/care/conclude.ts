@@ -3,7 +3,7 @@ import type { ExitFacts } from "../../container/state.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { look } from "../container/look.ts";
 import type { Host } from "../host.ts";
-import { endLeftovers, hasEndedOrderly, removeIfRoom, removeState } from "./remove.ts";
+import { endLeftovers, hasEndedOrderly, removeIfRoom, removeState, settling } from "./remove.ts";
 import { ifRoom } from "./room.ts";
 
 /** The program has ended: write down how, or with `--rm` remove what is left. */
@@ -16,7 +16,8 @@ export async function concludeRun(
   const seen = look(host, { id, exit: undefined });
   // Without an orderly end the monitor was killed, be it before it had written down that the program runs.
   const ended = hasEndedOrderly(seen);
-  if (!ended) endLeftovers(id, seen);
+  // Or somebody has concluded it before us, and it runs again.
+  if (!ended) settling(host, id, () => endLeftovers(id, seen));
   if (autoRemove) await removeIfRoom(host, { id, record }, [snapshots], { volumes: true, ended });
   else if (seen.state.status === "exited") await conclude(host, record, seen.state);
 }
@@ -31,9 +32,12 @@ export async function conclude(
   { id, name }: { id: string; name: string },
   exit: ExitFacts,
 ): Promise<boolean> {
-  const write = () => {
-    host.containers.recordExit(id, exit);
+  const record = () => {
+    // Whoever came before us may have done it, and since then it may have been started again, and have ended.
+    const { state } = look(host, { id, exit: undefined });
+    host.containers.recordExit(id, state.status === "exited" ? state : exit);
   };
+  const write = () => void settling(host, id, record);
   if (!(await ifRoom(host, `how container ${name} ended is not in the database yet`, write))) return false;
   await removeState(host, id);
   return true;

@@ -11,7 +11,7 @@ import { isLocked } from "../../runtime/lock.ts";
 import { ageOf, look, youngFor_ms } from "../container/look.ts";
 import type { Host } from "../host.ts";
 import { conclude } from "./conclude.ts";
-import { endLeftovers, hasEndedOrderly, removeIfRoom } from "./remove.ts";
+import { endLeftovers, hasEndedOrderly, removeIfRoom, removeState, settling } from "./remove.ts";
 import { ifRoom } from "./room.ts";
 
 /** A container that is not known to be over, and what it does. */
@@ -38,10 +38,25 @@ export async function putRight(host: Host, stored: Container): Promise<Found> {
     // Not looked after, it has been given up by its client, whether or not it ever ran.
     return attended ? { live } : { remove: () => removeAll(host, container, seen) };
   }
+  if (state.status === "created" && !attended && existsSync(directory)) {
+    await forgetStart(host, container, seen);
+    return { live };
+  }
   // Whoever makes a row has made the directory before: without one it ran, and the machine went down.
   const exit = state.status === "exited" ? state : lostExit();
   if (exit !== state && (attended || existsSync(directory))) return { live };
   return (await conclude(host, container, exit)) ? undefined : { live: { container, state: exited(exit) } };
+}
+
+/** Whoever was about to start it has died. */
+async function forgetStart(host: Host, { id, name }: Container, seen: Observation): Promise<void> {
+  const forget = () => {
+    endLeftovers(id, seen);
+    host.containers.settle(id, undefined);
+  };
+  const settle = () => void settling(host, id, forget);
+  if (await ifRoom(host, `container ${name} was not started, and is not settled yet`, settle))
+    await removeState(host, id);
 }
 
 async function removeAll(host: Host, container: Container, seen: Observation): Promise<void> {

@@ -1,10 +1,12 @@
-import { dirname } from "node:path";
+import { existsSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { isContainerId } from "../../container/container-store.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import type { Observation } from "../../container/state.ts";
 import { volumeDirectory } from "../../container/volumes.ts";
 import { removeTree } from "../../layer/tree.ts";
 import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
+import { isLocked } from "../../runtime/lock.ts";
 import { awaitWatchers } from "../../runtime/watchers.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { killContainer } from "../container/end.ts";
@@ -54,11 +56,32 @@ export async function remove(
   host.containers.remove(id);
 }
 
-/** The state directory of a container that is over, once all who wait for that know how it ended. */
+/**
+ * The state directory of a container that is over, once all who wait for that know how it ended. It is moved away first: when
+ * it is removed somebody else may have another one there.
+ */
 export async function removeState(host: Host, id: string): Promise<void> {
   const directory = host.stateOf(id);
   await awaitWatchers(directory);
-  await removeTree(directory);
+  const doomed = join(dirname(directory), `over-${crypto.randomUUID()}`);
+  const isMoved = settling(host, id, () => {
+    if (existsSync(directory)) renameSync(directory, doomed);
+  });
+  if (isMoved) await removeTree(doomed);
+}
+
+/**
+ * `act` on a container that is over, in one transaction with looking whether it still is: it is started again in another
+ * (container/place.ts).
+ * @returns whether it was done
+ */
+export function settling(host: Host, id: string, act: () => void): boolean {
+  return host.database.transaction(() => {
+    const directory = host.stateOf(id);
+    const isAttended = isLocked(join(directory, "lock")) && !existsSync(join(directory, "exit"));
+    if (!isAttended) act();
+    return !isAttended;
+  });
 }
 
 /** A row for which there is no room to be removed stays, and makes the next command try again. */

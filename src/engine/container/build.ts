@@ -71,9 +71,22 @@ async function seedVolumes(
   }
 }
 
+/** What lasts of a container besides its record: what the image has for its new volumes, and its writable top. */
+export async function prepareFiles(
+  host: Host,
+  record: ContainerRecord,
+  snapshots: SnapshotDriver,
+  undo: AsyncDisposableStack,
+): Promise<void> {
+  const { abort } = host.session;
+  await seedVolumes(record, snapshots, abort);
+  undo.defer(() => snapshots.removeActive(record.id));
+  await snapshots.prepare(record.id, record.chain, abort);
+}
+
 /**
- * Build the container: its writable top, its files, its spec, its monitor, which goes on building while we do other things.
- * Every step leaves its undo on `undo`.
+ * Build the container on what was prepared: its files, its spec, its monitor, which goes on building while we do other
+ * things. Every step leaves its undo on `undo`.
  * @param attended we stay until the program has ended, and conclude the run
  */
 export async function build(
@@ -84,10 +97,6 @@ export async function build(
   attended: boolean,
   undo: AsyncDisposableStack,
 ): Promise<Launched> {
-  const { abort } = host.session;
-  await seedVolumes(record, snapshots, abort);
-  undo.defer(() => snapshots.removeActive(record.id));
-  await snapshots.prepare(record.id, record.chain, abort);
   const rootfs = snapshots.rootfs(record.id, record.chain, {
     volatile: record.autoRemove,
     readonly: record.readonlyRootfs,

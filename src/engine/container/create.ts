@@ -3,11 +3,15 @@ import { generateName } from "../../container/names.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { writeRecordCopy } from "../../container/state-file.ts";
 import type { ImageRecord } from "../../image/record.ts";
+import { removeTree } from "../../layer/tree.ts";
+import { closeLock } from "../../runtime/lock.ts";
 import type { Launched, Program } from "../../runtime/runtime.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
+import { reconcile } from "../care/reconcile.ts";
 import { removeAnonymousVolumes } from "../care/remove.ts";
 import type { Host } from "../host.ts";
-import { build, openState } from "./build.ts";
+import { obtainImage } from "../image/obtain.ts";
+import { build, openState, prepareFiles } from "./build.ts";
 import { describeContainer } from "./describe.ts";
 import type { CreateOptions } from "./run-options.ts";
 
@@ -29,15 +33,46 @@ export async function create(
   const wanted = describeContainer(host, image, snapshots.name, options);
   undo.defer(() => removeAnonymousVolumes(host, wanted));
   const state = openState(host, wanted.id, undo);
-  const launched = await starting(wanted, () =>
-    build(host, wanted, snapshots, state, options.attended, undo),
-  );
-  // While the monitor builds. A name that we made up gives way to one that is taken; one that the user chose is a conflict.
-  const rename = options.name === undefined ? generateName : undefined;
-  const { record, bytes } = host.containers.create(wanted, rename);
+  const launched = await starting(wanted, async () => {
+    await prepareFiles(host, wanted, snapshots, undo);
+    return await build(host, wanted, snapshots, state, options.attended, undo);
+  });
+  // While the monitor builds.
+  const { record, bytes } = host.containers.create(wanted, renameOf(options));
   undo.defer(() => void host.containers.remove(record.id));
   writeRecordCopy(state.directory, bytes);
   return { record, launched, program: await starting(record, () => launched.ready(host.session.abort)) };
+}
+
+/**
+ * `rt create`: a new container that nothing runs in yet, and nobody looks after. While it is made it has a state directory as
+ * one that is about to run, so that nothing of it is taken for garbage.
+ * @returns its id
+ */
+export async function createContainer(host: Host, options: CreateOptions): Promise<string> {
+  await using undo = new AsyncDisposableStack();
+  const image = await obtainImage(host, options);
+  const snapshots = await host.snapshots();
+  await reconcile(host);
+  const wanted = describeContainer(host, image, snapshots.name, options);
+  undo.defer(() => removeAnonymousVolumes(host, wanted));
+  const state = openState(host, wanted.id, undo);
+  try {
+    await prepareFiles(host, wanted, snapshots, undo);
+    host.containers.create(wanted, renameOf(options), { started: false });
+    undo.move();
+    await removeTree(state.directory);
+    return wanted.id;
+  } catch (error) {
+    throw withCause("cannot create the container", error);
+  } finally {
+    closeLock(state.lock);
+  }
+}
+
+/** A name that we made up gives way to one that is taken; one that the user chose is a conflict. */
+function renameOf({ name }: CreateOptions): typeof generateName | undefined {
+  return name === undefined ? generateName : undefined;
 }
 
 /** A failure of `step` says whose start it was. */

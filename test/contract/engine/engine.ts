@@ -283,6 +283,50 @@ function lives(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect(await program.ended).toBe(137);
   });
 
+  test("a container is made, and its program runs when it is started, again and again", async () => {
+    await using under = await make();
+    const session = testSession();
+    using engine = await under.open(session);
+    const { container } = engine;
+    const id = await container.create(options("--name", "made", image, "args", "said"));
+    expect(await container.list({ all: false, filters: {} })).toEqual([]);
+    expect(await container.list({ all: true, filters: {} })).toMatchObject([{ id, state: "created" }]);
+    expect((await failure(container.create(options("--name", "made", image)))).code).toBe("conflict");
+    expect((await failure(container.exec(execOptions("made", ["/probe"])))).code).toBe("conflict");
+    const attached = { attach: true, stdin: false, sigProxy: false };
+    for (const round of [1, 2]) {
+      expect(await container.start("made", attached)).toBe(0);
+      expect(session.output.stdout.split("said")).toHaveLength(round + 1);
+      expect(await container.list({ all: true, filters: {} })).toMatchObject([{ id, state: "exited" }]);
+    }
+    expect((await failure(container.start("none", attached))).code).toBe("not-found");
+    await container.remove("made", { force: false, volumes: true });
+    const wrong = await container.create(options("--entrypoint", "/none", image));
+    expect(await failure(container.start(wrong, attached))).toMatchObject({ code: "not-found" });
+    expect(await container.list({ all: true, filters: {} })).toMatchObject([{ id: wrong, state: "created" }]);
+    await container.remove(wrong, { force: false, volumes: true });
+  });
+
+  test("what is started without its caller runs on; restart makes it another process", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const { container } = engine;
+    const id = await container.create(options("--name", "alone", image, "sleep", "600"));
+    const pid = async () => (await container.inspect(id)).State.Pid;
+    await container.start("alone", { attach: false, stdin: false, sigProxy: false });
+    const first = await pid();
+    expect(first).toBeGreaterThan(0);
+    await container.start("alone", { attach: false, stdin: false, sigProxy: false });
+    expect(await pid()).toBe(first);
+    await container.restart("alone", { timeout_s: 0 });
+    expect([0, first]).not.toContain(await pid());
+    await container.stop("alone", { timeout_s: 0 });
+    expect(await pid()).toBe(0);
+    await container.restart("alone", { timeout_s: 0 });
+    expect(await pid()).toBeGreaterThan(0);
+    await container.remove("alone", { force: true, volumes: true });
+  });
+
   test("stop and wait have nothing to do where nothing runs; the others say so", async () => {
     await using under = await make();
     using engine = await under.open(testSession());

@@ -52,6 +52,29 @@ test("exec, attach, kill: what they are asked for is handed on", async () => {
   ]);
 });
 
+test("create, start, restart: what they ask for, and what they print", async () => {
+  const container = { create: async () => "c0ffee", start: async () => 5, restart: async () => {} };
+  const made = await rt(["create", "--name", "web", "--rm", "alpine", "true"], { container });
+  expect(made).toMatchObject({ status: 0, stdout: "c0ffee\n" });
+  expect(made.engine.asked).toMatchObject([
+    ["container.create", { image: "alpine", name: "web", settings: { autoRemove: true, command: ["true"] } }],
+  ]);
+  const started = await rt(["start", "a", "b"], { container });
+  expect(started).toMatchObject({ status: 0, stdout: "a\nb\n" });
+  const quietly = { attach: false, stdin: false, sigProxy: true };
+  expect(started.engine.asked[1]).toEqual(["container.start", "b", quietly]);
+  const attached = await rt(["start", "-i", "--detach-keys", "ctrl-a", "a"], { container });
+  expect(attached).toMatchObject({ status: 5, stdout: "" });
+  expect(attached.engine.asked).toEqual([
+    ["container.start", "a", { ...quietly, attach: true, stdin: true }],
+  ]);
+  expect(attached.engine.opened).toMatchObject({ session: { detachKeys: Uint8Array.of(1) } });
+  expect(await rt(["start", "-a", "a", "b"], { container })).toMatchObject({ status: 1, stdout: "" });
+  const restarted = await rt(["restart", "-t", "3", "a"], { container });
+  expect(restarted).toMatchObject({ status: 0, stdout: "a\n" });
+  expect(restarted.engine.asked).toEqual([["container.restart", "a", { signal: undefined, timeout_s: 3 }]]);
+});
+
 test("stop, wait, pause, rename, top, port: what they ask for, and what they print", async () => {
   const table = { Titles: ["PID", "CMD"], Processes: [["7", "a\nb"]] };
   const container = {

@@ -116,3 +116,38 @@ test("a damaged record is named, and can be removed", () => {
   });
   expect(containers.remove(containers.get("x").id)).toBe(true);
 });
+
+test("one that was made and not started is settled, and so is one whose start was given up", () => {
+  using store = stores();
+  const { containers } = store;
+  const unsettled = () => containers.unsettled().map(({ name }) => name);
+  const { id } = containers.create(record("a", "x"), undefined, { started: false }).record;
+  expect(unsettled()).toEqual([]);
+  expect(containers.get(id).exit).toBeUndefined();
+  containers.clearExit(id);
+  expect(unsettled()).toEqual(["x"]);
+  containers.settle(id, facts);
+  expect(containers.get(id).exit).toEqual(facts);
+  containers.settle(id, undefined); // it is settled already
+  expect(containers.get(id).exit).toEqual(facts);
+  containers.clearExit(id);
+  containers.settle(id, undefined);
+  expect([unsettled(), containers.get(id).exit]).toEqual([[], undefined]);
+});
+
+test("a container gets another name, in its record too, unless another one has it", () => {
+  using store = stores();
+  const { containers } = store;
+  containers.create(record("a", "x"));
+  containers.create(record("b", "y"));
+  const bytes = containers.rename(containers.get("x"), "z");
+  expect(containers.get("z").record).toEqual(record("a", "z"));
+  expect(containers.bytesOf(record("a", "z"))).toEqual(bytes);
+  expect(containers.find("x")).toBeUndefined();
+  expect(() => containers.rename(containers.get("z"), "y")).toThrow(
+    'The container name "/y" is already in use',
+  );
+  const gone = containers.get("y");
+  containers.remove(gone.id);
+  expect(() => containers.rename(gone, "w")).toThrow("No such container: y");
+});

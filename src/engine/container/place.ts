@@ -1,0 +1,48 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { isErrno } from "../../base/errors.ts";
+import { writeRecordCopy } from "../../container/state-file.ts";
+import { removeTree } from "../../layer/tree.ts";
+import { takeLock } from "../../runtime/lock.ts";
+import type { Host } from "../host.ts";
+
+/**
+ * A state directory for a container that is on record and does not run, with its lock held. It is made in the transaction that
+ * makes the last exit history. What concludes an end (care/remove.ts, `settling`) looks and acts in a transaction as well: it
+ * sees one that is over, or one that somebody looks after, and never takes the new directory for the old.
+ *
+ * @returns undefined where there is a directory already: somebody else starts it, or it runs
+ * @throws RtError not-found: it was removed meanwhile
+ */
+export function placeState(
+  host: Host,
+  id: string,
+  record: Uint8Array,
+  undo: AsyncDisposableStack,
+): { directory: string; lock: number } | undefined {
+  const directory = host.stateOf(id);
+  const placed = host.database.transaction(() => {
+    const { exit } = host.containers.get(id);
+    if (!isMade(directory)) return undefined;
+    undo.defer(async () => {
+      host.containers.settle(id, exit);
+      await removeTree(directory);
+    });
+    host.containers.clearExit(id);
+    return { directory, lock: takeLock(directory) };
+  });
+  if (placed) writeRecordCopy(directory, record);
+  return placed;
+}
+
+/** False where there is one already. */
+function isMade(directory: string): boolean {
+  mkdirSync(dirname(directory), { recursive: true, mode: 0o700 }); // the machine may have been down
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false;
+    throw error;
+  }
+}

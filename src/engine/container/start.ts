@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { RtError, withCause } from "../../base/errors.ts";
+import { holdsWithin } from "../../base/wait.ts";
+import type { Container } from "../../container/container-store.ts";
+import type { ContainerRecord } from "../../container/record.ts";
+import { isLocked } from "../../runtime/lock.ts";
+import type { Program } from "../../runtime/runtime.ts";
+import { reconcile } from "../care/reconcile.ts";
+import type { Host } from "../host.ts";
+import { attach } from "./attach.ts";
+import { build } from "./build.ts";
+import { starting } from "./create.ts";
+import { look, withPause, youngFor_ms } from "./look.ts";
+import { placeState } from "./place.ts";
+import type { StartOptions } from "./start-options.ts";
+import { startProgram } from "./start-program.ts";
+
+/**
+ * `rt start`: the program of a container that does not run, again or for the first time, in what it has left of its files. A
+ * failure before the program runs leaves the container as it was.
+ *
+ * @returns the program's exit status; 0 when it is not attached, or was detached from
+ * @throws RtError not-found; conflict: it is paused
+ */
+export async function start(host: Host, name: string, options: StartOptions): Promise<number> {
+  await using undo = new AsyncDisposableStack();
+  const built = await rebuild(host, name, options.attach, undo);
+  if (!built) return options.attach ? attachAgain(host, name, options) : 0;
+  const { record } = built;
+  using program = built.program;
+  return await startProgram(host, record, program, options, undo);
+}
+
+/** Up to the moment before the program runs. Undefined: it runs already, started by somebody else. */
+async function rebuild(
+  host: Host,
+  name: string,
+  attended: boolean,
+  undo: AsyncDisposableStack,
+): Promise<{ record: ContainerRecord; program: Program } | undefined> {
+  const { id } = host.containers.get(name);
+  while (true) {
+    await reconcile(host);
+    const container = host.containers.get(id);
+    const { status } = withPause(id, look(host, container).state);
+    if (status === "paused") throw conflict("cannot start a paused container, try unpause instead");
+    if (status === "running") return undefined;
+    const { record } = container;
+    const state = placeState(host, id, host.containers.bytesOf(record), undo);
+    if (state) {
+      const snapshots = await host.snapshotsOf(record.driver);
+      const launched = await starting(record, () => build(host, record, snapshots, state, attended, undo));
+      return { record, program: await starting(record, () => launched.ready(host.session.abort)) };
+    }
+    await anothersTurn(host, container);
+  }
+}
+
+/** Somebody else starts it, or has just seen its end: until that is settled. @throws RtError unavailable: it takes too long */
+async function anothersTurn(host: Host, container: Container): Promise<void> {
+  const directory = host.stateOf(container.id);
+  const isSettled = () =>
+    look(host, container).state.status === "running" || !isLocked(join(directory, "lock"));
+  if (await holdsWithin(youngFor_ms, isSettled)) return;
+  const cause = new RtError("unavailable", "another rt is just starting it: try again", { exitCode: 1 });
+  throw withCause(`cannot start container ${container.name}`, cause);
+}
+
+function attachAgain(host: Host, name: string, { stdin, sigProxy }: StartOptions): Promise<number> {
+  return attach(host, name, { sigProxy, noStdin: !stdin });
+}
+
+function conflict(message: string): RtError {
+  return new RtError("conflict", message, { exitCode: 1 });
+}
