@@ -80,10 +80,15 @@ export function endCgroup(path: string): void {
   check(native().rt_cgroup_end(cstring(path)), `cannot end cgroup ${path}`);
 }
 
-/** Ask that everything in a cgroup stands still, or goes on; it takes its time (`isFrozen`). */
-export function freezeCgroup(path: string, wanted: boolean): void {
-  const what = wanted ? "freeze" : "thaw";
-  check(native().rt_cgroup_freeze(cstring(path), wanted ? 1 : 0), `cannot ${what} cgroup ${path}`);
+/** Ask that everything in a cgroup stands still; it takes its time (`isFrozen`). */
+export function freezeCgroup(path: string): void {
+  check(native().rt_cgroup_freeze(cstring(path), 1), `cannot freeze cgroup ${path}`);
+}
+
+/** Let everything in a cgroup go on; absent is fine. */
+export function thawCgroup(path: string): void {
+  const result = native().rt_cgroup_freeze(cstring(path), 0);
+  if (result !== -ENOENT) check(result, `cannot thaw cgroup ${path}`);
 }
 
 /** Does everything in a cgroup stand still? Not where there is no such cgroup. */

@@ -1,4 +1,4 @@
-export { endCgroup, freezeCgroup, isFrozen, removeCgroup } from "../native/system.ts";
+export { endCgroup, freezeCgroup, isFrozen, removeCgroup, thawCgroup } from "../native/system.ts";
 
 /** The group that is above every container's, below each hierarchy's root. */
 export const groupOfContainers = "rt";

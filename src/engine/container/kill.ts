@@ -1,7 +1,7 @@
 import { withCause } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { markStopped } from "../../container/stopped.ts";
-import { cgroupPath, freezeCgroup } from "../../runtime/cgroup.ts";
+import { cgroupPath, thawCgroup } from "../../runtime/cgroup.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
@@ -23,7 +23,7 @@ export async function kill(host: Host, name: string, signal: string): Promise<vo
     const ends = number === SIGKILL || number === stopSignalOf(seen.container);
     if (ends) markStopped(host.stateOf(id));
     if (send()) {
-      if (ends && seen.state.status === "paused") freezeCgroup(cgroupPath(id), false);
+      if (ends && seen.state.status === "paused") thawCgroup(cgroupPath(id));
       return;
     }
   }

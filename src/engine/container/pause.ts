@@ -1,7 +1,7 @@
 import { RtError } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
 import type { Container } from "../../container/container-store.ts";
-import { cgroupPath, freezeCgroup, isFrozen } from "../../runtime/cgroup.ts";
+import { cgroupPath, freezeCgroup, isFrozen, thawCgroup } from "../../runtime/cgroup.ts";
 import type { Host } from "../host.ts";
 import { find, requireRunning } from "./find.ts";
 
@@ -15,9 +15,9 @@ export async function pause(host: Host, name: string): Promise<void> {
   await requireRunning(host, seen);
   if (state.status === "paused") throw conflict(container, "is already paused");
   const group = cgroupPath(container.id);
-  freezeCgroup(group, true);
+  freezeCgroup(group);
   if (await holdsWithin(frozenWithin_ms, () => isFrozen(group))) return;
-  freezeCgroup(group, false);
+  thawCgroup(group);
   throw new RtError("unavailable", `container ${container.name} does not stand still: it goes on, try again`);
 }
 
@@ -25,7 +25,7 @@ export async function pause(host: Host, name: string): Promise<void> {
 export async function unpause(host: Host, name: string): Promise<void> {
   const { container, state } = await find(host, name);
   if (state.status !== "paused") throw conflict(container, "is not paused");
-  freezeCgroup(cgroupPath(container.id), false);
+  thawCgroup(cgroupPath(container.id));
 }
 
 function conflict({ id }: Container, what: string): RtError {

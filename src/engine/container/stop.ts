@@ -3,7 +3,7 @@ import { parseSignal } from "../../base/signals.ts";
 import { holdsWithin } from "../../base/wait.ts";
 import { type Container, recordOf } from "../../container/container-store.ts";
 import { markStopped } from "../../container/stopped.ts";
-import { cgroupPath, freezeCgroup } from "../../runtime/cgroup.ts";
+import { cgroupPath, thawCgroup } from "../../runtime/cgroup.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
@@ -54,7 +54,7 @@ export async function stop(
   const { pid, startTime, status } = seen.state;
   const sent = signalProcess(pid, startTime, number);
   // It hears of that when it goes on.
-  if (sent && status === "paused") freezeCgroup(cgroupPath(container.id), false);
+  if (sent && status === "paused") thawCgroup(cgroupPath(container.id));
   const timeout_s = options.timeout_s ?? patience_s;
   if (await holdsWithin(timeout_s < 0 ? Number.POSITIVE_INFINITY : timeout_s * 1000, over)) return;
   onLate?.();
