@@ -27,6 +27,7 @@ const cgroup = @import("linux/cgroup.zig");
 const fault = @import("wire/fault.zig");
 const frame = @import("wire/frame.zig");
 const launching = @import("monitor/launch.zig");
+const logs = @import("monitor/log.zig");
 const process = @import("linux/process.zig");
 const records = @import("monitor/records.zig");
 const relays = @import("monitor/relay.zig");
@@ -42,6 +43,7 @@ const client_socket = launching.client_socket;
 const Session = launching.Session;
 
 var relay: relays.Relay = undefined;
+var log: logs.Log = undefined;
 
 pub fn main(arguments: std.process.Init.Minimal) u8 {
     _ = arguments;
@@ -111,6 +113,7 @@ fn run() fault.Error!?successors.Successor {
     memory.unmap();
     try launching.start(&session);
     const status = try serve(&session);
+    if (relay.log) |kept| kept.finish();
     finish(&session, status);
     // A client that has it all, and was to stay, writes it down itself.
     return if (relay.attended and relay.maker != null) null else session.successor;
@@ -138,6 +141,10 @@ fn open(session: *Session) fault.Error!void {
             ),
         );
         session.listener = try listen(directory);
+        if (session.request.create.log) |wanted| {
+            try log.init(wanted, session.request.create.id, session.state);
+            relay.log = &log;
+        }
     }
     for (launching.ignored) |signal| signals.act(signal, linux.SIG.IGN);
     var set = linux.sigemptyset();
@@ -282,6 +289,7 @@ fn finish(session: *Session, status: u32) void {
 test {
     _ = fault;
     _ = launching;
+    _ = logs;
     _ = successors;
     _ = @import("wire/frame.zig");
 }

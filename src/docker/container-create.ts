@@ -7,6 +7,7 @@ import { checkVariable } from "../settings/combine.ts";
 import { type AskedSettings, defaultSettings } from "../settings/container-settings.ts";
 import { parseDevice } from "../settings/device.ts";
 import { parseHostname, parseUser, parseWorkingDirectory } from "../settings/identity.ts";
+import { checkLogOptions, parseLogDriver } from "../settings/log.ts";
 import { parseSecurityOptions } from "../settings/security-opt.ts";
 import { parseSysctls } from "../settings/sysctl.ts";
 import { parseUlimit } from "../settings/ulimit.ts";
@@ -40,8 +41,8 @@ export function containerCreate(image: string, settings: AskedSettings): Contain
     HostConfig: {
       ...hostConfig(settings, { Binds, Tmpfs }),
       Mounts,
-      // Whoever reads it logs and runs as he is used to.
-      LogConfig: { Type: "", Config: {} },
+      // Whoever reads it logs and runs as he is used to, unless something was asked for.
+      LogConfig: { Type: usualLog(settings) ? "" : settings.logDriver, Config: settings.logOptions },
       Runtime: "",
     },
   };
@@ -58,6 +59,7 @@ const hostFields = {
   Binds: texts,
   CapAdd: texts,
   CapDrop: texts,
+  LogConfig: given(object({ Type: word, Config: words }), { Type: "", Config: {} }),
   Devices: given(listOf(object({ PathOnHost: text, PathInContainer: word, CgroupPermissions: word })), []),
   Dns: texts,
   ExtraHosts: texts,
@@ -115,7 +117,6 @@ const hostHarmless: Harmless = {
   ContainerIDFile: () => true,
   IpcMode: isOneOf("private"),
   Isolation: isOneOf("default"),
-  LogConfig: (value) => isStruct(value, { Type: isOneOf("none") }),
   MaskedPaths: isAbsent,
   MemorySwappiness: isOneOf(-1),
   PidsLimit: isOneOf(-1),
@@ -193,6 +194,7 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     networkMode,
     privileged: host.Privileged,
     readonlyRootfs: host.ReadonlyRootfs,
+    ...logSettings(host.LogConfig),
     shmSize: host.ShmSize || defaults.shmSize,
     sysctls: parseSysctls(sysctlTexts(host.Sysctls), networkMode, "HostConfig.Sysctls"),
     ulimits: host.Ulimits.map(({ Name, Soft, Hard }) =>
@@ -201,6 +203,15 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     ...parseSecurityOptions(host.SecurityOpt, "HostConfig.SecurityOpt"),
   };
   return { image: rejectControl("Image", config.Image), settings };
+}
+
+function usualLog({ logDriver, logOptions }: AskedSettings): boolean {
+  return logDriver === defaultSettings().logDriver && Object.keys(logOptions).length === 0;
+}
+
+function logSettings({ Type, Config }: { Type: string; Config: Record<string, string> }) {
+  const logDriver = Type === "" ? defaultSettings().logDriver : parseLogDriver(Type, "HostConfig.LogConfig");
+  return { logDriver, logOptions: checkLogOptions(logDriver, Config, "HostConfig.LogConfig") };
 }
 
 function networkModeOf(text: string): AskedSettings["networkMode"] {

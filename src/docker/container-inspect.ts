@@ -81,6 +81,8 @@ export interface ContainerDescription {
   platform: string;
   /** With hosts, hostname and resolv.conf. */
   filesDirectory: string;
+  /** "" where nothing is kept. */
+  logPath: string;
   /** Where the driver has the layers. */
   rootfs: unknown;
 }
@@ -96,7 +98,7 @@ export function containerInspect(
     const { id: Id, created: Created, imageId: Image } = facts;
     return { Id, Created, State, Image, Name, Config: { Image: facts.reference } };
   }
-  const { settings, driver, platform, filesDirectory, rootfs } = description;
+  const { settings, driver, platform, filesDirectory, logPath, rootfs } = description;
   const { args, entrypointLength, mounts, networkMode } = settings;
   return {
     Id: facts.id,
@@ -108,7 +110,7 @@ export function containerInspect(
     ResolvConfPath: `${filesDirectory}/resolv.conf`,
     HostnamePath: `${filesDirectory}/hostname`,
     HostsPath: `${filesDirectory}/hosts`,
-    LogPath: "",
+    LogPath: logPath,
     Name,
     RestartCount: 0,
     Driver: driver,

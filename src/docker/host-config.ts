@@ -73,6 +73,8 @@ export type HostSettings = Pick<
   | "extraHosts"
   | "groupAdd"
   | "init"
+  | "logDriver"
+  | "logOptions"
   | "networkMode"
   | "noNewPrivileges"
   | "privileged"
@@ -92,7 +94,7 @@ export function hostConfig(
     ...unlimited,
     Binds,
     ContainerIDFile: "",
-    LogConfig: { Type: "none", Config: {} },
+    LogConfig: { Type: settings.logDriver, Config: settings.logOptions },
     NetworkMode: settings.networkMode,
     PortBindings: {},
     RestartPolicy: { Name: "no", MaximumRetryCount: 0 },

@@ -180,6 +180,15 @@ export class Host implements Disposable {
     return join(this.paths.state, "containers", containerId);
   }
 
+  /** What lasts of a container besides its record and its top: its log. */
+  filesOf(containerId: string): string {
+    return join(this.filesRoot, containerId);
+  }
+
+  get filesRoot(): string {
+    return join(this.paths.root, "containers");
+  }
+
   close(): void {
     const { database } = this.#opened;
     for (const store of ["database", "images", "containers"] as const) delete this.#opened[store];

@@ -11,6 +11,7 @@ import {
   optional,
   text,
 } from "../base/shape.ts";
+import { logDrivers } from "./log.ts";
 
 /**
  * What a container is to be. Each setting stands here once, with its type and what it is where nobody says anything: run and
@@ -67,6 +68,9 @@ const kept = {
   sysctls: words,
   /** Bytes. */
   shmSize: defaulted(natural, 64 << 20),
+  logDriver: defaulted(oneOf(...logDrivers), "json-file"),
+  /** As given: "max-size" and "max-file" (log.ts). */
+  logOptions: words,
 };
 
 const mountKind = oneOf("bind", "volume", "tmpfs");

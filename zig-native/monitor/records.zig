@@ -24,6 +24,13 @@ pub fn writeExit(directory: i32, status: u32) fault.Error!void {
     try write(directory, "exit", text);
 }
 
+/// `log-error`: why lines of the log were lost, for the first time.
+pub fn writeLogError(directory: i32, errno: linux.E) void {
+    var buffer: [64]u8 = undefined;
+    const text = std.fmt.bufPrint(&buffer, "errno {d}\nsince {d}\n", .{ @intFromEnum(errno), now() }) catch unreachable; // two numbers
+    write(directory, "log-error", text) catch {}; // that disk is full as well
+}
+
 fn write(directory: i32, comptime name: [:0]const u8, text: []const u8) fault.Error!void {
     const temporary = name ++ ".new";
     const fd: i32 = @intCast(

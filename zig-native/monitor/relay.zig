@@ -7,6 +7,7 @@ const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("../wire/abi.zig");
 const frame = @import("../wire/frame.zig");
+const logs = @import("log.zig");
 const tty = @import("../linux/tty.zig");
 
 const header_bytes = abi.frame_header_bytes;
@@ -44,6 +45,8 @@ pub const Relay = struct {
     /// Who had the program started, as long as it stays; and whether it is to stay until the end.
     maker: ?*Client,
     attended: bool,
+    /// What keeps the program's output.
+    log: ?*logs.Log,
     output: [header_bytes + abi.frame_payload_max]u8,
     output_end: usize,
     /// Stdin frames of one or more clients wait for room in the program's pipe.
@@ -60,6 +63,7 @@ pub const Relay = struct {
         self.stdin_blocked = false;
         self.maker = null;
         self.attended = true;
+        self.log = null;
         for (&self.clients) |*client| client.socket = -1;
     }
 
@@ -164,6 +168,7 @@ pub const Relay = struct {
         const result = linux.read(source.*, space.ptr, space.len);
         switch (linux.errno(result)) {
             .SUCCESS => if (result > 0) {
+                if (self.log) |log| log.write(kind, space[0..result]);
                 self.publish(kind, result);
                 return true;
             },

@@ -27,7 +27,11 @@ pub const Create = struct {
     /// The client stays until the program has ended, and sees to what is left.
     attended: bool,
     successor: ?Successor,
+    log: ?Log,
 };
+
+/// What the program writes is kept in `directory`/<id>: in at most `files` files of at most `bytes` (0: no limit).
+pub const Log = struct { directory: []const u8, bytes: u64, files: u32 };
 
 /// What becomes of the monitor where no client sees to the end: descriptor 3, executed with these words.
 pub const Successor = struct { conclude: []const []const u8, environment: []const []const u8 };

@@ -24,7 +24,7 @@ export abstract class ContainerFlags extends RtCommand {
     ),
     ...each(
       "it comes in a later version; run in the foreground, and exec from another terminal",
-      "restart stop-timeout a attach log-driver log-opt",
+      "restart stop-timeout a attach",
     ),
     ...each("only rt run leaves its program to itself", "d detach"),
     ...each(
@@ -63,6 +63,12 @@ export abstract class ContainerFlags extends RtCommand {
   labels = Option.Array("-l,--label", [], { description: "`KEY[=VALUE]` Add a label" });
   labelFiles = Option.Array("--label-file", [], {
     description: "`FILE` Add labels from a file of KEY=VALUE lines",
+  });
+  logDriver = Option.String("--log-driver", {
+    description: "`NAME` Where output is kept: json-file (default) or none",
+  });
+  logOptions = Option.Array("--log-opt", [], {
+    description: "`KEY=VALUE` max-size=10m (a file's, or -1), max-file=3",
   });
   mounts = Option.Array("--mount", [], {
     description: "`SPEC` Mount, as type=bind|volume|tmpfs,src=…,dst=…[,ro]",

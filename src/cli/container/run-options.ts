@@ -83,7 +83,7 @@ function seldomOptionsOf(
   flags: MakingFlags,
   networkMode: AskedSettings["networkMode"],
 ): Partial<AskedSettings> {
-  if (seldomNames.every((name) => flags[name].length === 0)) return {};
+  if (seldomNames.every((name) => (flags[name] ?? "").length === 0)) return {};
   const { seldomOptions } = require("./seldom-options.ts") as typeof import("./seldom-options.ts");
   return seldomOptions(flags, networkMode);
 }
@@ -91,6 +91,7 @@ function seldomOptionsOf(
 const seldomNames = [
   ...(["labels", "labelFiles", "annotations", "volumes", "mounts", "tmpfs", "capAdd", "capDrop"] as const),
   ...(["securityOptions", "devices", "addHosts", "dns", "ulimits", "sysctls"] as const),
+  ...(["logDriver", "logOptions"] as const),
 ] as const;
 
 function parseNetwork(text: string): "none" | "host" {

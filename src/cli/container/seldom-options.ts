@@ -1,8 +1,9 @@
 import { parseAddHost, parseDns } from "../../settings/address.ts";
 import { parseCapability } from "../../settings/capability.ts";
-import type { AskedSettings } from "../../settings/container-settings.ts";
+import { type AskedSettings, defaultSettings } from "../../settings/container-settings.ts";
 import { parseDevice } from "../../settings/device.ts";
 import { parseLabels } from "../../settings/labels.ts";
+import { parseLogDriver, parseLogOptions } from "../../settings/log.ts";
 import { parseSecurityOptions } from "../../settings/security-opt.ts";
 import { parseSysctls } from "../../settings/sysctl.ts";
 import { parseUlimit } from "../../settings/ulimit.ts";
@@ -12,7 +13,7 @@ import { parseMounts } from "../parse/mounts.ts";
 import type { ContainerFlags } from "./container-flags.ts";
 
 /**
- * The flags that may come several times. Most command lines have none of them, so this is loaded where one is; without any
+ * The flags that may come several times, and few others. Most command lines have none of them, so this is loaded where one is; without any
  * the defaults say the same.
  * @throws RtError invalid-argument | unsupported | not-found
  */
@@ -21,6 +22,7 @@ export function seldomOptions(
   networkMode: AskedSettings["networkMode"],
 ): Partial<AskedSettings> {
   const fileLabels = flags.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
+  const logDriver = flags.logDriver ? parseLogDriver(flags.logDriver) : defaultSettings().logDriver;
   return {
     labels: parseLabels([...fileLabels, ...flags.labels], "label"),
     annotations: parseLabels(flags.annotations, "annotation"),
@@ -33,6 +35,8 @@ export function seldomOptions(
     dns: flags.dns.map((text) => parseDns(text)),
     ulimits: lastOfEachName(flags.ulimits.map((text) => parseUlimit(text))),
     sysctls: parseSysctls(flags.sysctls, networkMode),
+    logDriver,
+    logOptions: parseLogOptions(logDriver, flags.logOptions),
   };
 }
 

@@ -101,5 +101,6 @@ export async function putRightStray(host: Host, id: string): Promise<Found> {
 async function removeStray(host: Host, id: string): Promise<void> {
   removeCgroup(cgroupPath(id));
   await (await host.snapshots()).removeActive(id);
+  if (isContainerId(id)) await removeTree(host.filesOf(id));
   await removeTree(host.stateOf(id));
 }

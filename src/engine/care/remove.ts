@@ -51,6 +51,7 @@ export async function remove(
     if (!options.ended) removeCgroup(cgroupPath(id));
     for (const driver of drivers) await driver.removeActive(id);
     if (options.volumes && record) await removeAnonymousVolumes(host, record);
+    await removeTree(host.filesOf(id));
     await removeState(host, id);
   }
   host.containers.remove(id);

@@ -7,8 +7,9 @@ import { finishSeed, removeTree } from "../../layer/tree.ts";
 import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
 import { closeLock, takeLock } from "../../runtime/lock.ts";
 import { launch } from "../../runtime/native/driver.ts";
-import type { CgroupRequest } from "../../runtime/native/request.ts";
+import type { CgroupRequest, LogRequest } from "../../runtime/native/request.ts";
 import type { Launched } from "../../runtime/runtime.ts";
+import { logLimits } from "../../settings/log.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { generateSpec } from "../../spec/generate.ts";
 import type { Host } from "../host.ts";
@@ -129,6 +130,7 @@ export async function build(
       cgroup: { path: cgroupPath(record.id), ...processLimits() },
       attended,
       successor: successorOf(host, record.id),
+      log: logOf(host, record),
     },
     state.lock,
     (line) => host.warn(`warning: ${line}`),
@@ -137,6 +139,11 @@ export async function build(
   // It is the monitor's now: were it ours too, nobody would see that the monitor has died.
   closeLock(state.lock);
   return launched;
+}
+
+function logOf(host: Host, { logDriver, logOptions }: ContainerRecord): LogRequest | null {
+  const limits = logLimits(logDriver, logOptions);
+  return limits ? { directory: host.filesRoot, ...limits } : null;
 }
 
 /** Are the system calls of the container's programs filtered? */

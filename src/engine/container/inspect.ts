@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { type ContainerInspect, containerInspect } from "../../docker/container-inspect.ts";
 import { reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
@@ -16,5 +17,6 @@ export async function inspectContainer(host: Host, name: string): Promise<Contai
   const { driver, platform, chain } = record;
   const rootfs = (await host.snapshotsOf(driver)).rootfs(id, chain, {});
   const filesDirectory = host.stateOf(id);
-  return containerInspect(facts, { settings: record, driver, platform, filesDirectory, rootfs });
+  const logPath = record.logDriver === "none" ? "" : join(host.filesOf(id), `${id}-json.log`);
+  return containerInspect(facts, { settings: record, driver, platform, filesDirectory, logPath, rootfs });
 }

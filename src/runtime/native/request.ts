@@ -29,6 +29,15 @@ export interface CreateRequest {
   attended: boolean;
   /** What the monitor becomes where no client sees to the end. Null: nothing; the next command sees to it. */
   successor: Successor | null;
+  /** Null: what the program writes is kept nowhere. */
+  log: LogRequest | null;
+}
+
+/** At most `files` files of at most `bytes` (0: no limit) in `directory`/<id>, which the monitor makes. */
+export interface LogRequest {
+  directory: string;
+  bytes: number;
+  files: number;
 }
 
 /** Our own executable, with these words, in this environment ("KEY=VALUE"). */

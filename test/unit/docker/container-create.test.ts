@@ -73,6 +73,8 @@ describe("what is asked for comes out as it went in", () => {
       tty: true,
       openStdin: true,
       stopSignal: "SIGINT",
+      logDriver: "none",
+      logOptions: { "max-size": "1m" },
       init: true,
       autoRemove: true,
       hostname: "box",
@@ -131,6 +133,7 @@ describe("what is asked for comes out as it went in", () => {
       driver: "overlay",
       platform: "linux/amd64",
       filesDirectory: "/run/rt/c",
+      logPath: "",
       rootfs: {},
     });
     if (!("HostConfig" in document)) throw new Error("no document");

@@ -36,6 +36,7 @@ const request = {
     cgroup: null,
     attended: true,
     successor: null,
+    log: null,
   },
 } as const;
 
