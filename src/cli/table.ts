@@ -44,6 +44,15 @@ const rows: readonly Row[] = [
     listed: "image remove",
     load: () => import("./image/remove.ts"),
   },
+  { paths: ["volume create"], load: () => import("./volume/create.ts") },
+  { paths: ["volume ls", "volume list"], listed: "volume list", load: () => import("./volume/list.ts") },
+  { paths: ["volume inspect"], load: () => import("./volume/inspect.ts") },
+  {
+    paths: ["volume rm", "volume remove"],
+    listed: "volume remove",
+    load: () => import("./volume/remove.ts"),
+  },
+  { paths: ["volume prune"], load: () => import("./volume/prune.ts") },
   { paths: ["pack", "image pack"], load: () => import("./image/pack.ts") },
   { paths: ["inspect"], load: () => import("./system/inspect.ts") },
   { paths: ["init"], load: () => import("./system/init.ts") },
@@ -77,6 +86,7 @@ export function wordsOf(group: string): string[] {
 export const groups: ReadonlyMap<string, string> = new Map([
   ["container", "Manage containers"],
   ["image", "Manage images"],
+  ["volume", "Manage volumes"],
   ["system", "Manage rt"],
 ]);
 
@@ -100,5 +110,4 @@ export const laterCommands: Readonly<Record<string, string>> = {
   search: "it comes in a later version",
   stats: "it comes with cgroup limits",
   tag: "it comes in a later version",
-  volume: "it comes in a later version",
 };

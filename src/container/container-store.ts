@@ -98,7 +98,10 @@ export class ContainerStore {
     if (record) return this.#database.transaction(() => this.#create(record, rename)).record.name;
     const sql =
       "INSERT OR IGNORE INTO containers (id, name, image, created, record) VALUES (?, ?, '', ?, x'')";
-    this.#database.run(sql, id, id.slice(0, 12), created);
+    this.#database.transaction(() => {
+      const added = this.#database.run(sql, id, id.slice(0, 12), created) > 0;
+      if (added) this.#use(id, "*"); // it may be any
+    });
     return id.slice(0, 12);
   }
 
@@ -109,7 +112,21 @@ export class ContainerStore {
     }
     const bytes = encodeRecord(containerType, record);
     this.#insert(record, bytes);
+    this.#useVolumes(record);
     return { record, bytes };
+  }
+
+  #useVolumes({ id, mounts }: ContainerRecord): void {
+    for (const { type, name } of mounts) if (type === "volume" && name !== undefined) this.#use(id, name);
+  }
+
+  /** From now on the volume is in use: see schema.ts. */
+  #use(id: string, volume: string): void {
+    this.#database.run(
+      "INSERT OR IGNORE INTO container_volumes (container, volume) VALUES (?, ?)",
+      id,
+      volume,
+    );
   }
 
   #insert(record: ContainerRecord, bytes: Uint8Array): void {
@@ -224,9 +241,16 @@ export class ContainerStore {
 
   /** Put the second copy in the place of a record that is damaged. False when there is none, or it is no better. */
   restore(container: Container): boolean {
-    const copy = container.damage?.code === "data-loss" ? this.#copyOf(container.id) : undefined;
-    if (!copy || !readable(copy, container.id)) return false;
-    return this.#database.run("UPDATE containers SET record = ? WHERE id = ?", copy, container.id) > 0;
+    const { id } = container;
+    const copy = container.damage?.code === "data-loss" ? this.#copyOf(id) : undefined;
+    const record = copy && readable(copy, id);
+    if (!copy || !record) return false;
+    return this.#database.transaction(() => {
+      if (this.#database.run("UPDATE containers SET record = ? WHERE id = ?", copy, id) === 0) return false;
+      this.#database.run("DELETE FROM container_volumes WHERE container = ?", id);
+      this.#useVolumes(record);
+      return true;
+    });
   }
 
   /** The exit is written once, by whoever sees it first; later observers change nothing. Answers whether it was us. */

@@ -1,19 +1,16 @@
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join, posix } from "node:path";
+import { existsSync } from "node:fs";
+import { posix } from "node:path";
 import { RtError } from "../base/errors.ts";
 import type { Mount, MountRequest } from "../settings/container-settings.ts";
-
-/** Where a volume's files are. `name` was checked, or made by us. */
-export function volumeDirectory(root: string, name: string): string {
-  return join(root, "volumes", name, "_data");
-}
+import { publicDirectory } from "../store/directory.ts";
+import { volumeDirectory } from "../volume/directory.ts";
 
 /** More than any honest image has: each is a directory, a mount, and a start of the copier. */
 const imageVolumesMax = 100;
 
 /**
  * The mounts of a container: the user's, and an anonymous volume for each of the image's VOLUMEs that neither the user
- * covers nor we do (`ours`). Sources of binds are looked at, and made where `-v` promises that; volumes' directories are made.
+ * covers nor we do (`ours`). Sources of binds are looked at, and made where `-v` promises that; volumes are named only.
  * @throws not-found: a bind's source is missing; invalid-argument: the image's VOLUME is not a place for one, or they are
  *   too many
  */
@@ -78,28 +75,11 @@ function resolveMount(root: string, mount: MountRequest, newId: () => string): M
           `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
         );
       }
-      makeDirectory(mount.source);
+      publicDirectory(mount.source);
     }
     return { type, source: mount.source, destination, readonly, options };
   }
   const name = mount.source || newId();
   const source = volumeDirectory(root, name);
-  if (!existsSync(source)) {
-    mkdirSync(dirname(source), { recursive: true, mode: 0o700 });
-    makeDirectory(source); // the container's users look into it
-  }
-  return { type, name, source, destination, readonly, options };
-}
-
-/**
- * With its parents, and 0755 from the start whatever our umask: a mode that is given later could be given to a link that a
- * container put there meanwhile, or take back what another start has just given.
- */
-function makeDirectory(path: string): void {
-  const umask = process.umask(0);
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
-  } finally {
-    process.umask(umask);
-  }
+  return { type, name, anonymous: mount.source === "", source, destination, readonly, options };
 }

@@ -30,11 +30,25 @@ export const containerFilters: FilterGrammar = {
 };
 
 const truths: Readonly<Record<string, boolean>> = { true: true, 1: true, false: false, 0: false };
+const truth = { isGood: (value: string) => Object.hasOwn(truths, value), want: "want true or false" };
 
 export const imageFilters: FilterGrammar = {
   keys: ["before", "dangling", "label", "label!", "reference", "since"],
   later: ["containers", "until"],
-  values: { dangling: { isGood: (value) => Object.hasOwn(truths, value), want: "want true or false" } },
+  values: { dangling: truth },
+};
+
+export const volumeFilters: FilterGrammar = {
+  keys: ["dangling", "driver", "label", "label!", "name"],
+  later: [],
+  values: { dangling: truth },
+};
+
+/** Which of the volumes that no container has go with `volume prune`. */
+export const volumePruneFilters: FilterGrammar = {
+  keys: ["all", "label", "label!"],
+  later: [],
+  values: { all: truth },
 };
 
 /** The value of a filter that is true or false, once it was checked. */
@@ -106,6 +120,16 @@ export function matcher<T>(
       : (item) => each.some((holds) => holds(item));
   });
   return (item) => all.every((holds) => holds(item));
+}
+
+/** A name that a filter asks for: a regular expression, as Docker has it. @throws RtError invalid-argument */
+export function namePattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    const message = `invalid filter name=${text}: not a regular expression`;
+    throw new RtError("invalid-argument", message, { cause: error });
+  }
 }
 
 /** `label=KEY` or `label=KEY=VALUE` */

@@ -1,11 +1,13 @@
 import type { ContainerInspect } from "../docker/container-inspect.ts";
 import type { ContainerSummary } from "../docker/container-summary.ts";
+import type { Filters } from "../docker/filters.ts";
 import type { ImageDeleteItem } from "../docker/image-delete.ts";
 import type { ImageInspect } from "../docker/image-inspect.ts";
 import type { ImageSummary } from "../docker/image-summary.ts";
 import type { Info } from "../docker/info.ts";
 import type { ProcessTable } from "../docker/process-table.ts";
 import type { Version } from "../docker/version.ts";
+import type { PrunedVolumes, VolumeDocument } from "../docker/volume.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
 import type { ExecOptions } from "./container/exec-options.ts";
 import type { ListOptions } from "./container/list.ts";
@@ -17,6 +19,7 @@ import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
 import type { Session } from "./session.ts";
+import type { CreateVolumeOptions } from "./volume/create.ts";
 
 /**
  * What can be asked of an engine, noun by noun: the one thing that commands know of it, whether it is in this process
@@ -30,6 +33,7 @@ import type { Session } from "./session.ts";
 export interface Engine extends Disposable {
   readonly container: ContainerVerbs;
   readonly image: ImageVerbs;
+  readonly volume: VolumeVerbs;
   readonly system: SystemVerbs;
   /** The same engine, for another caller. */
   as(session: Session): Engine;
@@ -81,6 +85,18 @@ export interface ImageVerbs {
   remove(name: string, options: RemoveImageOptions): Promise<ImageDeleteItem[]>;
   /** One executable file of rt and an image. */
   pack(options: PackOptions): Promise<PackResult>;
+}
+
+export interface VolumeVerbs {
+  /** One of this name that is there already is left as it is, and answered. */
+  create(options: CreateVolumeOptions): Promise<VolumeDocument>;
+  /** By name. */
+  list(options: { filters: Filters }): Promise<VolumeDocument[]>;
+  inspect(name: string): Promise<VolumeDocument>;
+  /** @param options with `force` one that is not there is fine; in use is in use */
+  remove(name: string, options: { force: boolean }): Promise<void>;
+  /** Remove what no container has: of those that nobody named, or with the filter `all=true` of all. */
+  prune(options: { filters: Filters }): Promise<PrunedVolumes>;
 }
 
 export interface SystemVerbs {

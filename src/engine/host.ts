@@ -12,6 +12,7 @@ import { exitProcess } from "../runtime/process.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import type { EmbeddedLayout } from "../source/embedded.ts";
 import { Database } from "../store/database.ts";
+import type { VolumeStore } from "../volume/volume-store.ts";
 import type { Session } from "./session.ts";
 
 export interface HostOptions {
@@ -41,6 +42,7 @@ interface Opened {
   images?: ImageStore;
   containers?: ContainerStore;
   content?: ContentStore;
+  volumes?: VolumeStore;
   snapshots?: SnapshotDriver;
 }
 
@@ -109,6 +111,14 @@ export class Host implements Disposable {
       this.#opened.content = new ContentStore(this.paths.root);
     }
     return this.#opened.content;
+  }
+
+  async volumes(): Promise<VolumeStore> {
+    if (!this.#opened.volumes) {
+      const { VolumeStore } = await import("../volume/volume-store.ts");
+      this.#opened.volumes = new VolumeStore(this.database, this.paths.root);
+    }
+    return this.#opened.volumes;
   }
 
   async config(): Promise<Config> {
@@ -191,7 +201,7 @@ export class Host implements Disposable {
 
   close(): void {
     const { database } = this.#opened;
-    for (const store of ["database", "images", "containers"] as const) delete this.#opened[store];
+    for (const store of ["database", "images", "containers", "volumes"] as const) delete this.#opened[store];
     database?.close();
   }
 

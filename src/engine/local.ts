@@ -1,5 +1,5 @@
 import { needsRoot } from "../base/errors.ts";
-import type { ContainerVerbs, Engine, ImageVerbs, SystemVerbs } from "./engine.ts";
+import type { ContainerVerbs, Engine, ImageVerbs, SystemVerbs, VolumeVerbs } from "./engine.ts";
 import type { Host, HostOptions } from "./host.ts";
 import type { Session } from "./session.ts";
 
@@ -61,6 +61,7 @@ function engineOf(hosts: Hosts): Engine {
   return {
     container: containerVerbs(hosts),
     image: imageVerbs(hosts),
+    volume: volumeVerbs(hosts),
     system: systemVerbs(hosts),
     as: (session) => engineOf(hosts.as(session)),
     [Symbol.dispose]: () => hosts[Symbol.dispose](),
@@ -107,6 +108,17 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
     remove: async (name, options) =>
       (await import("./image/remove.ts")).removeImage(await hosts.get(), name, options),
     pack: async (options) => (await import("./image/pack.ts")).pack(await hosts.get(), options),
+  };
+}
+
+function volumeVerbs(hosts: Hosts): VolumeVerbs {
+  return {
+    create: async (options) => (await import("./volume/create.ts")).createVolume(await hosts.get(), options),
+    list: async (options) => (await import("./volume/list.ts")).listVolumes(await hosts.get(), options),
+    inspect: async (name) => (await import("./volume/inspect.ts")).inspectVolume(await hosts.get(), name),
+    remove: async (name, options) =>
+      (await import("./volume/remove.ts")).removeVolume(await hosts.get(), name, options),
+    prune: async (options) => (await import("./volume/prune.ts")).pruneVolumes(await hosts.get(), options),
   };
 }
 

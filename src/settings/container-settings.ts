@@ -122,6 +122,8 @@ const mount = object({
   source: text,
   /** Volume's name; anonymous volumes have 64 hex digits. */
   name: optional(text),
+  /** Nobody named the volume, so it goes with the container. Of a record of before this was kept the name tells. */
+  anonymous: optional(flag),
   destination: text,
   readonly: flag,
   /** As in the request. */

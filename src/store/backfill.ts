@@ -1,6 +1,11 @@
 import type { Database as Sqlite } from "bun:sqlite";
 import { decodeCbor } from "./cbor-decode.ts";
 
+interface StoredRow {
+  id: string;
+  record: Uint8Array;
+}
+
 interface Columns {
   reference: string | null;
   command: string | null;
@@ -9,14 +14,29 @@ interface Columns {
 
 /** For the containers of a database that had these columns in the record only. One that cannot be read stays unknown. */
 export function fillContainerColumns(sqlite: Sqlite): void {
-  const rows = sqlite.query("SELECT id, record FROM containers").all() as {
-    id: string;
-    record: Uint8Array;
-  }[];
+  const rows = sqlite.query("SELECT id, record FROM containers").all() as StoredRow[];
   const update = "UPDATE containers SET reference = ?, command = ?, auto_remove = ? WHERE id = ?";
   for (const { id, record } of rows) {
     const { reference, command, autoRemove } = columnsIn(record);
     sqlite.query(update).run(reference, command, autoRemove ? 1 : 0, id);
+  }
+}
+
+/** For the containers of a database that did not say which volumes are in use. One that cannot be read may use any. */
+export function fillContainerVolumes(sqlite: Sqlite): void {
+  const rows = sqlite.query("SELECT id, record FROM containers").all() as StoredRow[];
+  const insert = sqlite.query("INSERT OR IGNORE INTO container_volumes (container, volume) VALUES (?, ?)");
+  for (const { id, record } of rows) for (const name of volumesIn(record)) insert.run(id, name);
+  insert.finalize();
+}
+
+function volumesIn(bytes: Uint8Array): string[] {
+  try {
+    const [, , body] = decodeCbor(bytes) as [unknown, unknown, Record<string, unknown>];
+    const mounts = (body.mounts ?? []) as { type: unknown; name?: unknown }[];
+    return mounts.flatMap(({ type, name }) => (type === "volume" && typeof name === "string" ? [name] : []));
+  } catch {
+    return ["*"];
   }
 }
 

@@ -29,3 +29,16 @@ function makeParents(path: string): void {
 function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
+
+/**
+ * With its parents, and 0755 from the start whatever our umask: a mode that is given later could be given to a link that a
+ * container put there meanwhile, or take back what another start has just given.
+ */
+export function publicDirectory(path: string): void {
+  const umask = process.umask(0);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+  } finally {
+    process.umask(umask);
+  }
+}

@@ -9,10 +9,16 @@ import type { Database } from "./database.ts";
  */
 export type Lease = Disposable;
 
-export function acquireLease(database: Database, items: readonly string[]): Lease {
+/** @param within done in the same transaction */
+export function acquireLease(
+  database: Database,
+  items: readonly string[],
+  within: () => void = () => {},
+): Lease {
   const id = crypto.randomUUID();
   const start = startOf("self");
   database.transaction(() => {
+    within();
     database.run("INSERT INTO leases (id, pid, start) VALUES (?, ?, ?)", id, process.pid, start ?? "");
     for (const item of new Set(items))
       database.run("INSERT INTO lease_items (lease, item) VALUES (?, ?)", id, item);

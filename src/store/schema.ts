@@ -1,5 +1,5 @@
 import type { Database as Sqlite } from "bun:sqlite";
-import { fillContainerColumns } from "./backfill.ts";
+import { fillContainerColumns, fillContainerVolumes } from "./backfill.ts";
 
 /**
  * The tables. `migrations[n]` takes a database from user_version n to n + 1; released entries are never edited.
@@ -8,6 +8,8 @@ import { fillContainerColumns } from "./backfill.ts";
  *      │ 1─n image_blobs ─ blobs          what save and push need, and what collection must keep
  *      └ 1─n image_layers ─ layers        chainIDs, bottom first; unpacked by a snapshot driver
  *   containers                 the record, and the exit facts once somebody has seen the exit
+ *      └ 1─n container_volumes       the volumes that it has: they are in use. No record of it is needed to tell
+ *   volumes                    what was said of a volume; one that has a directory and no row is a volume too
  *   leases 1─n lease_items     what a running command is about to refer to: not garbage yet
  *
  * A `record` is one CBOR value (codec.ts). Columns beside it exist to be searched or joined, or because a list of a thousand
@@ -96,6 +98,25 @@ export const migrations: readonly Migration[] = [
   CREATE INDEX containers_unsettled ON containers (id) WHERE exit_code IS NULL;
   `,
     fill: fillContainerColumns,
+  },
+  {
+    // `volume` refers to no row: a volume may have none yet. "*": the container's record is damaged, and it may have any.
+    sql: `
+  CREATE TABLE volumes (
+    name      TEXT NOT NULL PRIMARY KEY,
+    created   TEXT NOT NULL,
+    anonymous INTEGER NOT NULL,
+    record    BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE container_volumes (
+    container TEXT NOT NULL REFERENCES containers (id) ON DELETE CASCADE,
+    volume    TEXT NOT NULL,
+    PRIMARY KEY (container, volume)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX container_volumes_volume ON container_volumes (volume);
+  `,
+    fill: fillContainerVolumes,
   },
 ];
 

@@ -6,7 +6,13 @@
  *   expect(engine.asked).toEqual([["container.list", { all: false, filters: {}, size: false }]]);
  */
 import { RtError } from "../../src/base/errors.ts";
-import type { ContainerVerbs, Engine, ImageVerbs, SystemVerbs } from "../../src/engine/engine.ts";
+import type {
+  ContainerVerbs,
+  Engine,
+  ImageVerbs,
+  SystemVerbs,
+  VolumeVerbs,
+} from "../../src/engine/engine.ts";
 import type { LocalOptions } from "../../src/engine/local.ts";
 import type { Session } from "../../src/engine/session.ts";
 
@@ -22,6 +28,7 @@ export interface FakeEngine {
 export interface FakeVerbs {
   container?: Partial<ContainerVerbs>;
   image?: Partial<ImageVerbs>;
+  volume?: Partial<VolumeVerbs>;
   system?: Partial<SystemVerbs>;
 }
 
@@ -41,6 +48,7 @@ export function fakeEngine(verbs: FakeVerbs = {}): FakeEngine {
   const engine: Engine = {
     container: noun<ContainerVerbs>("container", verbs.container),
     image: noun<ImageVerbs>("image", verbs.image),
+    volume: noun<VolumeVerbs>("volume", verbs.volume),
     system: noun<SystemVerbs>("system", verbs.system),
     as: () => engine,
     [Symbol.dispose]() {},

@@ -6,9 +6,10 @@ import { Option, RtCommand, type Usage } from "../command.ts";
 import { Template } from "../format/template.ts";
 import { messageOf } from "../output/report.ts";
 
-export type InspectType = "container" | "image";
+const inspectTypes = ["container", "image", "volume"] as const;
+export type InspectType = (typeof inspectTypes)[number];
 
-/** What `inspect`, `container inspect` and `image inspect` share. */
+/** What `inspect` and those of each noun share. */
 export abstract class InspectBase extends RtCommand {
   format = Option.String("-f,--format", { description: "`FORMAT` json, or a Go template" });
   names = Option.Rest({ name: "NAME", required: 1 });
@@ -50,7 +51,7 @@ async function inspectOne(engine: Engine, name: string, types: readonly InspectT
 export default class InspectCommand extends InspectBase {
   static override usage: Usage = {
     category: "Containers",
-    description: "Show all that is known of containers and images, as JSON",
+    description: "Show all that is known of containers, images and volumes, as JSON",
     examples: [
       ["How a container ended", "$0 inspect -f '{{.State.Status}} {{.State.ExitCode}}' web"],
       [
@@ -61,15 +62,16 @@ export default class InspectCommand extends InspectBase {
   };
   static override later = { s: "sizes come in a later version", size: "sizes come in a later version" };
 
-  type = Option.String("--type", { description: "`TYPE` Only this type: container or image" });
+  type = Option.String("--type", { description: "`TYPE` Only this type: container, image or volume" });
 
   override async execute(): Promise<number> {
     return this.inspect(parseType(this.type));
   }
 }
 
-function parseType(text: string | undefined): InspectType[] {
-  if (text === undefined || text === "") return ["container", "image"];
-  if (text === "container" || text === "image") return [text];
-  throw invalid(`invalid --type ${quote(text)}: want container or image`);
+function parseType(text: string | undefined): readonly InspectType[] {
+  if (text === undefined || text === "") return inspectTypes;
+  const type = inspectTypes.find((known) => known === text);
+  if (type !== undefined) return [type];
+  throw invalid(`invalid --type ${quote(text)}: want container, image or volume`);
 }

@@ -3,7 +3,6 @@ import { dirname, join } from "node:path";
 import { isContainerId } from "../../container/container-store.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import type { Observation } from "../../container/state.ts";
-import { volumeDirectory } from "../../container/volumes.ts";
 import { removeTree } from "../../layer/tree.ts";
 import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
@@ -97,10 +96,12 @@ export async function removeIfRoom(
   );
 }
 
-/** The volumes that nobody named: they belong to this container alone. */
-export async function removeAnonymousVolumes(host: Host, record: ContainerRecord): Promise<void> {
-  for (const { type, name } of record.mounts) {
-    const anonymous = type === "volume" && name !== undefined && /^[0-9a-f]{64}$/.test(name);
-    if (anonymous) await removeTree(dirname(volumeDirectory(host.paths.root, name)));
-  }
+/** The volumes that nobody named, but for those that another container has by now. */
+export async function removeAnonymousVolumes(host: Host, { id, mounts }: ContainerRecord): Promise<void> {
+  const names = mounts.flatMap(({ type, name, anonymous }) =>
+    type === "volume" && name !== undefined && (anonymous ?? /^[0-9a-f]{64}$/.test(name)) ? [name] : [],
+  );
+  if (names.length === 0) return;
+  const { removeIfUnused } = await import("../volume/remove.ts");
+  for (const name of names) await removeIfUnused(host, name, id);
 }

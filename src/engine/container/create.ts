@@ -13,6 +13,7 @@ import type { Host } from "../host.ts";
 import { obtainImage } from "../image/obtain.ts";
 import { build, openState, prepareFiles } from "./build.ts";
 import { describeContainer } from "./describe.ts";
+import { holdVolumes } from "./hold-volumes.ts";
 import type { CreateOptions } from "./run-options.ts";
 
 export interface Created {
@@ -32,6 +33,7 @@ export async function create(
 ): Promise<Created> {
   const wanted = describeContainer(host, image, snapshots.name, options);
   undo.defer(() => removeAnonymousVolumes(host, wanted));
+  using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);
   const launched = await starting(wanted, async () => {
     await prepareFiles(host, wanted, snapshots, undo);

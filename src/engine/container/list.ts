@@ -3,7 +3,14 @@ import { type Container, recordOf } from "../../container/container-store.ts";
 import type { ContainerState } from "../../container/record.ts";
 import { exited } from "../../container/state.ts";
 import { type ContainerDetails, type ContainerSummary, statusText } from "../../docker/container-summary.ts";
-import { checkFilters, containerFilters, type Filters, hasLabel, matcher } from "../../docker/filters.ts";
+import {
+  checkFilters,
+  containerFilters,
+  type Filters,
+  hasLabel,
+  matcher,
+  namePattern,
+} from "../../docker/filters.ts";
 import { type Live, reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { isRunning, look, withPause } from "./look.ts";
@@ -101,7 +108,7 @@ function predicate(host: Host, key: string, value: string): (found: Found) => bo
     case "id":
       return ({ container }) => container.id.startsWith(value);
     case "name": {
-      const pattern = regularExpression(value);
+      const pattern = namePattern(value);
       return ({ container: { name } }) => pattern.test(name) || pattern.test(`/${name}`);
     }
     case "status":
@@ -124,15 +131,5 @@ function predicate(host: Host, key: string, value: string): (found: Found) => bo
     }
     default:
       throw new RtError("internal", `the filter ${key} has no meaning`);
-  }
-}
-
-function regularExpression(text: string): RegExp {
-  try {
-    return new RegExp(text);
-  } catch (error) {
-    throw new RtError("invalid-argument", `invalid filter name=${text}: not a regular expression`, {
-      cause: error,
-    });
   }
 }

@@ -7,6 +7,7 @@ import { RtError } from "../../../src/base/errors.ts";
 import RunCommand from "../../../src/cli/container/run.ts";
 import { runOptions } from "../../../src/cli/container/run-options.ts";
 import { readCommand } from "../../../src/cli/grammar/read.ts";
+import type { Filters } from "../../../src/docker/filters.ts";
 import type { ExecOptions } from "../../../src/engine/container/exec-options.ts";
 import type { RunOptions } from "../../../src/engine/container/run-options.ts";
 import type { Engine } from "../../../src/engine/engine.ts";
@@ -385,6 +386,32 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect(await engine.image.list({})).toHaveLength(1);
     expect(await engine.image.remove(image, {})).toContainEqual({ Untagged: image });
     expect(await engine.image.list({})).toEqual([]);
+  });
+
+  test("a volume is made, shown, in use, and goes", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const wanted = { name: "data", driver: "local", labels: { a: "b" }, options: {} };
+    const made = await engine.volume.create(wanted);
+    expect(made).toMatchObject({ Name: "data", Driver: "local", Scope: "local", Labels: { a: "b" } });
+    expect(await engine.volume.inspect("data")).toEqual(made);
+    await engine.container.run(options("--name", "user", "-v", "data:/x", "-v", "/y", image, "exit", "0"));
+    const listed = async (filters: Filters) =>
+      (await engine.volume.list({ filters })).map(({ Name }) => Name);
+    expect(await listed({})).toHaveLength(2);
+    expect(await listed({ label: ["a=b"], dangling: ["false"] })).toEqual(["data"]);
+    expect(await failure(engine.volume.remove("data", { force: true }))).toMatchObject({
+      ...{ code: "conflict", exitCode: 1 },
+    });
+    await engine.container.remove("user", { force: false, volumes: true });
+    expect(await listed({})).toEqual(["data"]);
+    expect((await engine.volume.prune({ filters: {} })).VolumesDeleted).toEqual([]);
+    expect((await engine.volume.prune({ filters: { all: ["1"] } })).VolumesDeleted).toEqual(["data"]);
+    expect((await failure(engine.volume.inspect("data"))).code).toBe("not-found");
+    expect((await failure(engine.volume.remove("data", { force: false }))).code).toBe("not-found");
+    await engine.volume.remove("data", { force: true });
+    expect((await failure(engine.volume.create({ ...wanted, name: "a/b" }))).code).toBe("invalid-argument");
+    expect((await failure(engine.volume.list({ filters: { none: ["x"] } }))).code).toBe("invalid-argument");
   });
 
   test("what is not there, is in use, or does not run has its class", async () => {

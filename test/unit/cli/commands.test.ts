@@ -155,6 +155,35 @@ test("a pull that is quiet prints the name only; flags choose the engine", async
   expect(pulled.engine.opened?.options).toMatchObject({ root: "/r", privileged: "pull" });
 });
 
+test("volume: what is typed is handed on, names are printed", async () => {
+  const document = (Name: string) => ({
+    ...{ Name, Driver: "local", Scope: "local" as const, Labels: null, Options: null },
+    ...{ Mountpoint: `/v/${Name}`, CreatedAt: "2025-01-02T03:04:05Z" },
+  });
+  const volume: NonNullable<FakeVerbs["volume"]> = {
+    create: async ({ name }) => document(name),
+    list: async () => [document("a"), document("b")],
+    inspect: async (name) => document(name),
+    remove: async () => {},
+    prune: async () => ({ VolumesDeleted: ["a", "b"], SpaceReclaimed: 1234 }),
+  };
+  const made = await rt(["volume", "create", "--label", "x=y", "-o", "o=bind,ro", "data"], { volume });
+  expect(made).toMatchObject({ status: 0, stdout: "data\n" });
+  expect(made.engine.asked).toEqual([
+    ["volume.create", { name: "data", driver: "local", labels: { x: "y" }, options: { o: "bind,ro" } }],
+  ]);
+  const listed = await rt(["volume", "ls", "-q", "-f", "name=a", "-f", "dangling=1"], { volume });
+  expect(listed.stdout).toBe("a\nb\n");
+  expect(listed.engine.asked).toEqual([["volume.list", { filters: { name: ["a"], dangling: ["1"] } }]]);
+  expect((await rt(["volume", "inspect", "-f", "{{.Mountpoint}}", "a"], { volume })).stdout).toBe("/v/a\n");
+  const removed = await rt(["volume", "rm", "-f", "a", "b"], { volume });
+  expect(removed.stdout).toBe("a\nb\n");
+  expect(removed.engine.asked[0]).toEqual(["volume.remove", "a", { force: true }]);
+  const pruned = await rt(["volume", "prune", "-af", "--filter", "label=x"], { volume });
+  expect(pruned.stdout).toBe("Deleted Volumes:\na\nb\n\nTotal reclaimed space: 1.23kB\n");
+  expect(pruned.engine.asked).toEqual([["volume.prune", { filters: { label: ["x"], all: ["true"] } }]]);
+});
+
 test("words that are wrong never come as far as an engine", async () => {
   for (const argv of [["run"], ["run", "--shm-size", "0", "a"], ["kill", "-s", "NONE", "a"], ["rm"]]) {
     const { status, engine, stderr } = await rt(argv);

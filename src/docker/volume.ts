@@ -1,0 +1,48 @@
+/** A volume, in the answers of `volume ls` and `volume inspect` alike. */
+export interface VolumeDocument {
+  /** RFC 3339, whole seconds. */
+  CreatedAt: string;
+  Driver: string;
+  Labels: Record<string, string> | null;
+  Mountpoint: string;
+  Name: string;
+  Options: Record<string, string> | null;
+  Scope: "local";
+}
+
+export interface VolumeFacts {
+  name: string;
+  /** RFC 3339. */
+  created: string;
+  mountpoint: string;
+}
+
+/** What somebody said of it; of a damaged one that is unknown. */
+export interface VolumeDescription {
+  labels: Readonly<Record<string, string>>;
+  options: Readonly<Record<string, string>>;
+}
+
+export function volumeDocument(facts: VolumeFacts, said: VolumeDescription | undefined): VolumeDocument {
+  return {
+    CreatedAt: facts.created.replace(/\.\d+/, ""),
+    Driver: "local",
+    Labels: filled(said?.labels),
+    Mountpoint: facts.mountpoint,
+    Name: facts.name,
+    Options: filled(said?.options),
+    Scope: "local",
+  };
+}
+
+/** Docker has null where there is nothing. */
+function filled(words: Readonly<Record<string, string>> = {}): Record<string, string> | null {
+  return Object.keys(words).length > 0 ? { ...words } : null;
+}
+
+/** POST /volumes/prune */
+export interface PrunedVolumes {
+  VolumesDeleted: string[];
+  /** Bytes. */
+  SpaceReclaimed: number;
+}

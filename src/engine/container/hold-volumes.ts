@@ -1,0 +1,21 @@
+import type { Mount, MountRequest } from "../../settings/container-settings.ts";
+import type { Lease } from "../../store/leases.ts";
+import type { NewVolume } from "../../volume/volume-store.ts";
+import type { Host } from "../host.ts";
+
+/**
+ * The volumes of a container that is to be, made where they are not there yet. They are in use by the lease until the
+ * container's row says so.
+ */
+export async function holdVolumes(
+  host: Host,
+  mounts: readonly Mount[],
+  asked: readonly MountRequest[],
+): Promise<Lease | undefined> {
+  const wanted = mounts.flatMap(({ type, name, anonymous = false, destination }): NewVolume[] => {
+    if (type !== "volume" || name === undefined) return [];
+    const labels = asked.find((each) => each.destination === destination)?.labels ?? {};
+    return [{ name, anonymous, labels, options: {} }];
+  });
+  return wanted.length === 0 ? undefined : (await host.volumes()).hold(wanted);
+}
