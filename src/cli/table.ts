@@ -58,6 +58,7 @@ const rows: readonly Row[] = [
   { paths: ["init"], load: () => import("./system/init.ts") },
   { paths: ["version"], load: () => import("./system/version.ts") },
   { paths: ["info", "system info"], load: () => import("./system/info.ts") },
+  { paths: ["container prune"], load: () => import("./container/prune.ts") },
   { paths: ["container inspect"], load: () => import("./container/inspect.ts") },
   { paths: ["image inspect"], load: () => import("./image/inspect.ts") },
   { paths: ["container conclude"], load: () => import("./container/conclude.ts"), hidden: true },

@@ -1,4 +1,5 @@
 import { RtError } from "../base/errors.ts";
+import { parseMoment } from "./timestamp.ts";
 
 /**
  * The conditions of a listing, by key, as every noun has them: of one key any value may hold (of labels, and of what must
@@ -28,6 +29,22 @@ export const containerFilters: FilterGrammar = {
     exited: { isGood: (value) => /^-?\d{1,9}$/.test(value), want: "want a number" },
   },
 };
+
+/** Which of the containers that do not run go with `container prune`. */
+export const containerPruneFilters: FilterGrammar = {
+  keys: ["label", "label!", "until"],
+  later: [],
+  values: { until: { isGood: isMoment, want: "want a time, or how long ago: 24h" } },
+};
+
+function isMoment(value: string): boolean {
+  try {
+    parseMoment("until", value, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const truths: Readonly<Record<string, boolean>> = { true: true, 1: true, false: false, 0: false };
 const truth = { isGood: (value: string) => Object.hasOwn(truths, value), want: "want true or false" };

@@ -1,4 +1,5 @@
 import type { ContainerInspect } from "../docker/container-inspect.ts";
+import type { PrunedContainers } from "../docker/container-prune.ts";
 import type { ContainerSummary } from "../docker/container-summary.ts";
 import type { Filters } from "../docker/filters.ts";
 import type { ImageDeleteItem } from "../docker/image-delete.ts";
@@ -72,6 +73,8 @@ export interface ContainerVerbs {
   /** Docker's document. */
   inspect(name: string): Promise<ContainerInspect>;
   remove(name: string, options: { force: boolean; volumes: boolean }): Promise<void>;
+  /** All that do not run are removed, and their volumes stay. */
+  prune(options: { filters: Filters }): Promise<PrunedContainers>;
 }
 
 export interface ImageVerbs {

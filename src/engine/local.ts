@@ -96,6 +96,8 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/inspect.ts")).inspectContainer(await hosts.get(), name),
     remove: async (name, options) =>
       (await import("./container/remove.ts")).removeContainer(await hosts.get(), name, options),
+    prune: async (options) =>
+      (await import("./container/prune.ts")).pruneContainers(await hosts.get(), options),
   };
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { RtError } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
-import { recordOf } from "../../container/container-store.ts";
+import { type Container, recordOf } from "../../container/container-store.ts";
 import { markStopped } from "../../container/stopped.ts";
 import { cgroupPath } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
@@ -21,7 +21,15 @@ export async function removeContainer(
   options: { force: boolean; volumes: boolean },
 ): Promise<void> {
   await reconcile(host);
-  const container = host.containers.get(text);
+  await removeSettled(host, host.containers.get(text), options);
+}
+
+/** The same once what others left was put right. */
+export async function removeSettled(
+  host: Host,
+  container: Container,
+  options: { force: boolean; volumes: boolean },
+): Promise<void> {
   const { id, name } = container;
   const seen = () => look(host, container);
   const isBeingMade = () => seen().state.status === "created" && isLocked(join(host.stateOf(id), "lock"));

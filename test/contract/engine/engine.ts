@@ -329,6 +329,24 @@ function lives(make: () => Promise<EngineUnderTest>, test: Test): void {
     await container.remove("alone", { force: true, volumes: true });
   });
 
+  test("prune takes what does not run, by its filters, and nothing else", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const { container } = engine;
+    await using _ = await waiting(engine, "runs");
+    const ended = await container.create(options("-l", "kind=old", image, "exit", "0"));
+    await container.start(ended, { attach: true, stdin: false, sigProxy: false });
+    const created = await container.create(options(image, "exit", "0"));
+    const pruned = async (filters: Record<string, string[]>) =>
+      (await container.prune({ filters })).ContainersDeleted;
+    expect(await pruned({ until: ["24h"] })).toEqual([]);
+    expect(await pruned({ label: ["kind=new"] })).toEqual([]);
+    expect(await pruned({ "label!": ["kind"] })).toEqual([created]);
+    expect(await pruned({})).toEqual([ended]);
+    expect(await container.list({ all: true, filters: {} })).toMatchObject([{ name: "runs" }]);
+    expect((await failure(container.prune({ filters: { name: ["x"] } }))).code).toBe("invalid-argument");
+  });
+
   test("stop and wait have nothing to do where nothing runs; the others say so", async () => {
     await using under = await make();
     using engine = await under.open(testSession());

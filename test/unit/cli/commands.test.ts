@@ -75,6 +75,25 @@ test("create, start, restart: what they ask for, and what they print", async () 
   expect(restarted.engine.asked).toEqual([["container.restart", "a", { signal: undefined, timeout_s: 3 }]]);
 });
 
+test("container prune: its filters, what it prints, and words that are wrong", async () => {
+  const container = { prune: async () => ({ ContainersDeleted: ["a1", "b2"], SpaceReclaimed: 2345 }) };
+  const argv = ["container", "prune", "-f", "--filter", "until=24h", "--filter", "label!=keep"];
+  const pruned = await rt(argv, { container });
+  expect(pruned.stdout).toBe("Deleted Containers:\na1\nb2\n\nTotal reclaimed space: 2.35kB\n");
+  const filters = { until: ["24h"], "label!": ["keep"] };
+  expect(pruned.engine.asked).toEqual([["container.prune", { filters }]]);
+  const none = { prune: async () => ({ ContainersDeleted: [], SpaceReclaimed: 0 }) };
+  expect(await rt(["container", "prune", "-f"], { container: none })).toMatchObject({
+    status: 0,
+    stdout: "Total reclaimed space: 0B\n",
+  });
+  for (const filter of ["until=soon", "name=x", "until"]) {
+    const wrong = await rt(["container", "prune", "-f", "--filter", filter], { container });
+    expect([wrong.status, wrong.engine.opened]).toEqual([125, undefined]);
+    expect(wrong.stderr).toMatch(/^rt: [^\n]+\n$/);
+  }
+});
+
 test("stop, wait, pause, rename, top, port: what they ask for, and what they print", async () => {
   const table = { Titles: ["PID", "CMD"], Processes: [["7", "a\nb"]] };
   const container = {
