@@ -22,10 +22,17 @@ export interface Container {
   readonly autoRemove: boolean;
   /** Once somebody has seen the exit and written it down. */
   readonly exit: ExitFacts | undefined;
+  /** Of one that has never run: why the last attempt to start it came to nothing. Of others `exit` says so. */
+  readonly failure: StartFailure | undefined;
   /** Why the record is not to be believed, as far as header and checksum tell. */
   readonly damage: RtError | undefined;
   /** All of it, decoded when it is first asked for. @throws RtError data-loss | unsupported */
   readonly record: ContainerRecord;
+}
+
+export interface StartFailure {
+  exitCode: number;
+  error: string;
 }
 
 interface Row {
@@ -282,6 +289,12 @@ export class ContainerStore {
     this.#database.run(sql, ...facts, id);
   }
 
+  /** It is settled, and an attempt to start it came to nothing. */
+  recordFailure(id: string, { exitCode, error }: StartFailure): void {
+    const sql = "UPDATE containers SET exit_code = ?, error = ? WHERE id = ? AND exit_code IS NOT NULL";
+    this.#database.run(sql, exitCode, error, id);
+  }
+
   /** It is about to be started again: its last exit is history. */
   clearExit(id: string): void {
     const sql =
@@ -351,6 +364,12 @@ class StoredContainer implements Container {
       finishedAt: finished_at ?? "",
       error: error ?? "",
     };
+  }
+
+  get failure(): StartFailure | undefined {
+    const { exit_code, finished_at, error } = this.#row;
+    const isOne = exit_code !== null && finished_at === null && error !== null;
+    return isOne ? { exitCode: exit_code, error } : undefined;
   }
 
   get damage(): RtError | undefined {

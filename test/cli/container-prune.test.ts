@@ -14,7 +14,7 @@ test("it asks, and removes only after a yes; what runs stays", async () => {
     "WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ";
   for (const stdin of ["", "n\n", "yes\n"]) {
     const { stdout, code } = await host().rt(["container", "prune"], { stdin });
-    expect([stdout, code]).toEqual([question, 1]);
+    expect([stdout, code]).toEqual([question, 0]);
   }
   const { stdout, code } = await host().rt(["container", "prune"], { stdin: "y\n" });
   const told = /^Deleted Containers:\n((?:\w{64}\n)+)\nTotal reclaimed space: (\S+)\n$/.exec(

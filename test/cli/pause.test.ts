@@ -30,7 +30,10 @@ test("what cannot be done with a paused one says why; kill and rm -f end it", as
   await host().ok(["pause", container.name]);
   const id = container.id;
   for (const [argv, text] of [
-    [["exec", container.name, "true"], `Container ${id} is paused, unpause the container before exec`],
+    [
+      ["exec", container.name, "true"],
+      `Container ${container.name} is paused, unpause the container before exec`,
+    ],
     [["attach", container.name], "You cannot attach to a paused container, unpause it first"],
     [["pause", container.name], `Container ${id} is already paused`],
     [

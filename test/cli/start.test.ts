@@ -127,6 +127,8 @@ test("start: what cannot be executed leaves it as it was", async () => {
     expect(oneLine(stderr)).toContain("cannot start container bad");
     expect(code).toBe(1);
     expect(await status("bad")).toBe("created");
+    expect(await state("bad")).toMatchObject({ ExitCode: 127, Error: oneLine(stderr), Pid: 0 });
+    expect(await host().ok(["wait", "bad"])).toBe("127\n");
     expect(stateDirectories()).toEqual([]);
   }
 });

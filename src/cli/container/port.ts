@@ -1,5 +1,4 @@
 import { RtError } from "../../base/errors.ts";
-import { invalid, quote } from "../../base/invalid.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 
 export default class PortCommand extends RtCommand {
@@ -17,11 +16,11 @@ export default class PortCommand extends RtCommand {
     const { container, port } = this;
     const number = port === undefined ? undefined : /^(\d{1,5})(\/\w+)?$/.exec(port)?.[1];
     if (port !== undefined && (number === undefined || Number(number) > 65535))
-      throw invalid(`invalid port ${quote(port)}: want a number, and /tcp, /udp or /sctp`);
+      throw new RtError("invalid-argument", `invalid port (${port}): want a number`, { exitCode: 1 });
     const engine = await this.engine();
     await engine.container.inspect(container);
     if (port === undefined) return 0;
-    const message = `no public port '${port}' published for ${container}`;
+    const message = `No public port '${port}' published for ${container}`;
     throw new RtError("not-found", message, { exitCode: 1 });
   }
 }

@@ -22,7 +22,7 @@ export default class ContainerPruneCommand extends RtCommand {
     const filters = parseFilterFlags(this.filters, containerPruneFilters);
     checkValues(filters, containerPruneFilters);
     const engine = await this.engine({ needsRoot: true });
-    if (!this.force && !confirm(this.context, "all stopped containers")) return 1;
+    if (!this.force && !confirm(this.context, "all stopped containers")) return 0;
     const { ContainersDeleted, SpaceReclaimed } = await engine.container.prune({ filters });
     const ids = ContainersDeleted.map((id) => `${id}\n`).join("");
     const told = ids && `Deleted Containers:\n${ids}\n`;

@@ -1,5 +1,4 @@
 import { RtError } from "../../base/errors.ts";
-import type { Container } from "../../container/container-store.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import type { SpecProcess } from "../../oci/runtime-spec.ts";
 import { cgroupPath } from "../../runtime/cgroup.ts";
@@ -18,7 +17,7 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   const seen = await find(host, options.container);
   await requireRunning(host, seen);
   const { state } = seen;
-  if (state.status === "paused") throw paused(seen.container);
+  if (state.status === "paused") throw paused(options.container);
   const { record } = seen.container;
   const stdin = options.openStdin && !options.detach;
   const launched = launch(
@@ -48,8 +47,8 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   return status ?? 0;
 }
 
-function paused({ id }: Container): RtError {
-  return new RtError("conflict", `Container ${id} is paused, unpause the container before exec`, {
+function paused(name: string): RtError {
+  return new RtError("conflict", `Container ${name} is paused, unpause the container before exec`, {
     exitCode: 1,
   });
 }

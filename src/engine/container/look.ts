@@ -14,7 +14,17 @@ export const youngFor_ms = 10_000;
 /**
  * What a container is doing now. Its files say so; where they are damaged or gone while its program runs on, its cgroup does.
  */
-export function look(host: Host, { id, exit }: Pick<Container, "id" | "exit">): Observation {
+export function look(
+  host: Host,
+  container: Pick<Container, "id" | "exit"> & { failure?: Container["failure"] },
+): Observation {
+  const seen = lookAtFiles(host, container);
+  const { failure } = container;
+  if (!failure || seen.state.status !== "created") return seen;
+  return { ...seen, state: { ...seen.state, ...failure } };
+}
+
+function lookAtFiles(host: Host, { id, exit }: Pick<Container, "id" | "exit">): Observation {
   if (!isContainerId(id)) return unknown(exit); // no directory has such a name
   const directory = host.stateOf(id);
   const seen = observe(directory, exit, isLocked);

@@ -23,9 +23,21 @@ import { startProgram } from "./start-program.ts";
  * @throws RtError not-found; conflict: it is paused
  */
 export async function start(host: Host, name: string, options: StartOptions): Promise<number> {
+  const { id } = host.containers.get(name);
+  try {
+    return await startSettled(host, id, options);
+  } catch (error) {
+    // Docker's documents say why it could not be started, until it is. Where somebody else runs it this changes nothing.
+    if (error instanceof RtError && error.code !== "cancelled")
+      host.containers.recordFailure(id, { exitCode: error.exitCode, error: error.message });
+    throw error;
+  }
+}
+
+async function startSettled(host: Host, id: string, options: StartOptions): Promise<number> {
   await using undo = new AsyncDisposableStack();
-  const built = await rebuild(host, name, options.attach, undo);
-  if (!built) return options.attach ? attachAgain(host, name, options) : 0;
+  const built = await rebuild(host, id, options.attach, undo);
+  if (!built) return options.attach ? attachAgain(host, id, options) : 0;
   const { record } = built;
   using program = built.program;
   return await startProgram(host, record, program, options, undo);
@@ -34,11 +46,10 @@ export async function start(host: Host, name: string, options: StartOptions): Pr
 /** Up to the moment before the program runs. Undefined: it runs already, started by somebody else. */
 async function rebuild(
   host: Host,
-  name: string,
+  id: string,
   attended: boolean,
   undo: AsyncDisposableStack,
 ): Promise<{ record: ContainerRecord; program: Program } | undefined> {
-  const { id } = host.containers.get(name);
   while (true) {
     await reconcile(host);
     const container = host.containers.get(id);

@@ -135,6 +135,24 @@ test("one that was made and not started is settled, and so is one whose start wa
   expect([unsettled(), containers.get(id).exit]).toEqual([[], undefined]);
 });
 
+test("why a container could not be started is kept until it is started again", () => {
+  using store = stores();
+  const { containers } = store;
+  const { id } = containers.create(record("a", "x"), undefined, { started: false }).record;
+  expect(containers.get(id).failure).toBeUndefined();
+  containers.recordFailure(id, { exitCode: 127, error: "not found" });
+  expect(containers.get(id)).toMatchObject({
+    exit: undefined,
+    failure: { exitCode: 127, error: "not found" },
+  });
+  containers.clearExit(id);
+  containers.recordFailure(id, { exitCode: 1, error: "too late: it runs" });
+  expect(containers.get(id)).toMatchObject({ exit: undefined, failure: undefined });
+  containers.recordExit(id, facts);
+  containers.recordFailure(id, { exitCode: 126, error: "denied" });
+  expect(containers.get(id).exit).toEqual({ ...facts, exitCode: 126, error: "denied" });
+});
+
 test("a container gets another name, in its record too, unless another one has it", () => {
   using store = stores();
   const { containers } = store;
