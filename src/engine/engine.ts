@@ -15,6 +15,7 @@ import type { ListOptions } from "./container/list.ts";
 import type { CreateOptions, RunOptions } from "./container/run-options.ts";
 import type { StartOptions } from "./container/start-options.ts";
 import type { StopOptions } from "./container/stop.ts";
+import type { LogsOptions } from "./container/logs.ts";
 import type { ImagesOptions } from "./image/list.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
@@ -68,6 +69,8 @@ export interface ContainerVerbs {
   rename(name: string, newName: string): Promise<void>;
   /** Its processes. @param psArguments as for ps(1): "-o pid,cmd"; docker's columns when there are none */
   top(name: string, psArguments: readonly string[]): Promise<ProcessTable>;
+  /** What a container's program wrote, to the caller's output. */
+  logs(name: string, options: LogsOptions): Promise<void>;
   /** Newest first. */
   list(options: ListOptions): Promise<ContainerSummary[]>;
   /** Docker's document. */

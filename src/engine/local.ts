@@ -91,6 +91,8 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/rename.ts")).renameContainer(await hosts.get(), name, newName),
     top: async (name, psArguments) =>
       (await import("./container/top.ts")).top(await hosts.get(), name, psArguments),
+    logs: async (name, options) =>
+      (await import("./container/logs.ts")).logs(await hosts.get(), name, options),
     list: async (options) => (await import("./container/list.ts")).list(await hosts.get(), options),
     inspect: async (name) =>
       (await import("./container/inspect.ts")).inspectContainer(await hosts.get(), name),

@@ -120,6 +120,19 @@ test("stop, wait, pause, rename, top, port: what they ask for, and what they pri
   expect(top.stdout).toBe(`${"PID".padEnd(20)}CMD\n${"7".padEnd(20)}a\\nb\n`);
   expect(await rt(["port", "a"], { container })).toMatchObject({ status: 0, stdout: "" });
   expect(await rt(["port", "a", "80"], { container })).toMatchObject({ status: 1, stdout: "" });
+test("logs: times are decided, and what is no number of lines means all", async () => {
+  const container = { logs: async () => {} };
+  const argv = ["logs", "-ft", "--tail", "5", "--since", "2024-05-01T10:00:00Z", "web"];
+  const { status, engine } = await rt(argv, { container });
+  expect(status).toBe(0);
+  const since = BigInt(Date.UTC(2024, 4, 1, 10)) * 1_000_000n;
+  const options = { follow: true, timestamps: true, details: false, tail: 5, since, until: undefined };
+  expect(engine.asked).toEqual([["container.logs", "web", options]]);
+  expect((await rt(["logs", "-n", "-1", "web"], { container })).engine.asked).toMatchObject([
+    ["container.logs", "web", { follow: false, tail: undefined, since: undefined }],
+  ]);
+  const bad = await rt(["logs", "--until", "x", "web"], { container });
+  expect(bad).toMatchObject({ status: 1, engine: { asked: [] } });
 });
 
 test("of several names each is tried, and one that fails makes the status 1", async () => {
