@@ -2,7 +2,7 @@
 //! nothing of the engine's, and works with its new tree as its root directory.
 //!
 //!   rt-layer VERB key=value …      one JSON line on standard output, the last: {"ok":true,…} or
-//!                                  {"ok":false,"kind":"malformed|digest|limit|conflict|os|request|fault","errno":"ENOSPC","message":"…"}
+//!                                  {"ok":false,"kind":"malformed|digest|limit|conflict|missing|refused|os|request|fault","errno":"ENOSPC","message":"…"}
 //!
 //!   copy from=DIR to=DIR           a whole tree into an empty directory
 //!   remove parent=DIR name=NAME    rm -rf
@@ -11,6 +11,14 @@
 //!   seed parent=DIR name=NAME      what PATH of an image has, into an empty directory; "seeded": was there anything to do?
 //!     path=PATH                    without layers: put right what a crash has left of that
 //!     root=DIR leaf=LEAF layers=HEX,HEX…    the image: a driver's directory, committed layers of it, topmost first
+//!   send ROOT path=PATH as=NAME      a file or a tree as an archive, to descriptor 3; "bytes" of it. send.zig
+//!     directory=1                  it must be one; follow=1: a link at PATH is followed
+//!   receive ROOT path=PATH base=NAME  such an archive from descriptor 3 into a tree that others may change. receive.zig
+//!     raw=1                        anybody's archive, into the directory PATH
+//!     uid=N gid=N plain=1 readonly-root=1   whose it will be; without devices and set-id bits; only volumes take anything
+//!   changes ROOT new=DIR             what a container's top changed of ROOT, before the answer: "A/path" and a NUL, … changes.zig
+//!     overlay=1 given=PATH…        `new` is an upper directory of overlay; what is no change where it is new
+//!   ROOT                             a tree: root.zig
 //!   probe-overlay directory=DIR    "works": does overlay, here?
 //!   unpack …                       one layer onto disk:
 //!
@@ -40,13 +48,16 @@ const linux = std.os.linux;
 const Request = @import("layer/request.zig").Request;
 const Usage = @import("layer/usage.zig").Usage;
 const fault = @import("wire/fault.zig");
+const changes = @import("layer/changes.zig");
 const confine = @import("layer/confine.zig");
 const copy = @import("layer/copy.zig");
 const place = @import("layer/place.zig");
 const probe = @import("layer/probe.zig");
 const remove = @import("layer/remove.zig");
+const receive = @import("layer/receive.zig");
 const report = @import("layer/report.zig");
 const seed = @import("layer/seed.zig");
+const send = @import("layer/send.zig");
 const settle = @import("layer/settle.zig");
 const unpack = @import("layer/unpack.zig");
 
@@ -57,7 +68,7 @@ pub const std_options = fault.options;
 /// own allocator has four bytes); it checks for that of a pointer before there is anything that could tell of a fault.
 threadlocal var aligned: u64 align(16) = 0;
 
-const Verb = enum { unpack, copy, remove, usage, seed, settle, @"probe-overlay" };
+const Verb = enum { unpack, copy, remove, usage, seed, settle, send, receive, changes, @"probe-overlay" };
 
 pub fn main(init: std.process.Init.Minimal) u8 {
     @as(*volatile u64, &aligned).* = 1; // or it would not be there
@@ -91,6 +102,9 @@ pub fn main(init: std.process.Init.Minimal) u8 {
             report.succeed(",\"bytes\":{d},\"inodes\":{d}", .{ usage.bytes, usage.inodes });
         },
         .seed => seed.run(request),
+        .send => send.run(request),
+        .receive => receive.run(request),
+        .changes => changes.run(request),
         .settle => {
             const committed = place.openPath(request.need("committed"));
             confine.enter(committed, &confine.marking);
@@ -107,5 +121,6 @@ test {
     _ = @import("layer/sha256.zig");
     _ = @import("layer/sparse.zig");
     _ = @import("layer/tar.zig");
+    _ = @import("layer/tar_writer.zig");
     _ = @import("layer/whiteout.zig");
 }

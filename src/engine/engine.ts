@@ -9,6 +9,7 @@ import type { Info } from "../docker/info.ts";
 import type { ProcessTable } from "../docker/process-table.ts";
 import type { Version } from "../docker/version.ts";
 import type { PrunedVolumes, VolumeDocument } from "../docker/volume.ts";
+import type { Change } from "../snapshot/snapshot.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
 import type { ExecOptions } from "./container/exec-options.ts";
 import type { ListOptions } from "./container/list.ts";
@@ -71,6 +72,10 @@ export interface ContainerVerbs {
   top(name: string, psArguments: readonly string[]): Promise<ProcessTable>;
   /** What a container's program wrote, to the caller's output. */
   logs(name: string, options: LogsOptions): Promise<void>;
+  /** What a container changed of its image's files, by path. */
+  diff(name: string): Promise<Change[]>;
+  /** A container's root as a tar archive, to an open file of the caller's or to his output. */
+  export(name: string, file?: number): Promise<void>;
   /** Newest first. */
   list(options: ListOptions): Promise<ContainerSummary[]>;
   /** Docker's document. */

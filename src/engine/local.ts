@@ -93,6 +93,9 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/top.ts")).top(await hosts.get(), name, psArguments),
     logs: async (name, options) =>
       (await import("./container/logs.ts")).logs(await hosts.get(), name, options),
+    diff: async (name) => (await import("./container/diff.ts")).diff(await hosts.get(), name),
+    export: async (name, file) =>
+      (await import("./container/export.ts")).exportContainer(await hosts.get(), name, file),
     list: async (options) => (await import("./container/list.ts")).list(await hosts.get(), options),
     inspect: async (name) =>
       (await import("./container/inspect.ts")).inspectContainer(await hosts.get(), name),

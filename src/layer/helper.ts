@@ -7,8 +7,8 @@ import { helperDescriptor, helperPath } from "../native/helper.ts";
  *   rt-layer VERB key=value …     answers one JSON line, the last on its standard output
  */
 
-/** `key=value` arguments. Undefined ones are left out. */
-export type HelperArguments = Record<string, string | number | undefined>;
+/** `key=value` arguments. Undefined ones are left out, and one of several values is said several times. */
+export type HelperArguments = Record<string, string | number | undefined | readonly string[]>;
 
 export interface HelperAnswer {
   ok: true;
@@ -17,7 +17,7 @@ export interface HelperAnswer {
 
 interface HelperProblem {
   ok: false;
-  kind: "malformed" | "digest" | "limit" | "conflict" | "os" | "request" | "fault";
+  kind: "malformed" | "digest" | "limit" | "conflict" | "missing" | "refused" | "os" | "request" | "fault";
   errno: string;
   message: string;
 }
@@ -26,9 +26,10 @@ interface HelperProblem {
 export class LayerConflict extends Error {}
 
 export function helperCommand(verb: string, args: HelperArguments): string[] {
-  const pairs = Object.entries(args).flatMap(([key, value]) =>
-    value === undefined ? [] : `${key}=${value}`,
-  );
+  const pairs = Object.entries(args).flatMap(([key, value]) => {
+    if (value === undefined) return [];
+    return Array.isArray(value) ? value.map((each) => `${key}=${each}`) : `${key}=${value}`;
+  });
   return [helperPath("rt-layer"), verb, ...pairs];
 }
 
@@ -72,6 +73,10 @@ function problemOf({ kind, errno, message }: HelperProblem): Error {
   switch (kind) {
     case "conflict":
       return new LayerConflict(message);
+    case "missing":
+      return new RtError("not-found", message, { exitCode: 1 });
+    case "refused":
+      return new RtError("conflict", message, { exitCode: 1 });
     case "malformed":
     case "digest":
       return new RtError("data-loss", message);

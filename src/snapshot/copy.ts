@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
+import { type Change, changesOf } from "../layer/root.ts";
 import { copyTree, removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { syncCommitted } from "./boot.ts";
@@ -107,6 +108,18 @@ export class CopyDriver implements SnapshotDriver {
 
   list(): { active: string[]; committed: Digest[] } {
     return this.#directory.list();
+  }
+
+  changes(
+    key: string,
+    chain: readonly Digest[],
+    given: readonly string[],
+    abort?: AbortSignal,
+  ): Promise<Change[]> {
+    const image = chain.at(-1);
+    const root = image && { tree: join(this.#directory.committed, hexOf(image), "rootfs") };
+    const top = { path: join(this.#directory.active, key, "rootfs"), isUpper: false };
+    return changesOf(root ?? {}, top, given, abort);
   }
 
   usage(key: string): Promise<{ bytes: number; inodes: number }> {

@@ -2,6 +2,7 @@ import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, statS
 import { join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
 import { LayerConflict, runHelper } from "../layer/helper.ts";
+import { type Change, changesOf } from "../layer/root.ts";
 import { removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import type { Unpacked } from "../layer/unpack.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
@@ -91,6 +92,17 @@ export class OverlayDriver implements SnapshotDriver {
 
   list(): { active: string[]; committed: Digest[] } {
     return this.#directory.list();
+  }
+
+  changes(
+    key: string,
+    chain: readonly Digest[],
+    given: readonly string[],
+    abort?: AbortSignal,
+  ): Promise<Change[]> {
+    const lower = chain.map((digest) => join(this.#committed(digest), "diff")).reverse();
+    const top = { path: join(this.#directory.active, key, "upper"), isUpper: true };
+    return changesOf({ lower }, top, given, abort);
   }
 
   usage(key: string): Promise<{ bytes: number; inodes: number }> {

@@ -1,7 +1,8 @@
+import type { Change } from "../layer/root.ts";
 import type { LayerStream } from "../layer/stream.ts";
 import type { Digest } from "../oci/digest.ts";
 
-export type { LayerStream };
+export type { Change, LayerStream };
 
 /**
  * Snapshots: unpacked layers, and the writable top of each container.
@@ -63,6 +64,16 @@ export interface SnapshotDriver {
   sync(): Promise<void>;
   /** Every key and chainID on disk, for garbage collection. */
   list(): { active: string[]; committed: Digest[] };
+  /**
+   * What the writable top `key` changed of `chain`, in no order. `given`: paths that whoever starts a container makes in it, and
+   * that are no change where the image has not got them.
+   */
+  changes(
+    key: string,
+    chain: readonly Digest[],
+    given: readonly string[],
+    abort?: AbortSignal,
+  ): Promise<Change[]>;
   /** Bytes and inodes that the writable top takes. */
   usage(key: string): Promise<{ bytes: number; inodes: number }>;
 }

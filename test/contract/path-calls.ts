@@ -89,6 +89,16 @@ export const allowed: Allowed = {
     ...{ mkdirat: [2, fresh], mkdir: [1, fresh], mknod: [1, fresh], setxattr: [1, fresh] },
     ...{ unlinkat: [2, fresh], umount2: [1, fresh] },
   },
+  "layer/changes.zig": { openat: [1, '"." of a directory that is held open'] },
+  "layer/receive.zig": {
+    ...{ mkdirat: [2, one], unlinkat: [1, one], openat: [3, one], symlinkat: [1, one], mknodat: [1, one] },
+    ...{ fchownat: [1, one], utimensat: [1, one] },
+  },
+  "layer/root.zig": {
+    open: [1, kernel],
+    openat: [1, "/proc/PID/root of the directory of that very process"],
+  },
+  "layer/send.zig": { openat: [2, one], readlinkat: [1, one] },
   "layer/removal.zig": { unlinkat: [2, one] },
   "layer/seed.zig": { mkdirat: [1, one], renameat2: [2, one] },
   "layer/settle.zig": { openat: [1, one] },

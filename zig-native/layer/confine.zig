@@ -71,6 +71,12 @@ pub const marking = [_]u5{linux.CAP.DAC_OVERRIDE};
 
 pub const looking = [_]u5{linux.CAP.DAC_READ_SEARCH};
 
+/// Whoever takes our output may go before its end, and is told so by us, not by a signal.
+pub fn outliveReader() void {
+    const ignore: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.IGN }, .mask = linux.sigemptyset(), .flags = 0 };
+    _ = linux.sigaction(.PIPE, &ignore, null);
+}
+
 /// No network, no ptrace, no kill, no raw I/O, no modules … for this thread and those that it starts.
 fn dropCapabilities(kept: []const u5) void {
     var ours: u64 = 0;

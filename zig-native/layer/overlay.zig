@@ -38,25 +38,48 @@ pub fn mountMerged(place: Place, name: [*:0]const u8, leaf: []const u8, parents:
 }
 
 /// Mount layers (topmost first, two at least) read-only; answers the root of the mount. `root` is the driver's directory, an
-/// absolute path. Links to the layers and the mount point are in a tmpfs on top of "/", in our namespace alone.
+/// absolute path.
 pub fn mountLowers(root: []const u8, leaf: []const u8, layers: []const []const u8) i32 {
-    check(linux.mount("tmpfs", "/", "tmpfs", 0, @intFromPtr("mode=700")), "mount a tmpfs");
-    // "/" is still the host's root; its parent is what lies on top of it.
-    const bench = sys.openDirectory(linux.AT.FDCWD, "/..");
-    check(bench, "open a tmpfs");
-    check(linux.fchdir(@intCast(bench)), "enter a tmpfs");
-    check(linux.mkdirat(@intCast(bench), "root", 0o700), "create a mount point");
+    const bench = Bench.make();
     var buffer: [std.posix.PATH_MAX]u8 = undefined;
-    var link: [16]u8 = undefined;
     for (layers, 0..) |hex, index| {
         const target = std.fmt.bufPrintZ(&buffer, "{s}/committed/{s}/{s}", .{ root, hex, leaf }) catch tooLong();
-        check(linux.symlinkat(target.ptr, @intCast(bench), numberZ(&link, index).ptr), "name a lower layer");
+        bench.layer(index, target.ptr);
     }
-    return switch (mountHere(layers.len, null)) {
-        .fd => |fd| fd,
-        .errno => |e| report.failErrno(e, "cannot mount overlay", .{}),
-    };
+    return bench.mount(layers.len, null);
 }
+
+/// A tmpfs on top of "/", in our namespace alone, as the working directory: links to what is mounted, and a mount point.
+pub const Bench = struct {
+    fd: i32,
+
+    pub fn make() Bench {
+        check(linux.mount("tmpfs", "/", "tmpfs", 0, @intFromPtr("mode=700")), "mount a tmpfs");
+        // "/" is still the host's root; its parent is what lies on top of it.
+        const bench = sys.openDirectory(linux.AT.FDCWD, "/..");
+        check(bench, "open a tmpfs");
+        check(linux.fchdir(@intCast(bench)), "enter a tmpfs");
+        check(linux.mkdirat(@intCast(bench), "root", 0o700), "create a mount point");
+        return .{ .fd = @intCast(bench) };
+    }
+
+    pub fn layer(self: Bench, index: usize, target: [*:0]const u8) void {
+        var link: [16]u8 = undefined;
+        self.name(numberZ(&link, index).ptr, target);
+    }
+
+    pub fn name(self: Bench, link: [*:0]const u8, target: [*:0]const u8) void {
+        check(linux.symlinkat(target, self.fd, link), "name a layer");
+    }
+
+    /// Layers `0` … `count - 1`, and `upper` with `work` beside it.
+    pub fn mount(_: Bench, count: usize, upper: ?[*:0]const u8) i32 {
+        return switch (mountHere(count, upper)) {
+            .fd => |fd| fd,
+            .errno => |e| report.failErrno(e, "cannot mount overlay", .{}),
+        };
+    }
+};
 
 /// The mount ends with the last descriptor on it; what it needed must not come along into the committed layer.
 pub fn removeMounted(place: Place, name: [*:0]const u8) void {
@@ -126,6 +149,12 @@ pub fn mountHere(count: usize, upper: ?[*:0]const u8) Mounted {
 /// A detached mount is one as long as this descriptor is open. Without it our root would still work, but each reference
 /// that is given back then counts as a change of the mounts, and openat2(2) with ".." answers EAGAIN for ever.
 var held: i32 = -1;
+
+/// The detached mount, for one who gives it a place; null where it has one.
+pub fn takeDetached() ?i32 {
+    defer held = -1;
+    return if (held < 0) null else held;
+}
 
 fn mountDetached(count: usize, upper: ?[*:0]const u8) Mounted {
     const opened = linux.fsopen("overlay", .{ .CLOEXEC = true });

@@ -15,6 +15,10 @@ pub const Kind = enum {
     limit,
     /// This layer cannot be applied without seeing its parents: do it again in merged mode.
     conflict,
+    /// A path that is not there.
+    missing,
+    /// What a path is does not allow what was asked for.
+    refused,
     /// The operating system refused; `errno` says why.
     os,
     /// The caller went away or asked for something impossible.

@@ -13,6 +13,25 @@ pub const Request = struct {
         return null;
     }
 
+    /// Every value of `key`, in order.
+    pub fn all(self: Request, key: []const u8) Values {
+        return .{ .rest = self.arguments, .key = key };
+    }
+
+    pub const Values = struct {
+        rest: []const [*:0]const u8,
+        key: []const u8,
+
+        pub fn next(self: *Values) ?[:0]const u8 {
+            while (self.rest.len > 0) {
+                const found = (Request{ .arguments = self.rest[0..1] }).get(self.key);
+                self.rest = self.rest[1..];
+                if (found) |value| return value;
+            }
+            return null;
+        }
+    };
+
     pub fn need(self: Request, key: []const u8) [:0]const u8 {
         return self.get(key) orelse report.fail(.request, "the argument {s}= is missing", .{key});
     }

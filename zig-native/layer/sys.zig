@@ -22,6 +22,15 @@ pub fn openInRoot(root: i32, name: [*:0]const u8) usize {
     return path.open(root, name, .{ .DIRECTORY = true, .CLOEXEC = true }, 0, path.contained | path.no_cross_mount);
 }
 
+/// Whatever is at a path whose links are followed as if `root` were the root, across the mounts that are there; `follow`: its
+/// last component too.
+pub fn openContained(root: i32, name: [*:0]const u8, flags: linux.O, follow: bool) usize {
+    var asked = flags;
+    asked.CLOEXEC = true;
+    asked.NOFOLLOW = !follow;
+    return path.open(root, name, asked, 0, path.contained);
+}
+
 /// One component, not followed.
 pub fn openDirectory(parent: i32, name: [*:0]const u8) usize {
     return linux.openat(parent, name, directory_flags, 0);
@@ -65,7 +74,8 @@ pub fn duplicate(fd: i32) i32 {
     return @intCast(copy);
 }
 
-pub const stat_mask: linux.STATX = @bitCast(@as(u32, 0x7ff));
+/// STATX_BASIC_STATS, STATX_MNT_ID
+pub const stat_mask: linux.STATX = @bitCast(@as(u32, 0x17ff));
 
 /// Of `name` itself in `directory`, links not followed. Null: it is not there.
 pub fn stat(directory: i32, name: [*:0]const u8) ?linux.Statx {

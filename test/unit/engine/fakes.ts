@@ -167,6 +167,10 @@ export class FakeDriver implements SnapshotDriver {
     };
   }
 
+  async changes(): Promise<[]> {
+    return [];
+  }
+
   async usage(): Promise<{ bytes: number; inodes: number }> {
     return { bytes: 0, inodes: 0 };
   }

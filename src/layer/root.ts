@@ -1,0 +1,276 @@
+import { RtError } from "../base/errors.ts";
+import { closeDescriptor, socketPair } from "../native/system.ts";
+import { endingOf, type HelperAnswer, helperCommand, nowhere, readAnswer } from "./helper.ts";
+import { HelperPipe } from "./pipe.ts";
+
+/**
+ * Trees that live: a container's root, whether it runs or not, and directories of the host; as archives out of them and into
+ * them, by rt-layer, which is confined to the tree first. Rules and protocol: zig-native/layer/{root,send,receive,changes}.zig.
+ */
+export type LiveRoot = RunningRoot | StillRoot;
+
+/** As a running process sees it; of what is mounted in it only `mounts` belong to the tree. */
+export interface RunningRoot {
+  pid: number;
+  /** Its start time, which tells it from a later process of this number. */
+  startTime: string;
+  mounts: readonly string[];
+}
+
+/** A directory, or layers of overlay, topmost first; with an upper directory it can be written to. */
+export interface StillRoot {
+  tree?: string;
+  lower?: readonly string[];
+  upper?: { directory: string; work: string };
+  /** What is mounted in it when it runs; parents before what is in them. */
+  volumes?: readonly { path: string; from: string; readonly: boolean }[];
+}
+
+function rootArguments(root: LiveRoot): Record<string, string | number | undefined | readonly string[]> {
+  if ("pid" in root) return { pid: root.pid, start: root.startTime, mount: root.mounts };
+  const volumes = root.volumes ?? [];
+  return {
+    tree: root.tree,
+    lower: root.lower,
+    upper: root.upper?.directory,
+    work: root.upper?.work,
+    volume: volumes.map(({ path }) => path),
+    from: volumes.map(({ from }) => from),
+    readonly: volumes.filter(({ readonly }) => readonly).map(({ path }) => path),
+  };
+}
+
+/** What goes out of a tree. */
+export interface Sent {
+  root: LiveRoot;
+  path: string;
+  /** What `path` is called in the archive; "" for the names below it alone. */
+  as: string;
+  /** A link at `path` is followed. */
+  follow?: boolean;
+  /** `path` must be a directory. */
+  directory?: boolean;
+}
+
+/** Where it goes in another tree. */
+export interface Received {
+  root: LiveRoot;
+  path: string;
+  /** What it will be called in a directory `path`; "": its contents go there. */
+  base: string;
+  /** An archive of anybody's, and not of `Sent`: into the directory `path` as it is. */
+  raw?: boolean;
+  /** Whose it will be; what the archive says otherwise. */
+  owner?: { uid: number; gid: number } | undefined;
+  /** Without devices and set-id bits. */
+  plain?: boolean;
+  /** The root itself takes nothing: only volumes do. */
+  readonlyRoot?: boolean;
+}
+
+export interface Moved {
+  /** Of the archive. */
+  bytes: number;
+  /** Device nodes that were left out. */
+  devices: number;
+}
+
+function send(sent: Sent): string[] {
+  const { root, path, as, follow, directory } = sent;
+  const said = {
+    path,
+    as: as || undefined,
+    follow: follow ? 1 : undefined,
+    directory: directory ? 1 : undefined,
+  };
+  return helperCommand("send", { ...rootArguments(root), ...said });
+}
+
+function receive({ root, path, base, raw, owner, plain, readonlyRoot }: Received): string[] {
+  return helperCommand("receive", {
+    ...rootArguments(root),
+    path,
+    base: base || undefined,
+    raw: raw ? 1 : undefined,
+    uid: owner?.uid,
+    gid: owner?.gid,
+    plain: plain ? 1 : undefined,
+    "readonly-root": readonlyRoot ? 1 : undefined,
+  });
+}
+
+type Child = Bun.Subprocess<number, "pipe", number>;
+
+/** The archive is its descriptor 3. */
+function start(command: string[], archive: number | "pipe", abort: AbortSignal | undefined): Child {
+  return Bun.spawn(command, {
+    env: {},
+    stdio: [nowhere(), "pipe", nowhere(), archive],
+    killSignal: "SIGKILL",
+    ...(abort && { signal: abort }),
+  }) as Child;
+}
+
+async function answerOf(child: Child): Promise<HelperAnswer> {
+  const output = await child.stdout.text();
+  await child.exited;
+  return readAnswer(output, endingOf(child));
+}
+
+function moved(answer: HelperAnswer): Moved {
+  return { bytes: Number(answer.bytes), devices: Number(answer.devices ?? 0) };
+}
+
+/** From one tree into another, past this process. */
+export async function moveTree(from: Sent, to: Received, abort?: AbortSignal): Promise<Moved> {
+  abort?.throwIfAborted();
+  const [out, into] = socketPair();
+  let children: Child[];
+  try {
+    children = [start(send(from), out, abort), start(receive(to), into, abort)];
+  } finally {
+    closeDescriptor(out);
+    closeDescriptor(into);
+  }
+  const [sent, received] = await Promise.allSettled(children.map(answerOf));
+  abort?.throwIfAborted();
+  // The one that failed for want of the other says less.
+  if (sent!.status === "rejected" && !isGone(sent!.reason)) throw sent!.reason;
+  if (received!.status === "rejected") throw received!.reason;
+  if (sent!.status === "rejected") throw sent!.reason;
+  return moved(received!.value);
+}
+
+/** @returns undefined when the reader has gone before the end */
+export async function sendTo(fd: number, sent: Sent, abort?: AbortSignal): Promise<Moved | undefined> {
+  return toReader(start(send(sent), fd, abort), abort);
+}
+
+async function toReader(child: Child, abort: AbortSignal | undefined): Promise<Moved | undefined> {
+  try {
+    return moved(await answerOf(child));
+  } catch (error) {
+    abort?.throwIfAborted();
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/** In pieces, each of which is waited for. */
+export async function sendPieces(
+  take: (bytes: Uint8Array) => Promise<unknown> | undefined,
+  sent: Sent,
+  abort?: AbortSignal,
+): Promise<Moved | undefined> {
+  abort?.throwIfAborted();
+  const child = start(send(sent), "pipe", abort);
+  const stream = await PieceReader.open(child.stdio[3] as unknown as number);
+  const result = toReader(child, abort);
+  result.catch(() => {}); // it is waited for below
+  for (;;) {
+    const piece = await stream.next();
+    if (piece === undefined) return result;
+    await take(piece);
+  }
+}
+
+export async function receiveFrom(fd: number, received: Received, abort?: AbortSignal): Promise<Moved> {
+  const child = start(receive(received), fd, abort);
+  try {
+    return moved(await answerOf(child));
+  } finally {
+    abort?.throwIfAborted();
+  }
+}
+
+export async function receivePieces(
+  pieces: AsyncIterable<Uint8Array>,
+  received: Received,
+  abort?: AbortSignal,
+): Promise<Moved> {
+  abort?.throwIfAborted();
+  const child = start(receive(received), "pipe", abort);
+  const pipe = await HelperPipe.open(child.stdio[3] as unknown as number);
+  const result = answerOf(child);
+  result.catch(() => {}); // it is waited for below
+  try {
+    for await (const piece of pieces) if (!(await pipe.write(piece))) break;
+  } finally {
+    pipe.end();
+  }
+  abort?.throwIfAborted();
+  return moved(await result);
+}
+
+export interface Change {
+  kind: "A" | "C" | "D";
+  path: string;
+}
+
+/** What `top`, an upper directory of overlay or else a whole tree, changed of an image; `given` is none of it where it is new. */
+export async function changesOf(
+  image: StillRoot,
+  top: { path: string; isUpper: boolean },
+  given: readonly string[],
+  abort?: AbortSignal,
+): Promise<Change[]> {
+  abort?.throwIfAborted();
+  const args = { ...rootArguments(image), new: top.path, overlay: top.isUpper ? 1 : undefined, given };
+  const child = start(helperCommand("changes", args), nowhere(), abort);
+  const output = Buffer.from(await child.stdout.bytes());
+  await child.exited;
+  abort?.throwIfAborted();
+  const end = output.lastIndexOf(0) + 1;
+  readAnswer(output.toString("utf8", end), endingOf(child));
+  const told = output.toString("utf8", 0, end).split("\0").slice(0, -1);
+  return told.map((text) => ({ kind: text[0] as Change["kind"], path: text.slice(1) }));
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof RtError && /: (EPIPE|ECONNRESET)$/.test(error.message);
+}
+
+/** The reading end of a helper's output, which waits when nobody asks for more. */
+class PieceReader {
+  readonly #pieces: Uint8Array[] = [];
+  #ended = false;
+  #wake = () => {};
+
+  static async open(fd: number): Promise<PieceReader> {
+    const reader = new PieceReader();
+    const leave = () => {
+      reader.#ended = true;
+      reader.#wake();
+    };
+    const options: Bun.FdSocketOptions = {
+      fd,
+      socket: {
+        data(socket, bytes) {
+          reader.#pieces.push(Uint8Array.from(bytes));
+          socket.pause();
+          reader.#wake();
+          reader.#resume = () => socket.resume();
+        },
+        close: leave,
+        end: leave,
+        error: leave,
+      },
+    };
+    // bun-types has the options, and forgot the overload that takes them.
+    await Bun.connect(options as unknown as Bun.UnixSocketOptions);
+    return reader;
+  }
+
+  #resume = () => {};
+
+  /** Undefined at the end. */
+  async next(): Promise<Uint8Array | undefined> {
+    while (this.#pieces.length === 0 && !this.#ended) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      this.#resume();
+      if (this.#pieces.length === 0 && !this.#ended) await promise;
+    }
+    return this.#pieces.shift();
+  }
+}

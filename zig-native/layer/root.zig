@@ -1,0 +1,155 @@
+//! A tree that a verb works in: a container's root as the container sees it, or a directory of the host. It may be changed by
+//! others all the while, so it is known by descriptors alone: what is opened is beneath this root, through openat2(2), or one
+//! component of a directory that is held open.
+//!
+//!   pid=N start=T          that of a running process, in its own mounts
+//!   tree=DIR               a directory
+//!   lower=DIR…             layers of overlay, topmost first; with upper=DIR work=DIR it can be written to
+//!   volume=PATH from=DIR…  mounted into one that does not run, in our own mount namespace; readonly=PATH of those
+//!   mount=PATH…            of one that runs: the mounts that belong to the tree. What else is mounted in it does not
+const std = @import("std");
+const linux = std.os.linux;
+const Bench = @import("overlay.zig").Bench;
+const Request = @import("request.zig").Request;
+const mount = @import("../linux/mount.zig");
+const overlay = @import("overlay.zig");
+const place = @import("place.zig");
+const process = @import("../linux/process.zig");
+const report = @import("report.zig");
+const sys = @import("sys.zig");
+
+const shown = report.shown;
+const mounts_max = 1024;
+
+pub const Root = struct {
+    fd: i32,
+    /// The kernel's numbers of the mounts that belong to the tree; the root's own is the first.
+    mounts: [mounts_max]u64 = undefined,
+    count: usize = 0,
+
+    pub fn open(request: Request) Root {
+        var self: Root = .{ .fd = undefined };
+        if (request.get("pid")) |_| self.fd = running(request) else self.build(request);
+        self.add(self.fd);
+        var listed = request.all(if (request.get("pid") != null) "mount" else "volume");
+        while (listed.next()) |path| {
+            const found = sys.openContained(self.fd, path.ptr, .{ .PATH = true }, true);
+            if (linux.errno(found) != .SUCCESS) continue;
+            self.add(@intCast(found));
+            _ = linux.close(@intCast(found));
+        }
+        return self;
+    }
+
+    fn add(self: *Root, fd: i32) void {
+        if (self.count == mounts_max) report.fail(.limit, "more than {d} mounts", .{mounts_max});
+        self.mounts[self.count] = sys.statFd(fd).mnt_id;
+        self.count += 1;
+    }
+
+    pub fn has(self: *const Root, s: linux.Statx) bool {
+        return std.mem.indexOfScalar(u64, self.mounts[0..self.count], s.mnt_id) != null;
+    }
+
+    /// Of the root itself, and not of a volume.
+    pub fn isOwn(self: *const Root, s: linux.Statx) bool {
+        return s.mnt_id == self.mounts[0];
+    }
+
+    /// Of a tree that does not run, in a namespace whose mounts go with us.
+    fn build(self: *Root, request: Request) void {
+        const tree = request.get("tree");
+        if (tree != null and request.get("volume") == null) {
+            self.fd = place.openPath(tree.?);
+            return;
+        }
+        overlay.privateNamespace();
+        const bench = Bench.make();
+        if (tree) |path| {
+            const cloned = mount.clone(linux.AT.FDCWD, path.ptr, false);
+            check(cloned, "open", path);
+            self.fd = attached(bench, @intCast(cloned));
+        } else self.fd = layered(bench, request);
+        var sources = request.all("from");
+        var volumes = request.all("volume");
+        while (volumes.next()) |path| {
+            const source = sources.next() orelse report.fail(.request, "a volume without from=", .{});
+            self.attachVolume(source, path, isAmong(request, path));
+        }
+    }
+
+    fn attachVolume(self: *Root, source: [:0]const u8, path: [:0]const u8, readonly: bool) void {
+        const target = sys.openContained(self.fd, path.ptr, .{ .PATH = true }, true);
+        // It has never run: there is no place for it yet, and nothing in it that the container knows of.
+        if (linux.errno(target) != .SUCCESS) return;
+        defer _ = linux.close(@intCast(target));
+        const cloned = mount.clone(linux.AT.FDCWD, source.ptr, true);
+        if (linux.errno(cloned) == .NOENT) return; // the host's directory is gone
+        check(cloned, "open", source);
+        const tree: i32 = @intCast(cloned);
+        defer _ = linux.close(tree);
+        if (readonly) check(mount.setAttributes(tree, .{ .set = mount.attribute_readonly }, true), "set the attributes of", source);
+        check(mount.attach(tree, @intCast(target)), "mount", path);
+    }
+};
+
+fn isAmong(request: Request, path: []const u8) bool {
+    var readonly = request.all("readonly");
+    while (readonly.next()) |each| if (std.mem.eql(u8, each, path)) return true;
+    return false;
+}
+
+fn running(request: Request) i32 {
+    const pid = request.number("pid", 0);
+    var buffer: [32]u8 = undefined;
+    const path = std.fmt.bufPrintZ(&buffer, "/proc/{d}", .{pid}) catch unreachable; // fits
+    const opened = linux.open(path.ptr, .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
+    // The directory is that of this very process, whoever has its number later.
+    if (linux.errno(opened) != .SUCCESS or process.startTime(@intCast(pid)) != request.number("start", 0)) ended();
+    defer _ = linux.close(@intCast(opened));
+    const root = linux.openat(@intCast(opened), "root", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
+    if (linux.errno(root) != .SUCCESS) ended();
+    return @intCast(root);
+}
+
+fn ended() noreturn {
+    report.fail(.refused, "the container has ended meanwhile: try again", .{});
+}
+
+fn layered(bench: Bench, request: Request) i32 {
+    var lowers = request.all("lower");
+    var count: usize = 0;
+    while (lowers.next()) |path| : (count += 1) bench.layer(count, path.ptr);
+    const upper = request.get("upper") orelse {
+        if (count > 1) return settled(bench, bench.mount(count, null));
+        // Overlay wants two at least; one alone is what it would show.
+        const cloned = mount.clone(linux.AT.FDCWD, request.need("lower").ptr, false);
+        check(cloned, "open", request.need("lower"));
+        return attached(bench, @intCast(cloned));
+    };
+    bench.name("upper", upper.ptr);
+    bench.name("work", request.need("work").ptr);
+    return settled(bench, bench.mount(count, "upper"));
+}
+
+/// A detached mount takes no mounts in it (before Linux 6.15): it gets the place that it would have had in the old way.
+fn settled(bench: Bench, root: i32) i32 {
+    const detached = overlay.takeDetached() orelse return root;
+    _ = linux.close(root);
+    return attached(bench, detached);
+}
+
+fn attached(bench: Bench, tree: i32) i32 {
+    defer _ = linux.close(tree);
+    const point = sys.openDirectory(bench.fd, "root");
+    check(point, "open", "a mount point");
+    check(mount.attach(tree, @intCast(point)), "mount", "a tree");
+    _ = linux.close(@intCast(point));
+    const root = sys.openDirectory(bench.fd, "root");
+    check(root, "open", "a mount");
+    return @intCast(root);
+}
+
+fn check(rc: usize, comptime what: []const u8, path: []const u8) void {
+    if (linux.errno(rc) != .SUCCESS) report.failErrno(linux.errno(rc), "cannot " ++ what ++ " {f}", .{shown(path)});
+}
