@@ -2,7 +2,7 @@
 //! nothing of the engine's, and works with its new tree as its root directory.
 //!
 //!   rt-layer VERB key=value …      one JSON line on standard output, the last: {"ok":true,…} or
-//!                                  {"ok":false,"kind":"malformed|digest|limit|conflict|missing|refused|os|request|fault","errno":"ENOSPC","message":"…"}
+//!                                  {"ok":false,"kind":"…","errno":"ENOSPC","message":"…"}
 //!
 //!   copy from=DIR to=DIR           a whole tree into an empty directory
 //!   remove parent=DIR name=NAME    rm -rf

@@ -56,7 +56,10 @@ pub fn run(request: Request) noreturn {
         .raw = request.get("raw") != null,
         .plain = request.get("plain") != null,
         .readonly = request.get("readonly-root") != null,
-        .owner = if (request.get("uid")) |_| .{ .uid = @intCast(request.number("uid", 0)), .gid = @intCast(request.number("gid", 0)) } else null,
+        .owner = if (request.get("uid")) |_| .{
+            .uid = @intCast(request.number("uid", 0)),
+            .gid = @intCast(request.number("gid", 0)),
+        } else null,
     };
     receiver.all();
     report.succeed(",\"bytes\":{d},\"devices\":{d}", .{ ring.streamBytes(), receiver.devices });

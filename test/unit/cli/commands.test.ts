@@ -120,6 +120,8 @@ test("stop, wait, pause, rename, top, port: what they ask for, and what they pri
   expect(top.stdout).toBe(`${"PID".padEnd(20)}CMD\n${"7".padEnd(20)}a\\nb\n`);
   expect(await rt(["port", "a"], { container })).toMatchObject({ status: 0, stdout: "" });
   expect(await rt(["port", "a", "80"], { container })).toMatchObject({ status: 1, stdout: "" });
+});
+
 test("logs: times are decided, and what is no number of lines means all", async () => {
   const container = { logs: async () => {} };
   const argv = ["logs", "-ft", "--tail", "5", "--since", "2024-05-01T10:00:00Z", "web"];
