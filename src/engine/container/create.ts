@@ -58,6 +58,7 @@ export async function createContainer(host: Host, options: CreateOptions): Promi
   await reconcile(host);
   const wanted = describeContainer(host, image, snapshots.name, options);
   undo.defer(() => removeAnonymousVolumes(host, wanted));
+  using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);
   try {
     await prepareFiles(host, wanted, snapshots, undo);
