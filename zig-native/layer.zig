@@ -14,7 +14,7 @@
 //!   send ROOT path=PATH as=NAME      a file or a tree as an archive, to descriptor 3; "bytes" of it. send.zig
 //!     directory=1                  it must be one; follow=1: a link at PATH is followed
 //!   receive ROOT path=PATH base=NAME  such an archive from descriptor 3 into a tree that others may change. receive.zig
-//!     raw=1                        anybody's archive, into the directory PATH
+//!     raw=1 stdin=1                anybody's archive, into the directory PATH; it is on standard input
 //!     uid=N gid=N plain=1 readonly-root=1   whose it will be; without devices and set-id bits; only volumes take anything
 //!   changes ROOT new=DIR             what a container's top changed of ROOT, before the answer: "A/path" and a NUL, … changes.zig
 //!     overlay=1 given=PATH…        `new` is an upper directory of overlay; what is no change where it is new

@@ -11,6 +11,7 @@ import type { Version } from "../docker/version.ts";
 import type { PrunedVolumes, VolumeDocument } from "../docker/volume.ts";
 import type { Change } from "../snapshot/snapshot.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
+import type { CopyFromOptions, CopyToOptions } from "./container/copy.ts";
 import type { ExecOptions } from "./container/exec-options.ts";
 import type { ListOptions } from "./container/list.ts";
 import type { LogsOptions } from "./container/logs.ts";
@@ -76,6 +77,10 @@ export interface ContainerVerbs {
   diff(name: string): Promise<Change[]>;
   /** A container's root as a tar archive, to an open file of the caller's or to his output. */
   export(name: string, file?: number): Promise<void>;
+  /** Files out of a container, to the host or as an archive to the caller's output. @returns bytes of an archive of it */
+  copyFrom(name: string, path: string, options: CopyFromOptions): Promise<number>;
+  /** Files into a container, of the host or of an archive that is the caller's input. @returns as `copyFrom` */
+  copyTo(name: string, path: string, options: CopyToOptions): Promise<number>;
   /** Newest first. */
   list(options: ListOptions): Promise<ContainerSummary[]>;
   /** Docker's document. */

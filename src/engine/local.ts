@@ -96,6 +96,10 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
     diff: async (name) => (await import("./container/diff.ts")).diff(await hosts.get(), name),
     export: async (name, file) =>
       (await import("./container/export.ts")).exportContainer(await hosts.get(), name, file),
+    copyFrom: async (name, path, options) =>
+      (await import("./container/copy.ts")).copyFrom(await hosts.get(), name, path, options),
+    copyTo: async (name, path, options) =>
+      (await import("./container/copy.ts")).copyTo(await hosts.get(), name, path, options),
     list: async (options) => (await import("./container/list.ts")).list(await hosts.get(), options),
     inspect: async (name) =>
       (await import("./container/inspect.ts")).inspectContainer(await hosts.get(), name),

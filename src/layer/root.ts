@@ -86,8 +86,10 @@ function send(sent: Sent): string[] {
   return helperCommand("send", { ...rootArguments(root), ...said });
 }
 
-function receive({ root, path, base, raw, owner, plain, readonlyRoot }: Received): string[] {
+function receive(received: Received, stdin = false): string[] {
+  const { root, path, base, raw, owner, plain, readonlyRoot } = received;
   return helperCommand("receive", {
+    stdin: stdin ? 1 : undefined,
     ...rootArguments(root),
     path,
     base: base || undefined,
@@ -101,11 +103,16 @@ function receive({ root, path, base, raw, owner, plain, readonlyRoot }: Received
 
 type Child = Bun.Subprocess<number, "pipe", number>;
 
-/** The archive is its descriptor 3. */
-function start(command: string[], archive: number | "pipe", abort: AbortSignal | undefined): Child {
+/** The archive is its descriptor 3, or its standard input. */
+function start(
+  command: string[],
+  archive: number | "pipe",
+  abort: AbortSignal | undefined,
+  stdin: number = nowhere(),
+): Child {
   return Bun.spawn(command, {
     env: {},
-    stdio: [nowhere(), "pipe", nowhere(), archive],
+    stdio: [stdin, "pipe", nowhere(), archive],
     killSignal: "SIGKILL",
     ...(abort && { signal: abort }),
   }) as Child;
@@ -175,7 +182,8 @@ export async function sendPieces(
 }
 
 export async function receiveFrom(fd: number, received: Received, abort?: AbortSignal): Promise<Moved> {
-  const child = start(receive(received), fd, abort);
+  // Bun takes a 0 in any other place for none.
+  const child = start(receive(received, true), nowhere(), abort, fd);
   try {
     return moved(await answerOf(child));
   } finally {

@@ -32,6 +32,7 @@ const xattrs = @import("xattrs.zig");
 const shown = report.shown;
 /// Somebody may make again what we have just removed, but not for ever.
 const attempts_max = 100;
+const links_max = 40;
 const kept_bytes_max = 64 * 1024 * 1024;
 
 // Large, and one of each: not on a stack.
@@ -49,7 +50,8 @@ pub fn run(request: Request) noreturn {
     ring.setHashed(std.math.maxInt(u64));
     pool.init(&ring, 0);
     archive.init(&ring, &pool);
-    _ = std.Thread.spawn(.{ .stack_size = 64 * 1024 }, pump, .{}) catch report.fail(.limit, "cannot start a thread", .{});
+    const input: i32 = if (request.get("stdin") != null) 0 else 3;
+    _ = std.Thread.spawn(.{ .stack_size = 64 * 1024 }, pump, .{input}) catch report.fail(.limit, "cannot start a thread", .{});
     receiver = .{
         .destination = request.need("path"),
         .base = request.get("base") orelse "",
@@ -65,8 +67,8 @@ pub fn run(request: Request) noreturn {
     report.succeed(",\"bytes\":{d},\"devices\":{d}", .{ ring.streamBytes(), receiver.devices });
 }
 
-fn pump() void {
-    var source: Source = .{ .fd = 3, .growing = null };
+fn pump(input: i32) void {
+    var source: Source = .{ .fd = input, .growing = null };
     while (true) {
         const span = ring.reserve();
         const got = source.read(span);
@@ -135,14 +137,17 @@ const Receiver = struct {
             linux.S.IFREG, linux.S.IFLNK => {},
             else => report.fail(.refused, "destination {f} must be a directory or a regular file", .{shown(self.destination)}),
         };
-        const split = path.splitLast(self.destination);
+        var buffer: [names.path_bytes_max]u8 = undefined;
+        const split = path.splitLast(self.followed(&buffer));
         self.setPrefix(split.parent, split.name);
         if (split.name.len == 0 or path.isDots(split.name) or self.parent(split.parent, .existing) == null) missing(self.destination);
     }
 
     /// What the destination is, in a tree of ours; links are followed.
     fn look(_: *Receiver, place: [:0]const u8) ?linux.Statx {
-        const found = sys.openContained(root.fd, place.ptr, .{ .PATH = true }, true);
+        var buffer: [names.path_bytes_max]u8 = undefined;
+        const trimmed = std.fmt.bufPrintZ(&buffer, "/{s}", .{std.mem.trim(u8, place, "/")}) catch tooLong(place);
+        const found = sys.openContained(root.fd, trimmed.ptr, .{ .PATH = true }, true);
         switch (linux.errno(found)) {
             .SUCCESS => {},
             .NOENT, .NOTDIR => return null,
@@ -151,6 +156,25 @@ const Receiver = struct {
         defer _ = linux.close(@intCast(found));
         const s = sys.statFd(@intCast(found));
         return if (root.has(s)) s else null;
+    }
+
+    /// The destination, or where the links there lead to; there may be nothing. What others make of it meanwhile is resolved
+    /// beneath the root, too.
+    fn followed(self: *Receiver, into: *[names.path_bytes_max]u8) []const u8 {
+        var place: []const u8 = std.fmt.bufPrint(into, "{s}", .{self.destination}) catch tooLong(self.destination);
+        for (0..links_max) |_| {
+            const split = path.splitLast(place);
+            const fd = self.parent(split.parent, .existing) orelse return place;
+            var target: [names.path_bytes_max]u8 = undefined;
+            const length = linux.readlinkat(fd, nameOf(split.name).ptr(), &target, target.len);
+            if (linux.errno(length) != .SUCCESS) return place;
+            var joined: [names.path_bytes_max]u8 = undefined;
+            const outer = if (target[0] == '/') "" else split.parent;
+            const text = std.fmt.bufPrint(&joined, "{s}/{s}", .{ outer, target[0..length] }) catch tooLong(target[0..length]);
+            @memcpy(into[0..text.len], text);
+            place = into[0..text.len];
+        }
+        report.fail(.refused, "too many links at {f}", .{shown(self.destination)});
     }
 
     fn setPrefix(self: *Receiver, directory_: []const u8, name: []const u8) void {
@@ -241,10 +265,16 @@ const Receiver = struct {
 
     /// Nothing has the name after this, but what somebody else makes meanwhile. False: it is in use, and stays.
     fn clear(_: *Receiver, fd: i32, name: *const names.NameZ, place: []const u8) bool {
+        const found = sys.stat(fd, name.ptr()) orelse return true;
+        // In the container's namespace something is mounted there, which from ours would just go, and the container lose it.
+        if (found.mnt_id != sys.statFd(fd).mnt_id) {
+            if (sys.isDirectory(found)) notReplaced(place);
+            return false;
+        }
         switch (linux.errno(linux.unlinkat(fd, name.ptr(), 0))) {
             .SUCCESS, .NOENT => return true,
             .BUSY => return false,
-            .ISDIR => report.fail(.refused, "cannot overwrite directory {f} with non-directory", .{shown(place)}),
+            .ISDIR => notReplaced(place),
             else => |e| report.failErrno(e, "cannot replace {f}", .{shown(place)}),
         }
     }
@@ -424,6 +454,10 @@ fn noTarget(place: []const u8, target: []const u8) noreturn {
 
 fn notDirectory(place: []const u8) noreturn {
     report.fail(.refused, "{f} is not a directory to copy into", .{shown(place)});
+}
+
+fn notReplaced(place: []const u8) noreturn {
+    report.fail(.refused, "cannot overwrite directory {f} with non-directory", .{shown(place)});
 }
 
 fn inTheWay(place: []const u8) noreturn {

@@ -137,6 +137,28 @@ test("logs: times are decided, and what is no number of lines means all", async 
   expect(bad).toMatchObject({ status: 1, engine: { asked: [] } });
 });
 
+test("cp: which side is the container's, and what a path's end says", async () => {
+  const container = { copyFrom: async () => 5, copyTo: async () => 6 };
+  const asked = async (...argv: string[]) => (await rt(["cp", ...argv], { container })).engine.asked[0];
+  expect(await asked("-aL", "web:/etc/.", "/tmp/x/")).toEqual([
+    "container.copyFrom",
+    "web",
+    "/etc/.",
+    { archive: true, followLink: true, to: "/tmp/x/" },
+  ]);
+  expect(await asked("./a:b", "web:c:d")).toEqual([
+    "container.copyTo",
+    "web",
+    "c:d",
+    { followLink: false, from: `${process.cwd()}/a:b` },
+  ]);
+  expect(await asked(".", "web:/x")).toMatchObject({ 3: { from: `${process.cwd()}/.` } });
+  expect(await asked("-", "web:/x")).toMatchObject({ 3: { from: undefined } });
+  expect(await asked("web:/x", "-")).toMatchObject({ 3: { to: undefined } });
+  const none = await rt(["cp", "a", "b"], { container });
+  expect(none).toMatchObject({ status: 1, stderr: "rt: must specify at least one container source\n" });
+});
+
 test("of several names each is tried, and one that fails makes the status 1", async () => {
   const remove = async (name: string) => {
     if (name === "gone") throw new RtError("not-found", "No such container: gone", { exitCode: 1 });

@@ -1,0 +1,182 @@
+import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
+import { basename, dirname, join, posix } from "node:path";
+import { isErrno, RtError, withCause } from "../../base/errors.ts";
+import { rejectNul } from "../../base/invalid.ts";
+import {
+  moveTree,
+  type Received,
+  receiveFrom,
+  receivePieces,
+  type Sent,
+  sendPieces,
+  sendTo,
+} from "../../layer/root.ts";
+import type { Host } from "../host.ts";
+import { find, type Look } from "./find.ts";
+import { liveRoot } from "./root.ts";
+
+export interface CopyFromOptions {
+  /** An absolute path of the host; an archive to the caller's output when undefined. */
+  to: string | undefined;
+  /** Owners, set-id bits and devices too. */
+  archive: boolean;
+  /** What a link at the source leads to, and not the link. */
+  followLink: boolean;
+}
+
+export interface CopyToOptions {
+  /** An absolute path of the host; an archive of the caller's input when undefined. */
+  from: string | undefined;
+  followLink: boolean;
+}
+
+/** What the archive's top is called between two of our own. */
+const top = "x";
+
+/**
+ * Files out of a container. Both ends are worked on by rt-layer in a root that it cannot leave: a container that swaps its
+ * directories for links meanwhile changes what comes, and nothing else.
+ * @returns how many bytes the archive of it has
+ */
+export async function copyFrom(
+  host: Host,
+  name: string,
+  path: string,
+  options: CopyFromOptions,
+): Promise<number> {
+  const seen = await find(host, name);
+  const source = sourceOf(posix.join("/", rejectNul("path", path)), path);
+  const root = await liveRoot(host, seen, false);
+  const { followLink: follow, to, archive } = options;
+  const sent: Sent = { root, path: source.path, directory: source.isDirectory, follow, as: top };
+  const { stdio, abort } = host.session;
+  try {
+    if (to !== undefined) {
+      // As the caller's own would be; what gives rights is kept for one who asks for it.
+      const owner = { uid: process.geteuid!(), gid: process.getegid!() };
+      const received = { ...hostTarget(to), base: source.base, ...(!archive && { owner, plain: true }) };
+      const { bytes, devices } = await moveTree(sent, received, abort);
+      if (devices > 0) host.warn(`${devices} device nodes were left out (-a copies them)`);
+      return bytes;
+    }
+    const whole = { ...sent, as: source.base || "." };
+    const moved =
+      stdio.kind === "descriptors"
+        ? await sendTo(stdio.stdout, whole, abort)
+        : await sendPieces((bytes) => stdio.output("stdout", bytes), whole, abort);
+    return moved?.bytes ?? 0;
+  } catch (error) {
+    throw told(error, seen, path, to);
+  }
+}
+
+/** Files into a container. @returns as `copyFrom` */
+export async function copyTo(
+  host: Host,
+  name: string,
+  path: string,
+  options: CopyToOptions,
+): Promise<number> {
+  const seen = await find(host, name);
+  const { from } = options;
+  const source = from === undefined ? undefined : hostSource(from, options.followLink);
+  const received: Received = {
+    root: await liveRoot(host, seen, true),
+    path: withEnd(posix.join("/", rejectNul("path", path)), path),
+    base: source?.base ?? "",
+    raw: source === undefined,
+    readonlyRoot: seen.container.record.readonlyRootfs,
+  };
+  const { stdio, abort } = host.session;
+  try {
+    if (source) return (await moveTree(source.sent, received, abort)).bytes;
+    if (stdio.kind === "descriptors") return (await receiveFrom(stdio.stdin, received, abort)).bytes;
+    return (await receivePieces(stdio.stdin ?? noPieces(), received, abort)).bytes;
+  } catch (error) {
+    throw told(error, seen, path, from);
+  }
+}
+
+async function* noPieces(): AsyncGenerator<Uint8Array> {}
+
+/** What a path that ends with "/" or "/." says besides. */
+function sourceOf(clean: string, typed: string): { path: string; base: string; isDirectory: boolean } {
+  const path = clean.replace(/(?<=.)\/$/, "");
+  const isContents = typed === "." || typed.endsWith("/.") || path === "/";
+  return {
+    path,
+    base: isContents ? "" : posix.basename(path),
+    isDirectory: isContents || typed.endsWith("/"),
+  };
+}
+
+function withEnd(clean: string, typed: string): string {
+  return typed.endsWith("/") && !clean.endsWith("/") ? `${clean}/` : clean;
+}
+
+function hostSource(typed: string, follow: boolean): { sent: Sent; base: string } {
+  const { path, base, isDirectory } = sourceOf(join("/", typed), typed);
+  const found = attempt(() => (follow || isDirectory ? statSync(path) : lstatSync(path)), path);
+  if (isDirectory && !found.isDirectory())
+    throw new RtError("invalid-argument", `${path} is not a directory`, { exitCode: 1 });
+  const real = attempt(
+    () => (follow || isDirectory ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path))),
+    path,
+  );
+  const sent = { root: { tree: dirname(real) }, path: real === "/" ? "/" : `/${basename(real)}`, as: top };
+  return { sent, base };
+}
+
+/** The directory that it goes into becomes the root of whoever writes there; its own links are followed before. */
+function hostTarget(path: string): Pick<Received, "root" | "path"> {
+  const found = statOf(path);
+  if (found?.isDirectory()) return { root: { tree: path }, path: "/" };
+  if (found) {
+    const real = realpathSync(path);
+    return { root: { tree: dirname(real) }, path: withEnd(`/${basename(real)}`, path) };
+  }
+  const clean = path.replace(/(\/\.?)+$/, "");
+  const parent = dirname(clean);
+  if (!statOf(parent)?.isDirectory()) {
+    const why = `invalid output path: directory ${JSON.stringify(parent)} does not exist`;
+    throw new RtError("not-found", why, { exitCode: 1 });
+  }
+  return { root: { tree: parent }, path: withEnd(`/${basename(clean)}`, path) };
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
+    throw error;
+  }
+}
+
+function attempt<T>(step: () => T, path: string): T {
+  try {
+    return step();
+  } catch (error) {
+    const { code, message } = withCause("cannot copy", error);
+    const missing = isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR");
+    const why = missing ? `lstat ${path}: no such file or directory` : message;
+    throw new RtError(code, why, { cause: error, exitCode: 1 });
+  }
+}
+
+/** Docker's words for a path that a container has not got. */
+function told(error: unknown, { container }: Look, path: string, host: string | undefined): unknown {
+  if (!(error instanceof RtError) || error.code === "cancelled") return error;
+  if (
+    error.code === "not-found" &&
+    error.exitCode === 1 &&
+    !error.message.startsWith("invalid output path")
+  ) {
+    const why = `Could not find the file ${path} in container ${container.name}`;
+    return new RtError("not-found", why, { cause: error, exitCode: 1 });
+  }
+  const phrase = host === undefined ? "cannot copy" : `cannot copy ${JSON.stringify(host)}`;
+  return error.exitCode === 1
+    ? error
+    : new RtError(error.code, `${phrase}: ${error.message}`, { cause: error, exitCode: 1 });
+}
