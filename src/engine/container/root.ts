@@ -24,7 +24,7 @@ export async function bareRoot(host: Host, seen: Look): Promise<LiveRoot> {
 
 async function runningRoot(host: Host, seen: Look): Promise<RunningRoot | undefined> {
   const { status, pid, startTime } = seen.state;
-  if (status === "created" || status === "exited") return undefined;
+  if (pid === 0 && status !== "running") return undefined;
   await requireRunning(host, seen);
   const mounts = [...seen.container.record.mounts.map(({ destination }) => destination), ...nameFiles];
   return { pid, startTime, mounts };

@@ -13,6 +13,7 @@ import type { RunOptions } from "../../../src/engine/container/run-options.ts";
 import type { Engine } from "../../../src/engine/engine.ts";
 import type { Streams } from "../../../src/engine/session.ts";
 import { type TestSession, testSession } from "../../support/session.ts";
+import { archive } from "../../support/tar.ts";
 import { until } from "../../support/wait.ts";
 import { capture } from "../../unit/cli/capture.ts";
 
@@ -28,6 +29,7 @@ export function engineContract(make: () => Promise<EngineUnderTest>, test: Test)
   callers(make, test);
   patience(make, test);
   lives(make, test);
+  files(make, test);
   nouns(make, test);
 }
 
@@ -374,6 +376,57 @@ function lives(make: () => Promise<EngineUnderTest>, test: Test): void {
   });
 }
 
+function files(make: () => Promise<EngineUnderTest>, test: Test): void {
+  test("files come and go as archives, by the caller's streams", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    await engine.container.run(options("--name", "over", image, "exit", "0"));
+    const large = Buffer.alloc(3_000_000, "0123456789");
+    const sent = archive({ name: "d", type: "5", mode: 0o755 }, { name: "d/large", content: large });
+    async function* pieces() {
+      for (let at = 0; at < sent.length; at += 70_000) yield sent.subarray(at, at + 70_000);
+    }
+    const givesIt = engine.as(talking(pieces()));
+    await givesIt.container.copyTo("over", "/", { from: undefined, followLink: false });
+    expect(await engine.container.diff("over")).toEqual([
+      { kind: "A", path: "/d" },
+      { kind: "A", path: "/d/large" },
+    ]);
+    const taken: Uint8Array[] = [];
+    const output = async (_: string, bytes: Uint8Array) => {
+      await Bun.sleep(0); // one who takes his time
+      taken.push(Uint8Array.from(bytes));
+    };
+    const takesIt = engine.as(talking(said(), { output }));
+    const how = { to: undefined, archive: false, followLink: false };
+    expect(await takesIt.container.copyFrom("over", "/d", how)).toBe(Buffer.concat(taken).length);
+    expect(
+      Buffer.concat(taken)
+        .subarray(1024, 1024 + large.length)
+        .equals(large),
+    ).toBe(true);
+    taken.length = 0;
+    await takesIt.container.export("over");
+    expect(Buffer.concat(taken).includes(large)).toBe(true);
+    await engine.container.remove("over", { force: false, volumes: false });
+  });
+
+  test("a container's log comes by the caller's streams, and one who waits for more may lose his patience", async () => {
+    await using under = await make();
+    const session = testSession();
+    using engine = await under.open(session);
+    await using _ = await waiting(engine, "quiet");
+    const how = { follow: false, timestamps: false, details: false };
+    await engine.container.logs("quiet", { ...how, tail: 0 });
+    expect(session.output.stdout).toBe("");
+    const abort = new AbortController();
+    const follower = engine.as(testSession({ abort: abort.signal }));
+    const following = failure(follower.container.logs("quiet", { ...how, follow: true, tail: 0 }));
+    abort.abort(new RtError("cancelled", "enough"));
+    expect((await following).code).toBe("cancelled");
+  });
+}
+
 function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
   test("lists and documents are plain values, which a wire can carry", async () => {
     await using under = await make();
@@ -441,6 +494,11 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
       () => engine.container.kill("none", "TERM"),
       () => engine.container.exec(execOptions("none", ["true"])),
       () => engine.container.attach("none", { sigProxy: false, noStdin: true }),
+      () => engine.container.logs("none", { follow: false, timestamps: false, details: false }),
+      () => engine.container.diff("none"),
+      () => engine.container.export("none"),
+      () => engine.container.copyFrom("none", "/", { to: undefined, archive: false, followLink: false }),
+      () => engine.container.copyTo("none", "/", { from: undefined, followLink: false }),
       () => engine.image.inspect("none"),
       () => engine.image.remove("none", {}),
       () => engine.container.run(options("--pull=never", "none")),
