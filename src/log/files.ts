@@ -13,8 +13,9 @@ const rotationsMax = 1000;
 /** So often a rotation comes in between our looks. */
 const attemptsMax = 100;
 
-export function logPath(root: string, containerId: string): string {
-  return join(root, "containers", containerId, `${containerId}-json.log`);
+/** @param directory the container's, in the data directory */
+export function logPath(directory: string, containerId: string): string {
+  return join(directory, `${containerId}-json.log`);
 }
 
 /** One of the log's files, open. */

@@ -18,8 +18,29 @@ export interface LogEntry {
 const [quote, backslash, comma, colon, open, close] = [0x22, 0x5c, 0x2c, 0x3a, 0x7b, 0x7d];
 const none: Readonly<Record<string, string>> = {};
 
-/** Reads lines one after the other, and makes no garbage of what they hold. */
+const head = Buffer.from('{"log":');
+const tails = (["stdout", "stderr"] as const).map((stream) => ({
+  stream,
+  bytes: Buffer.from(`,"stream":"${stream}","time":"`),
+}));
+
+/** What a line says, whose time is a text only for one who asks for it. */
+class PlainEntry implements LogEntry {
+  readonly attributes = none;
+  stream: "stdout" | "stderr" = "stdout";
+  bytes: Uint8Array = new Uint8Array();
+  line: Uint8Array = new Uint8Array();
+  timeStart = 0;
+  timeEnd = 0;
+
+  get time(): string {
+    return latin1(this.line, this.timeStart, this.timeEnd);
+  }
+}
+
+/** Reads lines one after the other, and makes next to no garbage of what they hold. */
 export class LineParser {
+  readonly #plain = new PlainEntry();
   #line: Uint8Array = new Uint8Array();
   #at = 0;
   #end = 0;
@@ -31,6 +52,29 @@ export class LineParser {
     this.#at = start;
     this.#end = end;
     if (this.#text.length < end - start) this.#text = new Uint8Array(2 * (end - start));
+    return this.#parsePlain() ?? this.#parseAny(start);
+  }
+
+  /** A line as the drivers write nearly all of them; undefined: look closer. */
+  #parsePlain(): LogEntry | undefined {
+    if (!this.#takeAll(head)) return undefined;
+    const length = this.#string(this.#text);
+    const found = length === undefined ? undefined : tails.find(({ bytes }) => this.#takeAll(bytes));
+    const timeEnd = this.#end - 2;
+    if (found === undefined || this.#line[timeEnd + 1] !== close || timeEnd <= this.#at) return undefined;
+    if (this.#plainEnd(this.#at) !== timeEnd) return undefined;
+    const entry = this.#plain;
+    entry.stream = found.stream;
+    entry.bytes = this.#text.subarray(0, length);
+    entry.line = this.#line;
+    entry.timeStart = this.#at;
+    entry.timeEnd = timeEnd;
+    return entry;
+  }
+
+  #parseAny(start: number): LogEntry | undefined {
+    this.#at = start;
+    const end = this.#end;
     if (!this.#take(open)) return undefined;
     let length: number | undefined;
     let [stream, time, attributes] = ["", "", none];
@@ -60,6 +104,14 @@ export class LineParser {
   #take(byte: number): boolean {
     if (this.#at >= this.#end || this.#line[this.#at] !== byte) return false;
     this.#at++;
+    return true;
+  }
+
+  #takeAll(bytes: Uint8Array): boolean {
+    if (this.#at + bytes.length > this.#end) return false;
+    for (let index = 0; index < bytes.length; index++)
+      if (this.#line[this.#at + index] !== bytes[index]) return false;
+    this.#at += bytes.length;
     return true;
   }
 

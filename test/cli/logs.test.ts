@@ -213,3 +213,39 @@ test("-f: an --until that comes is the end", async () => {
   const soon = new Date(Date.now() + 1500).toISOString();
   expect(await host().ok(["logs", "-f", "--until", soon, container.name])).toBe("");
 });
+
+test("what the monitor writes, byte for byte, and each stream to its own", async () => {
+  const script =
+    "printf 'a\\377\\000b\\033['; echo; head -c 100000 /dev/zero | tr '\\0' x; echo; echo oh >&2; printf end";
+  const ran = await host().rt(["run", "--name", "over", image, "sh", "-c", script]);
+  const read = await host().rt(["logs", "over"]);
+  expect(read.code).toBe(0);
+  expect(Buffer.from(read.stdoutBytes).equals(Buffer.from(ran.stdoutBytes))).toBe(true);
+  expect(read.stderr).toBe("oh\n");
+  await host().ok(["rm", "over"]);
+});
+
+test("-f through the monitor's own rotations, to the program's end", async () => {
+  const script =
+    "echo up; read go; n=0; while [ $n -lt 3000 ]; do echo line $n; n=$((n+1)); [ $((n % 50)) = 0 ] && sleep 0.02; done";
+  const flags = ["-i", "--log-opt", "max-size=8k", "--log-opt", "max-file=4"];
+  await using container = await running(host(), ["sh", "-c", script], flags);
+  await container.client.stdout.waitFor("up");
+  await using follower = host().spawn(["logs", "-f", container.name]);
+  await follower.stdout.waitFor("up");
+  container.client.write("go\n");
+  expect(await follower.exited).toBe(0);
+  expect(follower.stdout.text).toBe(`up\n${texts(0, 3000)}`);
+  expect(follower.stderr.text).toBe("");
+});
+
+test("a driver that keeps nothing has nothing to read, in docker's words", async () => {
+  await host().ok(["run", "--name", "over", "--log-driver", "none", image, "echo", "x"]);
+  const { stdout, stderr, code } = await host().rt(["logs", "over"]);
+  expect([stdout, oneLine(stderr), code]).toEqual([
+    "",
+    "configured logging driver does not support reading",
+    1,
+  ]);
+  await host().ok(["rm", "over"]);
+});

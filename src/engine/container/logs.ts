@@ -1,7 +1,8 @@
 import { watch } from "node:fs";
 import { join } from "node:path";
+import { RtError } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
-import type { Container } from "../../container/container-store.ts";
+import { type Container, recordOf } from "../../container/container-store.ts";
 import { parseTimestamp } from "../../docker/timestamp.ts";
 import { logPath } from "../../log/files.ts";
 import type { LogEntry } from "../../log/line.ts";
@@ -34,10 +35,17 @@ const lastLinesWithin_ms = 2000;
 /** The log of a container, its two streams to the caller's two. @throws not-found */
 export async function logs(host: Host, name: string, options: LogsOptions): Promise<void> {
   const { container } = await find(host, name);
+  if (recordOf(container)?.logDriver === "none") {
+    const why = "configured logging driver does not support reading";
+    throw new RtError("unsupported", why, { exitCode: 1 });
+  }
   const onDamage = () =>
     host.warn(`the log of container ${container.name} is damaged: what cannot be read is left out`);
   const sink = new LogOutput(outputOf(host.session), options);
-  using reader = new LogReader(logPath(host.paths.root, container.id), { tail: options.tail, onDamage });
+  using reader = new LogReader(logPath(host.filesOf(container.id), container.id), {
+    tail: options.tail,
+    onDamage,
+  });
   if (!(await reader.read(sink))) return;
   if (options.follow && !(await followToEnd(host, container, reader, sink, options.until))) return;
   if (!isAlive(host, container)) await reader.finish(sink);

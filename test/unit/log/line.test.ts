@@ -5,7 +5,14 @@ const parser = new LineParser();
 function parse(line: string | Uint8Array) {
   const bytes = Buffer.from(line);
   const entry = parser.parse(bytes, 0, bytes.length);
-  return entry && { ...entry, bytes: Buffer.from(entry.bytes).toString("latin1") };
+  return (
+    entry && {
+      stream: entry.stream,
+      time: entry.time,
+      attributes: entry.attributes,
+      bytes: Buffer.from(entry.bytes).toString("latin1"),
+    }
+  );
 }
 const time = "2024-05-01T10:00:00.5Z";
 const line = (log: string) => `{"log":"${log}","stream":"stdout","time":"${time}"}`;
