@@ -335,6 +335,18 @@ test("a read-only root is refused, and its volumes are not", async () => {
   }
 });
 
+test("twenty at once, running and not: all of it arrives", async () => {
+  for (const subject of ["running, overlay", "stopped, overlay", "stopped, copy"]) {
+    await using c = await subjects[subject]!();
+    const all = Array.from({ length: 20 }, (_, index) =>
+      c.rt(["cp", join(dir, "tree"), `${c.name}:/at-once-${index}`]),
+    );
+    for (const { stderr, code } of await Promise.all(all)) expect([stderr, code]).toEqual(["", 0]);
+    for (const index of [0, 7, 19])
+      expect(await c.has(`/at-once-${index}`)).toBe(below(`at-once-${index}`, "one"));
+  }
+});
+
 test("what cannot be: docker's words, exit 1", async () => {
   for (const [args, words] of [
     [["a1:/x", "b1:/y"], "copying between containers is not supported"],

@@ -1,6 +1,16 @@
 /** What every snapshot driver keeps to: see src/snapshot/snapshot.ts. Layers: OCI image-spec, layer.md. */
 import { expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { RtError } from "../../src/base/errors.ts";
@@ -232,6 +242,39 @@ function containers(name: DriverName, test: Test): void {
     await bench.driver.removeActive("k");
     await bench.driver.removeActive("l");
     expect(bench.driver.list().active).toEqual([]);
+  });
+
+  test("changes: what a container added, changed and deleted, through several layers", async () => {
+    await using bench = workbench(name);
+    const chain = await bench.apply([
+      archive(dir("a"), file("a/one"), file("a/two"), dir("b"), file("b/x"), dir("same"), file("same/f")),
+      archive(dir("a"), file("a/.wh.two"), file("a/three"), file("four")),
+      archive(dir("same"), file("same/g")),
+    ]);
+    const tree = await bench.view(chain, "k");
+    const changes = async () => {
+      const found = await bench.driver.changes("k", chain, ["/dev", "/etc"]);
+      return found.map(({ kind, path }) => `${kind} ${path}`).sort();
+    };
+    for (const given of ["dev", "etc"]) mkdirSync(join(tree, given));
+    expect(await changes()).toEqual([]);
+    rmSync(join(tree, "a/one"));
+    appendFileSync(join(tree, "a/three"), "more");
+    rmSync(join(tree, "b"), { recursive: true });
+    mkdirSync(join(tree, "b"));
+    writeFileSync(join(tree, "b/y"), "y");
+    writeFileSync(join(tree, "a/two"), "again");
+    mkdirSync(join(tree, "etc/own"));
+    rmSync(join(tree, "four"));
+    mkdirSync(join(tree, "four"));
+    writeFileSync(join(tree, "passing"), "");
+    rmSync(join(tree, "passing"));
+    chmodSync(join(tree, "same/g"), 0o600);
+    expect(await changes()).toEqual([
+      ...["A /a/two", "A /b/y", "A /etc/own"],
+      ...["C /a", "C /a/three", "C /b", "C /etc", "C /four", "C /same", "C /same/g"],
+      ...["D /a/one", "D /b/x"],
+    ]);
   });
 
   test("usage counts what a container wrote", async () => {

@@ -127,6 +127,8 @@ fn layered(bench: Bench, request: Request) i32 {
         check(cloned, "open", request.need("lower"));
         return attached(bench, @intCast(cloned));
     };
+    // One at a time: of two mounts with one work directory each takes away what is the other's. Held as long as we live.
+    place.lock(place.openPath(upper), place.lock_exclusive);
     bench.name("upper", upper.ptr);
     bench.name("work", request.need("work").ptr);
     return settled(bench, bench.mount(count, "upper"));
