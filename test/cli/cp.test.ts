@@ -18,8 +18,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { busyboxLayout } from "../support/images.ts";
+import { processesMentioning } from "../support/leaks.ts";
 import { archive } from "../support/tar.ts";
+import { until } from "../support/wait.ts";
 import { containerTests, image, oneLine, type Running, running } from "./world.ts";
 
 const { test, host } = containerTests();
@@ -264,6 +267,9 @@ for (const [title, open] of Object.entries(subjects)) {
     expect(await c.has("/src/implied")).toBe("implied/\nimplied/deep/\nimplied/deep/g=g");
     expect(await c.has("/src/.wh.one")).toBe(".wh.one=no deletion");
     expect(await c.has("/src/one")).toBe("one=inside");
+    expect(await put(gzipSync(bytes), "/there")).toMatchObject({ stderr: "", code: 0 });
+    expect(await c.has("/there/d")).toBe("d/\nd/f=f");
+    expect((await put(gzipSync(bytes).subarray(0, 60), "/there")).code).toBe(1);
     expect(oneLine((await put(bytes, "/old")).stderr)).toBe("destination /old must be a directory");
     expect(oneLine((await put(bytes, "/missing")).stderr)).toBe(
       `Could not find the file /missing in container ${c.name}`,
@@ -345,6 +351,18 @@ test("twenty at once, running and not: all of it arrives", async () => {
     for (const index of [0, 7, 19])
       expect(await c.has(`/at-once-${index}`)).toBe(below(`at-once-${index}`, "one"));
   }
+});
+
+test("an interrupt ends it, and its helpers with it", async () => {
+  await host().ok(["run", "--name", "over", image, "true"]);
+  await using waiting = host().spawn(["cp", "-", "over:/"]);
+  const helpers = () => processesMentioning(host().dir).filter(({ command }) => command.includes("receive"));
+  await until("its helper waits for an archive", () => helpers().length === 1);
+  waiting.kill("SIGINT");
+  expect(await waiting.exited).toBe(130);
+  expect(oneLine(waiting.stderr.text)).toBe("interrupted");
+  await until("its helper is gone", () => helpers().length === 0);
+  await host().ok(["rm", "over"]);
 });
 
 test("what cannot be: docker's words, exit 1", async () => {

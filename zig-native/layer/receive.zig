@@ -9,11 +9,12 @@
 //!   something else       refused                                 path
 //!   not there            path                                    path; refused if it ends with "/"
 //!
-//! With raw= it is somebody's own archive, and goes into the directory `path` as it is.
+//! With raw= it is somebody's own archive, gzipped or not, and goes into the directory `path` as it is.
 const std = @import("std");
 const linux = std.os.linux;
 const Archive = @import("archive.zig").Archive;
 const Entry = @import("archive.zig").Entry;
+const Gunzip = @import("gzip.zig").Gunzip;
 const Pool = @import("pool.zig").Pool;
 const Request = @import("request.zig").Request;
 const Ring = @import("ring.zig").Ring;
@@ -22,6 +23,7 @@ const Source = @import("source.zig").Source;
 const confine = @import("confine.zig");
 const device = @import("../linux/device.zig");
 const files = @import("files.zig");
+const gzip = @import("gzip.zig");
 const names = @import("names.zig");
 const path = @import("../linux/path.zig");
 const pax = @import("pax.zig");
@@ -41,6 +43,8 @@ var ring: Ring = undefined;
 var pool: Pool = .{ .ring = undefined };
 var archive: Archive = undefined;
 var receiver: Receiver = undefined;
+var peeked: Peeked = undefined;
+var gunzip: Gunzip(Peeked, Ring) = undefined;
 
 pub fn run(request: Request) noreturn {
     root = .open(request);
@@ -51,7 +55,7 @@ pub fn run(request: Request) noreturn {
     pool.init(&ring, 0);
     archive.init(&ring, &pool);
     const input: i32 = if (request.get("stdin") != null) 0 else 3;
-    _ = std.Thread.spawn(.{ .stack_size = 64 * 1024 }, pump, .{input}) catch report.fail(.limit, "cannot start a thread", .{});
+    _ = std.Thread.spawn(.{ .stack_size = 256 * 1024 }, pump, .{input}) catch report.fail(.limit, "cannot start a thread", .{});
     receiver = .{
         .destination = request.need("path"),
         .base = request.get("base") orelse "",
@@ -67,16 +71,46 @@ pub fn run(request: Request) noreturn {
     report.succeed(",\"bytes\":{d},\"devices\":{d}", .{ ring.streamBytes(), receiver.devices });
 }
 
+/// A plain archive, or one in gzip's form, as its first bytes say.
 fn pump(input: i32) void {
-    var source: Source = .{ .fd = input, .growing = null };
-    while (true) {
+    peeked = .{ .source = .{ .fd = input, .growing = null } };
+    peeked.look();
+    if (std.mem.eql(u8, peeked.head[0..peeked.count], &gzip_magic)) {
+        gunzip.run(&peeked, &ring) catch |e| report.fail(.malformed, "{s}", .{gzip.describe(e)});
+    } else while (true) {
         const span = ring.reserve();
-        const got = source.read(span);
+        const got = peeked.read(span);
         if (got == 0) break;
         ring.commit(span[0..got]);
     }
     ring.close();
 }
+
+const gzip_magic = [_]u8{ 0x1f, 0x8b };
+
+/// A stream whose first bytes were looked at.
+const Peeked = struct {
+    source: Source,
+    head: [gzip_magic.len]u8 = undefined,
+    count: usize = 0,
+    given: usize = 0,
+
+    fn look(self: *Peeked) void {
+        while (self.count < self.head.len) {
+            const got = self.source.read(self.head[self.count..]);
+            if (got == 0) return;
+            self.count += got;
+        }
+    }
+
+    pub fn read(self: *Peeked, into: []u8) usize {
+        if (self.given == self.count) return self.source.read(into);
+        const length = @min(into.len, self.count - self.given);
+        @memcpy(into[0..length], self.head[self.given..][0..length]);
+        self.given += length;
+        return length;
+    }
+};
 
 const Timed = struct { path: []const u8, mtime: pax.Time };
 const Owner = struct { uid: u32, gid: u32 };
