@@ -32,6 +32,7 @@ const process = @import("linux/process.zig");
 const records = @import("monitor/records.zig");
 const relays = @import("monitor/relay.zig");
 const request = @import("wire/request.zig");
+const restart = @import("monitor/restart.zig");
 const signals = @import("linux/signals.zig");
 const successors = @import("monitor/successor.zig");
 const wait = @import("linux/wait.zig");
@@ -64,7 +65,11 @@ pub fn main(arguments: std.process.Init.Minimal) u8 {
         report();
         return 1;
     };
-    if (successor) |rt| rt.conclude_();
+    // The lock is the last that we let go of, or hand on.
+    if (successor) |next| switch (next.to) {
+        .conclude => next.rt.toConclude(),
+        .restart => next.rt.toRestart(launching.lock_file),
+    };
     return 0;
 }
 
@@ -97,8 +102,10 @@ fn tellClients(line: []const u8) void {
     }
 }
 
-/// Answers what we are to become, if anything.
-fn run() fault.Error!?successors.Successor {
+/// What we become.
+const Next = struct { rt: successors.Successor, to: enum { conclude, restart } };
+
+fn run() fault.Error!?Next {
     const memory = request.Memory.map() catch return fault.fail(.request, .NOMEM, "mmap", .{});
     var session: Session = .{ .relay = &relay, .request = try request.read(memory.allocator()) };
     try open(&session);
@@ -115,8 +122,26 @@ fn run() fault.Error!?successors.Successor {
     const status = try serve(&session);
     if (relay.log) |kept| kept.finish();
     finish(&session, status);
+    const rt = session.successor orelse return null;
+    if (session.delay_ms) |delay_ms| {
+        _ = linux.close(session.listener);
+        session.listener = -1;
+        if (restart.wait(session.state, session.signals, delay_ms)) return .{ .rt = rt, .to = .restart };
+        // It stays as it is.
+        _ = linux.unlinkat(session.state, "restarting", 0);
+        return .{ .rt = rt, .to = .conclude };
+    }
     // A client that has it all, and was to stay, writes it down itself.
-    return if (relay.attended and relay.maker != null) null else session.successor;
+    return if (relay.attended and relay.maker != null) null else .{ .rt = rt, .to = .conclude };
+}
+
+/// Before the exit is told: who sees that sees this too.
+fn decideRestart(session: *Session, status: u32) void {
+    const policy = session.restart orelse return;
+    if (session.successor == null or restart.isStopped(session.state)) return;
+    const delay_ms = restart.delayOf(policy, status, records.monotonic_ms() - session.started_ms) orelse return;
+    records.writeRestarting(session.state, policy.count +| 1, delay_ms) catch return;
+    session.delay_ms = delay_ms;
 }
 
 /// The state directory, the attach socket in it, the signals we look at.
@@ -141,6 +166,7 @@ fn open(session: *Session) fault.Error!void {
             ),
         );
         session.listener = try listen(directory);
+        session.restart = session.request.create.restart;
         if (session.request.create.log) |wanted| {
             try log.init(wanted, session.request.create.id, session.state);
             relay.log = &log;
@@ -213,6 +239,7 @@ fn serve(session: *Session) fault.Error!u32 {
         if (set[0].revents != 0 and status == null) {
             status = reap(session);
             // A full disk must not cost the client the exit status: that goes out in any case.
+            if (session.state >= 0) decideRestart(session, status.?);
             if (session.state >= 0) records.writeExit(session.state, status.?) catch {
                 _ = frame.send(client_socket, .warning, fault.failure.message());
             };
@@ -290,6 +317,7 @@ test {
     _ = fault;
     _ = launching;
     _ = logs;
+    _ = restart;
     _ = successors;
     _ = @import("wire/frame.zig");
 }

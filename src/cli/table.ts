@@ -65,6 +65,11 @@ const rows: readonly Row[] = [
   { paths: ["container prune"], load: () => import("./container/prune.ts") },
   { paths: ["container inspect"], load: () => import("./container/inspect.ts") },
   { paths: ["image inspect"], load: () => import("./image/inspect.ts") },
+  {
+    paths: ["container restart-by-policy"],
+    load: () => import("./container/restart-by-policy.ts"),
+    hidden: true,
+  },
   { paths: ["container conclude"], load: () => import("./container/conclude.ts"), hidden: true },
 ];
 

@@ -30,7 +30,7 @@ export const containerType: RecordType<ContainerRecord> = {
   shape: container,
 };
 
-export type ContainerStatus = "created" | "running" | "paused" | "exited";
+export type ContainerStatus = "created" | "running" | "paused" | "restarting" | "exited";
 
 /** What is: computed from the monitor's files in the state directory, or from the exit recorded in the store. */
 export interface ContainerState {

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import type { ContainerState } from "./record.ts";
 import { readStateFile } from "./state-file.ts";
 
@@ -14,6 +14,7 @@ import { readStateFile } from "./state-file.ts";
  *
  *   exit file?   lock held?   pid file?    state
  *   yes          -            -            exited
+ *   yes          yes          -            restarting, where there is a file `restarting` (restarting.ts)
  *   no           yes          yes          running
  *   no           yes          no           created (about to start)
  *   no           no           yes          exited, lost: the monitor was killed, and its container with it
@@ -29,6 +30,8 @@ export interface Observation {
   init: ProcessName;
   /** There was no orderly end: mounts, cgroups and the exit record are left to whoever sees this. */
   needsCleanup: boolean;
+  /** How often its restart policy has started the program again since somebody did. */
+  restarts?: number;
 }
 
 /** A pid in our namespace, and field 22 of /proc/PID/stat, which tells it from a later process of the same number. */
@@ -66,6 +69,11 @@ export function observe(
   return first.needsCleanup ? look(directory, recorded, isLocked) : first;
 }
 
+function restartsIn(pids: Map<string, string> | undefined): { restarts?: number } {
+  const count = pids?.get("restarts");
+  return count !== undefined && /^[1-9]\d{0,9}$/.test(count) ? { restarts: Number(count) } : {};
+}
+
 function look(
   directory: string,
   recorded: ExitFacts | undefined,
@@ -78,14 +86,20 @@ function look(
   const startedAt = time(pids?.get("started")) ?? recorded?.startedAt ?? zeroTime;
   const monitor = processIn(pids?.get("monitor"));
   const init = processIn(pids?.get("init"));
+  const restarts = restartsIn(pids);
   if (exit && code !== undefined) {
     const finishedAt = time(exit.get("finished")) ?? zeroTime;
     const facts = { exitCode: code, startedAt, finishedAt, error: exit.get("error") ?? "" };
+    if (existsSync(`${directory}/restarting`)) {
+      const waits = isLocked(`${directory}/lock`);
+      const state = { ...exited(facts), status: waits ? "restarting" : "exited" } as const;
+      return { state, monitor, init, needsCleanup: !waits, ...restarts };
+    }
     return { state: exited(facts), monitor, init, needsCleanup: false };
   }
   if (locked) {
     const state = { ...unstarted, status: pids ? "running" : "created", ...init, startedAt } as const;
-    return { state, monitor, init, needsCleanup: false };
+    return { state, monitor, init, needsCleanup: false, ...restarts };
   }
   if (recorded) return { state: exited(recorded), monitor, init, needsCleanup: false };
   if (!pids && !exit) return { state: { ...unstarted }, monitor, init, needsCleanup: false };

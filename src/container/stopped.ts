@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../base/errors.ts";
 
@@ -12,4 +12,8 @@ export function markStopped(directory: string): void {
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error; // it is over already
   }
+}
+
+export function isStopped(directory: string): boolean {
+  return existsSync(join(directory, "stopped"));
 }

@@ -19,12 +19,22 @@ export interface ContainerConfig {
   Entrypoint: string[] | null;
   Labels: Record<string, string>;
   StopSignal: string;
+  /** Seconds, where somebody said so. */
+  StopTimeout?: number;
 }
 
 /** The settings that Config has as they are. */
 type Kept = Pick<
   ContainerSettings,
-  "hostname" | "user" | "openStdin" | "tty" | "env" | "workingDirectory" | "labels" | "stopSignal"
+  | "hostname"
+  | "user"
+  | "openStdin"
+  | "tty"
+  | "env"
+  | "workingDirectory"
+  | "labels"
+  | "stopSignal"
+  | "stopTimeout"
 >;
 
 /** @param command the words, and which of them are the entrypoint's */
@@ -51,5 +61,6 @@ export function containerConfig(
     Entrypoint,
     Labels: settings.labels,
     StopSignal: settings.stopSignal,
+    ...(settings.stopTimeout !== undefined && { StopTimeout: settings.stopTimeout }),
   };
 }

@@ -1,5 +1,5 @@
 import { invalid, quote, rejectControl, rejectNul } from "../base/invalid.ts";
-import { flag, integer, listOf, mapOf, natural, object, type Shape, text } from "../base/shape.ts";
+import { flag, integer, listOf, mapOf, natural, object, optional, type Shape, text } from "../base/shape.ts";
 import { parseSignal } from "../base/signals.ts";
 import { parseAddHost, parseDns } from "../settings/address.ts";
 import { parseCapability } from "../settings/capability.ts";
@@ -8,6 +8,7 @@ import { type AskedSettings, defaultSettings } from "../settings/container-setti
 import { parseDevice } from "../settings/device.ts";
 import { parseHostname, parseUser, parseWorkingDirectory } from "../settings/identity.ts";
 import { checkLogOptions, parseLogDriver } from "../settings/log.ts";
+import { checkRestart, parseRestart, type RestartPolicy } from "../settings/restart.ts";
 import { parseSecurityOptions } from "../settings/security-opt.ts";
 import { parseSysctls } from "../settings/sysctl.ts";
 import { parseUlimit } from "../settings/ulimit.ts";
@@ -69,6 +70,10 @@ const hostFields = {
   NetworkMode: word,
   Privileged: off,
   ReadonlyRootfs: off,
+  RestartPolicy: given(object({ Name: word, MaximumRetryCount: given(natural, 0) }), {
+    Name: "",
+    MaximumRetryCount: 0,
+  }),
   SecurityOpt: texts,
   ShmSize: given(natural, 0),
   Sysctls: words,
@@ -87,6 +92,7 @@ const configFields = {
   Labels: words,
   OpenStdin: off,
   StopSignal: word,
+  StopTimeout: optional(integer),
   Tty: off,
   User: word,
   Volumes: given(anything, {}),
@@ -121,7 +127,6 @@ const hostHarmless: Harmless = {
   MemorySwappiness: isOneOf(-1),
   PidsLimit: isOneOf(-1),
   ReadonlyPaths: isAbsent,
-  RestartPolicy: (value) => isStruct(value, { Name: isOneOf("no") }),
   Runtime: isOneOf("native"),
   UsernsMode: isOneOf("host"),
 };
@@ -195,6 +200,8 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     privileged: host.Privileged,
     readonlyRootfs: host.ReadonlyRootfs,
     ...logSettings(host.LogConfig),
+    restart: policyOf(host.RestartPolicy, host.AutoRemove),
+    ...(config.StopTimeout !== undefined && { stopTimeout: config.StopTimeout }),
     shmSize: host.ShmSize || defaults.shmSize,
     sysctls: parseSysctls(sysctlTexts(host.Sysctls), networkMode, "HostConfig.Sysctls"),
     ulimits: host.Ulimits.map(({ Name, Soft, Hard }) =>
@@ -207,6 +214,13 @@ export function parseContainerCreate(document: unknown): { image: string; settin
 
 function usualLog({ logDriver, logOptions }: AskedSettings): boolean {
   return logDriver === defaultSettings().logDriver && Object.keys(logOptions).length === 0;
+}
+
+function policyOf(document: { Name: string; MaximumRetryCount: number }, autoRemove: boolean): RestartPolicy {
+  const what = "HostConfig.RestartPolicy";
+  const { name } = parseRestart(document.Name, what);
+  if (autoRemove && name !== "no") throw invalid("can't create 'AutoRemove' container with restart policy");
+  return checkRestart({ name, retries: document.MaximumRetryCount }, what);
 }
 
 function logSettings({ Type, Config }: { Type: string; Config: Record<string, string> }) {

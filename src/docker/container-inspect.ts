@@ -65,6 +65,8 @@ export interface ContainerFacts {
   imageId: string;
   /** The image as the user called it. */
   reference: string;
+  /** How often its policy has started it again since somebody did. */
+  restarts?: number;
   state: {
     status: string;
     pid: number;
@@ -112,7 +114,7 @@ export function containerInspect(
     HostsPath: `${filesDirectory}/hosts`,
     LogPath: logPath,
     Name,
-    RestartCount: 0,
+    RestartCount: facts.restarts ?? 0,
     Driver: driver,
     Platform: platform.split("/")[0]!,
     ProcessLabel: "",
@@ -141,9 +143,9 @@ export function containerInspect(
 function stateDocument(state: ContainerFacts["state"]): ContainerStateDocument {
   return {
     Status: state.status,
-    Running: state.status === "running" || state.status === "paused",
+    Running: ["running", "paused", "restarting"].includes(state.status),
     Paused: state.status === "paused",
-    Restarting: false,
+    Restarting: state.status === "restarting",
     OOMKilled: false,
     Dead: false,
     Pid: state.pid,

@@ -13,7 +13,7 @@ export interface ContainerSummary {
   command: string;
   /** RFC 3339. */
   created: string;
-  /** "created", "running", "paused", "exited". */
+  /** "created", "running", "paused", "restarting", "exited". */
   state: string;
   /** The state in words: "Up 3 minutes". */
   status: string;
@@ -39,6 +39,8 @@ export function statusText(
       return `Up ${since(state.startedAt, now)}`.trimEnd();
     case "paused":
       return `Up ${since(state.startedAt, now)}`.trimEnd().concat(" (Paused)");
+    case "restarting":
+      return `Restarting (${state.exitCode}) ${ago(state.finishedAt, now)}`.trimEnd();
     case "exited":
       return `Exited (${state.exitCode}) ${ago(state.finishedAt, now)}`.trimEnd();
     default:

@@ -79,6 +79,7 @@ export type HostSettings = Pick<
   | "noNewPrivileges"
   | "privileged"
   | "readonlyRootfs"
+  | "restart"
   | "seccomp"
   | "shmSize"
   | "sysctls"
@@ -97,7 +98,7 @@ export function hostConfig(
     LogConfig: { Type: settings.logDriver, Config: settings.logOptions },
     NetworkMode: settings.networkMode,
     PortBindings: {},
-    RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
+    RestartPolicy: { Name: settings.restart.name, MaximumRetryCount: settings.restart.retries },
     AutoRemove: settings.autoRemove,
     CapAdd: settings.capAdd,
     CapDrop: settings.capDrop,

@@ -52,6 +52,8 @@ export interface ContainerVerbs {
   exec(options: ExecOptions): Promise<number>;
   /** What a monitor becomes in the end: how the container `id` ended is written down, and one of --rm removed. */
   conclude(id: string): Promise<void>;
+  /** The same when the restart policy has the program started again. */
+  restartByPolicy(id: string): Promise<void>;
   /** @param signal a name or a number as text */
   kill(name: string, signal: string): Promise<void>;
   /** A new container of an image that nothing runs in yet. @returns its id */

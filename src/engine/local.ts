@@ -75,6 +75,8 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/attach.ts")).attach(await hosts.get(), name, options),
     exec: async (options) => (await import("./container/exec.ts")).exec(await hosts.get(), options),
     conclude: async (id) => (await import("./container/conclude.ts")).concludeAlone(await hosts.get(), id),
+    restartByPolicy: async (id) =>
+      (await import("./container/restart-by-policy.ts")).restartByPolicy(await hosts.get(), id),
     kill: async (name, signal) => (await import("./container/kill.ts")).kill(await hosts.get(), name, signal),
     create: async (options) =>
       (await import("./container/create.ts")).createContainer(await hosts.get(), options),

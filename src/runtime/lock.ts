@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { isErrno } from "../base/errors.ts";
 import { holdsWithin } from "../base/wait.ts";
 import { flock } from "../native/system.ts";
@@ -11,6 +11,18 @@ export function takeLock(directory: string): number {
   const fd = openSync(`${directory}/lock`, constants.O_RDWR | constants.O_CREAT, 0o600);
   flock(fd, "exclusive", true); // nobody holds it but, for a moment, one who looks whether it is held
   return fd;
+}
+
+/** Is `fd`, which was handed to us, the lock of this directory? */
+export function holdsLock(directory: string, fd: number): boolean {
+  const there = statSync(`${directory}/lock`, { throwIfNoEntry: false });
+  try {
+    const ours = fstatSync(fd);
+    return ours.ino === there?.ino && ours.dev === there.dev;
+  } catch (error) {
+    if (isErrno(error, "EBADF")) return false;
+    throw error;
+  }
 }
 
 /** Does another process hold the lock in this file? False where there is no such file. */

@@ -12,6 +12,7 @@ import {
   text,
 } from "../base/shape.ts";
 import { logDrivers } from "./log.ts";
+import { restartPolicy } from "./restart.ts";
 
 /**
  * What a container is to be. Each setting stands here once, with its type and what it is where nobody says anything: run and
@@ -68,6 +69,9 @@ const kept = {
   sysctls: words,
   /** Bytes. */
   shmSize: defaulted(natural, 64 << 20),
+  restart: defaulted(restartPolicy, { name: "no", retries: 0 }),
+  /** Seconds between the stop signal and SIGKILL; below zero that never comes. */
+  stopTimeout: optional(integer),
   logDriver: defaulted(oneOf(...logDrivers), "json-file"),
   /** As given: "max-size" and "max-file" (log.ts). */
   logOptions: words,

@@ -134,7 +134,7 @@ export const allowed: Allowed = {
     ...{ mkdirat: [1, "its test"], symlinkat: [1, "its test"], rmdir: [1, "its test"] },
   },
   "linux/path.zig": { openat2: [1, beneath], statx: [1, empty], open: [1, "its test"] },
-  "monitor.zig": { openat: [2, host], bind: [1, host], unlinkat: [1, one] },
+  "monitor.zig": { openat: [2, host], bind: [1, host], unlinkat: [2, one] },
   "stage/mounts.zig": { open: [1, host], mkdirat: [1, fresh], symlinkat: [1, fresh] },
   "linux/process.zig": {
     openat: [2, "/proc/PID/stat; the directory of a socket of ours"],
@@ -154,7 +154,8 @@ export const allowed: Allowed = {
     ...{ mkdir: [1, host], mkdirat: [1, one], renameat: [1, one], unlinkat: [1, one] },
   },
   "monitor/successor.zig": { open: [1, "/dev/null"], execveat: [1, empty] },
-  "monitor/records.zig": { openat: [1, one], renameat: [1, one] },
+  "monitor/records.zig": { openat: [1, one], renameat: [1, one], unlinkat: [2, one] },
+  "monitor/restart.zig": { faccessat: [1, one] },
   "stage/rootfs.zig": {
     ...{ symlinkat: [1, fresh], mount: [4, slash], umount2: [2, slash], open: [5, slash] },
     ...{ pivot_root: [1, slash], chroot: [1, slash], chdir: [1, "the new root"] },

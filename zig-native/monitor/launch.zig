@@ -40,6 +40,10 @@ pub const Session = struct {
     listener: i32 = -1,
     signals: i32 = -1,
     successor: ?successors.Successor = null,
+    restart: ?request.Restart = null,
+    started_ms: u64 = 0,
+    /// It is started again, so long after its end.
+    delay_ms: ?u32 = null,
     /// An exec: says when the container's processes are frozen, and ours with them.
     frozen: freezer.Watch = .{},
 
@@ -217,7 +221,11 @@ pub fn start(session: *Session) fault.Error!void {
     try sendSync(session, "S");
     try awaitExecuted(session);
     _ = linux.close(session.sync.socket);
-    if (session.state >= 0) try records.writePid(session.state, session.pid, session.start_time);
+    if (session.state >= 0) {
+        const restarts = if (session.restart) |policy| policy.count else 0;
+        try records.writePid(session.state, session.pid, session.start_time, restarts);
+    }
+    session.started_ms = records.monotonic_ms();
     session.relay.announce(.started, "");
 }
 

@@ -6,15 +6,26 @@ const fault = @import("../wire/fault.zig");
 const process = @import("../linux/process.zig");
 
 /// `pid`: what runs, with start times so that a reused pid is not taken for it, and since when (ns since the epoch).
-pub fn writePid(directory: i32, pid: i32, start_time: u64) fault.Error!void {
+/// What was said of an end before this start is no longer so; in this order nobody takes it for over in between.
+pub fn writePid(directory: i32, pid: i32, start_time: u64, restarts: u32) fault.Error!void {
     const self = linux.getpid();
     var buffer: [256]u8 = undefined;
     const text = std.fmt.bufPrint(
         &buffer,
-        "init {d} {d}\nmonitor {d} {d}\nstarted {d}\n",
-        .{ pid, start_time, self, process.startTime(self) orelse 0, now() },
-    ) catch unreachable; // five numbers of at most 20 digits
+        "init {d} {d}\nmonitor {d} {d}\nstarted {d}\nrestarts {d}\n",
+        .{ pid, start_time, self, process.startTime(self) orelse 0, now(), restarts },
+    ) catch unreachable; // six numbers of at most 20 digits
     try write(directory, "pid", text);
+    if (restarts == 0) return;
+    _ = linux.unlinkat(directory, "exit", 0);
+    _ = linux.unlinkat(directory, "restarting", 0);
+}
+
+/// `restarting`: how often the program will have been started again, and how long after its end (milliseconds).
+pub fn writeRestarting(directory: i32, count: u32, delay: u32) fault.Error!void {
+    var buffer: [64]u8 = undefined;
+    const text = std.fmt.bufPrint(&buffer, "count {d}\ndelay {d}\n", .{ count, delay }) catch unreachable; // two numbers
+    try write(directory, "restarting", text);
 }
 
 /// `exit`: how it ended, and when (ns since the epoch).
@@ -46,6 +57,12 @@ fn write(directory: i32, comptime name: [:0]const u8, text: []const u8) fault.Er
     const count = try fault.check(written, .monitor, "write {s}", .{name});
     if (count != text.len) return fault.fail(.monitor, .NOSPC, "write {s}", .{name});
     _ = try fault.check(linux.renameat(directory, temporary, directory, name), .monitor, "rename {s}", .{name});
+}
+
+pub fn monotonic_ms() u64 {
+    var time: linux.timespec = undefined;
+    _ = linux.clock_gettime(.MONOTONIC, &time);
+    return @as(u64, @intCast(time.sec)) * std.time.ms_per_s + @as(u64, @intCast(time.nsec)) / std.time.ns_per_ms;
 }
 
 fn now() u64 {

@@ -9,6 +9,9 @@ const signals = @import("../linux/signals.zig");
 /// The executable, where the request has a successor; never the stage's.
 pub const executable = 3;
 
+/// Where rt finds the lock.
+const lock_kept = 4;
+
 const words_max = 32;
 const bytes_max = 16 * 1024;
 const close_range_cloexec = 4;
@@ -19,6 +22,7 @@ var bytes: [bytes_max]u8 = undefined;
 
 pub const Successor = struct {
     conclude: Words = @splat(null),
+    restart: Words = @splat(null),
     environment: Words = @splat(null),
     kept: usize = 0,
 
@@ -26,6 +30,7 @@ pub const Successor = struct {
     pub fn of(wanted: request.Successor) ?Successor {
         var successor: Successor = .{};
         successor.keep(&successor.conclude, wanted.conclude) catch return null;
+        successor.keep(&successor.restart, wanted.restart) catch return null;
         successor.keep(&successor.environment, wanted.environment) catch return null;
         return successor;
     }
@@ -42,9 +47,17 @@ pub const Successor = struct {
     }
 
     /// Answers only when that failed. The lock is let go: nobody looks after the container any more, and all is written.
-    pub fn conclude_(self: *const Successor) void {
-        if (!closeAll()) return;
-        become(&self.conclude, &self.environment);
+    pub fn toConclude(self: *const Successor) void {
+        if (closeAll()) become(&self.conclude, &self.environment);
+    }
+
+    /// Answers only when that failed. The lock goes on being held, by rt.
+    pub fn toRestart(self: *const Successor, lock: i32) void {
+        // The executable is made inheritable by nobody: the lock is, once all else is not.
+        const kept = linux.fcntl(lock, linux.F.DUPFD_CLOEXEC, lock_kept + 1);
+        if (linux.errno(kept) != .SUCCESS or !closeAll()) return;
+        if (linux.errno(linux.dup3(@intCast(kept), lock_kept, 0)) != .SUCCESS) return;
+        become(&self.restart, &self.environment);
     }
 };
 
@@ -66,14 +79,14 @@ fn become(arguments: *const Words, environment: *const Words) void {
 }
 
 test "words are kept, ended by a NUL, and bounded" {
-    const kept = Successor.of(.{ .conclude = &.{ "rt", "", "conclude" }, .environment = &.{"RT_APP=0"} }).?;
+    const kept = Successor.of(.{ .conclude = &.{ "rt", "", "conclude" }, .restart = &.{}, .environment = &.{"RT_APP=0"} }).?;
     for ([_][]const u8{ "rt", "", "conclude" }, kept.conclude[0..3]) |wanted, got| {
         try std.testing.expectEqualStrings(wanted, std.mem.span(got.?));
     }
     try std.testing.expectEqual(null, kept.conclude[3]);
     try std.testing.expectEqualStrings("RT_APP=0", std.mem.span(kept.environment[0].?));
     const long = "x" ** bytes_max;
-    try std.testing.expectEqual(null, Successor.of(.{ .conclude = &.{long}, .environment = &.{} }));
-    try std.testing.expectEqual(null, Successor.of(.{ .conclude = &(.{"x"} ** (words_max + 1)), .environment = &.{} }));
-    try std.testing.expect(Successor.of(.{ .conclude = &.{long[1..]}, .environment = &.{} }) != null);
+    try std.testing.expectEqual(null, Successor.of(.{ .conclude = &.{long}, .restart = &.{}, .environment = &.{} }));
+    try std.testing.expectEqual(null, Successor.of(.{ .conclude = &(.{"x"} ** (words_max + 1)), .restart = &.{}, .environment = &.{} }));
+    try std.testing.expect(Successor.of(.{ .conclude = &.{}, .restart = &.{long[1..]}, .environment = &.{} }) != null);
 }

@@ -28,13 +28,23 @@ pub const Create = struct {
     attended: bool,
     successor: ?Successor,
     log: ?Log,
+    restart: ?Restart,
 };
+
+/// Whether the program is started again when it has ended: in any case, or after a failure and not more than `retries` times
+/// (0: as often as it takes). `count` times it has been so far, the last time `delay` milliseconds after its end.
+pub const Restart = struct { always: bool, retries: u32, count: u32, delay: u32 };
 
 /// What the program writes is kept in `directory`/<id>: in at most `files` files of at most `bytes` (0: no limit).
 pub const Log = struct { directory: []const u8, bytes: u64, files: u32 };
 
 /// What becomes of the monitor where no client sees to the end: descriptor 3, executed with these words.
-pub const Successor = struct { conclude: []const []const u8, environment: []const []const u8 };
+pub const Successor = struct {
+    conclude: []const []const u8,
+    /// With the lock as descriptor 4: the program is started again.
+    restart: []const []const u8,
+    environment: []const []const u8,
+};
 
 pub const Exec = struct {
     kind: []const u8,

@@ -22,10 +22,7 @@ export abstract class ContainerFlags extends RtCommand {
       "p publish P publish-all expose ip ip6 link link-local-ip mac-address network-alias net-alias",
       "domainname dns-search dns-option dns-opt",
     ),
-    ...each(
-      "it comes in a later version; run in the foreground, and exec from another terminal",
-      "restart stop-timeout a attach",
-    ),
+    ...each("it comes in a later version; run in the foreground, and exec from another terminal", "a attach"),
     ...each("only rt run leaves its program to itself", "d detach"),
     ...each(
       "health checks come in a later version",
@@ -86,6 +83,9 @@ export abstract class ContainerFlags extends RtCommand {
   });
   quiet = Option.Boolean("-q,--quiet", false, { description: "No progress of a pull" });
   readOnly = Option.Boolean("--read-only", false, { description: "Mount the root file system read-only" });
+  restart = Option.String("--restart", {
+    description: "`POLICY` no (default), on-failure[:N], always or unless-stopped",
+  });
   rm = Option.Boolean("--rm", false, { description: "Remove the container when it exits" });
   securityOptions = Option.Array("--security-opt", [], {
     description: "`OPTION` no-new-privileges, or seccomp=unconfined: no filter of system calls",
@@ -93,6 +93,9 @@ export abstract class ContainerFlags extends RtCommand {
   shmSize = Option.String("--shm-size", { description: "`SIZE` Size of /dev/shm (default 64m)" });
   stopSignal = Option.String("--stop-signal", {
     description: "`SIGNAL` Signal that asks the program to stop",
+  });
+  stopTimeout = Option.String("--stop-timeout", {
+    description: "`SECONDS` From the stop signal to SIGKILL (default 10)",
   });
   sysctls = Option.Array("--sysctl", [], {
     description: "`KEY=VALUE` Set a kernel parameter of the container",

@@ -1,9 +1,11 @@
+import { invalid, quote } from "../../base/invalid.ts";
 import { parseAddHost, parseDns } from "../../settings/address.ts";
 import { parseCapability } from "../../settings/capability.ts";
 import { type AskedSettings, defaultSettings } from "../../settings/container-settings.ts";
 import { parseDevice } from "../../settings/device.ts";
 import { parseLabels } from "../../settings/labels.ts";
 import { parseLogDriver, parseLogOptions } from "../../settings/log.ts";
+import { parseRestart, type RestartPolicy } from "../../settings/restart.ts";
 import { parseSecurityOptions } from "../../settings/security-opt.ts";
 import { parseSysctls } from "../../settings/sysctl.ts";
 import { parseUlimit } from "../../settings/ulimit.ts";
@@ -35,9 +37,24 @@ export function seldomOptions(
     dns: flags.dns.map((text) => parseDns(text)),
     ulimits: lastOfEachName(flags.ulimits.map((text) => parseUlimit(text))),
     sysctls: parseSysctls(flags.sysctls, networkMode),
+    ...(flags.stopTimeout !== undefined && { stopTimeout: parseStopTimeout(flags.stopTimeout) }),
+    ...(flags.restart && { restart: parsePolicy(flags.restart, flags.rm) }),
     logDriver,
     logOptions: parseLogOptions(logDriver, flags.logOptions),
   };
+}
+
+/** Docker's words. */
+function parsePolicy(text: string, rm: boolean): RestartPolicy {
+  const policy = parseRestart(text);
+  if (rm && policy.name !== "no")
+    throw invalid("conflicting options: cannot specify both --restart and --rm");
+  return policy;
+}
+
+function parseStopTimeout(text: string): number {
+  if (/^-?\d{1,9}$/.test(text)) return Number(text);
+  throw invalid(`invalid --stop-timeout ${quote(text)}: want a number of seconds`);
 }
 
 function unique(list: string[]): string[] {

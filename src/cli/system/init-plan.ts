@@ -18,8 +18,9 @@ export function planOf(container: InitContainer, terminal: boolean, context: Con
   const stdio = console ? ["--quiet", noDetachKeys, terminal ? "-it" : "-i"] : [];
   const argv = ["--rm", "--name", name, ...stdio, ...args, image, ...container.command];
   try {
-    const command = readCommand(RunCommand, argv, { path: "run", context, later: ofInit });
+    const command = readCommand(RunCommand, argv, { path: "run", context });
     if (command === undefined) throw invalid("args holds --help");
+    if (command.restart) throw invalid("args holds --restart: there is the key restart beside args");
     const options = runOptions(command, context.caller, undefined);
     const { settings } = options;
     if (options.image !== image || settings.command.length !== container.command.length) {
@@ -46,9 +47,6 @@ const foreign = [
   ...["--root", "--state", "--config", "--storage-driver", "--log-level", "--debug", "-D"],
   ...["--cidfile", "--detach-keys"],
 ];
-
-/** What rt init does in its own way. */
-const ofInit = { restart: "there is the key restart beside args" };
 
 function invalid(message: string): RtError {
   return new RtError("invalid-argument", message);

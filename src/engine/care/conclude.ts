@@ -14,6 +14,7 @@ export async function concludeRun(
 ): Promise<void> {
   const { id, autoRemove } = record;
   const seen = look(host, { id, exit: undefined });
+  if (seen.state.status === "restarting") return;
   // Without an orderly end the monitor was killed, be it before it had written down that the program runs.
   const ended = hasEndedOrderly(seen);
   // Or somebody has concluded it before us, and it runs again.

@@ -30,7 +30,7 @@ export async function putRight(host: Host, stored: Container): Promise<Found> {
   const seen = look(host, container);
   const { state } = seen;
   const live = { container, state };
-  if (state.status === "running" || !isContainerId(id)) return { live };
+  if (state.status === "running" || state.status === "restarting" || !isContainerId(id)) return { live };
   const directory = host.stateOf(id);
   const attended = isLocked(join(directory, "lock"));
   if (seen.needsCleanup) endLeftovers(id, seen);

@@ -78,7 +78,8 @@ export async function removeState(host: Host, id: string): Promise<void> {
 export function settling(host: Host, id: string, act: () => void): boolean {
   return host.database.transaction(() => {
     const directory = host.stateOf(id);
-    const isAttended = isLocked(join(directory, "lock")) && !existsSync(join(directory, "exit"));
+    const isOver = existsSync(join(directory, "exit")) && !existsSync(join(directory, "restarting"));
+    const isAttended = !isOver && isLocked(join(directory, "lock"));
     if (!isAttended) act();
     return !isAttended;
   });

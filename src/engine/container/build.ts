@@ -3,11 +3,12 @@ import { basename, dirname, join } from "node:path";
 import { hostDevices } from "../../container/devices.ts";
 import { writeNameFiles } from "../../container/files.ts";
 import type { ContainerRecord } from "../../container/record.ts";
+import type { Restarting } from "../../container/restarting.ts";
 import { finishSeed, removeTree } from "../../layer/tree.ts";
 import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
 import { closeLock, takeLock } from "../../runtime/lock.ts";
 import { launch } from "../../runtime/native/driver.ts";
-import type { CgroupRequest, LogRequest } from "../../runtime/native/request.ts";
+import type { CgroupRequest, LogRequest, RestartRequest } from "../../runtime/native/request.ts";
 import type { Launched } from "../../runtime/runtime.ts";
 import { logLimits } from "../../settings/log.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
@@ -89,13 +90,14 @@ export async function prepareFiles(
  * Build the container on what was prepared: its files, its spec, its monitor, which goes on building while we do other
  * things. Every step leaves its undo on `undo`.
  * @param attended we stay until the program has ended, and conclude the run
+ * @param restarting its restart policy has it started again
  */
 export async function build(
   host: Host,
   record: ContainerRecord,
   snapshots: SnapshotDriver,
   state: { directory: string; lock: number },
-  attended: boolean,
+  { attended, restarting }: { attended: boolean; restarting?: Restarting },
   undo: AsyncDisposableStack,
 ): Promise<Launched> {
   const rootfs = snapshots.rootfs(record.id, record.chain, {
@@ -131,6 +133,7 @@ export async function build(
       attended,
       successor: successorOf(host, record.id),
       log: logOf(host, record),
+      restart: restartOf(record, restarting),
     },
     state.lock,
     (line) => host.warn(`warning: ${line}`),
@@ -139,6 +142,12 @@ export async function build(
   // It is the monitor's now: were it ours too, nobody would see that the monitor has died.
   closeLock(state.lock);
   return launched;
+}
+
+function restartOf({ restart }: ContainerRecord, again: Restarting | undefined): RestartRequest | null {
+  const { name, retries } = restart;
+  if (name === "no") return null;
+  return { always: name !== "on-failure", retries, count: again?.count ?? 0, delay: again?.delay_ms ?? 0 };
 }
 
 function logOf(host: Host, { logDriver, logOptions }: ContainerRecord): LogRequest | null {

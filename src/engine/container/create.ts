@@ -37,7 +37,7 @@ export async function create(
   const state = openState(host, wanted.id, undo);
   const launched = await starting(wanted, async () => {
     await prepareFiles(host, wanted, snapshots, undo);
-    return await build(host, wanted, snapshots, state, options.attended, undo);
+    return await build(host, wanted, snapshots, state, options, undo);
   });
   // While the monitor builds.
   const { record, bytes } = host.containers.create(wanted, renameOf(options));

@@ -10,8 +10,9 @@ export async function inspectContainer(host: Host, name: string): Promise<Contai
   await reconcile(host);
   const container = host.containers.get(name);
   const { id, created, imageId, reference } = container;
-  const state = withPause(id, look(host, container).state);
-  const facts = { id, name: container.name, created, imageId, reference, state };
+  const { state: seen, restarts = 0 } = look(host, container);
+  const state = withPause(id, seen);
+  const facts = { id, name: container.name, created, imageId, reference, restarts, state };
   const record = readable(host, container);
   if (!record) return containerInspect(facts, undefined);
   const { driver, platform, chain } = record;

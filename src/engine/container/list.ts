@@ -67,7 +67,7 @@ function everything(host: Host, live: readonly Live[]): Found[] {
 }
 
 function running(live: readonly Live[]): Found[] {
-  return live.filter(({ state }) => isRunning(state));
+  return live.filter(({ state }) => isRunning(state) || state.status === "restarting");
 }
 
 function newestFirst({ container: a }: Found, { container: b }: Found): number {

@@ -12,6 +12,7 @@ import { endLeftovers, hasEndedOrderly, remove } from "../care/remove.ts";
 import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
 import { elsewhere, isElsewhere, look, withPause } from "./look.ts";
+import { stayDown } from "./stay-down.ts";
 import { killedWithin_ms, notEnding } from "./stop.ts";
 
 /** Remove a container; a running one only with `force`, by SIGKILL. Nothing of it has to be readable for that. */
@@ -33,14 +34,17 @@ export async function removeSettled(
   const { id, name } = container;
   const seen = () => look(host, container);
   const isBeingMade = () => seen().state.status === "created" && isLocked(join(host.stateOf(id), "lock"));
-  const isOver = () => seen().state.status !== "running" && !isBeingMade();
+  const isOver = () => !["running", "restarting"].includes(seen().state.status) && !isBeingMade();
   if (!isOver()) {
     const isPaused = withPause(id, seen().state).status === "paused";
     if (!options.force)
-      throw conflict(`cannot remove container "${name}": ${whyNot(isBeingMade(), isPaused)}`);
+      throw conflict(
+        `cannot remove container "${name}": ${whyNot(isBeingMade(), isPaused, seen().state.status === "restarting")}`,
+      );
     if (await isElsewhere(host, container))
       throw conflict(`cannot remove container "${name}": it ${elsewhere}`);
     markStopped(host.stateOf(id));
+    await stayDown(host, container);
     kill(id, seen().state);
     // Its end is what counts: the monitor may still be giving a slow client the last of the output.
     if (!(await holdsWithin(killedWithin_ms, isOver))) throw notEnding(name);
@@ -60,7 +64,8 @@ function kill(id: string, init: { pid: number; startTime: string }): void {
   for (const process of processes) killContainer(id, process);
 }
 
-function whyNot(isBeingMade: boolean, isPaused: boolean): string {
+function whyNot(isBeingMade: boolean, isPaused: boolean, isRestarting: boolean): string {
+  if (isRestarting) return "container is restarting: stop the container before removing or force remove";
   if (isPaused) return "container is paused and must be unpaused first";
   if (isBeingMade) return "it is just being started: try again";
   return "container is running: stop the container before removing or force remove";

@@ -55,12 +55,14 @@ async function rebuild(
     const container = host.containers.get(id);
     const { status } = withPause(id, look(host, container).state);
     if (status === "paused") throw conflict("cannot start a paused container, try unpause instead");
-    if (status === "running") return undefined;
+    if (status === "running" || status === "restarting") return undefined;
     const { record } = container;
     const state = placeState(host, id, host.containers.bytesOf(record), undo);
     if (state) {
       const snapshots = await host.snapshotsOf(record.driver);
-      const launched = await starting(record, () => build(host, record, snapshots, state, attended, undo));
+      const launched = await starting(record, () =>
+        build(host, record, snapshots, state, { attended }, undo),
+      );
       return { record, program: await starting(record, () => launched.ready(host.session.abort)) };
     }
     await anothersTurn(host, container);

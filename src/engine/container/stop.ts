@@ -9,6 +9,7 @@ import type { Host } from "../host.ts";
 import { killContainer } from "./end.ts";
 import { find, requireRunning } from "./find.ts";
 import { isRunning, look } from "./look.ts";
+import { stayDown } from "./stay-down.ts";
 
 const SIGCONT = 18;
 /** How long a killed container may take to end: its processes may be writing their last pages. */
@@ -40,7 +41,11 @@ export async function stop(
   options: StopOptions = {},
   { limit_ms = killedWithin_ms, onLate }: StopPatience = {},
 ): Promise<void> {
-  const seen = await find(host, name);
+  let seen = await find(host, name);
+  if (seen.state.status === "restarting") {
+    await stayDown(host, seen.container);
+    seen = await find(host, name);
+  }
   const { container } = seen;
   if (!isRunning(seen.state)) return;
   try {
@@ -55,7 +60,7 @@ export async function stop(
   const sent = signalProcess(pid, startTime, number);
   // It hears of that when it goes on.
   if (sent && status === "paused") thawCgroup(cgroupPath(container.id));
-  const timeout_s = options.timeout_s ?? patience_s;
+  const timeout_s = options.timeout_s ?? recordOf(container)?.stopTimeout ?? patience_s;
   if (await holdsWithin(timeout_s < 0 ? Number.POSITIVE_INFINITY : timeout_s * 1000, over)) return;
   onLate?.();
   const { state, monitor } = look(host, container);

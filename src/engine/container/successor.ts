@@ -15,6 +15,7 @@ export function successorOf(host: Host, id: string): Successor | null {
   const front = ["rt", "--root", root, "--state", state, ...host.configWords];
   return {
     conclude: [...front, "container", "conclude", id],
+    restart: [...front, "container", "restart-by-policy", id],
     environment: [
       "RT_APP=0",
       ...Object.entries(host.env).flatMap(([name, value]) =>

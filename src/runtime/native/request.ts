@@ -31,6 +31,16 @@ export interface CreateRequest {
   successor: Successor | null;
   /** Null: what the program writes is kept nowhere. */
   log: LogRequest | null;
+  /** Null: the program is not started again. */
+  restart: RestartRequest | null;
+}
+
+/** zig-native/monitor/restart.zig says what they mean. Milliseconds. */
+export interface RestartRequest {
+  always: boolean;
+  retries: number;
+  count: number;
+  delay: number;
 }
 
 /** At most `files` files of at most `bytes` (0: no limit) in `directory`/<id>, which the monitor makes. */
@@ -43,6 +53,7 @@ export interface LogRequest {
 /** Our own executable, with these words, in this environment ("KEY=VALUE"). */
 export interface Successor {
   conclude: string[];
+  restart: string[];
   environment: string[];
 }
 

@@ -64,7 +64,7 @@ describe("flags that do not go with init", () => {
     [{ args: ["--help"] }, /args holds --help/],
     [{ args: ["--netwrk=host"] }, /unknown flag --netwrk .*did you mean --network/],
     [{ args: ["-d"] }, /args holds -d: all but the console's run in the background here/],
-    [{ args: ["--restart=always"] }, /there is the key restart beside args/],
+    [{ args: ["--restart=always"] }, /args holds --restart: there is the key restart beside args/],
     [{ args: ["--network host"] }, /unknown flag "--network host".*a flag and its value are two words/],
     [{ name: "-" }, /invalid --name/],
     [{ args: ["-v"] }, /container "web": /],

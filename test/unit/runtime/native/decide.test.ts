@@ -37,6 +37,7 @@ const request = {
     attended: true,
     successor: null,
     log: null,
+    restart: null,
   },
 } as const;
 

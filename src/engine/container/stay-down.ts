@@ -1,0 +1,24 @@
+import { holdsWithin } from "../../base/wait.ts";
+import type { Container } from "../../container/container-store.ts";
+import { markStopped } from "../../container/stopped.ts";
+import { signalProcess } from "../../runtime/process.ts";
+import { reconcile } from "../care/reconcile.ts";
+import type { Host } from "../host.ts";
+import { look } from "./look.ts";
+
+const SIGTERM = 15;
+const within_ms = 10_000;
+
+/**
+ * A container between two starts of its restart policy is to stay as it is: its monitor, or rt, which that has become, hears of
+ * it. Afterwards it is over, or runs, when that was quicker.
+ */
+export async function stayDown(host: Host, container: Pick<Container, "id" | "exit">): Promise<void> {
+  const { monitor, state } = look(host, container);
+  if (state.status !== "restarting") return;
+  markStopped(host.stateOf(container.id));
+  if (monitor.pid > 0) signalProcess(monitor.pid, monitor.startTime, SIGTERM);
+  await holdsWithin(within_ms, () => look(host, container).state.status !== "restarting");
+  // Where it was rt that the signal has ended, nobody has concluded it.
+  await reconcile(host);
+}
