@@ -24,6 +24,7 @@ const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("wire/abi.zig");
 const cgroup = @import("linux/cgroup.zig");
+const clock = @import("monitor/clock.zig");
 const fault = @import("wire/fault.zig");
 const frame = @import("wire/frame.zig");
 const launching = @import("monitor/launch.zig");
@@ -139,7 +140,7 @@ fn run() fault.Error!?Next {
 fn decideRestart(session: *Session, status: u32) void {
     const policy = session.restart orelse return;
     if (session.successor == null or restart.isStopped(session.state)) return;
-    const delay_ms = restart.delayOf(policy, status, records.monotonic_ms() - session.started_ms) orelse return;
+    const delay_ms = restart.delayOf(policy, status, clock.monotonic_ms() - session.started_ms) orelse return;
     records.writeRestarting(session.state, policy.count +| 1, delay_ms) catch return;
     session.delay_ms = delay_ms;
 }
@@ -223,14 +224,15 @@ fn serve(session: *Session) fault.Error!u32 {
         if (idle and status != null and !drain()) return status.?;
         var set: [6 + relays.clients_max]linux.pollfd = undefined;
         const fds = fillPoll(&set, session, status != null);
-        const ready = linux.poll(fds.ptr, fds.len, if (idle and status != null) 0 else -1);
+        const ready = linux.poll(fds.ptr, fds.len, if (!idle) relay.patience() else if (status != null) 0 else -1);
         if (linux.errno(ready) == .INTR) continue;
         _ = try fault.check(ready, .monitor, "poll", .{});
+        if (!idle) relay.dropStuck();
         if (set[1].revents != 0) terminate(session);
         if (set[2].revents != 0) accept(session);
         for (relay.clients[0..], set[6..]) |*client, *entry| {
             if (client.socket < 0 or client.socket != entry.fd) continue;
-            if (entry.revents & linux.POLL.OUT != 0) relay.send(client);
+            if (entry.revents & linux.POLL.OUT != 0) relay.sendMore(client);
             if (client.socket >= 0 and entry.revents & (linux.POLL.IN | linux.POLL.HUP | linux.POLL.ERR) != 0) relay.receive(client);
         }
         if (set[5].revents != 0) relay.feedBlocked();
@@ -306,8 +308,7 @@ fn finish(session: *Session, status: u32) void {
         for (&relay.clients) |*client| {
             if (client.socket < 0 or client.sent == relay.output_end) continue;
             var entry = [_]linux.pollfd{.{ .fd = client.socket, .events = linux.POLL.OUT, .revents = 0 }};
-            _ = linux.poll(&entry, 1, -1);
-            relay.send(client);
+            if (linux.poll(&entry, 1, relay.patience()) == 0) relay.dropStuck() else relay.sendMore(client);
         }
     }
     if (session.listener >= 0) _ = linux.unlinkat(session.state, "attach.sock", 0);

@@ -4,6 +4,7 @@ const std = @import("std");
 const linux = std.os.linux;
 const cgroup = @import("../linux/cgroup.zig");
 const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
+const clock = @import("clock.zig");
 const clone = @import("../linux/clone.zig");
 const fault = @import("../wire/fault.zig");
 const frame = @import("../wire/frame.zig");
@@ -225,7 +226,7 @@ pub fn start(session: *Session) fault.Error!void {
         const restarts = if (session.restart) |policy| policy.count else 0;
         try records.writePid(session.state, session.pid, session.start_time, restarts);
     }
-    session.started_ms = records.monotonic_ms();
+    session.started_ms = clock.monotonic_ms();
     session.relay.announce(.started, "");
 }
 

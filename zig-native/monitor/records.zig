@@ -59,12 +59,6 @@ fn write(directory: i32, comptime name: [:0]const u8, text: []const u8) fault.Er
     _ = try fault.check(linux.renameat(directory, temporary, directory, name), .monitor, "rename {s}", .{name});
 }
 
-pub fn monotonic_ms() u64 {
-    var time: linux.timespec = undefined;
-    _ = linux.clock_gettime(.MONOTONIC, &time);
-    return @as(u64, @intCast(time.sec)) * std.time.ms_per_s + @as(u64, @intCast(time.nsec)) / std.time.ns_per_ms;
-}
-
 fn now() u64 {
     var time: linux.timespec = undefined;
     _ = linux.clock_gettime(.REALTIME, &time);

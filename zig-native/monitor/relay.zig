@@ -2,22 +2,28 @@
 //!
 //! One frame of output is on its way at a time: it is read from the program into one buffer, and the next is read when every
 //! client has all of it. So a slow client slows the program, as a pipe would, and memory stays at two buffers however many
-//! clients there are. Without a client output is dropped.
+//! clients there are. Without a client output is dropped. Where a log keeps it too, a client that takes nothing for ten seconds
+//! goes, and its program goes on.
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("../wire/abi.zig");
+const clock = @import("clock.zig");
 const frame = @import("../wire/frame.zig");
 const logs = @import("log.zig");
 const tty = @import("../linux/tty.zig");
 
 const header_bytes = abi.frame_header_bytes;
 pub const clients_max = 8;
+/// How long a client may take nothing of what the log has anyway.
+const patience_ms = 10_000;
 
 pub const Client = struct {
     /// -1: nobody.
     socket: i32,
     /// How much of the output frame this client has got.
     sent: usize,
+    /// When it last took some, or was first due: of one that is behind.
+    moved_ms: u64,
     input: [header_bytes + abi.frame_payload_max]u8,
     input_have: usize,
     /// Part of a stdin frame that the program has taken already.
@@ -118,7 +124,7 @@ pub const Relay = struct {
 
     /// True when every client has the whole output frame, so that the next may be made.
     pub fn idle(self: *const Relay) bool {
-        for (&self.clients) |*client| if (client.socket >= 0 and client.sent < self.output_end) return false;
+        for (&self.clients) |*client| if (isBehind(client, self.output_end)) return false;
         return true;
     }
 
@@ -134,7 +140,41 @@ pub const Relay = struct {
         self.output_end = header_bytes + length;
         for (&self.clients) |*client| {
             client.sent = 0;
-            if (client.socket >= 0) self.send(client);
+            if (client.socket < 0) continue;
+            self.send(client);
+            if (isBehind(client, self.output_end)) client.moved_ms = clock.monotonic_ms();
+        }
+    }
+
+    fn isBehind(client: *const Client, output_end: usize) bool {
+        return client.socket >= 0 and client.sent < output_end;
+    }
+
+    /// There is room in a client's socket.
+    pub fn sendMore(self: *Relay, client: *Client) void {
+        const before = client.sent;
+        self.send(client);
+        if (client.sent != before and isBehind(client, self.output_end)) client.moved_ms = clock.monotonic_ms();
+    }
+
+    /// Milliseconds until a client will have taken nothing for too long; -1: that is waited for without end.
+    pub fn patience(self: *const Relay) i32 {
+        if (self.log == null) return -1;
+        var least: ?u64 = null;
+        for (&self.clients) |*client| if (isBehind(client, self.output_end)) {
+            least = @min(least orelse client.moved_ms, client.moved_ms);
+        };
+        const since = least orelse return -1;
+        const due = since + patience_ms;
+        const now = clock.monotonic_ms();
+        return if (due > now) @intCast(due - now) else 0;
+    }
+
+    /// Who has taken nothing for too long goes; what he says of it he finds out himself (engine/container/follow.ts).
+    pub fn dropStuck(self: *Relay) void {
+        if (self.log == null) return;
+        for (&self.clients) |*client| {
+            if (isBehind(client, self.output_end) and clock.monotonic_ms() -| client.moved_ms >= patience_ms) self.drop(client);
         }
     }
 

@@ -5,7 +5,7 @@
 //!   ends     by the file `stopped`, which whoever wants it to stay down writes before his signal; by SIGTERM while we wait
 const std = @import("std");
 const linux = std.os.linux;
-const records = @import("records.zig");
+const clock = @import("clock.zig");
 const request = @import("../wire/request.zig");
 
 const delay_ms_min = 100;
@@ -28,9 +28,9 @@ pub fn isStopped(state: i32) bool {
 
 /// False when it is not to be started after all. `signals` is readable once somebody has sent us SIGTERM.
 pub fn wait(state: i32, signals: i32, delay_ms: u32) bool {
-    const due = records.monotonic_ms() + delay_ms;
+    const due = clock.monotonic_ms() + delay_ms;
     while (true) {
-        const now = records.monotonic_ms();
+        const now = clock.monotonic_ms();
         if (now >= due) return !isStopped(state);
         var set = [_]linux.pollfd{.{ .fd = signals, .events = linux.POLL.IN, .revents = 0 }};
         const ready = linux.poll(&set, 1, @intCast(due - now));

@@ -1,6 +1,6 @@
 import { NoLimits } from "clipanion/lib/core.mjs";
 import { RtError } from "../../base/errors.ts";
-import type { CommandClass, Context, GivenFlag, LaterFlags, RtCommand } from "../command.ts";
+import type { CommandClass, Context, GivenFlag, RtCommand } from "../command.ts";
 import { asTyped, parseArgv, seeHelp } from "./argv.ts";
 import { type Grammar, grammarOf, type ParsedState } from "./grammar.ts";
 
@@ -11,8 +11,6 @@ export interface Calling {
   context: Context;
   /** What stood in front of the path. */
   front?: readonly GivenFlag[];
-  /** Flags that this caller of the command explains in its own way. */
-  later?: LaterFlags;
 }
 
 /**
@@ -25,11 +23,11 @@ export interface Calling {
 export function readCommand<T extends RtCommand>(
   commandClass: CommandClass<T>,
   argv: readonly string[],
-  { path, context, front = [], later = {} }: Calling,
+  { path, context, front = [] }: Calling,
 ): T | undefined {
   const command = new commandClass();
   const grammar = grammarOf(command);
-  const parsed = parseArgv(grammar, argv, path, { ...commandClass.later, ...later });
+  const parsed = parseArgv(grammar, argv, path, commandClass.later);
   if (parsed.help) return undefined;
   const positionals = assignArguments(grammar, parsed.arguments, path);
   setFields(command, grammar, { options: [...front, ...parsed.options], positionals }, context);

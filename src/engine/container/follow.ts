@@ -1,12 +1,15 @@
 import { join } from "node:path";
+import { holdsWithin } from "../../base/wait.ts";
 import type { ContainerRecord } from "../../container/record.ts";
-import { awaitUnlocked } from "../../runtime/lock.ts";
+import { awaitUnlocked, isLocked } from "../../runtime/lock.ts";
 import type { AttachOptions, Program } from "../../runtime/runtime.ts";
 import type { Host } from "../host.ts";
 import { look } from "./look.ts";
 
 const lostExitCode = 137;
 const engineFailed = 125;
+/** A monitor that ends lets go of the lock with the connection, or soon after. */
+const letGoWithin_ms = 1000;
 
 /** Attach the caller until the end. @returns the exit status, or undefined when the user detached */
 export async function follow(
@@ -31,7 +34,10 @@ export async function follow(
 /** The monitor went without a word. */
 export async function lostStatus(host: Host, record: ContainerRecord): Promise<number> {
   // Whoever closed the connection may have written the exit before; the lock tells when all is said.
-  await awaitUnlocked(join(host.stateOf(record.id), "lock"));
+  const lock = join(host.stateOf(record.id), "lock");
+  if (!(await holdsWithin(letGoWithin_ms, () => !isLocked(lock))))
+    host.warn("the output was not taken for 10 s: what follows is in the log alone");
+  await awaitUnlocked(lock);
   // Another command may have written it down, and removed the directory.
   const exit = host.containers.find(record.id)?.exit;
   const { state, needsCleanup } = look(host, { id: record.id, exit });
