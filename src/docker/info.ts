@@ -26,6 +26,7 @@ export interface InfoFacts {
   version: string;
   containers: number;
   running: number;
+  paused: number;
   images: number;
   driver: string;
   /** "2", "1", "hybrid" or "none". */
@@ -45,8 +46,8 @@ export function infoDocument(facts: InfoFacts): Info {
     ServerVersion: facts.version,
     Containers: facts.containers,
     ContainersRunning: facts.running,
-    ContainersPaused: 0,
-    ContainersStopped: facts.containers - facts.running,
+    ContainersPaused: facts.paused,
+    ContainersStopped: facts.containers - facts.running - facts.paused,
     Images: facts.images,
     Driver: facts.driver,
     CgroupVersion: facts.cgroupVersion,

@@ -16,6 +16,8 @@ test("it stands still, says so, and goes on where it was", async () => {
   expect(await host().ok(["ps", "-q", "-f", "status=paused"])).toBe(`${container.id.slice(0, 12)}\n`);
   const { State } = JSON.parse(await host().ok(["inspect", container.name]))[0];
   expect(State).toMatchObject({ Status: "paused", Running: true, Paused: true });
+  const counts = "{{.ContainersRunning}} {{.ContainersPaused}} {{.ContainersStopped}}";
+  expect(await host().ok(["info", "-f", counts])).toBe("0 1 0\n");
   const ticks = container.client.stdout.text.length;
   await Bun.sleep(100);
   expect(container.client.stdout.text.length).toBe(ticks);

@@ -7,10 +7,13 @@ import { list } from "../container/list.ts";
 import type { Host } from "../host.ts";
 
 export async function info(host: Host): Promise<Info> {
+  const live = await list(host, { all: false, filters: {} });
+  const paused = live.filter(({ state }) => state === "paused").length;
   return infoDocument({
     version,
     containers: host.containers.count(),
-    running: (await list(host, { all: false, filters: {} })).length,
+    running: live.length - paused,
+    paused,
     images: host.images.count(),
     driver: (await host.snapshots()).name,
     cgroupVersion: cgroupVersion(textOf("/proc/self/mountinfo")),

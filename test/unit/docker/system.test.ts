@@ -7,6 +7,7 @@ test("info", () => {
     version: "1.0",
     containers: 5,
     running: 2,
+    paused: 0,
     images: 3,
     driver: "overlay",
     cgroupVersion: "2",
