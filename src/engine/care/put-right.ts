@@ -11,7 +11,14 @@ import { isLocked } from "../../runtime/lock.ts";
 import { ageOf, look, youngFor_ms } from "../container/look.ts";
 import type { Host } from "../host.ts";
 import { conclude } from "./conclude.ts";
-import { endLeftovers, hasEndedOrderly, removeIfRoom, removeState, settling } from "./remove.ts";
+import {
+  doomedPrefix,
+  endLeftovers,
+  hasEndedOrderly,
+  removeIfRoom,
+  removeState,
+  settling,
+} from "./remove.ts";
 import { ifRoom } from "./room.ts";
 
 /** A container that is not known to be over, and what it does. */
@@ -81,6 +88,7 @@ async function restored(host: Host, container: Container): Promise<Container> {
 /** A state directory without a row is being made, or was left by a client that died, or its row was lost. */
 export async function putRightStray(host: Host, id: string): Promise<Found> {
   const directory = host.stateOf(id);
+  if (id.startsWith(doomedPrefix)) return { remove: () => removeTree(directory) };
   if (ageOf(directory) <= youngFor_ms || !existsSync(directory)) return undefined;
   if (!isLocked(join(directory, "lock"))) return { remove: () => removeStray(host, id) };
   // A row is written before its program runs: what has no pid file yet may still be on its way to one.

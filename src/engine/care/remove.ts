@@ -56,6 +56,9 @@ export async function remove(
   host.containers.remove(id);
 }
 
+/** Whoever was removing such a state directory may have died over it; nobody needs it. */
+export const doomedPrefix = "over-";
+
 /**
  * The state directory of a container that is over, once all who wait for that know how it ended. It is moved away first: when
  * it is removed somebody else may have another one there.
@@ -63,7 +66,7 @@ export async function remove(
 export async function removeState(host: Host, id: string): Promise<void> {
   const directory = host.stateOf(id);
   await awaitWatchers(directory);
-  const doomed = join(dirname(directory), `over-${crypto.randomUUID()}`);
+  const doomed = join(dirname(directory), `${doomedPrefix}${crypto.randomUUID()}`);
   const isMoved = settling(host, id, () => {
     if (existsSync(directory)) renameSync(directory, doomed);
   });
