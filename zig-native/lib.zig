@@ -155,11 +155,6 @@ pub export fn rt_cgroup_freeze(path: [*:0]const u8, wanted: u32) i32 {
     return answer.code(cgroup.freeze(std.mem.span(path), wanted != 0));
 }
 
-/// Does everything in the cgroup `path` stand still? 1 or 0.
-pub export fn rt_cgroup_frozen(path: [*:0]const u8) i32 {
-    return @intFromBool(cgroup.frozen(std.mem.span(path)));
-}
-
 /// exit_group(2): no destructor of the runtime's runs.
 pub export fn rt_exit(status: i32) noreturn {
     linux.exit_group(status);

@@ -70,7 +70,6 @@ export const declarations = {
   rt_cgroup_remove: { args: ["ptr"], returns: "i32" },
   rt_cgroup_end: { args: ["ptr"], returns: "i32" },
   rt_cgroup_freeze: { args: ["ptr", "u32"], returns: "i32" },
-  rt_cgroup_frozen: { args: ["ptr"], returns: "i32" },
   rt_exit: { args: ["i32"], returns: "void" },
 } as const;
 /** librt's functions. */
@@ -153,12 +152,8 @@ export interface Exports {
    */
   rt_cgroup_freeze(path: Uint8Array, wanted: number): number;
   /**
-   * Does everything in the cgroup `path` stand still? 1 or 0.
-   */
-  rt_cgroup_frozen(path: Uint8Array): number;
-  /**
    * exit_group(2): no destructor of the runtime's runs.
    */
   rt_exit(status: number): never;
 }
-export const hash = 3135465381;
+export const hash = 787950968;

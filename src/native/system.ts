@@ -80,7 +80,7 @@ export function endCgroup(path: string): void {
   check(native().rt_cgroup_end(cstring(path)), `cannot end cgroup ${path}`);
 }
 
-/** Ask that everything in a cgroup stands still; it takes its time (`isFrozen`). */
+/** Ask that everything in a cgroup stands still; it takes its time (runtime/cgroup.ts tells). */
 export function freezeCgroup(path: string): void {
   check(native().rt_cgroup_freeze(cstring(path), 1), `cannot freeze cgroup ${path}`);
 }
@@ -89,11 +89,6 @@ export function freezeCgroup(path: string): void {
 export function thawCgroup(path: string): void {
   const result = native().rt_cgroup_freeze(cstring(path), 0);
   if (result !== -ENOENT) check(result, `cannot thaw cgroup ${path}`);
-}
-
-/** Does everything in a cgroup stand still? Not where there is no such cgroup. */
-export function isFrozen(path: string): boolean {
-  return native().rt_cgroup_frozen(cstring(path)) === 1;
 }
 
 /** mount(2); `flags` are its MS_ bits, `data` the file system's own options. */

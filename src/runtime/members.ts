@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { hierarchies } from "./hierarchies.ts";
 
 /**
  * The processes of a container as its cgroups show them: for when the files that should say so are damaged or gone. Each
@@ -14,21 +15,11 @@ export interface Member {
 
 /** All that are in `cgroup` ("rt/<id>") or below it, init first where it can be told: it is 1 in its own pid namespace. */
 export function membersOf(cgroup: string): Member[] {
-  const pids = new Set(hierarchies().flatMap((root) => pidsBelow(join(root, cgroup))));
+  const pids = new Set(hierarchies().flatMap(({ directory }) => pidsBelow(join(directory, cgroup))));
   const members = [...pids].flatMap((pid) => memberOf(pid) ?? []);
   return members
     .sort((a, b) => Number(b.isInit) - Number(a.isInit))
     .map(({ pid, startTime }) => ({ pid, startTime }));
-}
-
-function hierarchies(): string[] {
-  const lines = textOf("/proc/self/mountinfo").split("\n");
-  // Field 5 is the mount point, with blanks and the like as octal (proc_pid_mountinfo(5)).
-  return lines.filter((line) => / - cgroup2? /.test(line)).map((line) => unescaped(line.split(" ")[4] ?? ""));
-}
-
-function unescaped(path: string): string {
-  return path.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 /** Groups that the container made below its own hold processes of it too. */

@@ -111,7 +111,7 @@ export const allowed: Allowed = {
   "layer/xattrs.zig": { lsetxattr: [2, chrooted], llistxattr: [1, chrooted], lgetxattr: [1, chrooted] },
   "lib.zig": { mount: [1, early], umount2: [1, "of our store, without following"] },
   "linux/cgroup.zig": { mkdir: [1, kernel], open: [1, kernel] },
-  "linux/cgroup_freezer.zig": { open: [4, kernel], openat: [2, one] },
+  "linux/cgroup_freezer.zig": { open: [3, kernel], openat: [2, one] },
   "linux/cgroup_hierarchy.zig": { open: [1, kernel] },
   "linux/cgroup_removal.zig": { rmdir: [2, kernel], openat: [1, one], unlinkat: [1, one] },
   "linux/cgroup_walk.zig": { openat: [1, one], mkdir: [1, "its test"], rmdir: [1, "its test"] },

@@ -161,15 +161,6 @@ pub fn freeze(group: []const u8, wanted: bool) linux.E {
     return cgroup_freezer.freeze(arena, hierarchies, group, wanted) catch .NOMEM;
 }
 
-pub fn frozen(group: []const u8) bool {
-    if (!isGroup(group)) return false;
-    const scratch = memory.Scratch.map() catch return false;
-    defer scratch.unmap();
-    const arena = scratch.allocator();
-    const hierarchies = cgroup_hierarchy.discover(arena) catch return false;
-    return cgroup_freezer.frozen(arena, hierarchies, group) catch false;
-}
-
 test "only a group below the root is made or removed" {
     for ([_][]const u8{ "rt/x", "rt" }) |good| try std.testing.expect(isGroup(good));
     for ([_][]const u8{ "", "/", "/rt", "rt/", "rt/../..", ".", "a//b", "a\x00b" }) |bad| try std.testing.expect(!isGroup(bad));

@@ -45,7 +45,7 @@ fn read(fd: i32, buffer: []u8) []const u8 {
     return if (linux.errno(length) == .SUCCESS) buffer[0..length] else "";
 }
 
-/// Ask that everything in `group` and below stands still, or goes on. The kernel takes its time: `frozen` tells when it is so.
+/// Ask that everything in `group` and below stands still, or goes on. The kernel takes its time: its files tell when it is so.
 pub fn freeze(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []const u8, wanted: bool) error{OutOfMemory}!linux.E {
     const v1 = cgroup_hierarchy.find(hierarchies, "freezer");
     const v2 = cgroup_hierarchy.find(hierarchies, "");
@@ -60,32 +60,6 @@ fn set(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8, wanted
     const file = try std.fmt.allocPrintSentinel(arena, "{s}/{s}/{s}", .{ hierarchy.mount_point, group, name }, 0);
     const value = if (hierarchy.unified()) (if (wanted) "1" else "0") else (if (wanted) "FROZEN" else "THAWED");
     return path.writeFile(linux.AT.FDCWD, file, value, 0);
-}
-
-/// Does everything in `group` stand still? Not where there is no such group.
-pub fn frozen(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []const u8) error{OutOfMemory}!bool {
-    var buffer: [256]u8 = undefined;
-    if (cgroup_hierarchy.find(hierarchies, "freezer")) |hierarchy| {
-        const text = try readOf(arena, hierarchy, group, "freezer.state", &buffer);
-        if (std.mem.startsWith(u8, text, "FROZEN")) return true;
-    }
-    const hierarchy = cgroup_hierarchy.find(hierarchies, "") orelse return false;
-    const text = try readOf(arena, hierarchy, group, "cgroup.events", &buffer);
-    return std.mem.indexOf(u8, text, "frozen 1") != null;
-}
-
-fn readOf(
-    arena: std.mem.Allocator,
-    hierarchy: Hierarchy,
-    group: []const u8,
-    file: []const u8,
-    buffer: []u8,
-) error{OutOfMemory}![]const u8 {
-    const name = try std.fmt.allocPrintSentinel(arena, "{s}/{s}/{s}", .{ hierarchy.mount_point, group, file }, 0);
-    const opened = linux.open(name, .{ .CLOEXEC = true }, 0);
-    if (linux.errno(opened) != .SUCCESS) return "";
-    defer _ = linux.close(@intCast(opened));
-    return read(@intCast(opened), buffer);
 }
 
 /// Doubled from try to try: half a second in all.
