@@ -13,15 +13,10 @@ export interface AttachCommandOptions {
 /** `rt attach`: the caller's stdio to a container that runs already. @returns the program's exit status, 0 after detaching */
 export async function attach(host: Host, name: string, options: AttachCommandOptions): Promise<number> {
   const { container, state } = await find(host, name);
-  if (state.pid === 0) {
-    throw new RtError("conflict", "You cannot attach to a stopped container, start it first", {
-      exitCode: 1,
-    });
-  }
-  if (state.status === "paused")
-    throw new RtError("conflict", "You cannot attach to a paused container, unpause it first", {
-      exitCode: 1,
-    });
+  if (state.status === "restarting")
+    throw conflict("You cannot attach to a restarting container, wait until it is running");
+  if (state.pid === 0) throw conflict("You cannot attach to a stopped container, start it first");
+  if (state.status === "paused") throw conflict("You cannot attach to a paused container, unpause it first");
   const { record } = container;
   const socket = join(host.stateOf(record.id), "attach.sock");
   using program = connect(socket, state, (line) => host.warn(`warning: ${line}`));
@@ -32,4 +27,8 @@ export async function attach(host: Host, name: string, options: AttachCommandOpt
     signals: options.sigProxy,
   });
   return status ?? 0;
+}
+
+function conflict(message: string): RtError {
+  return new RtError("conflict", message, { exitCode: 1 });
 }

@@ -43,6 +43,7 @@ function unreachable({ id }: Container, why: string): RtError {
 }
 
 const stopped = "is not running";
+const restarting = "is restarting, wait until the container is running";
 /** Its monitor lives, its pid file is damaged, and no cgroup shows it. */
 const unfindable = "runs, but its state directory is damaged, and its processes cannot be found";
 
@@ -51,6 +52,7 @@ async function whyUnreachable(
   container: Container,
   state: ContainerState,
 ): Promise<string | undefined> {
+  if (state.status === "restarting") return restarting;
   if (state.pid === 0) return isRunning(state) ? unfindable : stopped;
   return (await isElsewhere(host, container)) ? elsewhere : undefined;
 }

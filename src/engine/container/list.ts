@@ -13,7 +13,7 @@ import {
 } from "../../docker/filters.ts";
 import { type Live, reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
-import { isRunning, look, withPause } from "./look.ts";
+import { isUp, look, withPause } from "./look.ts";
 
 export interface ListOptions {
   /** Also those that do not run. */
@@ -67,7 +67,7 @@ function everything(host: Host, live: readonly Live[]): Found[] {
 }
 
 function running(live: readonly Live[]): Found[] {
-  return live.filter(({ state }) => isRunning(state) || state.status === "restarting");
+  return live.filter(({ state }) => isUp(state));
 }
 
 function newestFirst({ container: a }: Found, { container: b }: Found): number {

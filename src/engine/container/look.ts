@@ -47,6 +47,11 @@ export function isRunning({ status }: Pick<ContainerState, "status">): boolean {
   return status === "running" || status === "paused";
 }
 
+/** It runs, or its restart policy is about to start it again. */
+export function isUp(state: Pick<ContainerState, "status">): boolean {
+  return isRunning(state) || state.status === "restarting";
+}
+
 /**
  * It runs, and no process here has its number: it was started in another pid namespace, by an `rt init` that is process 1
  * there. Looked at twice: between a program's end and the record of it the same is seen for a moment.

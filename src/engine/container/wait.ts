@@ -4,20 +4,20 @@ import { isErrno, RtError } from "../../base/errors.ts";
 import { holdWatch } from "../../runtime/watchers.ts";
 import type { Host } from "../host.ts";
 import { find } from "./find.ts";
-import { isRunning, look } from "./look.ts";
+import { isUp, look } from "./look.ts";
 
 /** A monitor that is killed writes nothing: nothing but looking tells. */
 const look_ms = 500;
 
 /**
- * The exit status of a container, once it does not run: at once where it does not. Its monitor writes the end into the state
+ * The exit status of a container, once it does not run nor waits for its restart: at once where that is so. Its monitor writes the end into the state
  * directory, and that is what wakes us.
  * @throws RtError not-found: there is none, or it went before we looked
  */
 export async function wait(host: Host, name: string): Promise<number> {
   const first = await find(host, name);
   const { id } = first.container;
-  if (!isRunning(first.state)) return first.state.exitCode;
+  if (!isUp(first.state)) return first.state.exitCode;
   const { abort } = host.session;
   let wake = () => {};
   using _hold = holdWatch(host.stateOf(id));
@@ -28,8 +28,10 @@ export async function wait(host: Host, name: string): Promise<number> {
     const woken = Promise.withResolvers<void>();
     wake = woken.resolve;
     const container = host.containers.find(id);
-    const { state } = look(host, { id, exit: container?.exit });
-    if (!isRunning(state)) {
+    const seen = () => look(host, { id, exit: container?.exit }).state;
+    // Twice: its restart policy takes two files away, one after the other.
+    if (!isUp(seen()) && !isUp(seen())) {
+      const state = seen();
       if (container || state.status === "exited") return state.exitCode;
       throw new RtError("not-found", `No such container: ${name}`, { exitCode: 1 });
     }
