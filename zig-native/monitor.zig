@@ -138,7 +138,7 @@ fn run() fault.Error!?Next {
 
 /// Before the exit is told: who sees that sees this too.
 fn decideRestart(session: *Session, status: u32) void {
-    const policy = session.restart orelse return;
+    const policy = restart.current(session.state, session.restart) orelse return;
     if (session.successor == null or restart.isStopped(session.state)) return;
     const delay_ms = restart.delayOf(policy, status, clock.monotonic_ms() - session.started_ms) orelse return;
     records.writeRestarting(session.state, policy.count +| 1, delay_ms) catch return;

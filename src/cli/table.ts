@@ -34,6 +34,7 @@ const rows: readonly Row[] = [
   { paths: ["pause", "container pause"], load: () => import("./container/pause.ts") },
   { paths: ["unpause", "container unpause"], load: () => import("./container/unpause.ts") },
   { paths: ["rename", "container rename"], load: () => import("./container/rename.ts") },
+  { paths: ["update", "container update"], load: () => import("./container/update.ts") },
   { paths: ["top", "container top"], load: () => import("./container/top.ts") },
   { paths: ["port", "container port"], load: () => import("./container/port.ts") },
   { paths: ["rm", "container rm", "container remove"], load: () => import("./container/remove.ts") },

@@ -176,6 +176,20 @@ export class ContainerStore {
     });
   }
 
+  /**
+   * It is to be another one from here on, but for its name and what else stands in columns.
+   * @returns the bytes of the record, for its second copy
+   * @throws RtError not-found: the container went meanwhile; data-loss
+   */
+  update(id: string, change: (record: ContainerRecord) => ContainerRecord): Uint8Array {
+    const db = this.#database;
+    return db.transaction(() => {
+      const bytes = encodeRecord(containerType, change(this.get(id).record));
+      db.run("UPDATE containers SET record = ? WHERE id = ?", bytes, id);
+      return bytes;
+    });
+  }
+
   #holderOf(name: string): string | undefined {
     return this.#database.get<{ id: string }>("SELECT id FROM containers WHERE name = ?", name)?.id;
   }

@@ -18,6 +18,7 @@ import type { LogsOptions } from "./container/logs.ts";
 import type { CreateOptions, RunOptions } from "./container/run-options.ts";
 import type { StartOptions } from "./container/start-options.ts";
 import type { StopOptions } from "./container/stop.ts";
+import type { UpdateOptions } from "./container/update.ts";
 import type { ImagesOptions } from "./image/list.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
@@ -71,6 +72,8 @@ export interface ContainerVerbs {
   unpause(name: string): Promise<void>;
   /** @param newName under which it is found from here on */
   rename(name: string, newName: string): Promise<void>;
+  /** What can be changed of a container, running or not. */
+  update(name: string, options: UpdateOptions): Promise<void>;
   /** Its processes. @param psArguments as for ps(1): "-o pid,cmd"; docker's columns when there are none */
   top(name: string, psArguments: readonly string[]): Promise<ProcessTable>;
   /** What a container's program wrote, to the caller's output. */

@@ -91,6 +91,8 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
     unpause: async (name) => (await import("./container/pause.ts")).unpause(await hosts.get(), name),
     rename: async (name, newName) =>
       (await import("./container/rename.ts")).renameContainer(await hosts.get(), name, newName),
+    update: async (name, options) =>
+      (await import("./container/update.ts")).updateContainer(await hosts.get(), name, options),
     top: async (name, psArguments) =>
       (await import("./container/top.ts")).top(await hosts.get(), name, psArguments),
     logs: async (name, options) =>

@@ -155,7 +155,7 @@ export const allowed: Allowed = {
   },
   "monitor/successor.zig": { open: [1, "/dev/null"], execveat: [1, empty] },
   "monitor/records.zig": { openat: [1, one], renameat: [1, one], unlinkat: [2, one] },
-  "monitor/restart.zig": { faccessat: [1, one] },
+  "monitor/restart.zig": { faccessat: [1, one], openat: [1, one] },
   "stage/rootfs.zig": {
     ...{ symlinkat: [1, fresh], mount: [4, slash], umount2: [2, slash], open: [5, slash] },
     ...{ pivot_root: [1, slash], chroot: [1, slash], chdir: [1, "the new root"] },

@@ -22,6 +22,37 @@ pub fn delayOf(policy: request.Restart, status: u32, ran_ms: u64) ?u32 {
     return @min(policy.delay *| 2, delay_ms_max);
 }
 
+/// The policy as it is now: the file `policy` has what it was changed to since the start, "no", or "always 0", "on-failure 3".
+pub fn current(state: i32, at_start: ?request.Restart) ?request.Restart {
+    const opened = linux.openat(state, "policy", .{ .CLOEXEC = true, .NOFOLLOW = true }, 0);
+    if (linux.errno(opened) != .SUCCESS) return at_start;
+    defer _ = linux.close(@intCast(opened));
+    var buffer: [64]u8 = undefined;
+    const length = linux.read(@intCast(opened), &buffer, buffer.len);
+    return changed(if (linux.errno(length) == .SUCCESS) buffer[0..length] else "", at_start);
+}
+
+fn changed(text: []const u8, at_start: ?request.Restart) ?request.Restart {
+    var words = std.mem.tokenizeAny(u8, text, " \n");
+    const name = words.next() orelse return at_start;
+    if (std.mem.eql(u8, name, "no")) return null;
+    var policy = at_start orelse request.Restart{ .always = false, .retries = 0, .count = 0, .delay = 0 };
+    policy.always = !std.mem.eql(u8, name, "on-failure");
+    policy.retries = std.fmt.parseInt(u32, words.next() orelse "0", 10) catch 0;
+    return policy;
+}
+
+test changed {
+    const first: request.Restart = .{ .always = true, .retries = 0, .count = 4, .delay = 800 };
+    try std.testing.expectEqual(first, changed("", first));
+    try std.testing.expectEqual(null, changed("no\n", first));
+    try std.testing.expectEqual(null, changed("", null));
+    const limited: request.Restart = .{ .always = false, .retries = 5, .count = 4, .delay = 800 };
+    try std.testing.expectEqual(limited, changed("on-failure 5\n", first));
+    try std.testing.expectEqual(true, changed("always 0\n", null).?.always);
+    try std.testing.expectEqual(0, changed("on-failure x\n", null).?.retries);
+}
+
 pub fn isStopped(state: i32) bool {
     return linux.errno(linux.faccessat(state, "stopped", 0, 0)) == .SUCCESS;
 }

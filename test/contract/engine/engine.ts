@@ -357,6 +357,10 @@ function lives(make: () => Promise<EngineUnderTest>, test: Test): void {
     await container.stop("over", {});
     expect(await container.wait("over")).toBe(4);
     await container.rename("over", "past");
+    await container.update("past", { restart: { name: "on-failure", retries: 2 } });
+    expect(await container.inspect("past")).toMatchObject({
+      HostConfig: { RestartPolicy: { Name: "on-failure", MaximumRetryCount: 2 } },
+    });
     for (const one of [
       () => container.pause("past"),
       () => container.unpause("past"),
@@ -368,6 +372,7 @@ function lives(make: () => Promise<EngineUnderTest>, test: Test): void {
       () => container.wait("none"),
       () => container.pause("none"),
       () => container.rename("none", "some"),
+      () => container.update("none", { restart: { name: "no", retries: 0 } }),
       () => container.top("none", []),
     ])
       expect((await failure(one())).code).toBe("not-found");

@@ -94,6 +94,25 @@ test("container prune: its filters, what it prints, and words that are wrong", a
   }
 });
 
+test("update: the policy that was asked for; without a flag there is nothing to do", async () => {
+  const container = { update: async () => {} };
+  const updated = await rt(["update", "--restart", "on-failure:3", "a", "b"], { container });
+  expect(updated).toMatchObject({ status: 0, stdout: "a\nb\n" });
+  const restart = { name: "on-failure", retries: 3 };
+  expect(updated.engine.asked[1]).toEqual(["container.update", "b", { restart }]);
+  const wrong = [
+    [["update", "a"], 1],
+    [["update", "--restart=sometimes", "a"], 125],
+    [["update", "-m", "1g", "a"], 125],
+    [["update", "--restart=no"], 125],
+  ] as const;
+  for (const [argv, status] of wrong) {
+    const refused = await rt(argv, { container });
+    expect([argv, refused.status, refused.engine.opened]).toEqual([argv, status, undefined]);
+    expect(refused.stderr).toMatch(/^rt: [^\n]+\n$/);
+  }
+});
+
 test("stop, wait, pause, rename, top, port: what they ask for, and what they print", async () => {
   const table = { Titles: ["PID", "CMD"], Processes: [["7", "a\nb"]] };
   const container = {
