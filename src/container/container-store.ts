@@ -318,7 +318,14 @@ export class ContainerStore {
 
   /** False when it was gone already. */
   remove(id: string): boolean {
-    return this.#database.run("DELETE FROM containers WHERE id = ?", id) > 0;
+    return this.delete(id) !== undefined;
+  }
+
+  /** @returns undefined when it was gone already; else whether its exit was on record, so that one of us tells of it */
+  delete(id: string): { exitKnown: boolean } | undefined {
+    const sql = "DELETE FROM containers WHERE id = ? RETURNING exit_code";
+    const row = this.#database.get<{ exit_code: number | null }>(sql, id);
+    return row && { exitKnown: row.exit_code !== null };
   }
 
   #container(row: Row): Container {

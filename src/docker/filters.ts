@@ -68,6 +68,12 @@ export const volumePruneFilters: FilterGrammar = {
   values: { all: truth },
 };
 
+export const eventFilters: FilterGrammar = {
+  keys: ["container", "event", "image", "label", "type", "volume"],
+  later: ["config", "daemon", "network", "node", "plugin", "scope", "secret", "service"],
+  values: {},
+};
+
 /** The value of a filter that is true or false, once it was checked. */
 export function isTrue(value: string): boolean {
   return truths[value] === true;

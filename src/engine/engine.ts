@@ -1,6 +1,7 @@
 import type { ContainerInspect } from "../docker/container-inspect.ts";
 import type { PrunedContainers } from "../docker/container-prune.ts";
 import type { ContainerSummary } from "../docker/container-summary.ts";
+import type { EventMessage } from "../docker/event.ts";
 import type { Filters } from "../docker/filters.ts";
 import type { ImageDeleteItem } from "../docker/image-delete.ts";
 import type { ImageInspect } from "../docker/image-inspect.ts";
@@ -24,6 +25,7 @@ import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
 import type { Session } from "./session.ts";
+import type { EventsOptions } from "./system/events.ts";
 import type { CreateVolumeOptions } from "./volume/create.ts";
 
 /**
@@ -121,6 +123,8 @@ export interface VolumeVerbs {
 }
 
 export interface SystemVerbs {
+  /** What happens, as it happens, until the caller goes or `until`. */
+  events(options: EventsOptions): Promise<AsyncIterable<EventMessage>>;
   info(): Promise<Info>;
   version(): Promise<Version>;
 }

@@ -139,6 +139,7 @@ function volumeVerbs(hosts: Hosts): VolumeVerbs {
 
 function systemVerbs(hosts: Hosts): SystemVerbs {
   return {
+    events: async (options) => (await import("./system/events.ts")).events(await hosts.get(), options),
     info: async () => (await import("./system/info.ts")).info(await hosts.get()),
     version: async () => (await import("./system/version.ts")).engineVersion(),
   };

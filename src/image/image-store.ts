@@ -50,6 +50,8 @@ export interface RemoveOptions {
 }
 
 export interface Removal {
+  /** Whose names they were. */
+  image: Digest;
   /** Familiar names that are gone, in the order in which to tell. */
   untagged: string[];
   /** Unless other names or a running container keep it. */
@@ -252,10 +254,10 @@ export class ImageStore {
       });
       for (const name of plan.untag) db.run("DELETE FROM tags WHERE name = ?", canonical(name));
       const untagged = plan.untag.map(familiar);
-      if (!plan.deleteImage) return { untagged, released: [] };
+      if (!plan.deleteImage) return { image, untagged, released: [] };
       const released = this.#needsOf(image);
       db.run("DELETE FROM images WHERE id = ?", image);
-      return { untagged, deleted: image, released };
+      return { image, untagged, deleted: image, released };
     });
   }
 

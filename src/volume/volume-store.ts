@@ -52,20 +52,23 @@ export class VolumeStore {
   }
 
   /** Made, if it is not there yet: of one that is there nothing changes. */
-  create(wanted: NewVolume): Volume {
-    this.#database.transaction(() => this.#make(wanted));
-    return this.get(wanted.name);
+  create(wanted: NewVolume): { volume: Volume; isNew: boolean } {
+    const isNew = this.#database.transaction(() => this.#make(wanted));
+    return { volume: this.get(wanted.name), isNew };
   }
 
-  /** All of these, made where they are not there yet, and in use until the lease ends. */
-  hold(wanted: readonly NewVolume[]): Lease {
+  /** All of these, made where they are not there yet (`made`: which), and in use until the lease ends. */
+  hold(wanted: readonly NewVolume[]): { lease: Lease; made: string[] } {
     const items = wanted.map(({ name }) => leaseOf(name));
-    return acquireLease(this.#database, items, () => {
-      for (const each of wanted) this.#make(each);
+    let made: string[] = [];
+    const lease = acquireLease(this.#database, items, () => {
+      made = wanted.filter((each) => this.#make(each)).map(({ name }) => name);
     });
+    return { lease, made };
   }
 
-  #make({ name, anonymous, labels, options }: NewVolume): void {
+  /** @returns false when it was there */
+  #make({ name, anonymous, labels, options }: NewVolume): boolean {
     const path = volumeDirectory(this.#root, name);
     const made = this.#stat(name);
     if (this.#row(name) === undefined) {
@@ -73,9 +76,10 @@ export class VolumeStore {
       const marks: Record<string, string> = anonymous ? { [anonymousLabel]: "" } : {};
       this.#insert(name, created, anonymous, { labels: { ...labels, ...marks }, options });
     }
-    if (made) return;
+    if (made) return false;
     mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
     publicDirectory(path); // the container's users look into it
+    return true;
   }
 
   #insert(name: string, created: string, anonymous: boolean, record: VolumeRecord): void {

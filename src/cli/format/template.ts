@@ -23,7 +23,7 @@ export class Template {
 
 /** Fields whose values are maps with people's keys: a missing key is empty there, and not a mistake. */
 const maps = new Set(
-  "Labels Annotations Options Sysctls Tmpfs Ports Networks Volumes ExposedPorts DriverOpts Data Storage".split(
+  "Labels Annotations Attributes Options Sysctls Tmpfs Ports Networks Volumes ExposedPorts DriverOpts Data Storage".split(
     " ",
   ),
 );

@@ -3,6 +3,7 @@ import type { ExitFacts } from "../../container/state.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { look } from "../container/look.ts";
 import type { Host } from "../host.ts";
+import { dieEvent } from "../record-event.ts";
 import { endLeftovers, hasEndedOrderly, removeIfRoom, removeState, settling } from "./remove.ts";
 import { ifRoom } from "./room.ts";
 
@@ -19,7 +20,8 @@ export async function concludeRun(
   const ended = hasEndedOrderly(seen);
   // Or somebody has concluded it before us, and it runs again.
   if (!ended) settling(host, id, () => endLeftovers(id, seen));
-  if (autoRemove) await removeIfRoom(host, { id, record }, [snapshots], { volumes: true, ended });
+  if (autoRemove)
+    await removeIfRoom(host, { id, record }, [snapshots], { volumes: true, ended, state: seen.state });
   else if (seen.state.status === "exited") await conclude(host, record, seen.state);
 }
 
@@ -33,13 +35,17 @@ export async function conclude(
   { id, name }: { id: string; name: string },
   exit: ExitFacts,
 ): Promise<boolean> {
+  const first: { exit?: ExitFacts } = {};
   const record = () => {
     // Whoever came before us may have done it, and since then it may have been started again, and have ended.
     const { state } = look(host, { id, exit: undefined });
-    host.containers.recordExit(id, state.status === "exited" ? state : exit);
+    const facts = state.status === "exited" ? state : exit;
+    if (host.containers.recordExit(id, facts)) first.exit = facts;
   };
   const write = () => void settling(host, id, record);
   if (!(await ifRoom(host, `how container ${name} ended is not in the database yet`, write))) return false;
+  const container = first.exit && host.containers.find(id);
+  if (container && first.exit) dieEvent(host, container, first.exit);
   await removeState(host, id);
   return true;
 }

@@ -69,7 +69,7 @@ async function forgetStart(host: Host, { id, name }: Container, seen: Observatio
 async function removeAll(host: Host, container: Container, seen: Observation): Promise<void> {
   const record = recordOf(container);
   const drivers = await host.driversFor(record?.driver);
-  const options = { volumes: true, ended: hasEndedOrderly(seen) };
+  const options = { volumes: true, ended: hasEndedOrderly(seen), state: seen.state };
   await removeIfRoom(host, { id: container.id, record }, drivers, options);
 }
 

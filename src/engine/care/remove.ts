@@ -1,7 +1,7 @@
 import { existsSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isContainerId } from "../../container/container-store.ts";
-import type { ContainerRecord } from "../../container/record.ts";
+import type { ContainerRecord, ContainerState } from "../../container/record.ts";
 import type { Observation } from "../../container/state.ts";
 import { removeTree } from "../../layer/tree.ts";
 import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
@@ -10,6 +10,7 @@ import { awaitWatchers } from "../../runtime/watchers.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { killContainer } from "../container/end.ts";
 import type { Host } from "../host.ts";
+import { containerEvent, dieEvent } from "../record-event.ts";
 import { ifRoom } from "./room.ts";
 
 /** A container that does not run. Of a damaged one there is no record. */
@@ -22,6 +23,8 @@ interface RemovalOptions {
   volumes: boolean;
   /** Its monitor has taken the cgroups away. */
   ended: boolean;
+  /** How it was last seen: where nobody has told of its end yet, that is told now. */
+  state: ContainerState;
 }
 
 /** Did its monitor see the program's end, and clear away after it? */
@@ -53,7 +56,11 @@ export async function remove(
     await removeTree(host.filesOf(id));
     await removeState(host, id);
   }
-  host.containers.remove(id);
+  const container = host.containers.find(id);
+  const removed = host.containers.delete(id);
+  if (!removed || !container) return;
+  if (!removed.exitKnown && options.state.status === "exited") dieEvent(host, container, options.state);
+  containerEvent(host, container, "destroy");
 }
 
 /** Whoever was removing such a state directory may have died over it; nobody needs it. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { RtError } from "../../base/errors.ts";
 import { connect } from "../../runtime/native/driver.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { find } from "./find.ts";
 import { follow } from "./follow.ts";
 
@@ -20,6 +21,7 @@ export async function attach(host: Host, name: string, options: AttachCommandOpt
   const { record } = container;
   const socket = join(host.stateOf(record.id), "attach.sock");
   using program = connect(socket, state, (line) => host.warn(`warning: ${line}`));
+  containerEvent(host, record, "attach");
   const status = await follow(host, record, program, {
     start: false,
     stdin: record.openStdin && !options.noStdin,

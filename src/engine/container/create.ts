@@ -11,6 +11,7 @@ import { reconcile } from "../care/reconcile.ts";
 import { removeAnonymousVolumes } from "../care/remove.ts";
 import type { Host } from "../host.ts";
 import { obtainImage } from "../image/obtain.ts";
+import { containerEvent } from "../record-event.ts";
 import { build, openState, prepareFiles } from "./build.ts";
 import { describeContainer } from "./describe.ts";
 import { holdVolumes } from "./hold-volumes.ts";
@@ -41,8 +42,11 @@ export async function create(
   });
   // While the monitor builds.
   const { record, bytes } = host.containers.create(wanted, renameOf(options));
-  undo.defer(() => void host.containers.remove(record.id));
+  undo.defer(() => {
+    if (host.containers.remove(record.id)) containerEvent(host, record, "destroy");
+  });
   writeRecordCopy(state.directory, bytes);
+  containerEvent(host, record, "create");
   return { record, launched, program: await starting(record, () => launched.ready(host.session.abort)) };
 }
 
@@ -62,8 +66,9 @@ export async function createContainer(host: Host, options: CreateOptions): Promi
   const state = openState(host, wanted.id, undo);
   try {
     await prepareFiles(host, wanted, snapshots, undo);
-    host.containers.create(wanted, renameOf(options), { started: false });
+    const { record } = host.containers.create(wanted, renameOf(options), { started: false });
     undo.move();
+    containerEvent(host, record, "create");
     await removeTree(state.directory);
     return wanted.id;
   } catch (error) {

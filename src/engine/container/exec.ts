@@ -7,7 +7,9 @@ import { mergeEnv, workingDirectory } from "../../settings/combine.ts";
 import { resolveCapabilities } from "../../spec/capabilities.ts";
 import { rlimits } from "../../spec/generate.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { consoleSize, descriptorsMax, isConfined } from "./build.ts";
+import { newId } from "./describe.ts";
 import type { ExecOptions } from "./exec-options.ts";
 import { find, requireRunning } from "./find.ts";
 import { follow } from "./follow.ts";
@@ -39,11 +41,17 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   await using undo = new AsyncDisposableStack();
   undo.defer(() => launched.abandon());
   using program = await launched.ready(host.session.abort);
+  const execID = newId();
+  const told = (action: string, more = {}) => containerEvent(host, record, action, { ...more, execID });
+  const command = options.command.join(" ");
+  told(`exec_create: ${command}`);
+  told(`exec_start: ${command}`);
   const attached = { start: true, stdin, tty: options.tty, signals: true };
   const status = options.detach
     ? await program.start(host.session.abort)
     : await follow(host, record, program, attached);
   undo.move();
+  if (status !== undefined) told("exec_die", { exitCode: String(status) });
   return status ?? 0;
 }
 

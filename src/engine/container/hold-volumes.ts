@@ -2,6 +2,7 @@ import type { Mount, MountRequest } from "../../settings/container-settings.ts";
 import type { Lease } from "../../store/leases.ts";
 import type { NewVolume } from "../../volume/volume-store.ts";
 import type { Host } from "../host.ts";
+import { volumeEvent } from "../record-event.ts";
 
 /**
  * The volumes of a container that is to be, made where they are not there yet. They are in use by the lease until the
@@ -17,5 +18,8 @@ export async function holdVolumes(
     const labels = asked.find((each) => each.destination === destination)?.labels ?? {};
     return [{ name, anonymous, labels, options: {} }];
   });
-  return wanted.length === 0 ? undefined : (await host.volumes()).hold(wanted);
+  if (wanted.length === 0) return undefined;
+  const { lease, made } = (await host.volumes()).hold(wanted);
+  for (const name of made) volumeEvent(host, "create", name);
+  return lease;
 }

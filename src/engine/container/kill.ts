@@ -4,6 +4,7 @@ import { markStopped } from "../../container/stopped.ts";
 import { cgroupPath, thawCgroup } from "../../runtime/cgroup.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
 import { find, notRunning } from "./find.ts";
 import { stopSignalOf } from "./stop.ts";
@@ -18,10 +19,12 @@ export async function kill(host: Host, name: string, signal: string): Promise<vo
   const { number } = parseSignal(signal);
   const send = () =>
     number === SIGKILL ? killContainer(id, seen.state) : signalProcess(pid, startTime, number);
-  if (pid > 0) {
+  if (pid > 0 && signalProcess(pid, startTime, 0)) {
     // Docker's rule: who sends what ends it wants it to stay down; and a paused one hears of it.
     const ends = number === SIGKILL || number === stopSignalOf(seen.container);
     if (ends) markStopped(host.stateOf(id));
+    // Before it is sent: whoever sees the end may tell of that at once.
+    containerEvent(host, seen.container, "kill", { signal: String(number) });
     if (send()) {
       if (ends && seen.state.status === "paused") thawCgroup(cgroupPath(id));
       return;

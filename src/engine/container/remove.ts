@@ -10,6 +10,7 @@ import { withReserve } from "../../store/reserve.ts";
 import { reconcile } from "../care/reconcile.ts";
 import { endLeftovers, hasEndedOrderly, remove } from "../care/remove.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
 import { elsewhere, isElsewhere, look, withPause } from "./look.ts";
 import { stayDown } from "./stay-down.ts";
@@ -45,6 +46,7 @@ export async function removeSettled(
       throw conflict(`cannot remove container "${name}": it ${elsewhere}`);
     markStopped(host.stateOf(id));
     await stayDown(host, container);
+    containerEvent(host, container, "kill", { signal: "9" });
     kill(id, seen().state);
     // Its end is what counts: the monitor may still be giving a slow client the last of the output.
     if (!(await holdsWithin(killedWithin_ms, isOver))) throw notEnding(name);
@@ -55,7 +57,9 @@ export async function removeSettled(
   const volumes = options.volumes || container.autoRemove;
   const record = recordOf(container);
   const drivers = await host.driversFor(record?.driver);
-  await withReserve(host.paths.root, () => remove(host, { id, record }, drivers, { volumes, ended }));
+  await withReserve(host.paths.root, () =>
+    remove(host, { id, record }, drivers, { volumes, ended, state: last.state }),
+  );
 }
 
 /** With its init all of a container goes; where that is unknown, what its cgroup holds. */

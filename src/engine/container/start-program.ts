@@ -2,6 +2,7 @@ import type { ContainerRecord } from "../../container/record.ts";
 import type { Program } from "../../runtime/runtime.ts";
 import { concludeRun } from "../care/conclude.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { starting } from "./create.ts";
 import { follow } from "./follow.ts";
 import type { StartOptions } from "./start-options.ts";
@@ -28,7 +29,13 @@ export async function startProgram(
 
 /** @returns the exit status; undefined when the program goes on without us */
 async function go(host: Host, record: ContainerRecord, program: Program, options: StartOptions) {
-  if (!options.attach) return void (await program.start());
+  if (!options.attach) {
+    await program.start();
+    return containerEvent(host, record, "start");
+  }
+  containerEvent(host, record, "attach");
+  // In a moment: from then on this process only carries the program's output.
+  containerEvent(host, record, "start");
   const { tty, openStdin } = record;
   const stdin = openStdin && options.stdin;
   return follow(host, record, program, { start: true, stdin, tty, signals: options.sigProxy });

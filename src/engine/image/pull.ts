@@ -3,11 +3,12 @@ import type { ImageRecord } from "../../image/record.ts";
 import { cancelled, type LayerPlan } from "../../image/transfer.ts";
 import { chainIDs, type Digest } from "../../oci/digest.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
-import { familiar, parse } from "../../reference/reference.ts";
+import { familiar, familiarName, parse } from "../../reference/reference.ts";
 import type { ResolvedImage, Source } from "../../source/source.ts";
 import { keepReserve } from "../../store/reserve.ts";
 import { collect, collectRarely, protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
+import { imageEvent } from "../record-event.ts";
 import { recordImage } from "./record.ts";
 import { bringLayers, planLayers, type UnpackOptions } from "./unpack.ts";
 
@@ -110,10 +111,12 @@ async function bringImage(
   content.sync();
   const { image, changed } = await recordImage(host, source, found, plan);
   keepReserve(host.paths.root);
+  const name = parse(source.reference);
+  imageEvent(host, "pull", familiar(name), familiarName(name));
   return {
     image,
     name: source.reference,
-    familiar: familiar(parse(source.reference)),
+    familiar: familiar(name),
     target: found.target,
     status: changed ? "downloaded" : "up-to-date",
   };

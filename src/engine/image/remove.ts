@@ -3,6 +3,7 @@ import { withReserve } from "../../store/reserve.ts";
 import { collect } from "../care/collect.ts";
 import { look } from "../container/look.ts";
 import type { Host } from "../host.ts";
+import { imageEvent } from "../record-event.ts";
 
 export interface RemoveImageOptions {
   force?: boolean;
@@ -31,6 +32,8 @@ export async function removeImage(
   );
   const gone: ImageDeleteItem[] = removal.untagged.map((name) => ({ Untagged: name }));
   if (removal.deleted) gone.push({ Deleted: removal.deleted });
+  for (const tag of removal.untagged) imageEvent(host, "untag", removal.image, tag);
+  if (removal.deleted) imageEvent(host, "delete", removal.deleted, removal.deleted);
   if (removal.released.length === 0 || options.prune === false) return gone;
   const { snapshots } = await withReserve(root, () => collect(host, { released: removal.released }));
   return [...gone, ...snapshots.map((chain) => ({ Deleted: chain }))];

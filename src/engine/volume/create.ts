@@ -3,6 +3,7 @@ import type { VolumeDocument } from "../../docker/volume.ts";
 import { isVolumeName } from "../../settings/volume.ts";
 import { newId } from "../container/describe.ts";
 import type { Host } from "../host.ts";
+import { volumeEvent } from "../record-event.ts";
 import { describeVolume } from "./describe.ts";
 
 export interface CreateVolumeOptions {
@@ -26,8 +27,9 @@ export async function createVolume(host: Host, options: CreateVolumeOptions): Pr
     throw refusal("not-found", name, text);
   }
   checkOptions(name, options.options);
-  const volumes = await host.volumes();
-  return describeVolume(host, volumes.create({ name, anonymous, labels, options: {} }));
+  const { volume, isNew } = (await host.volumes()).create({ name, anonymous, labels, options: {} });
+  if (isNew) volumeEvent(host, "create", name);
+  return describeVolume(host, volume);
 }
 
 function checkName(name: string): void {

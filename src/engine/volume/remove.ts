@@ -2,6 +2,7 @@ import { RtError } from "../../base/errors.ts";
 import { removeTree } from "../../layer/tree.ts";
 import { withReserve } from "../../store/reserve.ts";
 import type { Host } from "../host.ts";
+import { volumeEvent } from "../record-event.ts";
 
 /** @throws RtError not-found, unless `force`; conflict: a container has it */
 export async function removeVolume(host: Host, name: string, { force }: { force: boolean }): Promise<void> {
@@ -31,6 +32,7 @@ export async function removeIfUnused(host: Host, name: string, but?: string): Pr
 
 async function takeAway(host: Host, name: string, but?: string): Promise<void> {
   const directory = (await host.volumes()).take(name, but);
+  volumeEvent(host, "destroy", name);
   if (directory !== undefined) await removeTree(directory);
 }
 

@@ -490,6 +490,31 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect((await failure(engine.volume.list({ filters: { none: ["x"] } }))).code).toBe("invalid-argument");
   });
 
+  test("what happens is told to whoever follows, until it has enough", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const abort = new AbortController();
+    const follower = engine.as(testSession({ abort: abort.signal }));
+    const filters = { type: ["container"], event: ["create", "die"] };
+    await engine.container.run(options("--rm", "--name", "early", image, "exit", "0"));
+    const events = await follower.system.events({ since: "10m", filters });
+    const told: string[] = [];
+    const following = (async () => {
+      for await (const { Action, Actor } of events) told.push(`${Action} ${Actor.Attributes.name}`);
+    })();
+    await engine.container.run(options("--rm", "--name", "late", image, "exit", "5"));
+    await until("it is told", () => told.length === 4);
+    expect(told).toEqual(["create early", "die early", "create late", "die late"]);
+    abort.abort(new RtError("cancelled", "enough"));
+    expect((await failure(following)).code).toBe("cancelled");
+    const plain: unknown[] = [];
+    for await (const event of await engine.system.events({ since: "10m", until: "0s", filters: {} }))
+      plain.push(event);
+    expect(JSON.parse(JSON.stringify(plain))).toEqual(plain);
+    expect((await failure(engine.system.events({ filters: { none: ["x"] } }))).code).toBe("invalid-argument");
+    expect((await failure(engine.system.events({ since: "x", filters: {} }))).code).toBe("invalid-argument");
+  });
+
   test("what is not there, is in use, or does not run has its class", async () => {
     await using under = await make();
     using engine = await under.open(testSession());

@@ -259,6 +259,27 @@ test("volume: what is typed is handed on, names are printed", async () => {
   expect(pruned.engine.asked).toEqual([["volume.prune", { filters: { label: ["x"], all: ["true"] } }]]);
 });
 
+test("events: each is a line as it comes; whoever has enough is asked nothing", async () => {
+  const event = (name: string) => ({
+    ...{ Type: "container", Action: "die", Actor: { ID: "c1", Attributes: { name } }, scope: "local" },
+    ...{ time: 1735787045, timeNano: "1735787045123456789" },
+  });
+  async function* told() {
+    yield event("a");
+    yield event("b");
+    throw new RtError("cancelled", "interrupted", { exitCode: 130 });
+  }
+  const system: NonNullable<FakeVerbs["system"]> = { events: async () => told() };
+  const followed = await rt(["events", "--since", "1h", "-f", "event=die"], { system });
+  expect(followed).toMatchObject({ status: 130, stderr: "" });
+  expect(followed.stdout).toBe(
+    ["a", "b"].map((name) => `2025-01-02T03:04:05.123456789Z container die c1 (name=${name})\n`).join(""),
+  );
+  expect(followed.engine.asked).toEqual([["system.events", { filters: { event: ["die"] }, since: "1h" }]]);
+  const json = await rt(["events", "--format", "{{json .}}"], { system });
+  expect(json.stdout.split("\n")[0]).toEndWith('"time":1735787045,"timeNano":1735787045123456789}');
+});
+
 test("words that are wrong never come as far as an engine", async () => {
   for (const argv of [["run"], ["run", "--shm-size", "0", "a"], ["kill", "-s", "NONE", "a"], ["rm"]]) {
     const { status, engine, stderr } = await rt(argv);

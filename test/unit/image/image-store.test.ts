@@ -97,7 +97,7 @@ test("the last name takes the image with it, and says what it needed", () => {
   using store = stores();
   const { images, database } = store;
   images.put(newImage(alpine, [latest, "docker.io/library/alpine:3", digestOfAlpine]));
-  expect(images.remove("alpine:3", idle)).toEqual({ untagged: ["alpine:3"], released: [] });
+  expect(images.remove("alpine:3", idle)).toMatchObject({ untagged: ["alpine:3"], released: [] });
   const removal = images.remove("alpine", idle);
   expect(removal.untagged).toEqual(["alpine:latest", `alpine@${alpine.manifest.digest}`]);
   expect(removal.deleted).toBe(alpine.id);
@@ -121,7 +121,7 @@ test("a container holds its image", () => {
   expect(images.get("alpine").tags).toHaveLength(1);
   // Running: only the name goes.
   const forced = images.remove("alpine", { force: true, isRunning: (id) => id === record.id });
-  expect(forced).toEqual({ untagged: ["alpine:latest"], released: [] });
+  expect(forced).toMatchObject({ untagged: ["alpine:latest"], released: [] });
   expect(images.remove(alpine.id, { ...idle, force: true }).deleted).toBe(alpine.id);
 });
 

@@ -42,8 +42,8 @@ test("made once, with private parents and a directory for everybody", () => {
   using dir = scratch();
   using database = Database.open(dir.path);
   const store = new VolumeStore(database, dir.path);
-  const made = store.create({ ...named("data"), labels: { a: "b" } });
-  expect(store.create({ ...named("data"), labels: { c: "d" } }).record).toEqual({
+  const made = store.create({ ...named("data"), labels: { a: "b" } }).volume;
+  expect(store.create({ ...named("data"), labels: { c: "d" } }).volume.record).toEqual({
     labels: { a: "b" },
     options: {},
   });
@@ -59,7 +59,9 @@ test("in use: by a container's row, or by who is about to write one", () => {
   using database = Database.open(dir.path);
   const store = new VolumeStore(database, dir.path);
   {
-    using _ = store.hold([named("data"), named("logs")]);
+    const { lease, made } = store.hold([named("data"), named("logs")]);
+    using _ = lease;
+    expect(made).toEqual(["data", "logs"]);
     expect(codeOf(() => store.take("data"))).toStartWith("conflict: remove data: volume is in use - [");
     expect([...(store.inUse() ?? [])].sort()).toEqual(["data", "logs"]);
   }

@@ -1,0 +1,41 @@
+import { type Container, recordOf } from "../container/container-store.ts";
+import type { ContainerRecord } from "../container/record.ts";
+import { appendEvent } from "../events/append.ts";
+import type { Host } from "./host.ts";
+
+/**
+ * What `rt events` shows of a container. Whoever acts calls it, once it is done.
+ * @param more Docker's attributes of this action: exitCode, signal, execID, …
+ */
+export function containerEvent(
+  host: Host,
+  container: Container | ContainerRecord,
+  action: string,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const { id, name } = container;
+  const image = "reference" in container ? container.reference : container.image.reference;
+  const { labels } = ("reference" in container ? recordOf(container) : container) ?? {};
+  const attributes = { ...labels, image, name, ...more };
+  appendEvent(host.paths.state, { type: "container", action, id, attributes });
+}
+
+/** How a program ended. @param exit times in RFC 3339 */
+export function dieEvent(
+  host: Host,
+  container: Container | ContainerRecord,
+  exit: { exitCode: number; startedAt: string; finishedAt: string },
+): void {
+  const seconds = Math.floor((Date.parse(exit.finishedAt) - Date.parse(exit.startedAt)) / 1000);
+  // Of one that was lost, when it began may be unknown.
+  const execDuration = String(seconds > 0 && seconds < 1e9 ? seconds : 0);
+  containerEvent(host, container, "die", { execDuration, exitCode: String(exit.exitCode) });
+}
+
+export function imageEvent(host: Host, action: string, id: string, name: string): void {
+  appendEvent(host.paths.state, { type: "image", action, id, attributes: { name } });
+}
+
+export function volumeEvent(host: Host, action: string, name: string): void {
+  appendEvent(host.paths.state, { type: "volume", action, id: name, attributes: { driver: "local" } });
+}

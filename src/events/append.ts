@@ -1,0 +1,85 @@
+import { closeSync, mkdirSync, openSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { asSystemError, isErrno } from "../base/errors.ts";
+import { directoryOf, fileOf, numbersIn } from "./files.ts";
+
+/** What has happened to what, just now. */
+export interface NewEvent {
+  type: "container" | "image" | "volume";
+  /** Docker's word: "create", "exec_start: ls -l". */
+  action: string;
+  id: string;
+  attributes: Readonly<Record<string, string>>;
+}
+
+const fileBytesMax = 1 << 20;
+const filesMax = 4;
+/** A line is written at once, and read whole. */
+const lineBytesMax = 64 << 10;
+
+/**
+ * Write an event down, in Docker's shape. Whoever acts does it, so it costs one write; nothing fails because of it, and on a
+ * full disk it is lost.
+ */
+export function appendEvent(state: string, event: NewEvent): void {
+  const line = Buffer.from(lineOf(event));
+  try {
+    append(state, line.length > lineBytesMax ? Buffer.from(lineOf(short(event))) : line);
+  } catch (error) {
+    if (!asSystemError(error)) throw error;
+  }
+}
+
+function lineOf({ type, action, id, attributes }: NewEvent): string {
+  const time = now();
+  const from = attributes.image === undefined ? {} : { from: attributes.image };
+  const status = type === "volume" ? {} : { status: action, id, ...from };
+  const actor = { Type: type, Action: action, Actor: { ID: id, Attributes: attributes } };
+  const head = { ...status, ...actor, scope: "local", time: Number(time / 1_000_000_000n) };
+  // More digits than a number of JavaScript has.
+  return `${JSON.stringify(head).slice(0, -1)},"timeNano":${time}}\n`;
+}
+
+/** Without the labels, which may be of any length. */
+function short({ attributes, action, ...event }: NewEvent): NewEvent {
+  const ours = ["image", "name", "exitCode", "signal", "execID", "driver"];
+  const kept = Object.entries(attributes).filter(([key, value]) => ours.includes(key) && value.length < 4096);
+  return { ...event, action: action.slice(0, 4096), attributes: Object.fromEntries(kept) };
+}
+
+let last = 0n;
+
+/** Nanoseconds since the epoch; of one process no two events have the same. */
+function now(): bigint {
+  const time = BigInt(Date.now()) * 1_000_000n;
+  last = time > last ? time : last + 1n;
+  return last;
+}
+
+/**
+ * To the file of the highest number; one that is full is followed by the next number, which all who write at the same moment
+ * agree upon without a lock.
+ */
+function append(state: string, line: Uint8Array): void {
+  const numbers = numbersIn(state);
+  const newest = numbers.at(-1) ?? 1;
+  const isFull = (statSync(fileOf(state, newest), { throwIfNoEntry: false })?.size ?? 0) >= fileBytesMax;
+  if (isFull) dropOld(state, numbers);
+  const path = fileOf(state, isFull ? newest + 1 : newest);
+  if (numbers.length === 0) mkdirSync(directoryOf(state), { recursive: true, mode: 0o700 });
+  const file = openSync(path, "a", 0o600);
+  try {
+    writeSync(file, line);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function dropOld(state: string, numbers: readonly number[]): void {
+  for (const number of numbers.slice(0, Math.max(0, numbers.length - filesMax + 1))) {
+    try {
+      unlinkSync(fileOf(state, number));
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
+  }
+}
