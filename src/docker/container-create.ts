@@ -12,6 +12,7 @@ import { checkRestart, parseRestart, type RestartPolicy } from "../settings/rest
 import { parseSecurityOptions } from "../settings/security-opt.ts";
 import { parseSysctls } from "../settings/sysctl.ts";
 import { parseUlimit } from "../settings/ulimit.ts";
+import { parseVolumesFrom } from "../settings/volume.ts";
 import { type ContainerConfig, containerConfig } from "./container-config.ts";
 import { type HostConfig, hostConfig } from "./host-config.ts";
 import {
@@ -78,6 +79,7 @@ const hostFields = {
   ShmSize: given(natural, 0),
   Sysctls: words,
   Tmpfs: words,
+  VolumesFrom: texts,
   Ulimits: given(listOf(object({ Name: text, Soft: integer, Hard: integer })), []),
 };
 
@@ -196,6 +198,7 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     groupAdd: host.GroupAdd.map((group) => rejectControl("HostConfig.GroupAdd", group)),
     init: host.Init,
     mounts: mountRequests({ ...host, Volumes: config.Volumes as Record<string, unknown> }),
+    volumesFrom: host.VolumesFrom.map((entry) => parseVolumesFrom(entry, "HostConfig.VolumesFrom")),
     networkMode,
     privileged: host.Privileged,
     readonlyRootfs: host.ReadonlyRootfs,

@@ -23,6 +23,7 @@ export interface HostConfig extends Limits {
   /** Options by destination. */
   Tmpfs: Record<string, string>;
   UTSMode: string;
+  VolumesFrom: string[] | null;
   ShmSize: number;
   Sysctls: Record<string, string>;
   Runtime: string;
@@ -59,7 +60,6 @@ const unlimited = {
   PidMode: "",
   PidsLimit: null,
   UsernsMode: "",
-  VolumesFrom: null,
 };
 
 /** The settings that a record has and somebody asks for alike. */
@@ -84,6 +84,7 @@ export type HostSettings = Pick<
   | "shmSize"
   | "sysctls"
   | "ulimits"
+  | "volumesFrom"
 > & { devices: { source: string; destination: string; permissions: string }[] };
 
 /** @param places where something is mounted: a document has it in its own way */
@@ -93,6 +94,7 @@ export function hostConfig(
 ): HostConfig {
   return {
     ...unlimited,
+    VolumesFrom: settings.volumesFrom.length > 0 ? settings.volumesFrom : null,
     Binds,
     ContainerIDFile: "",
     LogConfig: { Type: settings.logDriver, Config: settings.logOptions },

@@ -48,6 +48,9 @@ const kept = {
   init: off,
   autoRemove: off,
 
+  /** "NAME[:MODE]": containers whose mounts this one has too. */
+  volumesFrom: texts,
+
   hostname: word,
   labels: words,
   annotations: words,

@@ -86,6 +86,26 @@ function modesOf(text: string): Partial<Record<string, string>> | undefined {
   return chosen;
 }
 
+/** `--volumes-from CONTAINER[:MODE,…]`, checked. @throws RtError invalid-argument */
+export function parseVolumesFrom(text: string, flag: string): string {
+  rejectControl(flag, text);
+  const { container, mode } = cutVolumesFrom(text);
+  if (container === "") throw invalid(`invalid ${flag} ${quote(text)}: want CONTAINER[:ro|rw]`);
+  const modes = modesOf(mode);
+  if (modes === undefined || modes.copy || modes.propagation)
+    throw invalid(`invalid ${flag} ${quote(text)}: bad mode ${quote(mode)}`);
+  return text;
+}
+
+export function isReadonlyFrom(mode: string): boolean {
+  return modesOf(mode)?.access === "ro";
+}
+
+export function cutVolumesFrom(text: string): { container: string; mode: string } {
+  const [container = "", ...mode] = text.split(":");
+  return { container, mode: mode.join(":") };
+}
+
 /** The container's path, absolute, clean and not the root. @throws RtError invalid-argument */
 export function destinationOf(path: string, what: string): string {
   if (!path.startsWith("/")) throw invalid(`invalid ${what}: ${quote(path)} must be an absolute path`);

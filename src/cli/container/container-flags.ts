@@ -29,7 +29,7 @@ export abstract class ContainerFlags extends RtCommand {
       "health-cmd health-interval health-retries health-start-interval health-start-period health-timeout no-healthcheck",
     ),
     ...each("sharing namespaces comes in a later version", "pid ipc uts userns"),
-    ...each("it comes in a later version", "volumes-from volume-driver gpus runtime isolation"),
+    ...each("it comes in a later version", "volume-driver gpus runtime isolation"),
     "disable-content-trust": "signatures are not checked; digests always are",
   };
 
@@ -110,6 +110,9 @@ export abstract class ContainerFlags extends RtCommand {
   user = programFlags.user();
   volumes = Option.Array("-v,--volume", [], {
     description: "`[SRC:]DST[:ro]` Mount a host path or a volume",
+  });
+  volumesFrom = Option.Array("--volumes-from", [], {
+    description: "`NAME[:ro]` Mount what that container has mounted",
   });
   workdir = programFlags.workdir();
 

@@ -91,7 +91,7 @@ function seldomOptionsOf(
 const seldomNames = [
   ...(["labels", "labelFiles", "annotations", "volumes", "mounts", "tmpfs", "capAdd", "capDrop"] as const),
   ...(["securityOptions", "devices", "addHosts", "dns", "ulimits", "sysctls"] as const),
-  ...(["logDriver", "logOptions", "restart", "stopTimeout"] as const),
+  ...(["logDriver", "logOptions", "restart", "stopTimeout", "volumesFrom"] as const),
 ] as const;
 
 function parseNetwork(text: string): "none" | "host" {

@@ -9,6 +9,7 @@ import { parseRestart, type RestartPolicy } from "../../settings/restart.ts";
 import { parseSecurityOptions } from "../../settings/security-opt.ts";
 import { parseSysctls } from "../../settings/sysctl.ts";
 import { parseUlimit } from "../../settings/ulimit.ts";
+import { parseVolumesFrom } from "../../settings/volume.ts";
 import type { RtCommand } from "../command.ts";
 import { readKeyValueFile } from "../parse/env.ts";
 import { parseMounts } from "../parse/mounts.ts";
@@ -29,6 +30,7 @@ export function seldomOptions(
     labels: parseLabels([...fileLabels, ...flags.labels], "label"),
     annotations: parseLabels(flags.annotations, "annotation"),
     mounts: parseMounts(flags.volumes, flags.mounts, flags.tmpfs),
+    volumesFrom: flags.volumesFrom.map((text) => parseVolumesFrom(text, "--volumes-from")),
     capAdd: unique(flags.capAdd.map((text) => parseCapability(text, "--cap-add"))),
     capDrop: unique(flags.capDrop.map((text) => parseCapability(text, "--cap-drop"))),
     ...parseSecurityOptions(flags.securityOptions),

@@ -6,6 +6,7 @@ import type { ImageRecord } from "../../image/record.ts";
 import { removeTree } from "../../layer/tree.ts";
 import { closeLock } from "../../runtime/lock.ts";
 import type { Launched, Program } from "../../runtime/runtime.ts";
+import type { Mount } from "../../settings/container-settings.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { reconcile } from "../care/reconcile.ts";
 import { removeAnonymousVolumes } from "../care/remove.ts";
@@ -32,7 +33,7 @@ export async function create(
   options: CreateOptions & { attended: boolean },
   undo: AsyncDisposableStack,
 ): Promise<Created> {
-  const wanted = describeContainer(host, image, snapshots.name, options);
+  const wanted = describeContainer(host, image, snapshots.name, options, await takenMounts(host, options));
   undo.defer(() => removeAnonymousVolumes(host, wanted));
   using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);
@@ -60,7 +61,7 @@ export async function createContainer(host: Host, options: CreateOptions): Promi
   const image = await obtainImage(host, options);
   const snapshots = await host.snapshots();
   await reconcile(host);
-  const wanted = describeContainer(host, image, snapshots.name, options);
+  const wanted = describeContainer(host, image, snapshots.name, options, await takenMounts(host, options));
   undo.defer(() => removeAnonymousVolumes(host, wanted));
   using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);
@@ -81,6 +82,12 @@ export async function createContainer(host: Host, options: CreateOptions): Promi
 /** A name that we made up gives way to one that is taken; one that the user chose is a conflict. */
 function renameOf({ name }: CreateOptions): typeof generateName | undefined {
   return name === undefined ? generateName : undefined;
+}
+
+/** Most take none. */
+async function takenMounts(host: Host, { settings }: CreateOptions): Promise<Mount[]> {
+  if (settings.volumesFrom.length === 0) return [];
+  return (await import("./mounts-from.ts")).mountsFrom(host, settings);
 }
 
 /** A failure of `step` says whose start it was. */

@@ -7,23 +7,28 @@ import type { ContainerRecord } from "../../container/record.ts";
 import { resolveMounts } from "../../container/volumes.ts";
 import type { ImageRecord } from "../../image/record.ts";
 import { combineCommand, combineEnv, workingDirectory } from "../../settings/combine.ts";
-import type { AskedSettings } from "../../settings/container-settings.ts";
+import type { AskedSettings, Mount } from "../../settings/container-settings.ts";
 import { ownDestinations } from "../../spec/defaults.ts";
 import type { Host } from "../host.ts";
 import type { CreateOptions } from "./run-options.ts";
 
-/** What a new container is to be: the image's wishes, the user's over them, the defaults under both. */
+/**
+ * What a new container is to be: the image's wishes, the user's over them, the defaults under both.
+ * @param taken mounts of other containers
+ */
 export function describeContainer(
   host: Host,
   image: ImageRecord,
   driver: string,
   options: CreateOptions,
+  taken: readonly Mount[] = [],
 ): ContainerRecord {
   const id = newId();
   const { config, chain } = image;
   const { command, entrypoint, ...asked } = options.settings;
   const hostname = asked.hostname || (asked.networkMode === "host" ? hostHostname() : id.slice(0, 12));
   checkSysctls(asked);
+  const covered = [...ownDestinations, ...taken.map(({ destination }) => destination)];
   return {
     ...asked,
     id,
@@ -40,13 +45,10 @@ export function describeContainer(
     hostname,
     labels: { ...config.Labels, ...asked.labels },
     stopSignal: parseSignal(asked.stopSignal || config.StopSignal || "TERM").name,
-    mounts: resolveMounts(
-      host.paths.root,
-      asked.mounts,
-      Object.keys(config.Volumes ?? {}),
-      ownDestinations,
-      newId,
-    ),
+    mounts: [
+      ...taken,
+      ...resolveMounts(host.paths.root, asked.mounts, Object.keys(config.Volumes ?? {}), covered, newId),
+    ],
     devices: asked.devices.flatMap((device) => findDevices(device)),
   };
 }

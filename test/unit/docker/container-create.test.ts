@@ -55,6 +55,7 @@ describe("what is asked for comes out as it went in", () => {
     "--mount type=bind,src=/a,dst=/b --mount type=bind,src=/c,dst=/d,ro,bind-recursive=disabled alpine",
     "--mount type=volume,src=vol,dst=/n,ro,volume-label=a=b --mount type=tmpfs,dst=/t,tmpfs-size=1m,ro alpine",
     "--mount type=bind,src=/a:b,dst=/c alpine",
+    "--volumes-from db --volumes-from other:ro,z alpine",
     "--tmpfs /x --tmpfs /y:exec,size=64m,mode=1777,ro alpine",
   ])("rt run %s", (line) => {
     const settings = asked(line);
@@ -94,6 +95,7 @@ describe("what is asked for comes out as it went in", () => {
       ulimits: [{ name: "nofile", soft: 1, hard: 2 }],
       sysctls: { "kernel.shmmax": "1" },
       shmSize: 4096,
+      volumesFrom: ["db:ro"],
       command: ["ls"],
       entrypoint: ["sh"],
       mounts: asked("-v /a:/b alpine").mounts,
