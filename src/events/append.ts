@@ -1,4 +1,13 @@
-import { closeSync, mkdirSync, openSync, statSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { asSystemError, isErrno } from "../base/errors.ts";
 import { directoryOf, fileOf, numbersIn } from "./files.ts";
 
@@ -55,23 +64,52 @@ function now(): bigint {
   return last;
 }
 
-/**
- * To the file of the highest number; one that is full is followed by the next number, which all who write at the same moment
- * agree upon without a lock.
- */
+/** The file that this process wrote to last. */
+let known: { state: string; path: string } | undefined;
+
 function append(state: string, line: Uint8Array): void {
-  const numbers = numbersIn(state);
-  const newest = numbers.at(-1) ?? 1;
-  const isFull = (statSync(fileOf(state, newest), { throwIfNoEntry: false })?.size ?? 0) >= fileBytesMax;
-  if (isFull) dropOld(state, numbers);
-  const path = fileOf(state, isFull ? newest + 1 : newest);
-  if (numbers.length === 0) mkdirSync(directoryOf(state), { recursive: true, mode: 0o700 });
-  const file = openSync(path, "a", 0o600);
+  if (known?.state === state && appendTo(known.path, constants.O_APPEND | constants.O_WRONLY, line)) return;
+  // Others may fill the newest one just before us; then there is a newer.
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const path = newestPath(state);
+    known = { state, path };
+    if (appendTo(path, constants.O_APPEND | constants.O_WRONLY | constants.O_CREAT, line)) return;
+  }
+}
+
+/** @returns false where it was full, or is no more: then somebody may have begun another */
+function appendTo(path: string, flags: number, line: Uint8Array): boolean {
+  let file: number;
   try {
+    file = openSync(path, flags, 0o600);
+  } catch (error) {
+    if (isErrno(error, "ENOENT") && (flags & constants.O_CREAT) === 0) return false;
+    throw error;
+  }
+  try {
+    if (fstatSync(file).size >= fileBytesMax) return false;
     writeSync(file, line);
+    return true;
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * The file of the highest number; one that is full is followed by the next number, which all who write at the same moment
+ * agree upon without a lock.
+ */
+function newestPath(state: string): string {
+  const numbers = numbersIn(state);
+  const newest = numbers.at(-1);
+  if (newest === undefined) {
+    mkdirSync(directoryOf(state), { recursive: true, mode: 0o700 });
+    return fileOf(state, 1);
+  }
+  const size = statSync(fileOf(state, newest), { throwIfNoEntry: false })?.size ?? 0;
+  if (size < fileBytesMax) return fileOf(state, newest);
+  dropOld(state, numbers);
+  return fileOf(state, newest + 1);
 }
 
 function dropOld(state: string, numbers: readonly number[]): void {
