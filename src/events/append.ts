@@ -50,7 +50,7 @@ function lineOf({ type, action, id, attributes }: NewEvent): string {
 
 /** Without the labels, which may be of any length. */
 function short({ attributes, action, ...event }: NewEvent): NewEvent {
-  const ours = ["image", "name", "exitCode", "signal", "execID", "driver"];
+  const ours = ["image", "name", "exitCode", "signal", "execID", "driver", "oldName"];
   const kept = Object.entries(attributes).filter(([key, value]) => ours.includes(key) && value.length < 4096);
   return { ...event, action: action.slice(0, 4096), attributes: Object.fromEntries(kept) };
 }

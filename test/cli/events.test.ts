@@ -83,6 +83,32 @@ test("kill, rm -f, exec, and the end that a killed client has not seen", async (
   ]);
 });
 
+test("the life of a detached one, to whom much is done", async () => {
+  const since = await now();
+  await host().ok(["create", "--name", "busy", image, "sleep", "1000"]);
+  await host().ok(["start", "busy"]);
+  await host().ok(["pause", "busy"]);
+  await host().ok(["unpause", "busy"]);
+  await host().ok(["rename", "busy", "renamed"]);
+  await host().ok(["restart", "-t", "0", "renamed"]);
+  await host().ok(["stop", "-t", "0", "renamed"]);
+  await host().ok(["rm", "renamed"]);
+  const once = ["create", "start", "pause", "unpause", "rename", "restart", "destroy"];
+  const said = await past(since, "{{.Action}}");
+  expect(said.filter((action) => once.includes(action))).toEqual([
+    ...["create", "start", "pause", "unpause", "rename", "start", "restart", "destroy"],
+  ]);
+  const count = (wanted: string) => said.filter((action) => action === wanted).length;
+  expect([count("die"), count("stop")]).toEqual([2, 2]);
+  const renamed = await past(
+    since,
+    "{{.Actor.Attributes.oldName}} {{.Actor.Attributes.name}}",
+    "-f",
+    "event=rename",
+  );
+  expect(renamed).toEqual(["/busy renamed"]);
+});
+
 test("volumes and images", async () => {
   const since = await now();
   await host().ok(["volume", "create", "data"]);

@@ -134,6 +134,17 @@ test("one that a container has is in use, whether it runs or not", async () => {
   expect(await host().ok(["volume", "rm", "busy"])).toBe("busy\n");
 });
 
+test("create makes it, one that was never started has it, and start finds it", async () => {
+  await host().ok(["create", "--name", "made", "-v", "early:/x", image, "sh", "-c", "echo here > /x/file"]);
+  expect(await names()).toEqual(["early"]);
+  expect((await fails("volume", "rm", "early"))[0]).toBe(1);
+  expect(await names("-f", "dangling=true")).toEqual([]);
+  await host().ok(["start", "-a", "made"]);
+  expect(await host().ok(["run", "--rm", "-v", "early:/y", image, "cat", "/y/file"])).toBe("here\n");
+  await host().ok(["rm", "made"]);
+  expect(await host().ok(["volume", "rm", "early"])).toBe("early\n");
+});
+
 test("run makes what it names, with labels; files live on", async () => {
   const mount = "type=volume,src=named,dst=/x,volume-label=who=me";
   await host().ok(["run", "--rm", "--mount", mount, image, "sh", "-c", "echo kept > /x/file"]);

@@ -3,6 +3,7 @@ import { holdsWithin } from "../../base/wait.ts";
 import type { Container } from "../../container/container-store.ts";
 import { cgroupPath, freezeCgroup, isFrozen, thawCgroup } from "../../runtime/cgroup.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { find, requireRunning } from "./find.ts";
 
 /** What is in the middle of a system call stands still at its end. */
@@ -16,7 +17,8 @@ export async function pause(host: Host, name: string): Promise<void> {
   if (state.status === "paused") throw conflict(container, "is already paused");
   const group = cgroupPath(container.id);
   freezeCgroup(group);
-  if (await holdsWithin(frozenWithin_ms, () => isFrozen(group))) return;
+  if (await holdsWithin(frozenWithin_ms, () => isFrozen(group)))
+    return containerEvent(host, container, "pause");
   thawCgroup(group);
   throw new RtError("unavailable", `container ${container.name} does not stand still: it goes on, try again`);
 }
@@ -26,6 +28,7 @@ export async function unpause(host: Host, name: string): Promise<void> {
   const { container, state } = await find(host, name);
   if (state.status !== "paused") throw conflict(container, "is not paused");
   thawCgroup(cgroupPath(container.id));
+  containerEvent(host, container, "unpause");
 }
 
 function conflict({ id }: Container, what: string): RtError {

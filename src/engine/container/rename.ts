@@ -2,6 +2,7 @@ import { RtError, withCause } from "../../base/errors.ts";
 import { replaceRecordCopy } from "../../container/state-file.ts";
 import { parseContainerName } from "../../settings/identity.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { find } from "./find.ts";
 
 /** Give a container another name, running or not. @throws RtError invalid-argument; not-found; conflict: the name is taken */
@@ -13,6 +14,7 @@ export async function renameContainer(host: Host, name: string, newName: string)
   try {
     const bytes = host.containers.rename(container, wanted);
     replaceRecordCopy(host.stateOf(container.id), bytes);
+    containerEvent(host, host.containers.get(container.id), "rename", { oldName: `/${container.name}` });
   } catch (error) {
     const { code, message } = withCause("Error when allocating new name", error);
     throw new RtError(code, message, { exitCode: 1 });

@@ -1,5 +1,6 @@
 import { RtError } from "../../base/errors.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { find } from "./find.ts";
 import { start } from "./start.ts";
 import { type StopOptions, stop } from "./stop.ts";
@@ -16,4 +17,5 @@ export async function restart(host: Host, name: string, options: StopOptions): P
   }
   await stop(host, container.id, options);
   await start(host, container.id, { attach: false, stdin: false, sigProxy: false });
+  containerEvent(host, container, "restart");
 }

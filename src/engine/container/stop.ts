@@ -6,6 +6,7 @@ import { markStopped } from "../../container/stopped.ts";
 import { cgroupPath, thawCgroup } from "../../runtime/cgroup.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
 import { find, requireRunning } from "./find.ts";
 import { isRunning, look } from "./look.ts";
@@ -57,17 +58,21 @@ export async function stop(
   const number = options.signal ? parseSignal(options.signal).number : stopSignalOf(container);
   markStopped(host.stateOf(container.id));
   const { pid, startTime, status } = seen.state;
+  containerEvent(host, container, "kill", { signal: String(number) });
   const sent = signalProcess(pid, startTime, number);
   // It hears of that when it goes on.
   if (sent && status === "paused") thawCgroup(cgroupPath(container.id));
   const timeout_s = options.timeout_s ?? recordOf(container)?.stopTimeout ?? patience_s;
-  if (await holdsWithin(timeout_s < 0 ? Number.POSITIVE_INFINITY : timeout_s * 1000, over)) return;
+  const hasStopped = () => containerEvent(host, container, "stop");
+  if (await holdsWithin(timeout_s < 0 ? Number.POSITIVE_INFINITY : timeout_s * 1000, over))
+    return hasStopped();
   onLate?.();
   const { state, monitor } = look(host, container);
-  if (!killContainer(container.id, state)) return;
+  containerEvent(host, container, "kill", { signal: "9" });
+  if (!killContainer(container.id, state)) return hasStopped();
   // A monitor that somebody has stopped would not tell of the end.
   if (monitor.pid > 0) signalProcess(monitor.pid, monitor.startTime, SIGCONT);
-  if (await holdsWithin(limit_ms, over)) return;
+  if (await holdsWithin(limit_ms, over)) return hasStopped();
   throw notEnding(container.name);
 }
 
