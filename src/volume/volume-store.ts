@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, type Stats, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { isVolumeName } from "../settings/volume.ts";
@@ -53,8 +53,10 @@ export class VolumeStore {
 
   /** Made, if it is not there yet: of one that is there nothing changes. */
   create(wanted: NewVolume): { volume: Volume; isNew: boolean } {
-    const isNew = this.#database.transaction(() => this.#make(wanted));
-    return { volume: this.get(wanted.name), isNew };
+    return this.#database.transaction(() => {
+      const isNew = this.#make(wanted);
+      return { volume: this.get(wanted.name), isNew };
+    });
   }
 
   /** All of these, made where they are not there yet (`made`: which), and in use until the lease ends. */
@@ -121,6 +123,7 @@ export class VolumeStore {
 
   /** All, the damaged ones too, in no order. */
   list(): Volume[] {
+    this.leftovers();
     const rows = this.#database.all<Row>(`SELECT ${columns} FROM volumes`);
     const known = new Set(rows.map(({ name }) => name));
     const strays = this.#entries().filter((name) => isVolumeName(name) && !known.has(name));
@@ -128,9 +131,9 @@ export class VolumeStore {
     return [...rows, ...adopted].map((row) => new StoredVolume(row));
   }
 
-  #entries(): string[] {
+  #entries(below = ""): string[] {
     try {
-      return readdirSync(join(this.#root, "volumes"));
+      return readdirSync(join(this.#root, "volumes", below));
     } catch (error) {
       if (isErrno(error, "ENOENT")) return [];
       throw withCause("cannot list the volumes", error);
@@ -155,6 +158,7 @@ export class VolumeStore {
    */
   take(name: string, but?: string): string | undefined {
     const aside = join(this.#root, "volumes", `${removedPrefix}${crypto.randomUUID()}`);
+    const directory = join(this.#root, "volumes", name);
     return this.#database.transaction(() => {
       this.get(name);
       const users = this.#usersOf(name).filter((id) => id !== but);
@@ -164,11 +168,13 @@ export class VolumeStore {
         throw new RtError("conflict", text, { exitCode: 1 });
       }
       this.#database.run("DELETE FROM volumes WHERE name = ?", name);
+      if (!existsSync(directory)) return undefined;
       try {
-        renameSync(join(this.#root, "volumes", name), aside);
+        mkdirSync(aside, { mode: 0o700 });
+        // Under its name: should we die before the row is gone, that says whose the row is.
+        renameSync(directory, join(aside, name));
         return aside;
       } catch (error) {
-        if (isErrno(error, "ENOENT")) return undefined;
         throw withCause(`remove ${name}`, error);
       }
     });
@@ -179,11 +185,19 @@ export class VolumeStore {
     return this.#database.all<{ container: string }>(sql, name, anyVolume).map(({ container }) => container);
   }
 
-  /** Directories that somebody took out of the world, and did not live to remove. */
+  /**
+   * Directories that somebody took out of the world, and did not live to remove. Of those who died in the middle of it the
+   * rows go.
+   */
   leftovers(): string[] {
-    return this.#entries().flatMap((name) =>
-      name.startsWith(removedPrefix) ? [join(this.#root, "volumes", name)] : [],
-    );
+    const found = this.#entries().filter((name) => name.startsWith(removedPrefix));
+    if (found.length === 0) return [];
+    return this.#database.transaction(() => {
+      for (const name of found.flatMap((each) => this.#entries(each))) {
+        if (!this.#stat(name)) this.#database.run("DELETE FROM volumes WHERE name = ?", name);
+      }
+      return found.map((name) => join(this.#root, "volumes", name));
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { Database as Sqlite } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../../../src/base/errors.ts";
 import { ContainerStore } from "../../../src/container/container-store.ts";
@@ -70,12 +70,32 @@ test("in use: by a container's row, or by who is about to write one", () => {
   expect(codeOf(() => store.take("data"))).toBe(`conflict: remove data: volume is in use - [${id}]`);
   expect([...(store.inUse() ?? [])]).toEqual(["data"]);
   const aside = store.take("data", id)!;
-  expect(existsSync(join(aside, "_data"))).toBe(true);
+  expect(existsSync(join(aside, "data/_data"))).toBe(true);
   expect(store.leftovers()).toEqual([aside]);
   expect(codeOf(() => store.get("data"))).toBe("not-found: get data: no such volume");
   expect(containers.remove(id)).toBe(true);
   expect([...(store.inUse() ?? [])]).toEqual([]);
   expect(store.list().map(({ name }) => name)).toEqual(["logs"]);
+});
+
+test("whoever died in the middle of a removal has removed: the row goes with the next look", () => {
+  using dir = scratch();
+  using database = Database.open(dir.path);
+  const store = new VolumeStore(database, dir.path);
+  for (const name of ["half", "again", "whole"]) store.create(named(name));
+  for (const name of ["half", "again"]) {
+    mkdirSync(join(dir.path, `volumes/.removed-${name}`));
+    renameSync(join(dir.path, "volumes", name), join(dir.path, `volumes/.removed-${name}`, name));
+  }
+  // Somebody has made it anew since then.
+  mkdirSync(join(dir.path, "volumes/again/_data"), { recursive: true });
+  expect(
+    store
+      .list()
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(["again", "whole"]);
+  expect(store.leftovers()).toHaveLength(2);
 });
 
 test("no name leads out of the directory of volumes", () => {
