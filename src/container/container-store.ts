@@ -321,11 +321,10 @@ export class ContainerStore {
     return this.delete(id) !== undefined;
   }
 
-  /** @returns undefined when it was gone already; else whether its exit was on record, so that one of us tells of it */
-  delete(id: string): { exitKnown: boolean } | undefined {
-    const sql = "DELETE FROM containers WHERE id = ? RETURNING exit_code";
-    const row = this.#database.get<{ exit_code: number | null }>(sql, id);
-    return row && { exitKnown: row.exit_code !== null };
+  /** @returns what it was, to the one of us who has removed it; undefined when it was gone already */
+  delete(id: string): Container | undefined {
+    const row = this.#database.get<Row>(`DELETE FROM containers WHERE id = ? RETURNING ${columns}`, id);
+    return row && this.#container(row);
   }
 
   #container(row: Row): Container {

@@ -56,10 +56,9 @@ export async function remove(
     await removeTree(host.filesOf(id));
     await removeState(host, id);
   }
-  const container = host.containers.find(id);
-  const removed = host.containers.delete(id);
-  if (!removed || !container) return;
-  if (!removed.exitKnown && options.state.status === "exited") dieEvent(host, container, options.state);
+  const container = host.containers.delete(id);
+  if (!container) return;
+  if (!container.exit && options.state.status === "exited") dieEvent(host, container, options.state);
   containerEvent(host, container, "destroy");
 }
 
