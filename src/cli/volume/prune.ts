@@ -27,7 +27,7 @@ export default class VolumePruneCommand extends RtCommand {
     const which =
       this.all || asked.all?.some((value) => value === "1" || value === "true") ? "all" : "anonymous";
     const loss = `${which} local volumes not used by at least one container`;
-    if (!this.force && !confirm(this.context, loss)) return 1;
+    if (!this.force && !confirm(this.context, loss)) return 0;
     const { VolumesDeleted, SpaceReclaimed } = await engine.volume.prune({ filters });
     const names = VolumesDeleted.map((name) => `${name}\n`).join("");
     const told = names ? `Deleted Volumes:\n${names}\n` : "";
