@@ -22,8 +22,8 @@ export interface FilterGrammar {
 const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
 
 export const containerFilters: FilterGrammar = {
-  keys: ["ancestor", "before", "exited", "id", "label", "name", "since", "status"],
-  later: ["expose", "health", "isolation", "is-task", "network", "publish", "volume"],
+  keys: ["ancestor", "before", "exited", "id", "label", "name", "since", "status", "volume"],
+  later: ["expose", "health", "isolation", "is-task", "network", "publish"],
   values: {
     status: { isGood: (value) => statuses.includes(value), want: `want one of ${statuses.join(", ")}` },
     exited: { isGood: (value) => /^-?\d{1,9}$/.test(value), want: "want a number" },

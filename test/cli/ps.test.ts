@@ -133,6 +133,9 @@ test("filters: values of one key are alternatives, keys and labels must all hold
     [["since=second"], [up.name, "hello"]],
     [[`id=${up.id.slice(0, 10)}`], [up.name]],
     [["status=exited", "name=first"], ["first"]],
+    [["volume=volume-of-up"], [up.name]],
+    [["volume=/data"], [up.name]],
+    [["volume=volume-of"], []],
   ];
   for (const [filters, expected] of rows) {
     expect([filters, await names("-a", ...filters.flatMap((filter) => ["-f", filter]))]).toEqual([

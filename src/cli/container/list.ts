@@ -11,7 +11,7 @@ export default class PsCommand extends RtCommand {
     description: "List containers",
     details: `
       Without -a, those that run. Filters: name, id, status (created, running, exited), label, ancestor, exited (the
-      exit status), before, since. Fields of --format: .ID .Names .Image .Command .CreatedAt .RunningFor .Status .State
+      exit status), before, since, volume (its name, or where it is). Fields of --format: .ID .Names .Image .Command .CreatedAt .RunningFor .Status .State
       .Ports .Labels .Mounts .Networks .LocalVolumes .Platform .Size, and {{.Label "key"}}.
     `,
     examples: [

@@ -117,6 +117,12 @@ function predicate(host: Host, key: string, value: string): (found: Found) => bo
       return ({ state }) => state.status === "exited" && state.exitCode === Number(value);
     case "label":
       return ({ container }) => hasLabel(recordOf(container)?.labels ?? {}, value);
+    case "volume":
+      // By its name, or by where it is.
+      return ({ container }) =>
+        (recordOf(container)?.mounts ?? []).some(
+          ({ name, destination }) => name === value || destination === value,
+        );
     case "ancestor": {
       const image = host.images.idOf(value);
       return ({ container }) => container.imageId === image || container.reference === value;
