@@ -1,6 +1,6 @@
 /** `rt run -d`: the program is left to its monitor, which sees to the end when no client does. */
 import { expect } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../support/wait.ts";
 import { containerTests, image, oneLine, pidOf, remains, running, statusOf } from "./world.ts";
@@ -74,4 +74,12 @@ test("a monitor that is killed leaves the end to the next command", async () => 
   expect(await statusOf(host(), "unwritten")).toBe("exited");
   expect(existsSync(directory)).toBe(false);
   await host().ok(["rm", "unwritten"]);
+});
+
+test("a state directory whose removal was cut short is gone after the next command", async () => {
+  const left = join(host().state, "containers", `over-${crypto.randomUUID()}`);
+  mkdirSync(left, { recursive: true });
+  writeFileSync(join(left, "lock"), "");
+  await host().ok(["ps"]);
+  expect(existsSync(left)).toBe(false);
 });

@@ -11,6 +11,8 @@ import { isLocked } from "../../runtime/lock.ts";
 import { ageOf, look, youngFor_ms } from "../container/look.ts";
 import type { Host } from "../host.ts";
 import { conclude } from "./conclude.ts";
+
+
 import {
   doomedPrefix,
   endLeftovers,
@@ -19,6 +21,8 @@ import {
   removeState,
   settling,
 } from "./remove.ts";
+
+
 import { ifRoom } from "./room.ts";
 
 /** A container that is not known to be over, and what it does. */
