@@ -202,3 +202,20 @@ test("a line that was cut short by a power failure is ended before the next", as
   expect(readFileSync(path, "utf8")).toMatch(/^\{"log":"ha\n\{"log":"whole\\n","stream":"stdout",.*\}\n$/);
   await host().ok(["rm", id]);
 });
+
+test("the monitor stays below 512 KB, whatever is written and however much", async () => {
+  const script =
+    "seq 1 20000; head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2; echo; echo over; sleep 1000";
+  const id = (
+    await host().ok(["run", "-d", "--name", "much", "--restart=always", image, "sh", "-c", script])
+  ).trim();
+  const path = join(directoryOf(id), `${id}-json.log`);
+  await until(
+    "it is written",
+    () => existsSync(path) && readFileSync(path, "latin1").includes('"log":"over'),
+  );
+  const pid = /^monitor (\d+)/m.exec(readFileSync(join(host().state, "containers", id, "pid"), "utf8"))![1];
+  const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
+  expect(peak).toBeLessThan(512);
+  await host().ok(["rm", "-f", "much"]);
+});

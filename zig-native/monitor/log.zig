@@ -19,7 +19,8 @@ const request = @import("../wire/request.zig");
 const line_bytes_max = 16 * 1024;
 /// What stands around a line.
 const frame_bytes_max = 96;
-const encoded_max = 6 * line_bytes_max + frame_bytes_max;
+/// Of lines that are mostly control characters a part is shorter: we have to stay small.
+const encoded_max = 48 * 1024;
 const path_bytes_max = 4096;
 const suffix = "-json.log";
 const name_bytes_max = 64 + suffix.len + ".4294967295".len;
@@ -101,7 +102,13 @@ pub const Log = struct {
 
     fn line(self: *Log, stream: abi.Frame, bytes: []const u8, time: *const Time) void {
         std.debug.assert(bytes.len > 0 and bytes.len <= line_bytes_max);
-        if (self.encoded.len - self.encoded_length < 6 * bytes.len + frame_bytes_max) self.flush();
+        if (self.encoded.len - self.encoded_length < 6 * bytes.len + frame_bytes_max) {
+            self.flush();
+            if (encodedLength(bytes) + frame_bytes_max > self.encoded.len) {
+                self.line(stream, bytes[0 .. bytes.len / 2], time);
+                return self.line(stream, bytes[bytes.len / 2 ..], time);
+            }
+        }
         const start = self.encoded_length;
         const length = encode(self.encoded[start..], stream, bytes, time);
         std.debug.assert(start + length <= self.encoded.len);
@@ -210,7 +217,13 @@ pub const Log = struct {
     }
 };
 
-/// Answers how many bytes of `into` it takes; there is room for `6 * bytes.len + frame_bytes_max`.
+fn encodedLength(bytes: []const u8) usize {
+    var length: usize = 0;
+    for (bytes) |byte| length += if (isEscaped(byte)) 6 else 1; // or two
+    return length;
+}
+
+/// Answers how many bytes of `into` it takes; there is room for `encodedLength(bytes) + frame_bytes_max`.
 fn encode(into: []u8, stream: abi.Frame, bytes: []const u8, time: *const Time) usize {
     var at = put(into, 0, "{\"log\":\"");
     var rest = bytes;
