@@ -12,7 +12,6 @@ import { ageOf, look, youngFor_ms } from "../container/look.ts";
 import type { Host } from "../host.ts";
 import { conclude } from "./conclude.ts";
 
-
 import {
   doomedPrefix,
   endLeftovers,
@@ -21,7 +20,6 @@ import {
   removeState,
   settling,
 } from "./remove.ts";
-
 
 import { ifRoom } from "./room.ts";
 
