@@ -90,13 +90,14 @@ test("the life of a detached one, to whom much is done", async () => {
   await host().ok(["pause", "busy"]);
   await host().ok(["unpause", "busy"]);
   await host().ok(["rename", "busy", "renamed"]);
+  await host().ok(["update", "--restart=on-failure", "renamed"]);
   await host().ok(["restart", "-t", "0", "renamed"]);
   await host().ok(["stop", "-t", "0", "renamed"]);
   await host().ok(["rm", "renamed"]);
-  const once = ["create", "start", "pause", "unpause", "rename", "restart", "destroy"];
+  const once = ["create", "start", "pause", "unpause", "rename", "update", "restart", "destroy"];
   const said = await past(since, "{{.Action}}");
   expect(said.filter((action) => once.includes(action))).toEqual([
-    ...["create", "start", "pause", "unpause", "rename", "start", "restart", "destroy"],
+    ...["create", "start", "pause", "unpause", "rename", "update", "start", "restart", "destroy"],
   ]);
   const count = (wanted: string) => said.filter((action) => action === wanted).length;
   expect([count("die"), count("stop")]).toEqual([2, 2]);

@@ -3,6 +3,7 @@ import { writePolicy } from "../../container/policy-file.ts";
 import { replaceRecordCopy } from "../../container/state-file.ts";
 import type { RestartPolicy } from "../../settings/restart.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { find } from "./find.ts";
 
 export interface UpdateOptions {
@@ -20,4 +21,5 @@ export async function updateContainer(host: Host, name: string, { restart }: Upd
   const directory = host.stateOf(container.id);
   replaceRecordCopy(directory, bytes);
   writePolicy(directory, restart);
+  containerEvent(host, container, "update");
 }
