@@ -53,7 +53,6 @@ const rows: Row[] = [
   { args: ["pull"], line: /REF|IMAGE|NAME/ },
   { args: ["pull", "a", "b"], line: /b/ },
   { args: ["run", "-p", "80:80", image], line: /-p.*later version/ },
-  { args: ["run", "-p", "80:80", image], line: /-p.*later version/ },
   { args: ["run", "--memory", "1g", image], line: /--memory.*later version/ },
   { args: ["run", "--network", "bridge", image], line: /bridge/ },
   // Values
