@@ -20,7 +20,7 @@ const line_bytes_max = 16 * 1024;
 /// What stands around a line.
 const frame_bytes_max = 96;
 /// Of lines that are mostly control characters a part is shorter: we have to stay small.
-const encoded_max = 48 * 1024;
+const encoded_max = 32 * 1024;
 const path_bytes_max = 4096;
 const suffix = "-json.log";
 const name_bytes_max = 64 + suffix.len + ".4294967295".len;
