@@ -22,6 +22,7 @@ const frame_bytes_max = 96;
 /// Of lines that are mostly control characters a part is shorter: we have to stay small.
 const encoded_max = 32 * 1024;
 const path_bytes_max = 4096;
+const page_bytes = 4096;
 const suffix = "-json.log";
 const name_bytes_max = 64 + suffix.len + ".4294967295".len;
 
@@ -43,8 +44,8 @@ pub const Log = struct {
     parent_length: usize,
     /// Beginnings of lines, of stdout and stderr.
     pending: [2]Pending,
-    /// Whole lines that are still to be written.
-    encoded: [encoded_max]u8,
+    /// Whole lines that are still to be written. Between two writes its pages but the first are nobody's.
+    encoded: [encoded_max]u8 align(page_bytes),
     encoded_length: usize,
 
     /// In place, and no more of it is touched than is used.
@@ -124,6 +125,8 @@ pub const Log = struct {
 
     fn flush(self: *Log) void {
         self.append(self.encoded[0..self.encoded_length]);
+        const beyond = self.encoded[page_bytes..];
+        if (self.encoded_length > page_bytes) _ = linux.madvise(beyond.ptr, beyond.len, linux.MADV.DONTNEED);
         self.encoded_length = 0;
     }
 
