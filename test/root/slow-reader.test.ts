@@ -5,12 +5,15 @@ import { until } from "../support/wait.ts";
 
 const { test, host } = containerTests();
 
-const program = ["sh", "-c", "yes | head -c 4000000; echo over > /over; sleep 1000"];
+const script = "until test -e /go; do sleep 0.05; done; yes | head -c 4000000; echo over > /over; sleep 1000";
+const program = ["sh", "-c", script];
 
 test("with a log the program goes on after ten seconds, without one it waits", async () => {
   await using logged = await running(host(), program);
   await using alone = await running(host(), program, ["--log-driver", "none"]);
+  // Stopped before there is anything to take.
   for (const { client } of [logged, alone]) client.kill("SIGSTOP");
+  for (const { name } of [logged, alone]) await host().ok(["exec", name, "touch", "/go"]);
   const isOver = async (name: string) =>
     (await host().rt(["exec", name, "cat", "/over"])).stdout === "over\n";
   await until("the program with a log goes on", () => isOver(logged.name), 30_000);
