@@ -16,9 +16,33 @@ export interface Look extends Observation {
  * @throws RtError not-found | invalid-argument
  */
 export async function find(host: Host, text: string): Promise<Look> {
-  const container = host.containers.find(text) ?? (await findReconciled(host, text));
-  const seen = look(host, container);
+  let container = host.containers.find(text) ?? (await findReconciled(host, text));
+  let seen = look(host, container);
+  if (isOutdated(container, seen)) {
+    container = host.containers.get(container.id);
+    seen = look(host, container);
+  }
   return { container, ...seen, state: withPause(container.id, seen.state) };
+}
+
+/** The container `id` and what it is doing, for who has waited since it was found; there may be none any more. */
+export function lookById(
+  host: Host,
+  id: string,
+): { container: Container | undefined; state: ContainerState } {
+  const container = host.containers.find(id);
+  const seen = look(host, { id, exit: container?.exit });
+  if (!isOutdated({ exit: container?.exit }, seen)) return { container, state: seen.state };
+  const later = host.containers.find(id);
+  return { container: later, state: look(host, { id, exit: later?.exit }).state };
+}
+
+/**
+ * Neither its row nor its files say that it ever ran: since we read the one somebody may have written its end down, and taken
+ * the others away.
+ */
+function isOutdated({ exit }: Pick<Container, "exit">, { state }: Observation): boolean {
+  return exit === undefined && state.status === "created";
 }
 
 async function findReconciled(host: Host, text: string): Promise<Container> {

@@ -3,8 +3,8 @@ import { onAbort } from "../../base/abort.ts";
 import { isErrno, RtError } from "../../base/errors.ts";
 import { holdWatch } from "../../runtime/watchers.ts";
 import type { Host } from "../host.ts";
-import { find } from "./find.ts";
-import { isUp, look } from "./look.ts";
+import { find, lookById } from "./find.ts";
+import { isUp } from "./look.ts";
 
 /** A monitor that is killed writes nothing: nothing but looking tells. */
 const look_ms = 500;
@@ -27,11 +27,9 @@ export async function wait(host: Host, name: string): Promise<number> {
     abort.throwIfAborted();
     const woken = Promise.withResolvers<void>();
     wake = woken.resolve;
-    const container = host.containers.find(id);
-    const seen = () => look(host, { id, exit: container?.exit }).state;
     // Twice: its restart policy takes two files away, one after the other.
-    if (!isUp(seen()) && !isUp(seen())) {
-      const state = seen();
+    if (!isUp(lookById(host, id).state) && !isUp(lookById(host, id).state)) {
+      const { container, state } = lookById(host, id);
       if (container || state.status === "exited") return state.exitCode;
       throw new RtError("not-found", `No such container: ${name}`, { exitCode: 1 });
     }
