@@ -35,6 +35,7 @@ const relays = @import("monitor/relay.zig");
 const request = @import("wire/request.zig");
 const restart = @import("monitor/restart.zig");
 const signals = @import("linux/signals.zig");
+const stdio = @import("monitor/stdio.zig");
 const successors = @import("monitor/successor.zig");
 const wait = @import("linux/wait.zig");
 
@@ -113,14 +114,14 @@ fn run() fault.Error!?Next {
     var cgroup_path_buffer: [256]u8 = undefined;
     const cgroup_path = try copyCgroupPath(&session, &cgroup_path_buffer);
     // Undone in every case: it is ours, and nobody is left in it.
-    defer if (cgroup_path.len > 0) cgroup.remove(cgroup_path);
+    errdefer if (cgroup_path.len > 0) cgroup.remove(cgroup_path);
     // Also when building fails: a half-built init must not wait for ever.
     errdefer launching.killStage(&session);
     try launching.launch(&session, memory.allocator());
     try launching.awaitReady(&session);
     memory.unmap();
     try launching.start(&session);
-    const status = try serve(&session);
+    const status = try serve(&session, cgroup_path);
     if (relay.log) |kept| kept.finish();
     finish(&session, status);
     const rt = session.successor orelse return null;
@@ -217,11 +218,13 @@ fn copyCgroupPath(session: *const Session, buffer: []u8) fault.Error![]const u8 
 }
 
 /// Relay until the program has ended and its output has been handed on. Answers its exit status.
-fn serve(session: *Session) fault.Error!u32 {
+fn serve(session: *Session, cgroup_path: []const u8) fault.Error!u32 {
     var status: ?u32 = null;
+    // What may still come of stdout and stderr, once the program has ended.
+    var left: [2]usize = .{ 0, 0 };
     while (true) {
         const idle = relay.idle();
-        if (idle and status != null and !drain()) return status.?;
+        if (idle and status != null and !drain(&left)) return status.?;
         var set: [6 + relays.clients_max]linux.pollfd = undefined;
         const fds = fillPoll(&set, session, status != null);
         const ready = linux.poll(fds.ptr, fds.len, if (!idle) relay.patience() else if (status != null) 0 else -1);
@@ -240,6 +243,9 @@ fn serve(session: *Session) fault.Error!u32 {
         if (relay.idle() and set[4].revents != 0) _ = relay.pump(&relay.stderr, .stderr);
         if (set[0].revents != 0 and status == null) {
             status = reap(session);
+            for (&left, [_]i32{ relay.stdout, relay.stderr }) |*bytes, fd| bytes.* = stdio.capacity(fd);
+            // Before the end is told: whoever hears of it may start the program again, in a group of the same name.
+            if (cgroup_path.len > 0) cgroup.remove(cgroup_path);
             // A full disk must not cost the client the exit status: that goes out in any case.
             if (session.state >= 0) decideRestart(session, status.?);
             if (session.state >= 0) records.writeExit(session.state, status.?) catch {
@@ -251,11 +257,16 @@ fn serve(session: *Session) fault.Error!u32 {
     }
 }
 
-/// After the program's end: hand on what is still in its pipes. False when there is nothing more.
-fn drain() bool {
-    if (relay.stdout >= 0 and relay.pump(&relay.stdout, .stdout)) return true;
-    if (relay.stderr >= 0 and relay.pump(&relay.stderr, .stderr)) return true;
-    return false;
+/// After the program's end: hand on what is still in its pipes, and that is no more than they hold. It may have given them to
+/// somebody who lives on, and writes on. False when there is nothing more.
+fn drain(left: *[2]usize) bool {
+    return drainOne(&relay.stdout, .stdout, &left[0]) or drainOne(&relay.stderr, .stderr, &left[1]);
+}
+
+fn drainOne(source: *i32, kind: abi.Frame, left: *usize) bool {
+    if (source.* < 0 or left.* == 0 or !relay.pump(source, kind)) return false;
+    left.* -|= relay.output_end - abi.frame_header_bytes;
+    return true;
 }
 
 /// Slots: 0 the program, 1 signals, 2 new clients, 3 stdout, 4 stderr, 5 stdin with room, then the clients.

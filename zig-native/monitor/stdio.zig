@@ -30,3 +30,13 @@ pub fn nonblocking(fd: i32) void {
     const flags = linux.fcntl(fd, linux.F.GETFL, 0);
     _ = linux.fcntl(fd, linux.F.SETFL, flags | 0o4000);
 }
+
+/// How much may be in a pipe, or in a terminal, of which the kernel keeps less than this; 0 of none.
+pub fn capacity(fd: i32) usize {
+    if (fd < 0) return 0;
+    const result = linux.fcntl(fd, get_pipe_size, 0);
+    return if (linux.errno(result) == .SUCCESS) result else terminal_bytes_max;
+}
+
+const get_pipe_size = 1032; // F_GETPIPE_SZ
+const terminal_bytes_max = 1024 * 1024;
