@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { containerTests, image, pidOf, statusOf } from "../cli/world.ts";
+import { rtBinary } from "../support/rt.ts";
 import { until } from "../support/wait.ts";
 
 const { test, host } = containerTests();
@@ -57,3 +58,20 @@ test("a stranger that holds the output, and writes on, does not keep the monitor
   expect(late.length).toBeLessThan(2 * pipeBytes);
   await host().ok(["rm", "given"]);
 });
+
+test("one who attaches and goes leaves the program its output", async () => {
+  await detached("heard", "sh", "-c", "while echo line; do sleep 0.02; done; exit 3");
+  const script = `${rtBinary} attach heard | head -n 1`;
+  const child = Bun.spawn(["sh", "-c", script], {
+    env: host().env,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  expect(await new Response(child.stdout).text()).toBe("line\n");
+  await child.exited;
+  const logged = async () => (await host().ok(["logs", "heard"])).length;
+  const first = await logged();
+  await until("its log grows", async () => (await logged()) > first);
+  expect(await statusOf(host(), "heard")).toBe("running");
+  await host().ok(["rm", "-f", "heard"]);
+}, 30_000);

@@ -140,7 +140,7 @@ fn step(client: *Client, wakeup: i32) bool {
     if (client.detaching) return true;
     if (set[2].revents != 0) client.blocked = null;
     if (flush(client)) return true;
-    if (output_waits) return deliver(client, set[2].revents != 0);
+    if (output_waits) return deliver(client, set[2].revents != 0) or client.detaching;
     if (set[0].revents & (linux.POLL.IN | linux.POLL.HUP | linux.POLL.ERR) == 0) return false;
     const count = linux.recvfrom(client.socket, &client.incoming, client.incoming.len, linux.MSG.DONTWAIT, null, null);
     switch (linux.errno(count)) {
@@ -150,7 +150,7 @@ fn step(client: *Client, wakeup: i32) bool {
     }
     client.incoming_start = 0;
     client.incoming_end = count;
-    return deliver(client, false);
+    return deliver(client, false) or client.detaching;
 }
 
 fn controlPending(client: *const Client) bool {
@@ -195,6 +195,11 @@ fn flush(client: *Client) bool {
             },
         }
     }
+}
+
+fn detach(client: *Client) void {
+    client.detaching = true;
+    client.result.ended = .detached;
 }
 
 /// Make the next control frame, if one is due.
@@ -272,8 +277,7 @@ fn withoutDetachKeys(client: *Client, typed: []const u8, out: []u8) usize {
         if (byte == client.keys[client.keys_matched]) {
             client.keys_matched += 1;
             if (client.keys_matched < client.keys.len) continue;
-            client.detaching = true;
-            client.result.ended = .detached;
+            detach(client);
             return length;
         }
         out[length] = byte;
@@ -385,6 +389,8 @@ fn write(client: *Client, index: usize, bytes: []const u8, ready: bool) usize {
             if (errno != .PIPE and errno != .CONNRESET) client.result.errno = @intFromEnum(errno);
             client.output_open[index] = false;
             client.closed_pending[index] = true;
+            // Who came to a program that another has started goes, and leaves it be.
+            if (client.flags & abi.attach_start == 0 and client.result.errno == 0) detach(client);
             return bytes.len;
         },
     }

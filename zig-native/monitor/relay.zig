@@ -226,7 +226,7 @@ pub const Relay = struct {
         if (hasStdin(client)) return self.receiveControl(client);
         if (!self.fill(client, &client.input, &client.input_have)) return;
         if (kindOf(&client.input) == .stdin and client.input_have > header_bytes) return self.feed(client);
-        self.consume(client.input[0..client.input_have]);
+        self.consume(client, client.input[0..client.input_have]);
         client.input_have = 0;
     }
 
@@ -234,7 +234,7 @@ pub const Relay = struct {
         if (!self.fill(client, &client.control, &client.control_have)) return;
         // A second stdin frame before the first was taken is not of ours.
         if (kindOf(&client.control) == .stdin) return self.drop(client);
-        self.consume(client.control[0..client.control_have]);
+        self.consume(client, client.control[0..client.control_have]);
         client.control_have = 0;
     }
 
@@ -303,12 +303,12 @@ pub const Relay = struct {
     }
 
     /// A frame that is not stdin.
-    fn consume(self: *Relay, bytes: []const u8) void {
+    fn consume(self: *Relay, client: *const Client, bytes: []const u8) void {
         const payload = bytes[header_bytes..];
         switch (kindOf(bytes)) {
             .stdin_eof => if (payload.len == 0) self.closeStdin(),
             .resize => if (payload.len == 4) self.resize(payload),
-            .output_closed => if (payload.len == 1 and self.count() == 1) self.closeOutput(payload[0]),
+            .output_closed => if (payload.len == 1 and self.isOnlyReader(client)) self.closeOutput(payload[0]),
             else => {},
         }
     }
@@ -340,6 +340,11 @@ pub const Relay = struct {
             .rows = std.mem.readInt(u16, payload[0..2], .big),
             .columns = std.mem.readInt(u16, payload[2..4], .big),
         });
+    }
+
+    /// Whoever attaches for a while has not: the program was not started for him.
+    fn isOnlyReader(self: *const Relay, client: *const Client) bool {
+        return self.attended and client == self.maker and self.count() == 1;
     }
 
     /// The only reader of our output is gone: so that `rt run IMAGE yes | head` ends, the program is to see a closed pipe.
