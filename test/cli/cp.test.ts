@@ -341,6 +341,19 @@ test("a read-only root is refused, and its volumes are not", async () => {
   }
 });
 
+test("a device in a volume of what does not run is not opened", async () => {
+  const node = join(dir, "node");
+  expect(Bun.spawnSync(["mknod", node, "c", "1", "3"]).exitCode).toBe(0);
+  try {
+    await host().ok(["run", "--name", "device", "-v", `${node}:/two`, image, "true"]);
+    const { code, stderr } = await host().rt(["cp", `${join(dir, "tree/sub")}/.`, "device:/"]);
+    expect(code).toBe(1);
+    expect(oneLine(stderr)).toEndWith("cannot open /two: EACCES");
+  } finally {
+    await host().rt(["rm", "-f", "device"]);
+  }
+});
+
 test("twenty at once, running and not: all of it arrives", async () => {
   for (const subject of ["running, overlay", "stopped, overlay", "stopped, copy"]) {
     await using c = await subjects[subject]!();

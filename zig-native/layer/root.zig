@@ -88,7 +88,9 @@ pub const Root = struct {
         check(cloned, "open", source);
         const tree: i32 = @intCast(cloned);
         defer _ = linux.close(tree);
-        if (readonly) check(mount.setAttributes(tree, .{ .set = mount.attribute_readonly }, true), "set the attributes of", source);
+        // As in the container: between our look and our opening another one may put a device in a file's place.
+        const attributes = mount.attribute_nodev | if (readonly) @as(u64, mount.attribute_readonly) else 0;
+        check(mount.setAttributes(tree, .{ .set = attributes }, true), "set the attributes of", source);
         check(mount.attach(tree, @intCast(target)), "mount", path);
     }
 };
