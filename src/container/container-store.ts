@@ -24,6 +24,8 @@ export interface Container {
   readonly exit: ExitFacts | undefined;
   /** Of one that has never run: why the last attempt to start it came to nothing. Of others `exit` says so. */
   readonly failure: StartFailure | undefined;
+  /** Its end is on record, or it was never started: unless it has a state directory, nothing of it is to be looked for. */
+  readonly isSettled: boolean;
   /** Why the record is not to be believed, as far as header and checksum tell. */
   readonly damage: RtError | undefined;
   /** All of it, decoded when it is first asked for. @throws RtError data-loss | unsupported */
@@ -384,6 +386,10 @@ class StoredContainer implements Container {
       finishedAt: finished_at ?? "",
       error: error ?? "",
     };
+  }
+
+  get isSettled(): boolean {
+    return this.#row.exit_code !== null;
   }
 
   get failure(): StartFailure | undefined {

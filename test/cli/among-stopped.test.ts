@@ -70,3 +70,11 @@ test("run, exec, ps, kill make as many system calls among 300 that are over as a
   const removed = await runRt(["rm", "over", ...names], host().env, {});
   expect([removed.code, removed.stderr]).toEqual([0, ""]);
 });
+
+test("of one that was never started ps -a asks one thing: whether it has a state directory", async () => {
+  const names = Array.from({ length: 40 }, (_, number) => `new-${number}`);
+  for (const name of names) await host().ok(["create", "--name", name, image, "true"]);
+  const more = (await systemCalls(["ps", "-a"], "%file")) - (await systemCalls(["ps"], "%file"));
+  expect(more).toBeLessThan(names.length + 30);
+  await host().ok(["rm", ...names]);
+});

@@ -16,7 +16,7 @@ export const youngFor_ms = 10_000;
  */
 export function look(
   host: Host,
-  container: Pick<Container, "id" | "exit"> & { failure?: Container["failure"] },
+  container: Pick<Container, "id" | "exit"> & Partial<Pick<Container, "failure" | "isSettled">>,
 ): Observation {
   const seen = lookAtFiles(host, container);
   const { failure } = container;
@@ -24,9 +24,13 @@ export function look(
   return { ...seen, state: { ...seen.state, ...failure } };
 }
 
-function lookAtFiles(host: Host, { id, exit }: Pick<Container, "id" | "exit">): Observation {
+function lookAtFiles(
+  host: Host,
+  { id, exit, isSettled }: Pick<Container, "id" | "exit"> & { isSettled?: boolean },
+): Observation {
   if (!isContainerId(id)) return unknown(exit); // no directory has such a name
   const directory = host.stateOf(id);
+  if (isSettled && !existsSync(directory)) return unknown(exit);
   const seen = observe(directory, exit, isLocked);
   if (seen.needsCleanup && isUnlockedOnly(directory, seen))
     return { ...seen, needsCleanup: false, state: { ...seen.state, ...alive, ...seen.init } };
