@@ -11,7 +11,6 @@ import { isLocked } from "../../runtime/lock.ts";
 import { ageOf, look, youngFor_ms } from "../container/look.ts";
 import type { Host } from "../host.ts";
 import { conclude } from "./conclude.ts";
-
 import {
   doomedPrefix,
   endLeftovers,
@@ -20,7 +19,6 @@ import {
   removeState,
   settling,
 } from "./remove.ts";
-
 import { ifRoom } from "./room.ts";
 
 /** A container that is not known to be over, and what it does. */
@@ -42,7 +40,8 @@ export async function putRight(host: Host, stored: Container): Promise<Found> {
   if (state.status === "running" || state.status === "restarting" || !isContainerId(id)) return { live };
   const directory = host.stateOf(id);
   const attended = isLocked(join(directory, "lock"));
-  if (seen.needsCleanup) endLeftovers(id, seen);
+  // Unless somebody has started it again since we looked.
+  if (seen.needsCleanup) settling(host, id, () => endLeftovers(id, seen));
   if (container.autoRemove) {
     // Not looked after, it has been given up by its client, whether or not it ever ran.
     return attended ? { live } : { remove: () => removeAll(host, container, seen) };
