@@ -43,7 +43,7 @@ async function launchAgain(host: Host, record: ContainerRecord, restarting: Rest
   using program = await starting(record, () => launched.ready(host.session.abort));
   // The last moment: from here on a signal reaches the program.
   if (isStopped(directory)) return false;
-  await starting(record, () => program.start());
+  await starting(record, () => program.start(host.session.abort));
   undo.move();
   return true;
 }

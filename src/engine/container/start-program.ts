@@ -30,7 +30,7 @@ export async function startProgram(
 /** @returns the exit status; undefined when the program goes on without us */
 async function go(host: Host, record: ContainerRecord, program: Program, options: StartOptions) {
   if (!options.attach) {
-    await program.start();
+    await program.start(host.session.abort);
     return containerEvent(host, record, "start");
   }
   containerEvent(host, record, "attach");

@@ -156,7 +156,7 @@ async function runBeside(
     const created = await create(own, image, snapshots, { ...plan.options, attended: true }, undo);
     const { record, launched } = created;
     using program = created.program;
-    await starting(record, () => program.start());
+    await starting(record, () => program.start(stopping));
     undo.move();
     const stuck = Promise.withResolvers<never>();
     using _end = onAbort(stopping, () =>
