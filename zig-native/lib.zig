@@ -88,10 +88,6 @@ pub export fn rt_flock(fd: i32, operation: i32) i32 {
     }
 }
 
-pub export fn rt_syncfs(fd: i32) i32 {
-    return answer.of(linux.syscall1(.syncfs, @as(usize, @bitCast(@as(isize, fd)))));
-}
-
 /// Move bytes between `stdio` (input, output, error) and the monitor until the program ends. Signals go to the process `pid`
 /// that started at `start`; `keys` detach.
 pub export fn rt_attach(

@@ -72,7 +72,7 @@ function numberOf(name: string): number | undefined {
   return Object.hasOwn(numbers, plain) ? numbers[plain] : undefined;
 }
 
-export function signalName(number: number): string {
+function signalName(number: number): string {
   for (const [name, value] of Object.entries(numbers)) if (value === number) return `SIG${name}`;
   if (number === rtMin) return "SIGRTMIN";
   if (number === rtMax) return "SIGRTMAX";

@@ -1,5 +1,5 @@
 /** The version of Docker's Engine API whose documents these are. */
-export const apiVersion = "1.48";
+const apiVersion = "1.48";
 
 /** `docker version`'s Client, and the part of GET /version that is true of rt. */
 export interface Version {

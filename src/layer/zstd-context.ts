@@ -21,7 +21,7 @@ export interface Contexts {
 }
 
 /** What zstd -19 asks for. */
-export const smallWindowMax = 8 * 1024 ** 2;
+const smallWindowMax = 8 * 1024 ** 2;
 
 const idle: WeakRef<DCtx>[] = [];
 let large: WeakRef<DCtx> | undefined;

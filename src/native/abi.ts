@@ -61,7 +61,6 @@ export const declarations = {
   rt_connect: { args: ["ptr"], returns: "i32" },
   rt_close: { args: ["i32"], returns: "i32" },
   rt_flock: { args: ["i32", "i32"], returns: "i32" },
-  rt_syncfs: { args: ["i32"], returns: "i32" },
   rt_attach: { args: ["i32", "ptr", "u32", "i32", "u64", "ptr", "usize", "ptr", "usize", "ptr"], returns: "i32" },
   rt_start_time: { args: ["i32"], returns: "u64" },
   rt_signal: { args: ["i32", "u64", "i32"], returns: "i32" },
@@ -116,7 +115,6 @@ export interface Exports {
    * flock(2): `operation` is LOCK_SH 1, LOCK_EX 2, LOCK_UN 8, with LOCK_NB 4.
    */
   rt_flock(fd: number, operation: number): number;
-  rt_syncfs(fd: number): number;
   /**
    * Move bytes between `stdio` (input, output, error) and the monitor until the program ends. Signals go to the process `pid`
    * that started at `start`; `keys` detach.
@@ -156,4 +154,4 @@ export interface Exports {
    */
   rt_exit(status: number): never;
 }
-export const hash = 787950968;
+export const hash = 3696874488;

@@ -17,10 +17,6 @@ export function flock(fd: number, mode: keyof typeof lock, wait: boolean): boole
   return true;
 }
 
-export function syncfs(fd: number): void {
-  check(native().rt_syncfs(fd), "syncfs");
-}
-
 /**
  * Remove a directory tree without following links; absent is fine. False: it has more than `namesMax` names, of which some are
  * left.

@@ -1,7 +1,7 @@
 import { invalid, quote } from "../base/invalid.ts";
 import { type Infer, natural, object, oneOf } from "../base/shape.ts";
 
-export const restartNames = ["no", "on-failure", "always", "unless-stopped"] as const;
+const restartNames = ["no", "on-failure", "always", "unless-stopped"] as const;
 
 /** Whether a program is started again when it has ended; `retries` is on-failure's alone, 0 for no limit. */
 export const restartPolicy = object({ name: oneOf(...restartNames), retries: natural });

@@ -23,7 +23,7 @@ import type {
  *   committed/<hex>/rootfs
  *   active/<key>/rootfs
  */
-export class CopyDriver implements SnapshotDriver {
+class CopyDriver implements SnapshotDriver {
   readonly name = "copy";
   readonly parallel = false;
   readonly #directory: SnapshotDirectory;

@@ -32,7 +32,7 @@ export async function follow(
 }
 
 /** The monitor went without a word. */
-export async function lostStatus(host: Host, record: ContainerRecord): Promise<number> {
+async function lostStatus(host: Host, record: ContainerRecord): Promise<number> {
   // Whoever closed the connection may have written the exit before; the lock tells when all is said.
   const lock = join(host.stateOf(record.id), "lock");
   if (!(await holdsWithin(letGoWithin_ms, () => !isLocked(lock))))

@@ -66,7 +66,7 @@ const placeOfKey = new Map<string, string>([
 
 const onExits = ["poweroff", "reboot", "halt"] as const;
 const restarts = ["no", "always", "on-failure"] as const;
-export const defaultFile = "/etc/rt/init.toml";
+const defaultFile = "/etc/rt/init.toml";
 const stopTimeoutDefault_s = 10;
 
 /** The file of `--config`, which must exist, or the default one, or undefined. @throws RtError */

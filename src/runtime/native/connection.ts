@@ -129,7 +129,7 @@ function onAbort(signal: AbortSignal, listener: () => void): Disposable {
   return { [Symbol.dispose]: () => signal.removeEventListener("abort", listener) };
 }
 
-export function encodeFrame(type: number, payload: Uint8Array): Buffer {
+function encodeFrame(type: number, payload: Uint8Array): Buffer {
   const frame = Buffer.alloc(abi.frame_header_bytes + payload.length);
   frame.writeUInt8(type, 0);
   frame.writeUInt32BE(payload.length, 4);
