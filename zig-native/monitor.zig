@@ -24,6 +24,7 @@ const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("wire/abi.zig");
 const cgroup = @import("linux/cgroup.zig");
+const cgroup_memory = @import("linux/cgroup_memory.zig");
 const clock = @import("monitor/clock.zig");
 const fault = @import("wire/fault.zig");
 const frame = @import("wire/frame.zig");
@@ -245,10 +246,10 @@ fn serve(session: *Session, cgroup_path: []const u8) fault.Error!u32 {
             status = reap(session);
             for (&left, [_]i32{ relay.stdout, relay.stderr }) |*bytes, fd| bytes.* = stdio.capacity(fd);
             // Before the end is told: whoever hears of it may start the program again, in a group of the same name.
-            if (cgroup_path.len > 0) cgroup.remove(cgroup_path);
+            const shortage = if (cgroup_path.len > 0) cgroup.conclude(cgroup_path) else cgroup_memory.Shortage{};
             // A full disk must not cost the client the exit status: that goes out in any case.
             if (session.state >= 0) decideRestart(session, status.?);
-            if (session.state >= 0) records.writeExit(session.state, status.?) catch {
+            if (session.state >= 0) records.writeExit(session.state, status.?, session.ended_by, shortage) catch {
                 _ = frame.send(client_socket, .warning, fault.failure.message());
             };
             if (relay.peer >= 0) _ = linux.close(relay.peer);
@@ -308,6 +309,7 @@ fn reap(session: *Session) u32 {
     var status: u32 = 0;
     _ = wait.reap(session.pid, &status);
     session.pid = -1; // the number may be another's by now
+    session.ended_by = wait.signal(status);
     return wait.exitStatus(status);
 }
 

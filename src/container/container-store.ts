@@ -3,6 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import { checkedBody, decodeRecord, encodeRecord } from "../store/codec.ts";
 import type { Database } from "../store/database.ts";
 import { isUniqueViolation } from "../store/sqlite-error.ts";
+import { decodeCircumstances, encodeCircumstances } from "./circumstances.ts";
 import { type ContainerRecord, containerType } from "./record.ts";
 import type { ExitFacts } from "./state.ts";
 
@@ -50,10 +51,11 @@ interface Row {
   started_at: string | null;
   finished_at: string | null;
   error: string | null;
+  circumstances: string | null;
 }
 
 const columns =
-  "id, name, image, created, reference, command, auto_remove, record, exit_code, started_at, finished_at, error";
+  "id, name, image, created, reference, command, auto_remove, record, exit_code, started_at, finished_at, error, circumstances";
 
 /** 64 hex digits: what may be the name of a directory. */
 export function isContainerId(text: string): boolean {
@@ -279,11 +281,13 @@ export class ContainerStore {
   /** The exit is written once, by whoever sees it first; later observers change nothing. Answers whether it was us. */
   recordExit(id: string, facts: ExitFacts): boolean {
     const changes = this.#database.run(
-      "UPDATE containers SET exit_code = ?, started_at = ?, finished_at = ?, error = ? WHERE id = ? AND exit_code IS NULL",
+      `UPDATE containers SET exit_code = ?, started_at = ?, finished_at = ?, error = ?, circumstances = ?
+       WHERE id = ? AND exit_code IS NULL`,
       facts.exitCode,
       facts.startedAt,
       facts.finishedAt,
       facts.error,
+      encodeCircumstances(facts.circumstances),
       id,
     );
     return changes > 0;
@@ -299,9 +303,10 @@ export class ContainerStore {
       exit?.startedAt ?? null,
       exit?.finishedAt ?? null,
       exit?.error ?? null,
+      encodeCircumstances(exit?.circumstances),
     ];
-    const sql =
-      "UPDATE containers SET exit_code = ?, started_at = ?, finished_at = ?, error = ? WHERE id = ? AND exit_code IS NULL";
+    const sql = `UPDATE containers SET exit_code = ?, started_at = ?, finished_at = ?, error = ?, circumstances = ?
+      WHERE id = ? AND exit_code IS NULL`;
     this.#database.run(sql, ...facts, id);
   }
 
@@ -313,8 +318,8 @@ export class ContainerStore {
 
   /** It is about to be started again: its last exit is history. */
   clearExit(id: string): void {
-    const sql =
-      "UPDATE containers SET exit_code = NULL, started_at = NULL, finished_at = NULL, error = NULL WHERE id = ?";
+    const sql = `UPDATE containers SET exit_code = NULL, started_at = NULL, finished_at = NULL, error = NULL,
+      circumstances = NULL WHERE id = ?`;
     this.#database.run(sql, id);
   }
 
@@ -380,11 +385,13 @@ class StoredContainer implements Container {
   get exit(): ExitFacts | undefined {
     const { exit_code, started_at, finished_at, error } = this.#row;
     if (exit_code === null || finished_at === null) return undefined;
+    const circumstances = decodeCircumstances(this.#row.circumstances);
     return {
       exitCode: exit_code,
       startedAt: started_at ?? "",
       finishedAt: finished_at ?? "",
       error: error ?? "",
+      ...(circumstances && { circumstances }),
     };
   }
 

@@ -2,6 +2,7 @@ import { type Infer, listOf, object, text } from "../base/shape.ts";
 import { digestShape } from "../oci/digest.ts";
 import { settingsFields } from "../settings/container-settings.ts";
 import type { RecordType } from "../store/codec.ts";
+import type { Circumstances } from "./circumstances.ts";
 
 const container = object({
   /** 64 hex digits. */
@@ -45,4 +46,5 @@ export interface ContainerState {
   finishedAt: string;
   /** Why it could not start or how it was lost; "" normally. */
   error: string;
+  circumstances?: Circumstances | undefined;
 }

@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs";
+import type { Circumstances } from "./circumstances.ts";
 import type { ContainerState } from "./record.ts";
 import { readStateFile } from "./state-file.ts";
 
@@ -7,7 +8,9 @@ import { readStateFile } from "./state-file.ts";
  *
  *   lock    flock'ed by the monitor as long as it lives
  *   pid     "init <pid> <start time>\nmonitor <pid> <start time>\nstarted <unix ns>\n", once the program runs
- *   exit    "code <n>\nfinished <unix ns>\nerror <text>\n", by rename(2), before the monitor ends
+ *   exit    "code <n>\nfinished <unix ns>\nerror <text>\n", by rename(2), before the monitor ends; with lines "signal <n>"
+ *           where it was one, and "oom <killed> <limit> <peak>" where memory was short
+ *   log-error  "errno <n>\nsince <unix ns>\n", once a line of the log was lost
  *   record  what we want of it, once more (state-file.ts)
  *
  * Once the exit is in the store the directory goes: what is in it is what the store does not know yet.
@@ -46,6 +49,7 @@ export interface ExitFacts {
   startedAt: string;
   finishedAt: string;
   error: string;
+  circumstances?: Circumstances | undefined;
 }
 
 export const zeroTime = "0001-01-01T00:00:00Z";
@@ -74,6 +78,37 @@ function restartsIn(pids: Map<string, string> | undefined): { restarts?: number 
   return count !== undefined && /^[1-9]\d{0,9}$/.test(count) ? { restarts: Number(count) } : {};
 }
 
+function restartsOf(exit: ExitFacts | undefined): { restarts?: number } {
+  const restarts = exit?.circumstances?.restarts;
+  return restarts === undefined ? {} : { restarts };
+}
+
+/** Of an end, or of what runs: then there is no exit file. */
+function circumstancesIn(
+  directory: string,
+  exit: Map<string, string> | undefined,
+  restarts: { restarts?: number },
+): { circumstances?: Circumstances } {
+  const numbers = /^(\d{1,15}) (\d{1,19}) (\d{1,19})$/
+    .exec(exit?.get("oom") ?? "")
+    ?.slice(1)
+    .map(Number);
+  const [kills = 0, limit = 0, peak = 0] = numbers ?? [];
+  const errno = /^[1-9]\d{0,3}$/.exec(fieldsOf(`${directory}/log-error`)?.get("errno") ?? "")?.[0];
+  const signal = /^[1-9]\d?$/.exec(exit?.get("signal") ?? "")?.[0];
+  const circumstances = {
+    ...(signal !== undefined && { signal: Number(signal) }),
+    ...(kills > 0 && { oom: { kills, limit: safe(limit), peak: safe(peak) } }),
+    ...restarts,
+    ...(errno !== undefined && { logErrno: Number(errno) }),
+  };
+  return Object.keys(circumstances).length > 0 ? { circumstances } : {};
+}
+
+function safe(bytes: number): number {
+  return Number.isSafeInteger(bytes) ? bytes : 0;
+}
+
 function look(
   directory: string,
   recorded: ExitFacts | undefined,
@@ -89,7 +124,8 @@ function look(
   const restarts = restartsIn(pids);
   if (exit && code !== undefined) {
     const finishedAt = time(exit.get("finished")) ?? zeroTime;
-    const facts = { exitCode: code, startedAt, finishedAt, error: exit.get("error") ?? "" };
+    const more = circumstancesIn(directory, exit, restarts);
+    const facts = { exitCode: code, startedAt, finishedAt, error: exit.get("error") ?? "", ...more };
     if (existsSync(`${directory}/restarting`)) {
       const waits = isLocked(`${directory}/lock`);
       const state = { ...exited(facts), status: waits ? "restarting" : "exited" } as const;
@@ -98,14 +134,18 @@ function look(
     return { state: exited(facts), monitor, init, needsCleanup: false };
   }
   if (locked) {
-    const state = { ...unstarted, status: pids ? "running" : "created", ...init, startedAt } as const;
+    const more = circumstancesIn(directory, undefined, restarts);
+    const status = pids ? "running" : "created";
+    const state = { ...unstarted, status, ...init, startedAt, ...more } as const;
     return { state, monitor, init, needsCleanup: false, ...restarts };
   }
-  if (recorded) return { state: exited(recorded), monitor, init, needsCleanup: false };
+  if (recorded)
+    return { state: exited(recorded), monitor, init, needsCleanup: false, ...restartsOf(recorded) };
   if (!pids && !exit) return { state: { ...unstarted }, monitor, init, needsCleanup: false };
   const finishedAt = fileTime(`${directory}/${exit ? "exit" : "pid"}`);
   const error = exit ? unreadableError : lostError;
-  const lost = { exitCode: lostExitCode, startedAt, finishedAt, error };
+  const more = circumstancesIn(directory, exit, restarts);
+  const lost = { exitCode: lostExitCode, startedAt, finishedAt, error, ...more };
   return { state: exited(lost), monitor, init, needsCleanup: true };
 }
 
@@ -113,7 +153,7 @@ function look(
 export function unknown(recorded: ExitFacts | undefined): Observation {
   const nobody = { pid: 0, startTime: "" };
   const state = recorded ? exited(recorded) : { ...unstarted };
-  return { state, monitor: nobody, init: nobody, needsCleanup: false };
+  return { state, monitor: nobody, init: nobody, needsCleanup: false, ...restartsOf(recorded) };
 }
 
 /** Without files, and nobody looks after it: the machine went down, or somebody removed them. */

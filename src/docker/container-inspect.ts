@@ -74,6 +74,7 @@ export interface ContainerFacts {
     error: string;
     startedAt: string;
     finishedAt: string;
+    circumstances?: { oom?: unknown } | undefined;
   };
 }
 
@@ -146,7 +147,7 @@ function stateDocument(state: ContainerFacts["state"]): ContainerStateDocument {
     Running: ["running", "paused", "restarting"].includes(state.status),
     Paused: state.status === "paused",
     Restarting: state.status === "restarting",
-    OOMKilled: false,
+    OOMKilled: state.circumstances?.oom !== undefined,
     Dead: false,
     Pid: state.pid,
     ExitCode: state.exitCode,

@@ -20,12 +20,18 @@ export function containerEvent(
   appendEvent(host.paths.state, { type: "container", action, id, attributes });
 }
 
-/** How a program ended. @param exit times in RFC 3339 */
+/** How a program ended, and before that whether memory was short. @param exit times in RFC 3339 */
 export function dieEvent(
   host: Host,
   container: Container | ContainerRecord,
-  exit: { exitCode: number; startedAt: string; finishedAt: string },
+  exit: {
+    exitCode: number;
+    startedAt: string;
+    finishedAt: string;
+    circumstances?: { oom?: unknown } | undefined;
+  },
 ): void {
+  if (exit.circumstances?.oom !== undefined) containerEvent(host, container, "oom");
   const seconds = Math.floor((Date.parse(exit.finishedAt) - Date.parse(exit.startedAt)) / 1000);
   // Of one that was lost, when it began may be unknown.
   const execDuration = String(seconds > 0 && seconds < 1e9 ? seconds : 0);

@@ -19,12 +19,32 @@ export function isFrozen(path: string): boolean {
   );
 }
 
+/** How many of a cgroup's processes the kernel has killed for want of memory; bytes, 0: no limit, or unknown. */
+export function shortageIn(path: string): { kills: number; limit: number; peak: number } | undefined {
+  const v1 = hierarchyOf("memory");
+  const directory = (v1 ?? hierarchyOf(undefined))?.directory;
+  const read = (name: string) => (directory === undefined ? "" : textOf(`${directory}/${path}/${name}`));
+  const events = read(v1 ? "memory.oom_control" : "memory.events");
+  const kills = Number(/^oom_kill (\d{1,15})$/m.exec(events)?.[1] ?? 0);
+  if (kills === 0) return undefined;
+  // v1 writes no limit as the largest number of whole pages, v2 as "max".
+  const bytes = (name: string) => {
+    const value = Number(read(name));
+    return Number.isSafeInteger(value) ? value : 0;
+  };
+  if (v1) return { kills, limit: bytes("memory.limit_in_bytes"), peak: bytes("memory.max_usage_in_bytes") };
+  return { kills, limit: bytes("memory.max"), peak: bytes("memory.peak") };
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
+
 function says(controller: string | undefined, file: string, wanted: RegExp): boolean {
   const hierarchy = hierarchyOf(controller);
-  if (!hierarchy) return false;
-  try {
-    return wanted.test(readFileSync(`${hierarchy.directory}/${file}`, "latin1"));
-  } catch {
-    return false;
-  }
+  return hierarchy !== undefined && wanted.test(textOf(`${hierarchy.directory}/${file}`));
 }

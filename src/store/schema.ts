@@ -118,6 +118,10 @@ export const migrations: readonly Migration[] = [
   `,
     fill: fillContainerVolumes,
   },
+  {
+    // JSON (container/circumstances.ts): what there is to say of an end besides its status; NULL of most.
+    sql: "ALTER TABLE containers ADD COLUMN circumstances TEXT;",
+  },
 ];
 
 interface Migration {

@@ -3,6 +3,7 @@ const std = @import("std");
 const linux = std.os.linux;
 const cgroup_freezer = @import("cgroup_freezer.zig");
 const cgroup_hierarchy = @import("cgroup_hierarchy.zig");
+const cgroup_memory = @import("cgroup_memory.zig");
 const cgroup_removal = @import("cgroup_removal.zig");
 const memory = @import("memory.zig");
 const path = @import("path.zig");
@@ -127,15 +128,24 @@ pub fn enter(arena: std.mem.Allocator, hierarchy: Hierarchy, directory: []const 
 /// Remove the group everywhere, with those that a container which could write to its own has made below it. What stays
 /// busy (a process that left its pid namespace's end behind) is left; the next cleanup finds it.
 pub fn remove(group: []const u8) void {
-    // At a container's end the monitor has no memory of its own left.
-    const scratch = memory.Scratch.map() catch return;
-    defer scratch.unmap();
-    removeEverywhere(scratch.allocator(), group) catch return; // mountinfo larger than the scratch memory
+    _ = conclude(group);
 }
 
-fn removeEverywhere(arena: std.mem.Allocator, group: []const u8) error{OutOfMemory}!void {
+/// The same, and what is to be known of the group afterwards.
+pub fn conclude(group: []const u8) cgroup_memory.Shortage {
+    var shortage: cgroup_memory.Shortage = .{};
+    // At a container's end the monitor has no memory of its own left.
+    const scratch = memory.Scratch.map() catch return shortage;
+    defer scratch.unmap();
+    removeEverywhere(scratch.allocator(), group, &shortage) catch return shortage; // mountinfo larger than the scratch memory
+    return shortage;
+}
+
+fn removeEverywhere(arena: std.mem.Allocator, group: []const u8, shortage: *cgroup_memory.Shortage) error{OutOfMemory}!void {
     if (!isGroup(group)) return;
-    for (try cgroup_hierarchy.discover(arena)) |hierarchy| {
+    const hierarchies = try cgroup_hierarchy.discover(arena);
+    shortage.* = try cgroup_memory.shortageOf(arena, hierarchies, group);
+    for (hierarchies) |hierarchy| {
         const directory = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ hierarchy.mount_point, group }, 0);
         cgroup_removal.remove(directory);
     }
@@ -159,6 +169,10 @@ pub fn freeze(group: []const u8, wanted: bool) linux.E {
     const arena = scratch.allocator();
     const hierarchies = cgroup_hierarchy.discover(arena) catch return .NOMEM;
     return cgroup_freezer.freeze(arena, hierarchies, group, wanted) catch .NOMEM;
+}
+
+test {
+    _ = cgroup_memory;
 }
 
 test "only a group below the root is made or removed" {

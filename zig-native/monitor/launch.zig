@@ -43,6 +43,8 @@ pub const Session = struct {
     successor: ?successors.Successor = null,
     restart: ?request.Restart = null,
     started_ms: u64 = 0,
+    /// The signal that the program was ended by; 0: it has exited.
+    ended_by: u8 = 0,
     /// It is started again, so long after its end.
     delay_ms: ?u32 = null,
     /// An exec: says when the container's processes are frozen, and ours with them.

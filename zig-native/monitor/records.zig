@@ -2,6 +2,7 @@
 //! and renamed.
 const std = @import("std");
 const linux = std.os.linux;
+const cgroup_memory = @import("../linux/cgroup_memory.zig");
 const fault = @import("../wire/fault.zig");
 const process = @import("../linux/process.zig");
 
@@ -28,11 +29,15 @@ pub fn writeRestarting(directory: i32, count: u32, delay: u32) fault.Error!void 
     try write(directory, "restarting", text);
 }
 
-/// `exit`: how it ended, and when (ns since the epoch).
-pub fn writeExit(directory: i32, status: u32) fault.Error!void {
-    var buffer: [128]u8 = undefined;
-    const text = std.fmt.bufPrint(&buffer, "code {d}\nfinished {d}\nerror \n", .{ status, now() }) catch unreachable; // two numbers
-    try write(directory, "exit", text);
+/// `exit`: how it ended, and when (ns since the epoch); the signal, where it was one; and, where the kernel has killed for want
+/// of memory, how many of its processes, the limit and the most that was in use (bytes).
+pub fn writeExit(directory: i32, status: u32, signal: u8, shortage: cgroup_memory.Shortage) fault.Error!void {
+    var buffer: [192]u8 = undefined;
+    var writer: std.Io.Writer = .fixed(&buffer);
+    writer.print("code {d}\nfinished {d}\nerror \n", .{ status, now() }) catch unreachable; // six numbers at most
+    if (signal != 0) writer.print("signal {d}\n", .{signal}) catch unreachable;
+    if (shortage.kills > 0) writer.print("oom {d} {d} {d}\n", .{ shortage.kills, shortage.limit, shortage.peak }) catch unreachable;
+    try write(directory, "exit", writer.buffered());
 }
 
 /// `log-error`: why lines of the log were lost, for the first time.

@@ -3,7 +3,7 @@ import { type ContainerInspect, containerInspect } from "../../docker/container-
 import { reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { readable } from "../readable.ts";
-import { look, withPause } from "./look.ts";
+import { look, withPause, withShortage } from "./look.ts";
 
 /** `docker container inspect`'s object. @throws not-found */
 export async function inspectContainer(host: Host, name: string): Promise<ContainerInspect> {
@@ -11,7 +11,7 @@ export async function inspectContainer(host: Host, name: string): Promise<Contai
   const container = host.containers.get(name);
   const { id, created, imageId, reference } = container;
   const { state: seen, restarts = 0 } = look(host, container);
-  const state = withPause(id, seen);
+  const state = withShortage(id, withPause(id, seen));
   const facts = { id, name: container.name, created, imageId, reference, restarts, state };
   const record = readable(host, container);
   if (!record) return containerInspect(facts, undefined);

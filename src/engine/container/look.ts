@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Container, isContainerId } from "../../container/container-store.ts";
 import type { ContainerState } from "../../container/record.ts";
 import { type Observation, observe, unknown, zeroTime } from "../../container/state.ts";
-import { cgroupPath, isFrozen } from "../../runtime/cgroup.ts";
+import { cgroupPath, isFrozen, shortageIn } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
@@ -44,6 +44,12 @@ function lookAtFiles(
 export function withPause(id: string, state: ContainerState): ContainerState {
   if (state.status !== "running" || !isContainerId(id)) return state;
   return isFrozen(cgroupPath(id)) ? { ...state, status: "paused" } : state;
+}
+
+/** The state for somebody who wants to know whether memory was short for what runs; of an end that is on record. */
+export function withShortage(id: string, state: ContainerState): ContainerState {
+  const oom = isRunning(state) && isContainerId(id) ? shortageIn(cgroupPath(id)) : undefined;
+  return oom ? { ...state, circumstances: { ...state.circumstances, oom } } : state;
 }
 
 /** Its program is there, be it that it stands still. */

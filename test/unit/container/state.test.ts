@@ -137,3 +137,33 @@ test("a damaged pid file says that it runs, and not as what", () => {
     });
   }
 });
+
+test("what there is to say besides: the signal, want of memory, restarts, lines of the log that were lost", () => {
+  const pid = `${pidFile}restarts 2\n`;
+  const exit = `${exitFile}signal 9\noom 3 67108864 67100000\n`;
+  using dir = directory({ lock: "", pid, exit, "log-error": "errno 28\nsince 1\n" });
+  const circumstances = {
+    ...{ signal: 9, oom: { kills: 3, limit: 67108864, peak: 67100000 } },
+    ...{ restarts: 2, logErrno: 28 },
+  };
+  expect(observe(dir.path, undefined, free).state.circumstances).toEqual(circumstances);
+  using up = directory({ lock: "", pid, "log-error": "errno 28\n" });
+  expect(observe(up.path, undefined, held)).toMatchObject({
+    state: { status: "running", circumstances: { restarts: 2, logErrno: 28 } },
+    restarts: 2,
+  });
+  // On record, and without files.
+  const told = observe(join(up.path, "nowhere"), { ...recorded, circumstances }, free);
+  expect(told).toMatchObject({ state: { circumstances }, restarts: 2 });
+});
+
+test("circumstances that are damaged say nothing, and those that are too large not their size", () => {
+  for (const odd of ["signal 0", "signal x", "signal 999", "oom 0 1 1", "oom -1 1 1", "oom 1 2", "oom"]) {
+    using dir = directory({ exit: `${exitFile}${odd}\n`, "log-error": "errno -1\n" });
+    expect(observe(dir.path, undefined, free).state).not.toHaveProperty("circumstances");
+  }
+  using dir = directory({ exit: `${exitFile}oom 1 9223372036854771712 0\n` });
+  expect(observe(dir.path, undefined, free).state.circumstances).toEqual({
+    oom: { kills: 1, limit: 0, peak: 0 },
+  });
+});
