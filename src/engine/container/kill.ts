@@ -7,21 +7,33 @@ import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
 import { find, notRunning } from "./find.ts";
+import { isRunning, look } from "./look.ts";
+import { stayDown } from "./stay-down.ts";
 import { stopSignalOf } from "./stop.ts";
 
 const SIGKILL = 9;
 
-/** Send `signal`, a name or a number as text, to a running container's program. */
+/**
+ * Send `signal`, a name or a number as text, to a running container's program. Between two starts of its restart policy there is
+ * none that could hear it: one that would end it makes it stay down, and any other is as good as sent, as with docker.
+ */
 export async function kill(host: Host, name: string, signal: string): Promise<void> {
   const seen = await find(host, name);
   const { id } = seen.container;
   const { pid, startTime } = seen.state;
   const { number } = parseSignal(signal);
+  // Docker's rule: who sends what ends it wants it to stay down; and a paused one hears of it.
+  const ends = number === SIGKILL || number === stopSignalOf(seen.container);
+  if (seen.state.status === "restarting") {
+    if (!ends) return;
+    containerEvent(host, seen.container, "kill", { signal: String(number) });
+    await stayDown(host, seen.container);
+    // Its start may have been quicker.
+    return isRunning(look(host, seen.container).state) ? kill(host, name, signal) : undefined;
+  }
   const send = () =>
     number === SIGKILL ? killContainer(id, seen.state) : signalProcess(pid, startTime, number);
   if (pid > 0 && signalProcess(pid, startTime, 0)) {
-    // Docker's rule: who sends what ends it wants it to stay down; and a paused one hears of it.
-    const ends = number === SIGKILL || number === stopSignalOf(seen.container);
     if (ends) markStopped(host.stateOf(id));
     // Before it is sent: whoever sees the end may tell of that at once.
     containerEvent(host, seen.container, "kill", { signal: String(number) });

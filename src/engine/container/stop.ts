@@ -46,6 +46,7 @@ export async function stop(
   if (seen.state.status === "restarting") {
     await stayDown(host, seen.container);
     seen = await find(host, name);
+    if (!isRunning(seen.state)) containerEvent(host, seen.container, "stop");
   }
   const { container } = seen;
   if (!isRunning(seen.state)) return;
