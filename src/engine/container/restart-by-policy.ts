@@ -4,9 +4,11 @@ import { type Restarting, readRestarting, writeFailedRestart } from "../../conta
 import { isStopped } from "../../container/stopped.ts";
 import { closeLock, holdsLock } from "../../runtime/lock.ts";
 import type { Host } from "../host.ts";
+import { containerEvent, dieEvent } from "../record-event.ts";
 import { build } from "./build.ts";
 import { concludeAlone } from "./conclude.ts";
 import { starting } from "./create.ts";
+import { look } from "./look.ts";
 
 /** zig-native/monitor/successor.zig leaves it there. */
 const lockDescriptor = 4;
@@ -43,8 +45,11 @@ async function launchAgain(host: Host, record: ContainerRecord, restarting: Rest
   using program = await starting(record, () => launched.ready(host.session.abort));
   // The last moment: from here on a signal reaches the program.
   if (isStopped(directory)) return false;
+  // Of the end before this; of one that stays down it is told with its conclusion.
+  dieEvent(host, record, look(host, { id: record.id, exit: undefined }).state);
   await starting(record, () => program.start(host.session.abort));
   undo.move();
+  containerEvent(host, record, "start");
   return true;
 }
 
