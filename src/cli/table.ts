@@ -22,6 +22,7 @@ const rows: readonly Row[] = [
     load: () => import("./container/list.ts"),
   },
   { paths: ["logs", "container logs"], load: () => import("./container/logs.ts") },
+  { paths: ["why", "container why"], load: () => import("./container/why.ts") },
   { paths: ["cp", "container cp"], load: () => import("./container/cp.ts") },
   { paths: ["diff", "container diff"], load: () => import("./container/diff.ts") },
   { paths: ["export", "container export"], load: () => import("./container/export.ts") },

@@ -20,6 +20,7 @@ import type { CreateOptions, RunOptions } from "./container/run-options.ts";
 import type { StartOptions } from "./container/start-options.ts";
 import type { StopOptions } from "./container/stop.ts";
 import type { UpdateOptions } from "./container/update.ts";
+import type { Explanation } from "./container/why.ts";
 import type { ImagesOptions } from "./image/list.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
@@ -80,6 +81,8 @@ export interface ContainerVerbs {
   top(name: string, psArguments: readonly string[]): Promise<ProcessTable>;
   /** What a container's program wrote, to the caller's output. */
   logs(name: string, options: LogsOptions): Promise<void>;
+  /** Why it ended, is about to be started again, or does not start. */
+  why(name: string): Promise<Explanation>;
   /** What a container changed of its image's files, by path. */
   diff(name: string): Promise<Change[]>;
   /** A container's root as a tar archive, to an open file of the caller's or to his output. */

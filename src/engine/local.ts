@@ -97,6 +97,7 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/top.ts")).top(await hosts.get(), name, psArguments),
     logs: async (name, options) =>
       (await import("./container/logs.ts")).logs(await hosts.get(), name, options),
+    why: async (name) => (await import("./container/why.ts")).why(await hosts.get(), name),
     diff: async (name) => (await import("./container/diff.ts")).diff(await hosts.get(), name),
     export: async (name, file) =>
       (await import("./container/export.ts")).exportContainer(await hosts.get(), name, file),

@@ -284,6 +284,7 @@ function lives(make: () => Promise<EngineUnderTest>, test: Test): void {
     const status = container.wait("other");
     await container.stop("other", { timeout_s: 0 });
     expect(await status).toBe(137);
+    expect(await container.why("other")).toMatchObject({ name: "other", status: "exited", exitCode: 137 });
     await container.remove("other", { force: false, volumes: true });
   });
 
@@ -371,6 +372,7 @@ function lives(make: () => Promise<EngineUnderTest>, test: Test): void {
       () => container.stop("none", {}),
       () => container.wait("none"),
       () => container.pause("none"),
+      () => container.why("none"),
       () => container.rename("none", "some"),
       () => container.update("none", { restart: { name: "no", retries: 0 } }),
       () => container.top("none", []),

@@ -141,6 +141,25 @@ test("stop, wait, pause, rename, top, port: what they ask for, and what they pri
   expect(await rt(["port", "a", "80"], { container })).toMatchObject({ status: 1, stdout: "" });
 });
 
+test("why: a line, what there is to say besides, and the last lines, escaped", async () => {
+  const explanation = {
+    ...{ id: "c0ffee", name: "web", status: "exited", exitCode: 3, headline: "web ended" },
+    ...{ findings: ["because\u001b"], lastLines: ["a", "b\r"] },
+  };
+  const container = { why: async () => explanation };
+  const said = await rt(["why", "web"], { container });
+  expect(said).toMatchObject({
+    status: 0,
+    stdout: "web ended\n  because\\u001b\n  its last lines:\n    a\n    b\\r\n",
+  });
+  expect(said.engine.asked).toEqual([["container.why", "web"]]);
+  const json = await rt(["why", "--format", "json", "web"], { container });
+  expect(JSON.parse(json.stdout)).toEqual(explanation);
+  expect(await rt(["why", "-f", "{{.status}} {{.exitCode}}", "web"], { container })).toMatchObject({
+    stdout: "exited 3\n",
+  });
+});
+
 test("logs: times are decided, and what is no number of lines means all", async () => {
   const container = { logs: async () => {} };
   const argv = ["logs", "-ft", "--tail", "5", "--since", "2024-05-01T10:00:00Z", "web"];
