@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, type Stats, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { isVolumeName } from "../settings/volume.ts";
@@ -127,8 +127,21 @@ export class VolumeStore {
     const rows = this.#database.all<Row>(`SELECT ${columns} FROM volumes`);
     const known = new Set(rows.map(({ name }) => name));
     const strays = this.#entries().filter((name) => isVolumeName(name) && !known.has(name));
-    const adopted = strays.flatMap((name) => this.#adopt(name) ?? []);
+    const adopted = strays.flatMap((name) => this.#adopt(name) ?? this.#removeHollow(name));
     return [...rows, ...adopted].map((row) => new StoredVolume(row));
+  }
+
+  /** Whoever was making it has died before there was more than its outer directory: nobody makes one outside a transaction. */
+  #removeHollow(name: string): [] {
+    this.#database.transaction(() => {
+      if (this.#row(name) !== undefined) return;
+      try {
+        rmdirSync(join(this.#root, "volumes", name));
+      } catch {
+        // There is something in it, or it is no directory: not ours to judge.
+      }
+    });
+    return [];
   }
 
   #entries(below = ""): string[] {

@@ -157,3 +157,13 @@ test("a store of before with a damaged container: it may have any volume, until 
   expect(store.inUse()).toEqual(new Set());
   expect(store.take("data")).toBeString();
 });
+
+test("the outer directory of one that was never made goes", () => {
+  using dir = scratch();
+  using database = Database.open(dir.path);
+  const store = new VolumeStore(database, dir.path);
+  for (const name of ["hollow", "odd/with", "whole/_data"])
+    mkdirSync(join(dir.path, "volumes", name), { recursive: true });
+  expect(store.list().map(({ name }) => name)).toEqual(["whole"]);
+  expect(readdirSync(join(dir.path, "volumes")).sort()).toEqual(["odd", "whole"]);
+});
