@@ -2,6 +2,7 @@ import { RtError } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { checkedBody, decodeRecord, encodeRecord } from "../store/codec.ts";
 import type { Database } from "../store/database.ts";
+import { acquireLease, isLeased, type Lease } from "../store/leases.ts";
 import { isUniqueViolation } from "../store/sqlite-error.ts";
 import { decodeCircumstances, encodeCircumstances } from "./circumstances.ts";
 import { type ContainerRecord, containerType } from "./record.ts";
@@ -27,6 +28,8 @@ export interface Container {
   readonly failure: StartFailure | undefined;
   /** Its end is on record, or it was never started: unless it has a state directory, nothing of it is to be looked for. */
   readonly isSettled: boolean;
+  /** Somebody has begun to remove it: it is not to be started any more. */
+  readonly removal: Removal | undefined;
   /** Why the record is not to be believed, as far as header and checksum tell. */
   readonly damage: RtError | undefined;
   /** All of it, decoded when it is first asked for. @throws RtError data-loss | unsupported */
@@ -36,6 +39,11 @@ export interface Container {
 export interface StartFailure {
   exitCode: number;
   error: string;
+}
+
+interface Removal {
+  /** With the volumes that nobody named. */
+  volumes: boolean;
 }
 
 interface Row {
@@ -52,10 +60,13 @@ interface Row {
   finished_at: string | null;
   error: string | null;
   circumstances: string | null;
+  removal: number | null;
 }
 
-const columns =
-  "id, name, image, created, reference, command, auto_remove, record, exit_code, started_at, finished_at, error, circumstances";
+const columns = [
+  ...["id", "name", "image", "created", "reference", "command", "auto_remove", "record"],
+  ...["exit_code", "started_at", "finished_at", "error", "circumstances", "removal"],
+].join(", ");
 
 /** 64 hex digits: what may be the name of a directory. */
 export function isContainerId(text: string): boolean {
@@ -237,9 +248,11 @@ export class ContainerStore {
     return this.#all(`SELECT ${columns} FROM containers`);
   }
 
-  /** Those whose end is not on record: what runs, and what a killed client or monitor has left. */
+  /** Those whose end, or whose removal, is not over: what runs, and what a killed client or monitor has left. */
   unsettled(): Container[] {
-    return this.#all(`SELECT ${columns} FROM containers WHERE exit_code IS NULL`);
+    const sql = `SELECT ${columns} FROM containers WHERE exit_code IS NULL`;
+    const removed = "removal IS NOT NULL AND exit_code IS NOT NULL";
+    return this.#all(`${sql} UNION ALL SELECT ${columns} FROM containers WHERE ${removed}`);
   }
 
   /** Those of images that are no longer here. */
@@ -323,6 +336,27 @@ export class ContainerStore {
     this.#database.run(sql, id);
   }
 
+  /**
+   * It is being removed from here on, by us while the lease lasts, and by the next command should we die.
+   * @param isOver looked at in the same transaction: it may have been started again
+   * @returns undefined: it is not over, or gone
+   */
+  condemn(id: string, { volumes }: Removal, isOver: () => boolean): Lease | undefined {
+    let isOurs = false;
+    const lease = acquireLease(this.#database, [removalOf(id)], () => {
+      if (!isOver()) return;
+      const sql = "UPDATE containers SET removal = max(?, coalesce(removal, 0)) WHERE id = ?";
+      isOurs = this.#database.run(sql, volumes ? 2 : 1, id) > 0;
+    });
+    if (!isOurs) lease[Symbol.dispose]();
+    return isOurs ? lease : undefined;
+  }
+
+  /** Does he who has begun to remove it live? */
+  isBeingRemoved(id: string): boolean {
+    return isLeased(this.#database, removalOf(id));
+  }
+
   /** False when it was gone already. */
   remove(id: string): boolean {
     return this.delete(id) !== undefined;
@@ -338,6 +372,8 @@ export class ContainerStore {
     return new StoredContainer(row, this.#copyOf);
   }
 }
+
+const removalOf = (id: string): string => `removal:${id}`;
 
 function noSuchContainer(text: string): RtError {
   return new RtError("not-found", `No such container: ${text}`, { exitCode: 1 });
@@ -397,6 +433,11 @@ class StoredContainer implements Container {
 
   get isSettled(): boolean {
     return this.#row.exit_code !== null;
+  }
+
+  get removal(): Removal | undefined {
+    const { removal } = this.#row;
+    return removal === null ? undefined : { volumes: removal === 2 };
   }
 
   get failure(): StartFailure | undefined {

@@ -41,6 +41,13 @@ export function leasedItems(database: Database): Set<string> {
   );
 }
 
+/** Does somebody who lives hold it? */
+export function isLeased(database: Database, item: string): boolean {
+  const sql = "SELECT pid, start FROM leases JOIN lease_items ON lease = id WHERE item = ?";
+  const leases = database.all<{ pid: number; start: string }>(sql, item);
+  return leases.some(({ pid, start }) => startOf(pid) === start);
+}
+
 /** Boot id and start time (field 22 of /proc/PID/stat, clock ticks since boot) of a living process, or undefined. */
 function startOf(pid: number | "self"): string | undefined {
   try {

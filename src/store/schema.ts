@@ -122,6 +122,13 @@ export const migrations: readonly Migration[] = [
     // JSON (container/circumstances.ts): what there is to say of an end besides its status; NULL of most.
     sql: "ALTER TABLE containers ADD COLUMN circumstances TEXT;",
   },
+  {
+    // Somebody removes it: 1, or 2 with its anonymous volumes. Should he die over it, the next command goes on.
+    sql: `
+  ALTER TABLE containers ADD COLUMN removal INTEGER;
+  CREATE INDEX containers_removal ON containers (id) WHERE removal IS NOT NULL;
+  `,
+  },
 ];
 
 interface Migration {

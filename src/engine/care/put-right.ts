@@ -32,6 +32,9 @@ export type Found = { live?: Live; remove?: () => Promise<void> } | undefined;
 
 /** A container that does not run, or whose record is damaged. */
 export async function putRight(host: Host, stored: Container): Promise<Found> {
+  const { removal } = stored;
+  // Whoever removes it goes on with that, unless he was killed.
+  if (removal && host.containers.isBeingRemoved(stored.id)) return undefined;
   const container = await restored(host, stored);
   const { id } = container;
   const seen = look(host, container);
@@ -42,6 +45,7 @@ export async function putRight(host: Host, stored: Container): Promise<Found> {
   const attended = isLocked(join(directory, "lock"));
   // Unless somebody has started it again since we looked.
   if (seen.needsCleanup) settling(host, id, () => endLeftovers(id, seen));
+  if (removal && !attended) return { remove: () => removeAll(host, container, seen, removal) };
   if (container.autoRemove) {
     // Not looked after, it has been given up by its client, whether or not it ever ran.
     return attended ? { live } : { remove: () => removeAll(host, container, seen) };
@@ -67,10 +71,15 @@ async function forgetStart(host: Host, { id, name }: Container, seen: Observatio
     await removeState(host, id);
 }
 
-async function removeAll(host: Host, container: Container, seen: Observation): Promise<void> {
+async function removeAll(
+  host: Host,
+  container: Container,
+  seen: Observation,
+  { volumes } = { volumes: true },
+): Promise<void> {
   const record = recordOf(container);
   const drivers = await host.driversFor(record?.driver);
-  const options = { volumes: true, ended: hasEndedOrderly(seen), state: seen.state };
+  const options = { volumes, ended: hasEndedOrderly(seen), state: seen.state };
   await removeIfRoom(host, { id: container.id, record }, drivers, options);
 }
 

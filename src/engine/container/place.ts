@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { isErrno } from "../../base/errors.ts";
+import { isErrno, RtError } from "../../base/errors.ts";
 import { writeRecordCopy } from "../../container/state-file.ts";
 import { removeTree } from "../../layer/tree.ts";
 import { takeLock } from "../../runtime/lock.ts";
@@ -12,7 +12,7 @@ import type { Host } from "../host.ts";
  * sees one that is over, or one that somebody looks after, and never takes the new directory for the old.
  *
  * @returns undefined where there is a directory already: somebody else starts it, or it runs
- * @throws RtError not-found: it was removed meanwhile
+ * @throws RtError not-found: it was removed meanwhile; conflict: it is just being removed
  */
 export function placeState(
   host: Host,
@@ -22,7 +22,9 @@ export function placeState(
 ): { directory: string; lock: number } | undefined {
   const directory = host.stateOf(id);
   const placed = host.database.transaction(() => {
-    const { exit } = host.containers.get(id);
+    const { exit, removal } = host.containers.get(id);
+    if (removal)
+      throw new RtError("conflict", "container is marked for removal and cannot be started", { exitCode: 1 });
     if (!isMade(directory)) return undefined;
     undo.defer(async () => {
       host.containers.settle(id, exit);

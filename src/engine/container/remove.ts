@@ -57,9 +57,12 @@ export async function removeSettled(
   const volumes = options.volumes || container.autoRemove;
   const record = recordOf(container);
   const drivers = await host.driversFor(record?.driver);
-  await withReserve(host.paths.root, () =>
-    remove(host, { id, record }, drivers, { volumes, ended, state: last.state }),
-  );
+  await withReserve(host.paths.root, async () => {
+    using lease = host.containers.condemn(id, { volumes }, isOver);
+    if (lease) await remove(host, { id, record }, drivers, { volumes, ended, state: last.state });
+    else if (host.containers.find(id))
+      throw conflict(`cannot remove container "${name}": it was started again`);
+  });
 }
 
 /** With its init all of a container goes; where that is unknown, what its cgroup holds. */

@@ -169,3 +169,25 @@ test("a container gets another name, in its record too, unless another one has i
   containers.remove(gone.id);
   expect(() => containers.rename(gone, "w")).toThrow("No such container: y");
 });
+
+test("one that is being removed is said so, and is looked after by whoever lives", () => {
+  using store = stores();
+  const { containers } = store;
+  const { id } = record("a", "x");
+  containers.create(record("a", "x"));
+  containers.recordExit(id, facts);
+  expect(containers.condemn(id, { volumes: false }, () => false)).toBeUndefined();
+  expect([containers.get(id).removal, containers.unsettled()]).toEqual([undefined, []]);
+  const lease = containers.condemn(id, { volumes: true }, () => true)!;
+  expect(containers.isBeingRemoved(id)).toBe(true);
+  lease[Symbol.dispose]();
+  expect(containers.isBeingRemoved(id)).toBe(false);
+  // Without its volumes, by somebody who does not know better: they are condemned already.
+  containers.condemn(id, { volumes: false }, () => true)![Symbol.dispose]();
+  expect(containers.unsettled().map(({ removal, exit }) => [removal, exit])).toEqual([
+    [{ volumes: true }, facts],
+  ]);
+  containers.remove(id);
+  expect(containers.condemn(id, { volumes: false }, () => true)).toBeUndefined();
+  expect(containers.isBeingRemoved(id)).toBe(false);
+});
