@@ -114,7 +114,8 @@ function look(
   recorded: ExitFacts | undefined,
   isLocked: (path: string) => boolean,
 ): Observation {
-  const exit = fieldsOf(`${directory}/exit`);
+  // What runs has none, and a failed open is an exception, which is dear where many run.
+  const exit = existsSync(`${directory}/exit`) ? fieldsOf(`${directory}/exit`) : undefined;
   const code = codeIn(exit);
   const locked = code === undefined && isLocked(`${directory}/lock`);
   const pids = fieldsOf(`${directory}/pid`);
