@@ -255,6 +255,12 @@ export class ContainerStore {
     return this.#all(`${sql} UNION ALL SELECT ${columns} FROM containers WHERE ${removed}`);
   }
 
+  unsettledIds(): string[] {
+    const sql =
+      "SELECT id FROM containers WHERE exit_code IS NULL UNION SELECT id FROM containers WHERE removal IS NOT NULL";
+    return this.#database.all<{ id: string }>(sql).map(({ id }) => id);
+  }
+
   /** Those of images that are no longer here. */
   ofGoneImages(): Container[] {
     return this.#all(`SELECT ${columns} FROM containers WHERE image NOT IN (SELECT id FROM images)`);

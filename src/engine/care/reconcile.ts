@@ -1,7 +1,8 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../../base/errors.ts";
 import { type Container, isContainerId } from "../../container/container-store.ts";
+import { isLocked } from "../../runtime/lock.ts";
 import { look } from "../container/look.ts";
 import type { Host } from "../host.ts";
 import type { Found, Live } from "./put-right.ts";
@@ -11,8 +12,8 @@ export type { Live } from "./put-right.ts";
 /**
  * Put right what a killed client or monitor has left: containers whose end nobody wrote down, `--rm` containers that nobody
  * removed, state directories of containers that never came to be, and rows that running containers have lost. Every command
- * that lists or makes containers begins with it, so it touches only what may need it: state directories, and rows whose end
- * is not on record. Of a container that is over there is neither; what runs is among those that it answers.
+ * that lists containers begins with it, so it touches only what may need it: state directories, and rows whose end is not on
+ * record. Of a container that is over there is neither; what runs is among those that it answers.
  */
 export async function reconcile(host: Host): Promise<Live[]> {
   const unsettled = new Map(host.containers.unsettled().map((container) => [container.id, container]));
@@ -25,6 +26,40 @@ export async function reconcile(host: Host): Promise<Live[]> {
   for (const container of unsettled.values()) found.push(await careFor(host, container));
   for (const each of found) await each?.remove?.();
   return found.flatMap((each) => each?.live ?? []);
+}
+
+/**
+ * The same for commands that make a container, which have no use for what runs: a lock that somebody holds says that it is looked
+ * after, and nothing else of it is read.
+ */
+export async function reconcileUnattended(host: Host): Promise<void> {
+  const directory = join(host.paths.state, "containers");
+  const found: Found[] = [];
+  for (const id of new Set([
+    ...entries(directory),
+    ...host.containers.unsettledIds().filter(isContainerId),
+  ])) {
+    if (isLocked(join(directory, id, "lock"))) continue;
+    const container = isContainerId(id) ? host.containers.find(id) : undefined;
+    found.push(container ? await careFor(host, container) : await careForStray(host, id));
+  }
+  for (const each of found) await each?.remove?.();
+}
+
+/**
+ * The same for one container, for commands that change only that. One that is not there may run all the same, with its row lost.
+ * @throws RtError not-found | invalid-argument
+ */
+export async function reconcileOne(host: Host, text: string): Promise<Container> {
+  const container = host.containers.find(text);
+  if (!container) await reconcile(host);
+  else if (mayNeedIt(host, container)) await (await careFor(host, container))?.remove?.();
+  return (container && host.containers.find(container.id)) ?? host.containers.get(text);
+}
+
+/** Is it among those that `reconcile` looks at? */
+function mayNeedIt(host: Host, { id, isSettled, removal }: Container): boolean {
+  return !isSettled || removal !== undefined || (isContainerId(id) && existsSync(host.stateOf(id)));
 }
 
 /** What runs is as it should be; what puts others right is loaded where there are such. */

@@ -8,7 +8,7 @@ import { closeLock } from "../../runtime/lock.ts";
 import type { Launched, Program } from "../../runtime/runtime.ts";
 import type { Mount } from "../../settings/container-settings.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
-import { reconcile } from "../care/reconcile.ts";
+import { reconcileUnattended } from "../care/reconcile.ts";
 import { removeAnonymousVolumes } from "../care/remove.ts";
 import type { Host } from "../host.ts";
 import { obtainImage } from "../image/obtain.ts";
@@ -60,7 +60,7 @@ export async function createContainer(host: Host, options: CreateOptions): Promi
   await using undo = new AsyncDisposableStack();
   const image = await obtainImage(host, options);
   const snapshots = await host.snapshots();
-  await reconcile(host);
+  await reconcileUnattended(host);
   const wanted = describeContainer(host, image, snapshots.name, options, await takenMounts(host, options));
   undo.defer(() => removeAnonymousVolumes(host, wanted));
   using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);

@@ -1,14 +1,13 @@
 import { join } from "node:path";
 import { type ContainerInspect, containerInspect } from "../../docker/container-inspect.ts";
-import { reconcile } from "../care/reconcile.ts";
+import { reconcileOne } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { readable } from "../readable.ts";
 import { look, withPause, withShortage } from "./look.ts";
 
 /** `docker container inspect`'s object. @throws not-found */
 export async function inspectContainer(host: Host, name: string): Promise<ContainerInspect> {
-  await reconcile(host);
-  const container = host.containers.get(name);
+  const container = await reconcileOne(host, name);
   const { id, created, imageId, reference } = container;
   const { state: seen, restarts = 0 } = look(host, container);
   const state = withShortage(id, withPause(id, seen));

@@ -7,7 +7,7 @@ import { cgroupPath } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import { membersOf } from "../../runtime/members.ts";
 import { withReserve } from "../../store/reserve.ts";
-import { reconcile } from "../care/reconcile.ts";
+import { reconcileOne } from "../care/reconcile.ts";
 import { endLeftovers, hasEndedOrderly, remove } from "../care/remove.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
@@ -22,8 +22,7 @@ export async function removeContainer(
   text: string,
   options: { force: boolean; volumes: boolean },
 ): Promise<void> {
-  await reconcile(host);
-  await removeSettled(host, host.containers.get(text), options);
+  await removeSettled(host, await reconcileOne(host, text), options);
 }
 
 /** The same once what others left was put right. */

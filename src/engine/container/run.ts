@@ -1,4 +1,4 @@
-import { reconcile } from "../care/reconcile.ts";
+import { reconcileUnattended } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { obtainImage } from "../image/obtain.ts";
 import { create } from "./create.ts";
@@ -14,7 +14,7 @@ export async function run(host: Host, options: RunOptions): Promise<number> {
   await using undo = new AsyncDisposableStack();
   const image = await obtainImage(host, options);
   const snapshots = await host.snapshots();
-  await reconcile(host);
+  await reconcileUnattended(host);
   const attended = !options.detach;
   const { record, program: built } = await create(host, image, snapshots, { ...options, attended }, undo);
   using program = built;

@@ -5,7 +5,7 @@ import type { Container } from "../../container/container-store.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import type { Program } from "../../runtime/runtime.ts";
-import { reconcile } from "../care/reconcile.ts";
+import { reconcileOne } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { attach } from "./attach.ts";
 import { build } from "./build.ts";
@@ -51,8 +51,7 @@ async function rebuild(
   undo: AsyncDisposableStack,
 ): Promise<{ record: ContainerRecord; program: Program } | undefined> {
   while (true) {
-    await reconcile(host);
-    const container = host.containers.get(id);
+    const container = await reconcileOne(host, id);
     const { status } = withPause(id, look(host, container).state);
     if (status === "paused") throw conflict("cannot start a paused container, try unpause instead");
     if (status === "running" || status === "restarting") return undefined;

@@ -2,7 +2,7 @@ import { holdsWithin } from "../../base/wait.ts";
 import type { Container } from "../../container/container-store.ts";
 import { markStopped } from "../../container/stopped.ts";
 import { signalProcess } from "../../runtime/process.ts";
-import { reconcile } from "../care/reconcile.ts";
+import { reconcileOne } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { look } from "./look.ts";
 
@@ -20,5 +20,5 @@ export async function stayDown(host: Host, container: Pick<Container, "id" | "ex
   if (monitor.pid > 0) signalProcess(monitor.pid, monitor.startTime, SIGTERM);
   await holdsWithin(within_ms, () => look(host, container).state.status !== "restarting");
   // Where it was rt that the signal has ended, nobody has concluded it.
-  await reconcile(host);
+  if (host.containers.find(container.id)) await reconcileOne(host, container.id);
 }

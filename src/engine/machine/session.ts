@@ -3,7 +3,7 @@ import type { ImageRecord } from "../../image/record.ts";
 import { isNear } from "../../reference/kind.ts";
 import { tellPatience } from "../../runtime/boot.ts";
 import { concludeRun } from "../care/conclude.ts";
-import { reconcile } from "../care/reconcile.ts";
+import { reconcileUnattended } from "../care/reconcile.ts";
 import { create, starting } from "../container/create.ts";
 import { follow } from "../container/follow.ts";
 import { look } from "../container/look.ts";
@@ -151,7 +151,7 @@ async function runBeside(
   try {
     const image = await obtainImage(own, plan, surroundings);
     const snapshots = await own.snapshots();
-    await reconcile(own);
+    await reconcileUnattended(own);
     await using undo = new AsyncDisposableStack();
     const created = await create(own, image, snapshots, { ...plan.options, attended: true }, undo);
     const { record, launched } = created;
