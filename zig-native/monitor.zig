@@ -114,8 +114,8 @@ fn run() fault.Error!?Next {
     try open(&session);
     var cgroup_path_buffer: [256]u8 = undefined;
     const cgroup_path = try copyCgroupPath(&session, &cgroup_path_buffer);
-    // Undone in every case: it is ours, and nobody is left in it.
-    errdefer if (cgroup_path.len > 0) cgroup.remove(cgroup_path);
+    // Undone in every case: it is ours.
+    errdefer leaveCgroup(&session, cgroup_path);
     // Also when building fails: a half-built init must not wait for ever.
     errdefer launching.killStage(&session);
     try launching.launch(&session, memory.allocator());
@@ -170,6 +170,7 @@ fn open(session: *Session) fault.Error!void {
         );
         session.listener = try listen(directory);
         session.restart = session.request.create.restart;
+        session.shares_pids = launching.sharesPids(&session.request.create.spec);
         if (session.request.create.log) |wanted| {
             try log.init(wanted, session.request.create.id, session.state);
             relay.log = &log;
@@ -218,6 +219,13 @@ fn copyCgroupPath(session: *const Session, buffer: []u8) fault.Error![]const u8 
     return buffer[0..path.len];
 }
 
+/// Nobody is left in it where the program was process 1 of its namespace; what is left elsewhere ends with the program.
+fn leaveCgroup(session: *const Session, cgroup_path: []const u8) void {
+    if (cgroup_path.len == 0) return;
+    if (session.shares_pids) cgroup.end(cgroup_path);
+    cgroup.remove(cgroup_path);
+}
+
 /// Relay until the program has ended and its output has been handed on. Answers its exit status.
 fn serve(session: *Session, cgroup_path: []const u8) fault.Error!u32 {
     var status: ?u32 = null;
@@ -246,6 +254,7 @@ fn serve(session: *Session, cgroup_path: []const u8) fault.Error!u32 {
             status = reap(session);
             for (&left, [_]i32{ relay.stdout, relay.stderr }) |*bytes, fd| bytes.* = stdio.capacity(fd);
             // Before the end is told: whoever hears of it may start the program again, in a group of the same name.
+            if (session.shares_pids) cgroup.end(cgroup_path);
             const shortage = if (cgroup_path.len > 0) cgroup.conclude(cgroup_path) else cgroup_memory.Shortage{};
             // A full disk must not cost the client the exit status: that goes out in any case.
             if (session.state >= 0) decideRestart(session, status.?);

@@ -8,6 +8,7 @@ import type { CallerEnvironment } from "../base/environment.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { OpenEngine } from "./engine.ts";
 import type { Output } from "./output/output.ts";
+import type { Stream } from "./session.ts";
 
 /**
  * What every command is made of: clipanion's declarations from their light entry points (see clipanion.d.ts), parsed by
@@ -70,13 +71,16 @@ export abstract class RtCommand extends Command<Context> {
   protected async engine({
     needsRoot = false,
     detachKeys = noKeys,
+    attached,
   }: {
     needsRoot?: boolean;
     detachKeys?: Uint8Array;
+    /** Which of ours a program may have; all when undefined. */
+    attached?: readonly Stream[] | undefined;
   } = {}): Promise<Engine> {
     const { env, caller, stderr, openEngine } = this.context;
     const { processSession } = await import("./session.ts");
-    return openEngine(processSession(stderr, detachKeys), {
+    return openEngine(processSession(stderr, detachKeys, attached), {
       root: this.root,
       state: this.state,
       config: this.config,

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { openSync, readFileSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
 import { parseSignal } from "../base/signals.ts";
 import { visible } from "../base/visible.ts";
@@ -7,14 +7,16 @@ import { windowSize } from "../native/system.ts";
 import type { Output } from "./output/output.ts";
 
 /** A command as the engine's caller: this process's own descriptors, terminal and signals, which nothing else touches. */
-export function processSession(stderr: Output, detachKeys: Uint8Array): Session {
+export function processSession(
+  stderr: Output,
+  detachKeys: Uint8Array,
+  attached?: readonly Stream[],
+): Session {
   const interrupt = new Interrupt();
   return {
     stdio: {
       kind: "descriptors",
-      stdin: 0,
-      stdout: 1,
-      stderr: 2,
+      ...descriptors(attached),
       async blocking(wait) {
         await interrupt.end();
         return wait();
@@ -27,6 +29,17 @@ export function processSession(stderr: Output, detachKeys: Uint8Array): Session 
       return interrupt.signal;
     },
   };
+}
+
+const standard = { stdin: 0, stdout: 1, stderr: 2 } as const;
+export type Stream = keyof typeof standard;
+
+/** In the place of one that a program is not to have there is nothing. */
+function descriptors(attached: readonly Stream[] | undefined): Record<Stream, number> {
+  if (!attached) return standard;
+  const nothing = openSync("/dev/null", "r+");
+  const of = (stream: Stream) => (attached.includes(stream) ? standard[stream] : nothing);
+  return { stdin: of("stdin"), stdout: of("stdout"), stderr: of("stderr") };
 }
 
 /** Only a terminal has a size. node:tty would tell it too, and takes a millisecond to load. */

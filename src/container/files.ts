@@ -25,12 +25,17 @@ ff02::2\tip6-allrouters
 /** With the host's network its names hold too; otherwise the container knows itself by its loopback address. */
 function hosts(record: ContainerRecord): string {
   const base = record.networkMode === "host" ? fileOr("/etc/hosts", loopback) : loopback;
-  const own = record.networkMode === "host" ? "" : `127.0.0.1\t${record.hostname}\n`;
+  const own = record.networkMode === "host" ? "" : `127.0.0.1\t${namesOf(record)}\n`;
   const extra = record.extraHosts.map((entry) => {
     const colon = entry.indexOf(":");
     return `${entry.slice(colon + 1)}\t${entry.slice(0, colon)}\n`;
   });
   return `${base}${base.endsWith("\n") ? "" : "\n"}${own}${extra.join("")}`;
+}
+
+/** With a domain that is the first of them. */
+function namesOf({ hostname, domainname }: ContainerRecord): string {
+  return domainname === "" ? hostname : `${hostname}.${domainname} ${hostname}`;
 }
 
 function resolvConf(record: ContainerRecord): string {

@@ -27,6 +27,8 @@ export interface ContainerConfig {
 type Kept = Pick<
   ContainerSettings,
   | "hostname"
+  | "domainname"
+  | "attached"
   | "user"
   | "openStdin"
   | "tty"
@@ -45,14 +47,14 @@ export function containerConfig(
 ): ContainerConfig {
   return {
     Hostname: settings.hostname,
-    Domainname: "",
+    Domainname: settings.domainname,
     User: settings.user,
-    AttachStdin: settings.openStdin,
-    AttachStdout: true,
-    AttachStderr: true,
+    AttachStdin: settings.attached.includes("stdin"),
+    AttachStdout: settings.attached.includes("stdout"),
+    AttachStderr: settings.attached.includes("stderr"),
     Tty: settings.tty,
     OpenStdin: settings.openStdin,
-    StdinOnce: settings.openStdin,
+    StdinOnce: settings.openStdin && settings.attached.includes("stdin"),
     Env: settings.env,
     Cmd,
     Image: image,

@@ -8,6 +8,8 @@ import { type AskedSettings, defaultSettings } from "../settings/container-setti
 import { parseDevice } from "../settings/device.ts";
 import { parseHostname, parseUser, parseWorkingDirectory } from "../settings/identity.ts";
 import { checkLogOptions, parseLogDriver } from "../settings/log.ts";
+import { parseNamespaceMode, parseNetworkMode } from "../settings/namespace-mode.ts";
+import { checkOomScore } from "../settings/oom-score.ts";
 import { checkRestart, parseRestart, type RestartPolicy } from "../settings/restart.ts";
 import { parseSecurityOptions } from "../settings/security-opt.ts";
 import { parseSysctls } from "../settings/sysctl.ts";
@@ -22,7 +24,7 @@ import {
   mountDocuments,
   mountRequests,
 } from "./mount-request.ts";
-import { given, type Harmless, isZero, read, refuseOthers, unsupported } from "./zero.ts";
+import { given, type Harmless, isZero, read, refuseOthers } from "./zero.ts";
 
 /** The body of POST /containers/create: what a container is to be. Its name and platform are the query's. */
 export interface ContainerCreate extends ContainerConfig {
@@ -57,6 +59,11 @@ const word = given(text, "");
 
 const hostFields = {
   Annotations: words,
+  CgroupnsMode: word,
+  IpcMode: word,
+  OomScoreAdj: given(integer, 0),
+  PidMode: word,
+  UTSMode: word,
   AutoRemove: off,
   Binds: texts,
   CapAdd: texts,
@@ -86,7 +93,12 @@ const hostFields = {
 const anything: Shape<object> = object({});
 
 const configFields = {
+  AttachStdin: off,
+  // The API's documentation has these defaults.
+  AttachStdout: given(flag, true),
+  AttachStderr: given(flag, true),
   Cmd: texts,
+  Domainname: word,
   Entrypoint: texts,
   Env: texts,
   Hostname: word,
@@ -105,9 +117,6 @@ const body = object(configFields);
 
 /** What the client does with its own streams, and what is so anyway. */
 const configHarmless: Harmless = {
-  AttachStdin: () => true,
-  AttachStdout: () => true,
-  AttachStderr: () => true,
   StdinOnce: () => true,
   NetworkingConfig: isPlainNetworking,
 };
@@ -120,10 +129,8 @@ const isOneOf =
 const isAbsent = (value: unknown) => value === null || value === undefined;
 
 const hostHarmless: Harmless = {
-  CgroupnsMode: isOneOf("private"),
   ConsoleSize: () => true,
   ContainerIDFile: () => true,
-  IpcMode: isOneOf("private"),
   Isolation: isOneOf("default"),
   MaskedPaths: isAbsent,
   MemorySwappiness: isOneOf(-1),
@@ -166,7 +173,6 @@ export function parseContainerCreate(document: unknown): { image: string; settin
   refuseOthers(config, new Set(Object.keys(configFields)), configHarmless, "");
   refuseOthers(host, new Set(Object.keys(hostFields)), hostHarmless, "HostConfig");
   if (config.Image === "") throw invalid("invalid container: Image is empty");
-  const networkMode = networkModeOf(host.NetworkMode);
   const [firstWord] = config.Entrypoint;
   const entrypoint = config.Entrypoint.map((word) => rejectNul("Entrypoint", word));
   const defaults = defaultSettings();
@@ -177,7 +183,9 @@ export function parseContainerCreate(document: unknown): { image: string; settin
       entrypoint: entrypoint.length === 1 && firstWord === "" ? [] : entrypoint,
     }),
     env: config.Env.map((entry) => checkVariable(entry, "Env")),
+    attached: attachedOf(config),
     hostname: parseHostname(config.Hostname, "Hostname"),
+    domainname: parseHostname(config.Domainname, "Domainname"),
     labels: labelsOf(config.Labels, "Labels"),
     openStdin: config.OpenStdin,
     stopSignal: config.StopSignal === "" ? "" : parseSignal(config.StopSignal).name,
@@ -199,20 +207,35 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     init: host.Init,
     mounts: mountRequests({ ...host, Volumes: config.Volumes as Record<string, unknown> }),
     volumesFrom: host.VolumesFrom.map((entry) => parseVolumesFrom(entry, "HostConfig.VolumesFrom")),
-    networkMode,
+    networkMode: networkModeOf(host.NetworkMode),
+    pidMode: parseNamespaceMode("pid", host.PidMode, "HostConfig.PidMode"),
+    ipcMode: parseNamespaceMode("ipc", host.IpcMode, "HostConfig.IpcMode"),
+    utsMode: parseNamespaceMode("uts", host.UTSMode, "HostConfig.UTSMode"),
+    cgroupnsMode: parseNamespaceMode("cgroup", host.CgroupnsMode, "HostConfig.CgroupnsMode"),
+    oomScoreAdj: checkOomScore(host.OomScoreAdj, "HostConfig.OomScoreAdj"),
     privileged: host.Privileged,
     readonlyRootfs: host.ReadonlyRootfs,
     ...logSettings(host.LogConfig),
     restart: policyOf(host.RestartPolicy, host.AutoRemove),
     ...(config.StopTimeout !== undefined && { stopTimeout: config.StopTimeout }),
     shmSize: host.ShmSize || defaults.shmSize,
-    sysctls: parseSysctls(sysctlTexts(host.Sysctls), networkMode, "HostConfig.Sysctls"),
+    sysctls: parseSysctls(sysctlTexts(host.Sysctls), "HostConfig.Sysctls"),
     ulimits: host.Ulimits.map(({ Name, Soft, Hard }) =>
       parseUlimit(`${Name}=${Soft}:${Hard}`, "HostConfig.Ulimits"),
     ),
     ...parseSecurityOptions(host.SecurityOpt, "HostConfig.SecurityOpt"),
   };
   return { image: rejectControl("Image", config.Image), settings };
+}
+
+function attachedOf(
+  config: Record<"AttachStdin" | "AttachStdout" | "AttachStderr", boolean>,
+): AskedSettings["attached"] {
+  return [
+    ...(config.AttachStdin ? (["stdin"] as const) : []),
+    ...(config.AttachStdout ? (["stdout"] as const) : []),
+    ...(config.AttachStderr ? (["stderr"] as const) : []),
+  ];
 }
 
 function usualLog({ logDriver, logOptions }: AskedSettings): boolean {
@@ -233,8 +256,7 @@ function logSettings({ Type, Config }: { Type: string; Config: Record<string, st
 
 function networkModeOf(text: string): AskedSettings["networkMode"] {
   if (text === "" || text === "default") return defaultSettings().networkMode;
-  if (text === "none" || text === "host") return text;
-  throw unsupported("HostConfig.NetworkMode", text);
+  return parseNetworkMode(text, "HostConfig.NetworkMode");
 }
 
 function sysctlTexts(sysctls: Readonly<Record<string, string>>): string[] {

@@ -1,4 +1,5 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
+import { networkName } from "../settings/namespace-mode.ts";
 import { type ContainerConfig, containerConfig } from "./container-config.ts";
 import { type HostConfig, hostConfig } from "./host-config.ts";
 import { type MountPoint, mountPointOf } from "./mount-point.ts";
@@ -82,7 +83,7 @@ export interface ContainerDescription {
   settings: ContainerSettings;
   driver: string;
   platform: string;
-  /** With hosts, hostname and resolv.conf. */
+  /** With hosts, hostname and resolv.conf: those of the container whose network it has. */
   filesDirectory: string;
   /** "" where nothing is kept. */
   logPath: string;
@@ -102,7 +103,7 @@ export function containerInspect(
     return { Id, Created, State, Image, Name, Config: { Image: facts.reference } };
   }
   const { settings, driver, platform, filesDirectory, logPath, rootfs } = description;
-  const { args, entrypointLength, mounts, networkMode } = settings;
+  const { args, entrypointLength, mounts } = settings;
   return {
     Id: facts.id,
     Created: facts.created,
@@ -136,9 +137,14 @@ export function containerInspect(
       IPAddress: "",
       Gateway: "",
       MacAddress: "",
-      Networks: { [networkMode]: { IPAddress: "", Gateway: "", MacAddress: "", NetworkID: "" } },
+      Networks: networksOf(settings),
     },
   };
+}
+
+function networksOf({ networkMode }: ContainerSettings): ContainerBody["NetworkSettings"]["Networks"] {
+  const name = networkName(networkMode);
+  return name === "" ? {} : { [name]: { IPAddress: "", Gateway: "", MacAddress: "", NetworkID: "" } };
 }
 
 function stateDocument(state: ContainerFacts["state"]): ContainerStateDocument {

@@ -1,4 +1,5 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
+import { networkName } from "../settings/namespace-mode.ts";
 import { type MountPoint, mountOf, mountPointOf } from "./mount-point.ts";
 import { formatSeconds, humanDuration, secondsOf } from "./time.ts";
 
@@ -95,7 +96,7 @@ export function containerListElement(summary: ContainerSummary): ContainerListEl
     State: summary.state,
     Status: summary.status,
     HostConfig: { NetworkMode: network },
-    NetworkSettings: { Networks: network === "" ? {} : { [network]: {} } },
+    NetworkSettings: { Networks: networkName(network) === "" ? {} : { [network]: {} } },
     Mounts: (details?.mounts ?? []).map(mountPointOf),
   };
 }

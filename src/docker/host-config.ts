@@ -16,6 +16,8 @@ export interface HostConfig extends Limits {
   ExtraHosts: string[];
   GroupAdd: string[];
   IpcMode: string;
+  OomScoreAdj: number;
+  PidMode: string;
   Privileged: boolean;
   PublishAllPorts: boolean;
   ReadonlyRootfs: boolean;
@@ -56,8 +58,6 @@ const unlimited = {
   MemorySwap: 0,
   NanoCpus: 0,
   OomKillDisable: false,
-  OomScoreAdj: 0,
-  PidMode: "",
   PidsLimit: null,
   UsernsMode: "",
 };
@@ -73,6 +73,11 @@ export type HostSettings = Pick<
   | "extraHosts"
   | "groupAdd"
   | "init"
+  | "cgroupnsMode"
+  | "ipcMode"
+  | "oomScoreAdj"
+  | "pidMode"
+  | "utsMode"
   | "logDriver"
   | "logOptions"
   | "networkMode"
@@ -104,11 +109,13 @@ export function hostConfig(
     AutoRemove: settings.autoRemove,
     CapAdd: settings.capAdd,
     CapDrop: settings.capDrop,
-    CgroupnsMode: "private",
+    CgroupnsMode: settings.cgroupnsMode,
     Dns: settings.dns,
     ExtraHosts: settings.extraHosts,
     GroupAdd: settings.groupAdd,
-    IpcMode: "private",
+    IpcMode: settings.ipcMode,
+    OomScoreAdj: settings.oomScoreAdj,
+    PidMode: settings.pidMode,
     Privileged: settings.privileged,
     PublishAllPorts: false,
     ReadonlyRootfs: settings.readonlyRootfs,
@@ -117,7 +124,7 @@ export function hostConfig(
       ...(settings.seccomp ? [`seccomp=${settings.seccomp}`] : []),
     ],
     Tmpfs,
-    UTSMode: "",
+    UTSMode: settings.utsMode,
     ShmSize: settings.shmSize,
     Sysctls: settings.sysctls,
     Runtime: "native",

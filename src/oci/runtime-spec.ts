@@ -2,6 +2,7 @@
 export interface RuntimeSpec {
   ociVersion: string;
   hostname?: string;
+  domainname?: string;
   root: { path: string; readonly: boolean };
   process: SpecProcess;
   mounts: SpecMount[];
@@ -42,11 +43,21 @@ export interface SpecMount {
   type: string;
   source: string;
   options: string[];
+  /** Ours: what this process has mounted at the destination. */
+  process?: SpecProcessName;
 }
 
 export interface SpecNamespace {
   type: "mount" | "pid" | "network" | "ipc" | "uts" | "user" | "cgroup" | "time";
   path?: string;
+  /** Ours, beside `path`: whose namespace that is. */
+  process?: SpecProcessName;
+}
+
+/** The init of another container; with its start time (field 22 of /proc/PID/stat) it is known again. */
+export interface SpecProcessName {
+  pid: number;
+  startTime: string;
 }
 
 export interface SpecDevice {

@@ -12,6 +12,7 @@ import {
   text,
 } from "../base/shape.ts";
 import { logDrivers } from "./log.ts";
+import { namespaceMode } from "./namespace-mode.ts";
 import { restartPolicy } from "./restart.ts";
 
 /**
@@ -42,6 +43,8 @@ const kept = {
   tty: off,
   /** -i: stdin stays open. */
   openStdin: off,
+  /** -a: what of the program's the caller of run has; nothing with -d. */
+  attached: defaulted(listOf(oneOf("stdin", "stdout", "stderr")), ["stdout", "stderr"]),
   /** A name ("SIGTERM", "SIGRTMIN+3"). */
   stopSignal: word,
   /** A small init of ours is process 1. */
@@ -52,9 +55,15 @@ const kept = {
   volumesFrom: texts,
 
   hostname: word,
+  domainname: word,
   labels: words,
   annotations: words,
-  networkMode: defaulted(oneOf("none", "host"), "none"),
+  /** Whose namespaces it has: "private" ones of its own unless something else is asked for (namespace-mode.ts). */
+  networkMode: namespaceMode("none"),
+  pidMode: namespaceMode(""),
+  ipcMode: namespaceMode("private"),
+  utsMode: namespaceMode(""),
+  cgroupnsMode: namespaceMode("private"),
   dns: texts,
   /** "host:address". */
   extraHosts: texts,
@@ -70,6 +79,8 @@ const kept = {
 
   ulimits: defaulted(listOf(ulimit), []),
   sysctls: words,
+  /** -1000 to 1000: how readily the kernel ends it where memory runs out. */
+  oomScoreAdj: defaulted(integer, 0),
   /** Bytes. */
   shmSize: defaulted(natural, 64 << 20),
   restart: defaulted(restartPolicy, { name: "no", retries: 0 }),

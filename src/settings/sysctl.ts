@@ -1,7 +1,7 @@
 import { invalid, quote, rejectControl } from "../base/invalid.ts";
 import { cut } from "./labels.ts";
 
-/** Those that belong to a namespace of the container (kernel's ipc namespace; fs.mqueue.* and net.* are checked below). */
+/** Those that belong to an ipc namespace, with fs.mqueue.*; net.* belong to a network namespace. */
 const ipc = new Set([
   "kernel.msgmax",
   "kernel.msgmnb",
@@ -13,12 +13,8 @@ const ipc = new Set([
   "kernel.shm_rmid_forced",
 ]);
 
-/** `--sysctl net.core.somaxconn=1024`, last wins. @throws RtError invalid-argument: it would change the host */
-export function parseSysctls(
-  texts: readonly string[],
-  networkMode: "none" | "host",
-  what = "--sysctl",
-): Record<string, string> {
+/** `--sysctl net.core.somaxconn=1024`, last wins. @throws RtError invalid-argument: none that a namespace has */
+export function parseSysctls(texts: readonly string[], what = "--sysctl"): Record<string, string> {
   if (texts.length === 0) return {};
   const sysctls = new Map<string, string>();
   for (const text of texts) {
@@ -30,12 +26,14 @@ export function parseSysctls(
     if (!ipc.has(name) && !name.startsWith("net.") && !name.startsWith("fs.mqueue.")) {
       throw invalid(`invalid ${what} ${quote(text)}: ${name} is the host's, not the container's`);
     }
-    if (name.startsWith("net.") && networkMode === "host") {
-      throw invalid(`invalid ${what} ${quote(text)}: ${name} is the host's with --network host`);
-    }
     sysctls.set(name, value);
   }
   return Object.fromEntries(sysctls);
+}
+
+/** In which namespace a parameter is set that `parseSysctls` has let through. */
+export function namespaceOfSysctl(key: string): "network" | "ipc" {
+  return dotted(key).startsWith("net.") ? "network" : "ipc";
 }
 
 /** sysctl(8): what separates first, dot or slash, is the separator; "net/ipv4/conf/eth0.1/x" keeps its dot as a slash. */

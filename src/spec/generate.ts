@@ -7,9 +7,9 @@ import {
   maskedPaths,
   networkSysctls,
   readonlyPaths,
-  shmMount,
   writable,
 } from "./defaults.ts";
+import { type Neighbours, namespaces, networkFiles, procMount, sharedMemory } from "./namespaces.ts";
 
 /** What of the host the spec depends on; gathered by the caller, so that this stays pure. */
 export interface SpecContext {
@@ -26,12 +26,14 @@ export interface SpecContext {
   /** Our own hard limit of open descriptors. */
   descriptorsMax: number;
   consoleSize?: { height: number; width: number } | undefined;
+  /** The inits of the containers whose namespaces this one has too. */
+  neighbours?: Neighbours;
 }
 
 /** The OCI runtime spec of a container. `process.user` is left to init: names need the rootfs. */
 export function generateSpec(settings: ContainerSettings, context: SpecContext): RuntimeSpec {
   const capabilities = resolveCapabilities(settings.capAdd, settings.capDrop, settings.privileged);
-  const ownNetwork = settings.networkMode !== "host";
+  const ownNetwork = settings.networkMode === "none";
   const throttle = Array.from(
     { length: context.throttledCpus },
     (_, cpu) => `/sys/devices/system/cpu/cpu${cpu}/thermal_throttle`,
@@ -39,6 +41,7 @@ export function generateSpec(settings: ContainerSettings, context: SpecContext):
   return {
     ociVersion: "1.2.0",
     hostname: settings.hostname,
+    ...(settings.domainname !== "" && { domainname: settings.domainname }),
     root: { path: context.rootPath, readonly: settings.readonlyRootfs },
     process: {
       terminal: settings.tty,
@@ -56,13 +59,12 @@ export function generateSpec(settings: ContainerSettings, context: SpecContext):
       },
       rlimits: rlimits(settings, context.descriptorsMax),
       noNewPrivileges: settings.noNewPrivileges,
+      ...(settings.oomScoreAdj !== 0 && { oomScoreAdj: settings.oomScoreAdj }),
     },
     mounts: mounts(settings, context),
     annotations: settings.annotations,
     linux: {
-      namespaces: (["mount", "pid", "network", "ipc", "uts", "cgroup"] as const)
-        .filter((type) => type !== "network" || ownNetwork)
-        .map((type) => ({ type })),
+      namespaces: namespaces(settings, context.neighbours),
       devices: devices(settings, context),
       cgroupsPath: context.cgroupsPath,
       resources: { devices: deviceRules(settings) },
@@ -90,17 +92,11 @@ function rlimit(limit: Ulimit): SpecRlimit {
 
 /** Defaults, our three files, and the user's; a user's mount takes the place of ours on the same path. */
 function mounts(settings: ContainerSettings, context: SpecContext): SpecMount[] {
-  const ours = [...defaultMounts, shmMount(settings.shmSize)].map((mount) =>
-    settings.privileged ? writable(mount) : mount,
-  );
-  for (const name of ["resolv.conf", "hostname", "hosts"]) {
-    ours.push({
-      destination: `/etc/${name}`,
-      type: "bind",
-      source: `${context.filesDirectory}/${name}`,
-      options: ["bind", "rprivate"],
-    });
-  }
+  const ours = [
+    ...defaultMounts.map((mount) => procMount(mount, settings, context.neighbours)),
+    ...sharedMemory(settings, context.neighbours),
+  ].map((mount) => (settings.privileged ? writable(mount) : mount));
+  ours.push(...networkFiles(context.filesDirectory, context.neighbours));
   const asked = settings.mounts.map(userMount);
   const taken = new Set(asked.map((mount) => mount.destination));
   const all = [...ours.filter((mount) => !taken.has(mount.destination)), ...asked];

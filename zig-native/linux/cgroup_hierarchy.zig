@@ -47,6 +47,16 @@ pub fn located(arena: std.mem.Allocator, hierarchies: []const Hierarchy) error{O
     return result;
 }
 
+/// `hierarchies` with all of the unified one in sight, where /proc/PID/cgroup is to name what is seen: as runc has it. Those of v1
+/// show a container its own groups whatever its namespace.
+pub fn whole(arena: std.mem.Allocator, hierarchies: []const Hierarchy) error{OutOfMemory}![]const Hierarchy {
+    const result = try arena.dupe(Hierarchy, hierarchies);
+    for (result) |*hierarchy| {
+        if (hierarchy.unified()) hierarchy.own = hierarchy.mount_root;
+    }
+    return result;
+}
+
 /// A whole file of /proc or of a cgroup; null when it cannot be read.
 pub fn readProc(arena: std.mem.Allocator, name: [*:0]const u8) error{OutOfMemory}!?[]const u8 {
     const opened = linux.open(name, .{ .CLOEXEC = true }, 0);

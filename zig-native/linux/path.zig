@@ -17,6 +17,7 @@ pub const contained = in_root | no_magic_links;
 pub const magic_proc = 0x9fa0;
 pub const magic_sysfs = 0x62656572;
 pub const magic_devpts = 0x1cd1;
+pub const magic_nsfs = 0x6e736673;
 
 pub const file_path: linux.O = .{ .PATH = true, .CLOEXEC = true };
 pub const directory_path: linux.O = .{ .PATH = true, .CLOEXEC = true, .DIRECTORY = true };

@@ -12,6 +12,7 @@ const freezer = @import("../linux/cgroup_freezer.zig");
 const handshake = @import("../stage/handshake.zig");
 const init_stage = @import("../stage/init.zig");
 const join_stage = @import("../stage/join.zig");
+const neighbour = @import("../stage/neighbour.zig");
 const process = @import("../linux/process.zig");
 const records = @import("records.zig");
 const relays = @import("relay.zig");
@@ -27,6 +28,8 @@ pub const client_socket = 1;
 pub const lock_file = 2;
 /// By the monitor, which outlives terminals and clients.
 pub const ignored = [_]linux.SIG{ .HUP, .INT, .QUIT, .PIPE };
+
+pub const sharesPids = init_stage.sharesPids;
 
 /// What is known of the container or exec once its request has been read.
 pub const Session = struct {
@@ -47,6 +50,8 @@ pub const Session = struct {
     ended_by: u8 = 0,
     /// It is started again, so long after its end.
     delay_ms: ?u32 = null,
+    /// The program is no process 1: at its end the rest of the container is to be ended.
+    shares_pids: bool = false,
     /// An exec: says when the container's processes are frozen, and ours with them.
     frozen: freezer.Watch = .{},
 
@@ -69,7 +74,10 @@ pub fn launch(session: *Session, arena: std.mem.Allocator) fault.Error!void {
     var pair: [2]i32 = undefined;
     _ = try fault.check(linux.socketpair(linux.AF.UNIX, linux.SOCK.SEQPACKET | linux.SOCK.CLOEXEC, 0, &pair), .monitor, "socketpair", .{});
     session.relay.terminal = session.process_().terminal;
-    session.sync = .{ .socket = pair[0], .terminal_due = session.relay.terminal, .process_due = session.request == .exec };
+    session.sync = .{ .socket = pair[0], .terminal_due = session.relay.terminal, .process_due = switch (session.request) {
+        .create => |*create| init_stage.joinsPids(&create.spec),
+        .exec => true,
+    } };
     var handles: handshake.Handles = .{ .sync = pair[1] };
     if (!session.relay.terminal) try stdio.makePipes(session.relay, session.wantsStdin(), &handles);
     switch (session.request) {
@@ -79,6 +87,7 @@ pub fn launch(session: *Session, arena: std.mem.Allocator) fault.Error!void {
                 try hierarchies(arena),
                 wanted.path,
             ) catch return outOfMemory() else -1;
+            try neighbour.holdAll(&create.spec, &handles.neighbours);
             if (try cloneStage(session, init_stage.cloneFlags(&create.spec), group, &handles)) init_stage.run(create, handles, arena);
         },
         .exec => |*exec| {
@@ -93,6 +102,9 @@ pub fn launch(session: *Session, arena: std.mem.Allocator) fault.Error!void {
     }
     for ([_]i32{ handles.sync, handles.stdin, handles.stdout, handles.stderr }) |fd| if (fd >= 0) {
         _ = linux.close(fd);
+    };
+    for (handles.neighbours) |each| if (each.pidfd >= 0) {
+        _ = linux.close(each.pidfd);
     };
     try sendSync(session, "G");
 }

@@ -29,7 +29,13 @@ pub const Handles = struct {
     stderr: i32 = -1,
     /// The stage was born in the container's group of the v2 hierarchy.
     in_group: bool = false,
+    /// Pidfds of the inits whose namespaces are joined, opened by the monitor: in its own pid namespace the stage could not.
+    neighbours: [neighbours_max]Neighbour = @splat(.{}),
 };
+
+pub const Neighbour = struct { pid: i32 = 0, pidfd: i32 = -1 };
+/// One for each kind of namespace that can be joined.
+pub const neighbours_max = 5;
 
 var fault_sync: i32 = -1;
 

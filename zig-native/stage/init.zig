@@ -22,7 +22,7 @@ const loopback = @import("../linux/loopback.zig");
 const mask = @import("mask.zig");
 const mount = @import("../linux/mount.zig");
 const mounts = @import("mounts.zig");
-const namespaces = @import("../linux/namespace.zig");
+const neighbour = @import("neighbour.zig");
 const paths = @import("paths.zig");
 const program = @import("program.zig");
 const reaper = @import("reaper.zig");
@@ -31,14 +31,25 @@ const rootfs = @import("rootfs.zig");
 const sysctl = @import("../linux/sysctl.zig");
 const terminal = @import("terminal.zig");
 
-/// What the monitor's clone3 needs: the namespaces without a path. The stage leaves for a cgroup namespace by itself,
-/// once it is in its group.
+/// What the monitor's clone3 needs: the new namespaces. The stage leaves for a cgroup namespace by itself, once it is in its
+/// group.
 pub fn cloneFlags(spec: *const request.Spec) u64 {
     var flags: u64 = 0;
     for (spec.namespaces) |namespace| {
-        if (namespace.path.len == 0 and namespace.flag != linux.CLONE.NEWCGROUP) flags |= namespace.flag;
+        if (namespace.isNew() and namespace.flag != linux.CLONE.NEWCGROUP) flags |= namespace.flag;
     }
     return flags;
+}
+
+/// The program is born in the pid namespace of somebody else, as a child of the stage's: see `bear`.
+pub fn joinsPids(spec: *const request.Spec) bool {
+    for (spec.namespaces) |namespace| if (namespace.flag == linux.CLONE.NEWPID) return !namespace.isNew();
+    return false;
+}
+
+/// The program is no process 1: its end does not end what it has started.
+pub fn sharesPids(spec: *const request.Spec) bool {
+    return cloneFlags(spec) & linux.CLONE.NEWPID == 0;
 }
 
 /// In the cloned process. Ends in the user's program, or with a failure told to the monitor.
@@ -61,7 +72,7 @@ fn become(create: *const request.Create, given: handshake.Handles, arena: std.me
 
     try rootfs.leaveChroot(arena);
     const hierarchies = try enterCgroup(create, handles, arena);
-    try enterNamespaces(&create.spec, arena);
+    try enterNamespaces(&create.spec, handles, arena);
     try fault.ensure(keyring.fresh(), .settings, "make a session keyring", .{});
     const root = try buildRoot(create, handles, arena, hierarchies);
     try rootfs.pivot(arena, root);
@@ -75,11 +86,21 @@ fn become(create: *const request.Create, given: handshake.Handles, arena: std.me
         .{ .user = create.user, .groups = create.groupAdd, .confined = create.confined },
     );
     try program.keepOnly(handles.sync);
+    if (joinsPids(&create.spec)) try bear(handles.sync, process.terminal and !create.reaper);
     const ready = try program.settle(arena, handles.sync, process, prepared);
     _ = handshake.send(handles.sync, "R");
     handshake.expect(handles.sync, 'S');
     if (create.reaper) return reaper.run(ready, process.terminal);
     return exec.run(ready);
+}
+
+/// Go on as a child, in the pid namespace that was joined: who enters one is born there. The stage, which nobody in there
+/// could name, ends. The child has nothing to gain for one who takes it over, as that of an exec (join.zig): the program's
+/// identity, its stdio and `sync`.
+fn bear(sync: i32, controls: bool) fault.Error!void {
+    if (try neighbour.divide(sync) != 0) linux.exit_group(0);
+    _ = linux.setsid();
+    if (controls) try terminal.control();
 }
 
 /// Into the container's cgroup, then into a cgroup namespace, whose root that is.
@@ -98,14 +119,21 @@ fn enterCgroup(
         try cgroups.join(arena, hierarchies, group.path, handles.in_group);
         if (cgroup_hierarchy.find(hierarchies, "devices") == null) warnOfDevices(&create.spec, handles.sync);
         if (shown) hierarchies = try cgroup_hierarchy.located(arena, hierarchies);
+        if (shown and hasHostsGroups(&create.spec)) hierarchies = try cgroup_hierarchy.whole(arena, hierarchies);
     }
     for (create.spec.namespaces) |namespace| {
-        if (namespace.flag != linux.CLONE.NEWCGROUP or namespace.path.len > 0) continue;
+        if (namespace.flag != linux.CLONE.NEWCGROUP or !namespace.isNew()) continue;
         const result = linux.unshare(linux.CLONE.NEWCGROUP);
         if (linux.errno(result) == .INVAL) continue; // a kernel without cgroups has no namespaces of them
         _ = try fault.check(result, .namespace, "create a cgroup namespace", .{});
     }
     return hierarchies;
+}
+
+/// It is in the host's cgroup namespace.
+fn hasHostsGroups(spec: *const request.Spec) bool {
+    for (spec.namespaces) |namespace| if (namespace.flag == linux.CLONE.NEWCGROUP) return false;
+    return true;
 }
 
 fn warnOfDevices(spec: *const request.Spec, sync: i32) void {
@@ -128,35 +156,23 @@ fn mayMakeNodes(spec: *const request.Spec) bool {
     return !isPrivileged(spec) and spec.process.capabilities.bounding & (1 << linux.CAP.MKNOD) != 0;
 }
 
-const joinable = linux.CLONE.NEWNET | linux.CLONE.NEWIPC | linux.CLONE.NEWUTS | linux.CLONE.NEWCGROUP;
-
-/// Existing namespaces are joined by path; new ones are set up.
-fn enterNamespaces(spec: *const request.Spec, arena: std.mem.Allocator) fault.AllocError!void {
+/// Existing namespaces are joined; new ones are set up.
+fn enterNamespaces(spec: *const request.Spec, handles: handshake.Handles, arena: std.mem.Allocator) fault.AllocError!void {
     const flags = cloneFlags(spec);
     if (flags & linux.CLONE.NEWNS == 0) return fault.fail(.namespace, .INVAL, "a container needs a mount namespace of its own", .{});
-    for (spec.namespaces) |namespace| {
-        if (namespace.path.len == 0) continue;
-        const kind = namespaces.nameOf(namespace.flag);
-        // The others take effect for children only, or must come before all: the monitor's clone would have to.
-        if (namespace.flag & joinable != namespace.flag)
-            return fault.fail(.namespace, .INVAL, "cannot join the {s} namespace {s}", .{ kind, namespace.path });
-        const name = try paths.terminated(arena, namespace.path, .namespace, "a namespace's path");
-        const opened = try fault.check(linux.open(name, .{ .CLOEXEC = true }, 0), .namespace, "open {s}", .{namespace.path});
-        defer _ = linux.close(@intCast(opened));
-        const joined = linux.setns(@intCast(opened), namespace.flag);
-        _ = try fault.check(joined, .namespace, "join the {s} namespace {s}", .{ kind, namespace.path });
-    }
+    for (spec.namespaces) |namespace| if (!namespace.isNew()) try neighbour.join(arena, namespace, &handles.neighbours);
     if (flags & linux.CLONE.NEWNET != 0) try fault.ensure(loopback.up(), .settings, "bring the loopback interface up", .{});
-    if (flags & linux.CLONE.NEWUTS != 0 and spec.hostname.len > 0) {
-        if (std.mem.indexOfAny(u8, spec.hostname, "\x00\n") != null) return fault.fail(
-            .settings,
-            .INVAL,
-            "the hostname holds a NUL or a line end",
-            .{},
-        );
-        const named = linux.syscall2(.sethostname, @intFromPtr(spec.hostname.ptr), spec.hostname.len);
-        _ = try fault.check(named, .settings, "set the hostname {s}", .{spec.hostname});
+    if (flags & linux.CLONE.NEWUTS != 0) {
+        try setName(.sethostname, "hostname", spec.hostname);
+        try setName(.setdomainname, "domainname", spec.domainname);
     }
+}
+
+fn setName(call: linux.SYS, comptime what: []const u8, name: []const u8) fault.Error!void {
+    if (name.len == 0) return;
+    if (std.mem.indexOfAny(u8, name, "\x00\n") != null)
+        return fault.fail(.settings, .INVAL, "the " ++ what ++ " holds a NUL or a line end", .{});
+    _ = try fault.check(linux.syscall2(call, @intFromPtr(name.ptr), name.len), .settings, "set the " ++ what ++ " {s}", .{name});
 }
 
 /// The whole file tree, up to the moment before pivot_root. A descriptor of its root.
@@ -168,7 +184,7 @@ fn buildRoot(
 ) fault.AllocError!i32 {
     const spec = &create.spec;
     const any_device = isPrivileged(spec);
-    const prepared = try mounts.prepare(arena, create, any_device);
+    const prepared = try mounts.prepare(arena, create, handles, any_device);
     const root = try rootfs.open(arena, &create.rootfs);
     try rootfs.cutOff();
     var bench: Bench = try .open(arena, create.stateDirectory, mounts.ownBytes(prepared), spec.devices.len);
@@ -222,8 +238,8 @@ fn makeConsole(
     const target = try paths.ensureFile(arena, root, "/dev/console", .device);
     defer _ = linux.close(target);
     _ = try fault.check(mount.attach(tree, target), .device, "bind /dev/console", .{});
-    // With a reaper the program, in its own session, takes control.
-    try terminal.hand(handles.sync, pty, !create.reaper);
+    // With a reaper the program, in its own session, takes control; so does one that is yet to be born.
+    try terminal.hand(handles.sync, pty, !create.reaper and !joinsPids(&create.spec));
 }
 
 fn setSysctls(spec: *const request.Spec, arena: std.mem.Allocator, mounted: i32) fault.AllocError!void {

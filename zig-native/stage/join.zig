@@ -25,8 +25,8 @@ const inherited = @import("inherited.zig");
 const keyring = @import("../linux/keyring.zig");
 const memory = @import("../linux/memory.zig");
 const namespaces = @import("../linux/namespace.zig");
+const neighbour = @import("neighbour.zig");
 const path = @import("../linux/path.zig");
-const process = @import("../linux/process.zig");
 const program = @import("program.zig");
 const request = @import("../wire/request.zig");
 const terminal = @import("terminal.zig");
@@ -77,20 +77,7 @@ fn enter(exec: *const request.Exec, given: handshake.Handles, place: *Place, are
     try program.keepOnly(handles.sync);
     wipeStack();
 
-    // Not clone3, which the filter of system calls does not know.
-    const pid = try fault.check(
-        linux.syscall5(.clone, linux.CLONE.PARENT, 0, 0, 0, 0),
-        .namespace,
-        "enter the container's pid namespace",
-        .{},
-    );
-    if (pid > 0) {
-        var packet = [_]u8{'P'} ++ [_]u8{0} ** 4;
-        std.mem.writeInt(i32, packet[1..5], @intCast(pid), .big);
-        // A queue that somebody inside has filled must not keep us.
-        _ = linux.sendto(handles.sync, &packet, packet.len, linux.MSG.NOSIGNAL | linux.MSG.DONTWAIT, null, 0);
-        linux.exit_group(0);
-    }
+    if (try neighbour.divide(handles.sync) != 0) linux.exit_group(0);
     _ = linux.setsid();
     if (exec.process.terminal) try terminal.control();
     const ready = try program.settle(arena, handles.sync, &exec.process, prepared);
@@ -102,14 +89,7 @@ fn enter(exec: *const request.Exec, given: handshake.Handles, place: *Place, are
 /// Into the v1 cgroups and the namespaces of the container's init, once we hold it and know that it is still that process.
 fn joinContainer(exec: *const request.Exec, place: *const Place, in_group: bool) fault.AllocError!void {
     const arena = place.scratch.allocator();
-    const start_time = std.fmt.parseInt(u64, exec.startTime, 10) catch return fault.fail(
-        .request,
-        .INVAL,
-        "start time {s}",
-        .{exec.startTime},
-    );
-    const pidfd = process.open(exec.pid, start_time);
-    if (pidfd < 0) return fault.fail(.namespace, @enumFromInt(-pidfd), "find the container's process {d}", .{exec.pid});
+    const pidfd = try neighbour.hold(.{ .pid = exec.pid, .startTime = exec.startTime });
     defer _ = linux.close(pidfd);
     try cgroups.joinProcess(arena, place.hierarchies, place.groups, in_group);
     const flags = try differing(arena, exec.pid);

@@ -9,7 +9,9 @@ const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
 const fault = @import("../wire/fault.zig");
 const file_system = @import("file_system.zig");
 const Guard = @import("guard.zig");
+const handshake = @import("handshake.zig");
 const mount = @import("../linux/mount.zig");
+const neighbour = @import("neighbour.zig");
 const path = @import("../linux/path.zig");
 const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
@@ -30,11 +32,24 @@ pub const Prepared = struct {
 pub const Mounted = struct { procfs: i32 = -1, devpts: i32 = -1, own_dev: ?u64 = null, guard: Guard = .{} };
 
 /// `any_device`: device nodes may be opened wherever they are.
-pub fn prepare(arena: std.mem.Allocator, create: *const request.Create, any_device: bool) fault.AllocError![]const Prepared {
+pub fn prepare(
+    arena: std.mem.Allocator,
+    create: *const request.Create,
+    handles: handshake.Handles,
+    any_device: bool,
+) fault.AllocError![]const Prepared {
     const list = create.spec.mounts;
     const prepared = try arena.alloc(Prepared, list.len);
     for (prepared, list) |*entry, wanted| {
         entry.* = .{ .mount = wanted };
+        if (wanted.process != null) {
+            entry.tree = try neighbour.mounted(arena, &wanted, &handles.neighbours);
+            entry.directory = !wanted.bind;
+            if (!any_device) closeToDevices(entry);
+            if (wanted.bind) try setBindAttributes(entry, entry.tree);
+            if (!wanted.bind) try setAttributes(entry, entry.tree, .{ .set = entry.mount.attributes() }, false);
+            continue;
+        }
         if (!wanted.bind) {
             const terminals = std.mem.eql(u8, wanted.type, "devpts");
             // Also when it is the user's `--tmpfs /dev`: it is new, and the nodes in it will be ours.
@@ -121,7 +136,7 @@ pub fn attachAll(
         } else if (std.mem.eql(u8, kind, "cgroup") or std.mem.eql(u8, kind, "cgroup2")) {
             try attachCgroups(arena, root, entry, hierarchies, &mounted.guard);
         } else {
-            const tree = file_system.create(arena, kind, entry.mount.source, entry.mount.data, entry.mount.attributes()) catch |err| {
+            const tree = if (entry.tree >= 0) entry.tree else makeNew(arena, &entry.mount) catch |err| {
                 // A default that small kernels are built without, and few programs use.
                 if (err == error.Failed and fault.failure.errno == .NODEV and std.mem.eql(u8, kind, "mqueue")) continue;
                 return err;
@@ -137,6 +152,10 @@ pub fn attachAll(
         }
     }
     return mounted;
+}
+
+fn makeNew(arena: std.mem.Allocator, wanted: *const request.Mount) fault.AllocError!i32 {
+    return file_system.create(arena, wanted.type, wanted.source, wanted.data, wanted.attributes());
 }
 
 fn attachChecked(arena: std.mem.Allocator, root: i32, entry: Prepared, tree: i32, guard: *const Guard) fault.AllocError!void {

@@ -21,7 +21,11 @@ pub fn isolate(handles: handshake.Handles) fault.Error!handshake.Handles {
             fd.* = @intCast(try fault.check(above, .monitor, "duplicate a descriptor", .{}));
         }
     }
-    try closeAllBut(&.{ moved.sync, moved.stdin, moved.stdout, moved.stderr });
+    // The monitor has opened those of its neighbours when its own descriptors were there.
+    var keep: [4 + handshake.neighbours_max]i32 = undefined;
+    keep[0..4].* = .{ moved.sync, moved.stdin, moved.stdout, moved.stderr };
+    for (keep[4..], moved.neighbours) |*fd, each| fd.* = each.pidfd;
+    try closeAllBut(&keep);
     try fillStdio();
     handshake.tellFaults(moved.sync);
     return moved;

@@ -79,18 +79,34 @@ pub const CgroupFile = struct { controller: []const u8, name: []const u8, value:
 /// What the runtime specification says, decided: numbers of the kernel's where that has names.
 pub const Spec = struct {
     hostname: []const u8,
+    domainname: []const u8,
     /// The root is mounted read-only.
     readonly: bool,
     process: Process,
     mounts: []const Mount,
-    /// One CLONE_NEW* each; new ones have no path.
-    namespaces: []const struct { flag: u32, path: []const u8 },
+    /// One of each kind that is not the host's.
+    namespaces: []const Namespace,
     devices: []const Device,
     deviceRules: []const DeviceRule,
     sysctl: std.json.ArrayHashMap([]const u8),
     maskedPaths: []const []const u8,
     readonlyPaths: []const []const u8,
 };
+
+pub const Namespace = struct {
+    /// CLONE_NEW*
+    flag: u32,
+    /// One that is joined: where the user has it on the host, or whose it is.
+    path: []const u8,
+    process: ?ProcessName,
+
+    pub fn isNew(self: Namespace) bool {
+        return self.path.len == 0 and self.process == null;
+    }
+};
+
+/// The init of another container, and its start time: field 22 of /proc/PID/stat.
+pub const ProcessName = struct { pid: i32, startTime: []const u8 };
 
 pub const Process = struct {
     terminal: bool,
@@ -125,6 +141,8 @@ pub const Mount = struct {
     propagationRecursive: bool,
     /// For the file system: "size=64m".
     data: []const []const u8,
+    /// What this process has mounted at the destination is mounted here too: a file where it is a bind, else a directory.
+    process: ?ProcessName,
 
     /// The attributes of a new file system's mount.
     pub fn attributes(self: Mount) u32 {

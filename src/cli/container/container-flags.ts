@@ -12,36 +12,42 @@ export abstract class ContainerFlags extends RtCommand {
   static override later = {
     ...each(
       "limits on resources come in a later version",
-      "m memory memory-reservation memory-swap memory-swappiness kernel-memory oom-kill-disable oom-score-adj",
+      "m memory memory-reservation memory-swap memory-swappiness kernel-memory oom-kill-disable",
       "c cpus cpu-shares cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpuset-cpus cpuset-mems pids-limit",
       "blkio-weight blkio-weight-device device-read-bps device-write-bps device-read-iops device-write-iops",
-      "cgroup-parent cgroupns device-cgroup-rule storage-opt",
+      "cgroup-parent device-cgroup-rule storage-opt",
     ),
     ...each(
-      "bridge networks come in a later version; now there are none and host",
+      "bridge networks come in a later version; now there are none, host, container:NAME and ns:PATH",
       "p publish P publish-all expose ip ip6 link link-local-ip mac-address network-alias net-alias",
-      "domainname dns-search dns-option dns-opt",
+      "dns-search dns-option dns-opt",
     ),
-    ...each("it comes in a later version; run in the foreground, and exec from another terminal", "a attach"),
     ...each("only rt run leaves its program to itself", "d detach"),
     ...each(
       "health checks come in a later version",
       "health-cmd health-interval health-retries health-start-interval health-start-period health-timeout no-healthcheck",
     ),
-    ...each("sharing namespaces comes in a later version", "pid ipc uts userns"),
+    ...each("user namespaces come in a later version", "userns"),
     ...each("it comes in a later version", "volume-driver gpus runtime isolation"),
     "disable-content-trust": "signatures are not checked; digests always are",
   };
 
   addHosts = Option.Array("--add-host", [], { description: "`HOST:ADDRESS` Add a line to /etc/hosts" });
   annotations = Option.Array("--annotation", [], { description: "`KEY=VALUE` Add an annotation" });
+  attach = Option.Array("-a,--attach", [], {
+    description: "`STREAM` Attach to stdin, stdout or stderr alone",
+  });
   capAdd = Option.Array("--cap-add", [], { description: "`NAME` Add a Linux capability, or ALL" });
   capDrop = Option.Array("--cap-drop", [], { description: "`NAME` Drop a Linux capability, or ALL" });
+  cgroupns = Option.String("--cgroupns", {
+    description: "`MODE` Cgroup namespace: private (default), host or ns:PATH",
+  });
   cidFile = Option.String("--cidfile", { description: "`FILE` Write the container's id to this file" });
   devices = Option.Array("--device", [], {
     description: "`DEVICE` Add a host device, as /dev/x[:/dev/y][:rwm]",
   });
   dns = Option.Array("--dns", [], { description: "`ADDRESS` Use this name server" });
+  domainname = Option.String("--domainname", { description: "`NAME` NIS domain name of the container" });
   entrypoint = Option.String("--entrypoint", {
     description: "`PROGRAM` Run this in place of the image's entrypoint",
   });
@@ -57,6 +63,9 @@ export abstract class ContainerFlags extends RtCommand {
     description: "Run a small init as PID 1 that reaps and forwards signals",
   });
   interactive = programFlags.interactive();
+  ipc = Option.String("--ipc", {
+    description: "`MODE` private (default), shareable, none, host, container:NAME or ns:PATH",
+  });
   labels = Option.Array("-l,--label", [], { description: "`KEY[=VALUE]` Add a label" });
   labelFiles = Option.Array("--label-file", [], {
     description: "`FILE` Add labels from a file of KEY=VALUE lines",
@@ -72,7 +81,13 @@ export abstract class ContainerFlags extends RtCommand {
   });
   name = Option.String("--name", { description: "`NAME` Name of the container (default a random one)" });
   network = Option.String("--network,--net", "none", {
-    description: "`NAME` none (loopback only, the default) or host",
+    description: "`NAME` none (loopback only, the default), host, container:NAME or ns:PATH",
+  });
+  oomScoreAdj = Option.String("--oom-score-adj", {
+    description: "`NUMBER` How readily it is ended where memory runs out, -1000 to 1000",
+  });
+  pid = Option.String("--pid", {
+    description: "`MODE` Process numbers: host, container:NAME or ns:PATH (default its own)",
   });
   platform = Option.String("--platform", { description: "`PLATFORM` Platform of the image, as linux/amd64" });
   privileged = Option.Boolean("--privileged", false, {
@@ -108,6 +123,9 @@ export abstract class ContainerFlags extends RtCommand {
     description: "`NAME=SOFT[:HARD]` Set a limit, as nofile=1024:2048",
   });
   user = programFlags.user();
+  uts = Option.String("--uts", {
+    description: "`MODE` Host name: host, container:NAME or ns:PATH (default its own)",
+  });
   volumes = Option.Array("-v,--volume", [], {
     description: "`[SRC:]DST[:ro]` Mount a host path or a volume",
   });

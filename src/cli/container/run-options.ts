@@ -1,5 +1,4 @@
 import type { CallerEnvironment } from "../../base/environment.ts";
-import { RtError } from "../../base/errors.ts";
 import { invalid, quote, rejectControl, rejectNul } from "../../base/invalid.ts";
 import { parseSignal } from "../../base/signals.ts";
 import type {
@@ -15,6 +14,7 @@ import {
   parseUser,
   parseWorkingDirectory,
 } from "../../settings/identity.ts";
+import { parseNetworkMode } from "../../settings/namespace-mode.ts";
 import type { RtCommand } from "../command.ts";
 import { requestedEnvironment } from "../parse/env.ts";
 import { parseSize } from "../parse/size.ts";
@@ -53,17 +53,18 @@ export function createOptions(
 }
 
 function settingsOf(flags: MakingFlags, caller: CallerEnvironment): AskedSettings {
-  const networkMode = parseNetwork(flags.network);
+  const networkMode = parseNetworkMode(flags.network, "--network");
   const entrypoint = parseEntrypoint(flags.entrypoint);
   const shmSize = parseShmSize(flags.shmSize);
   return {
     ...defaultSettings(),
-    ...seldomOptionsOf(flags, networkMode),
+    ...seldomOptionsOf(flags),
     command: flags.command.map((word) => rejectNul("argument", word)),
     ...(entrypoint && { entrypoint }),
     hostname: parseHostname(flags.hostname ?? "", "--hostname"),
     autoRemove: flags.rm,
     openStdin: flags.interactive,
+    attached: attachedOf(flags),
     tty: flags.tty,
     env: requestedEnvironment(flags.envFiles, flags.env, caller),
     workingDirectory: parseWorkingDirectory(flags.workdir ?? "", "--workdir"),
@@ -79,27 +80,33 @@ function settingsOf(flags: MakingFlags, caller: CallerEnvironment): AskedSetting
 }
 
 /** Loaded where one of them is given. */
-function seldomOptionsOf(
-  flags: MakingFlags,
-  networkMode: AskedSettings["networkMode"],
-): Partial<AskedSettings> {
+function seldomOptionsOf(flags: MakingFlags): Partial<AskedSettings> {
   if (seldomNames.every((name) => (flags[name] ?? "").length === 0)) return {};
   const { seldomOptions } = require("./seldom-options.ts") as typeof import("./seldom-options.ts");
-  return seldomOptions(flags, networkMode);
+  return seldomOptions(flags);
 }
 
 const seldomNames = [
   ...(["labels", "labelFiles", "annotations", "volumes", "mounts", "tmpfs", "capAdd", "capDrop"] as const),
   ...(["securityOptions", "devices", "addHosts", "dns", "ulimits", "sysctls"] as const),
   ...(["logDriver", "logOptions", "restart", "stopTimeout", "volumesFrom"] as const),
+  ...(["domainname", "pid", "ipc", "uts", "cgroupns", "oomScoreAdj"] as const),
 ] as const;
 
-function parseNetwork(text: string): "none" | "host" {
-  if (text === "none" || text === "host") return text;
-  throw new RtError(
-    "unsupported",
-    `network ${quote(text)} is not there yet: bridge networks come in a later version; now there are none and host`,
-  );
+/** Docker's rules: -i has stdin with it, and without -a the program's output comes too. */
+function attachedOf({ attach, interactive }: MakingFlags): AskedSettings["attached"] {
+  const asked = attach.map(parseStream);
+  const wanted = new Set(asked.length > 0 ? asked : defaultSettings().attached);
+  if (interactive) wanted.add("stdin");
+  return streams.filter((stream) => wanted.has(stream));
+}
+
+const streams = ["stdin", "stdout", "stderr"] as const;
+
+function parseStream(text: string): (typeof streams)[number] {
+  const known = streams.find((stream) => stream === text.toLowerCase());
+  if (known === undefined) throw invalid(`invalid --attach ${quote(text)}: want stdin, stdout or stderr`);
+  return known;
 }
 
 function parseEntrypoint(text: string | undefined): string[] | undefined {

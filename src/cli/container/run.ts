@@ -1,3 +1,4 @@
+import { invalid } from "../../base/invalid.ts";
 import { Option, type Usage } from "../command.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { ContainerFlags } from "./container-flags.ts";
@@ -40,8 +41,13 @@ export default class RunCommand extends ContainerFlags {
   override async execute(): Promise<number> {
     const options = runOptions(this, this.context.caller, this.pullListener());
     const detachKeys = parseDetachKeys(this.detachKeys);
-    const engine = await this.engine({ needsRoot: true, detachKeys });
-    if (!this.detach) checkTerminal(options.settings);
+    const { settings } = options;
+    if (this.detach && this.attach.length > 0)
+      throw invalid("conflicting options: cannot specify both --attach and --detach");
+    if (this.detach) settings.attached = [];
+    const attached = this.attach.length > 0 ? settings.attached : undefined;
+    const engine = await this.engine({ needsRoot: true, detachKeys, attached });
+    if (!this.detach) checkTerminal(settings);
     let id = "";
     const run = (onCreated?: (id: string) => void) =>
       engine.container.run({
@@ -54,8 +60,15 @@ export default class RunCommand extends ContainerFlags {
       });
     const status = await (this.cidFile === undefined ? run() : withCidFile(this.cidFile, run));
     if (this.detach) this.context.stdout.write(`${id}\n`);
-    return status;
+    if (this.detach || hasOutput(settings.attached)) return status;
+    // Docker's rule: of whom nothing is seen the id is told.
+    this.context.stdout.write(`${id}\n`);
+    return 0;
   }
+}
+
+function hasOutput(attached: readonly string[]): boolean {
+  return attached.includes("stdout") || attached.includes("stderr");
 }
 
 async function withCidFile(

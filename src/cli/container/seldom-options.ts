@@ -3,8 +3,11 @@ import { parseAddHost, parseDns } from "../../settings/address.ts";
 import { parseCapability } from "../../settings/capability.ts";
 import { type AskedSettings, defaultSettings } from "../../settings/container-settings.ts";
 import { parseDevice } from "../../settings/device.ts";
+import { parseHostname } from "../../settings/identity.ts";
 import { parseLabels } from "../../settings/labels.ts";
 import { parseLogDriver, parseLogOptions } from "../../settings/log.ts";
+import { parseNamespaceMode } from "../../settings/namespace-mode.ts";
+import { checkOomScore } from "../../settings/oom-score.ts";
 import { parseRestart, type RestartPolicy } from "../../settings/restart.ts";
 import { parseSecurityOptions } from "../../settings/security-opt.ts";
 import { parseSysctls } from "../../settings/sysctl.ts";
@@ -20,10 +23,7 @@ import type { ContainerFlags } from "./container-flags.ts";
  * the defaults say the same.
  * @throws RtError invalid-argument | unsupported | not-found
  */
-export function seldomOptions(
-  flags: Omit<ContainerFlags, keyof RtCommand>,
-  networkMode: AskedSettings["networkMode"],
-): Partial<AskedSettings> {
+export function seldomOptions(flags: Omit<ContainerFlags, keyof RtCommand>): Partial<AskedSettings> {
   const fileLabels = flags.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
   const logDriver = flags.logDriver ? parseLogDriver(flags.logDriver) : defaultSettings().logDriver;
   return {
@@ -38,7 +38,13 @@ export function seldomOptions(
     extraHosts: flags.addHosts.map((text) => parseAddHost(text)),
     dns: flags.dns.map((text) => parseDns(text)),
     ulimits: lastOfEachName(flags.ulimits.map((text) => parseUlimit(text))),
-    sysctls: parseSysctls(flags.sysctls, networkMode),
+    sysctls: parseSysctls(flags.sysctls),
+    domainname: parseHostname(flags.domainname ?? "", "--domainname"),
+    pidMode: parseNamespaceMode("pid", flags.pid ?? "", "--pid"),
+    ipcMode: parseNamespaceMode("ipc", flags.ipc ?? "", "--ipc"),
+    utsMode: parseNamespaceMode("uts", flags.uts ?? "", "--uts"),
+    cgroupnsMode: parseNamespaceMode("cgroup", flags.cgroupns ?? "", "--cgroupns"),
+    oomScoreAdj: parseOomScore(flags.oomScoreAdj ?? "0"),
     ...(flags.stopTimeout !== undefined && { stopTimeout: parseStopTimeout(flags.stopTimeout) }),
     ...(flags.restart && { restart: parsePolicy(flags.restart, flags.rm) }),
     logDriver,
@@ -57,6 +63,11 @@ function parsePolicy(text: string, rm: boolean): RestartPolicy {
 function parseStopTimeout(text: string): number {
   if (/^-?\d{1,9}$/.test(text)) return Number(text);
   throw invalid(`invalid --stop-timeout ${quote(text)}: want a number of seconds`);
+}
+
+function parseOomScore(text: string): number {
+  if (!/^[-+]?\d{1,9}$/.test(text)) throw invalid(`invalid --oom-score-adj ${quote(text)}: want a number`);
+  return checkOomScore(Number(text), "--oom-score-adj");
 }
 
 function unique(list: string[]): string[] {

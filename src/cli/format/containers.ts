@@ -1,4 +1,5 @@
 import { ago, type ContainerSummary } from "../../docker/container-summary.ts";
+import { networkName } from "../../settings/namespace-mode.ts";
 import { ellipsis, goTime, humanSize } from "./human.ts";
 import type { Listing } from "./rows.ts";
 
@@ -58,7 +59,7 @@ function row(summary: ContainerSummary, truncate: boolean, now: number): Record<
     LocalVolumes: String(mounts.filter((mount) => mount.type === "volume").length),
     Mounts: mountNames.map((name) => (truncate ? ellipsis(name, 15) : name)).join(","),
     Names: summary.name,
-    Networks: details?.networkMode ?? "",
+    Networks: networkName(details?.networkMode ?? ""),
     Platform: details?.platform ?? "",
     Ports: "",
     RunningFor: ago(created, now) || "N/A",

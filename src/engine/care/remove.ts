@@ -4,7 +4,7 @@ import { isContainerId } from "../../container/container-store.ts";
 import type { ContainerRecord, ContainerState } from "../../container/record.ts";
 import type { Observation } from "../../container/state.ts";
 import { removeTree } from "../../layer/tree.ts";
-import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
+import { cgroupPath, endCgroup, removeCgroup } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import { awaitWatchers } from "../../runtime/watchers.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
@@ -34,7 +34,8 @@ export function hasEndedOrderly({ state, needsCleanup }: Observation): boolean {
 
 /** The monitor was killed: its container's processes and cgroup are ours to end. */
 export function endLeftovers(id: string, { init }: Observation): void {
-  killContainer(id, init);
+  // Where it has no pid namespace of its own the rest lives on without its init.
+  if (!killContainer(id, init)) endCgroup(cgroupPath(id));
   removeCgroup(cgroupPath(id));
 }
 

@@ -15,6 +15,7 @@ import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { generateSpec } from "../../spec/generate.ts";
 import type { Host } from "../host.ts";
 import type { Session } from "../session.ts";
+import { neighboursOf } from "./neighbours.ts";
 import { successorOf } from "./successor.ts";
 
 const processesMax = 4096;
@@ -104,7 +105,8 @@ export async function build(
     volatile: record.autoRemove,
     readonly: record.readonlyRootfs,
   });
-  writeNameFiles(record, state.directory);
+  const neighbours = neighboursOf(host, record);
+  if (!neighbours.network) writeNameFiles(record, state.directory);
   const spec = generateSpec(record, {
     filesDirectory: state.directory,
     rootPath: join(state.directory, "rootfs"),
@@ -113,6 +115,7 @@ export async function build(
     throttledCpus: throttledCpus(),
     descriptorsMax: descriptorsMax(),
     consoleSize: record.tty ? consoleSize(host.session) : undefined,
+    neighbours,
   });
   writeFileSync(join(state.directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });
   // Should the monitor be killed while it builds.

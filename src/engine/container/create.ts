@@ -16,6 +16,7 @@ import { containerEvent } from "../record-event.ts";
 import { build, openState, prepareFiles } from "./build.ts";
 import { describeContainer } from "./describe.ts";
 import { holdVolumes } from "./hold-volumes.ts";
+import { withNeighbours } from "./neighbours.ts";
 import type { CreateOptions } from "./run-options.ts";
 
 export interface Created {
@@ -33,7 +34,8 @@ export async function create(
   options: CreateOptions & { attended: boolean },
   undo: AsyncDisposableStack,
 ): Promise<Created> {
-  const wanted = describeContainer(host, image, snapshots.name, options, await takenMounts(host, options));
+  const asked = { ...options, settings: withNeighbours(host, options.settings) };
+  const wanted = describeContainer(host, image, snapshots.name, asked, await takenMounts(host, asked));
   undo.defer(() => removeAnonymousVolumes(host, wanted));
   using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);
@@ -61,7 +63,8 @@ export async function createContainer(host: Host, options: CreateOptions): Promi
   const image = await obtainImage(host, options);
   const snapshots = await host.snapshots();
   await reconcileUnattended(host);
-  const wanted = describeContainer(host, image, snapshots.name, options, await takenMounts(host, options));
+  const asked = { ...options, settings: withNeighbours(host, options.settings) };
+  const wanted = describeContainer(host, image, snapshots.name, asked, await takenMounts(host, asked));
   undo.defer(() => removeAnonymousVolumes(host, wanted));
   using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { RtError } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { findDevices } from "../../container/devices.ts";
 import { generateName } from "../../container/names.ts";
@@ -26,8 +25,7 @@ export function describeContainer(
   const id = newId();
   const { config, chain } = image;
   const { command, entrypoint, ...asked } = options.settings;
-  const hostname = asked.hostname || (asked.networkMode === "host" ? hostHostname() : id.slice(0, 12));
-  checkSysctls(asked);
+  const hostname = asked.hostname || (isHostsName(asked) ? hostHostname() : id.slice(0, 12));
   const covered = [...ownDestinations, ...taken.map(({ destination }) => destination)];
   return {
     ...asked,
@@ -69,14 +67,6 @@ function hostHostname(): string {
   return readFileSync("/proc/sys/kernel/hostname", "utf8").trim();
 }
 
-/** With the host's network, net.* would be the host's settings. */
-function checkSysctls({ networkMode, sysctls }: Pick<AskedSettings, "networkMode" | "sysctls">): void {
-  if (networkMode !== "host") return;
-  const name = Object.keys(sysctls).find((key) => key.startsWith("net."));
-  if (name !== undefined) {
-    throw new RtError(
-      "invalid-argument",
-      `sysctl ${name} is not allowed with the host's network: it would be set there`,
-    );
-  }
+function isHostsName({ networkMode, utsMode }: Pick<AskedSettings, "networkMode" | "utsMode">): boolean {
+  return networkMode === "host" || utsMode === "host";
 }

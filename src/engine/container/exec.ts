@@ -83,5 +83,6 @@ function describeProcess(host: Host, record: ContainerRecord, options: ExecOptio
     },
     rlimits: rlimits(record, descriptorsMax()),
     noNewPrivileges: record.noNewPrivileges,
+    ...(record.oomScoreAdj !== 0 && { oomScoreAdj: record.oomScoreAdj }),
   };
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type ContainerInspect, containerInspect } from "../../docker/container-inspect.ts";
+import { joinedContainer } from "../../settings/namespace-mode.ts";
 import { reconcileOne } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { readable } from "../readable.ts";
@@ -16,7 +17,7 @@ export async function inspectContainer(host: Host, name: string): Promise<Contai
   if (!record) return containerInspect(facts, undefined);
   const { driver, platform, chain } = record;
   const rootfs = (await host.snapshotsOf(driver)).rootfs(id, chain, {});
-  const filesDirectory = host.stateOf(id);
+  const filesDirectory = host.stateOf(joinedContainer(record.networkMode) ?? id);
   const logPath = record.logDriver === "none" ? "" : join(host.filesOf(id), `${id}-json.log`);
   return containerInspect(facts, { settings: record, driver, platform, filesDirectory, logPath, rootfs });
 }

@@ -25,16 +25,22 @@ export function decide(request: MonitorRequest): object {
 function decideSpec(spec: RuntimeSpec): object {
   return {
     hostname: spec.hostname ?? "",
+    domainname: spec.domainname ?? "",
     readonly: spec.root.readonly,
     process: decideProcess(spec.process),
     mounts: spec.mounts.map(decideMount),
-    namespaces: spec.linux.namespaces.map(({ type, path }) => ({ flag: flags[type], path: path ?? "" })),
+    namespaces: spec.linux.namespaces.map(decideNamespace),
     devices: spec.linux.devices.map(decideDevice),
     deviceRules: spec.linux.resources.devices.map(decideRule),
     sysctl: spec.linux.sysctl,
     maskedPaths: spec.linux.maskedPaths,
     readonlyPaths: spec.linux.readonlyPaths,
   };
+}
+
+/** A process is held on to, and its number in a path would not be. */
+function decideNamespace({ type, path, process }: SpecNamespace): object {
+  return { flag: flags[type], path: process ? "" : (path ?? ""), process: process ?? null };
 }
 
 const flags: Readonly<Record<SpecNamespace["type"], number>> = {
@@ -85,8 +91,8 @@ function numberOf(what: string, prefix: string, names: readonly string[], name: 
 }
 
 function decideMount(mount: SpecMount): object {
-  const { destination, type, source, options } = mount;
-  return { destination, type, source, ...parseMountOptions(options) };
+  const { destination, type, source, options, process } = mount;
+  return { destination, type, source, ...parseMountOptions(options), process: process ?? null };
 }
 
 /** stat(2)'s S_IFCHR, S_IFBLK, S_IFIFO */

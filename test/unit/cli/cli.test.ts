@@ -57,7 +57,7 @@ describe("finding the command", () => {
     [["exec", "c"], 'rt: "exec" needs COMMAND  (see rt exec --help)\n'],
     [
       ["run", "-p", "80:80", "x"],
-      "rt: run -p is not there yet: bridge networks come in a later version; now there are none and host  (see rt run --help)\n",
+      "rt: run -p is not there yet: bridge networks come in a later version; now there are none, host, container:NAME and ns:PATH  (see rt run --help)\n",
     ],
     [
       ["run", "--memory=1g", "x"],
@@ -65,7 +65,7 @@ describe("finding the command", () => {
     ],
     [
       ["run", "--network", "mynet", "x"],
-      'rt: network "mynet" is not there yet: bridge networks come in a later version; now there are none and host\n',
+      'rt: network "mynet" is not there yet: bridge networks come in a later version; now there are none, host, container:NAME and ns:PATH\n',
     ],
     [
       ["kill", "-s", "NOPE", "x"],

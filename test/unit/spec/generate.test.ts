@@ -118,3 +118,56 @@ test("a user's mount on /etc goes under our files in it", () => {
   const order = generateSpec({ ...plain, mounts: [etc] }, context).mounts.map((mount) => mount.destination);
   expect(order.indexOf("/etc")).toBeLessThan(order.indexOf("/etc/hosts"));
 });
+
+const init = { pid: 42, startTime: "4711" };
+
+test("namespaces of the host are none of the container's", () => {
+  const modes = {
+    networkMode: "host",
+    pidMode: "host",
+    ipcMode: "host",
+    utsMode: "host",
+    cgroupnsMode: "host",
+  };
+  const spec = generateSpec({ ...plain, ...modes }, context);
+  expect(spec.linux.namespaces).toEqual([{ type: "mount" }]);
+  expect(spec.linux.sysctl).toEqual({});
+  expect(spec.mounts.find(({ destination }) => destination === "/dev/shm")).toMatchObject({
+    type: "bind",
+    source: "/dev/shm",
+  });
+});
+
+test("a container that is joined is named by its init, and so is what it shares", () => {
+  const modes = { networkMode: "container:a", pidMode: "container:a", ipcMode: "container:a" };
+  const neighbours = { network: init, pid: init, ipc: init };
+  const spec = generateSpec({ ...plain, ...modes }, { ...context, neighbours });
+  expect(spec.linux.namespaces).toEqual([
+    { type: "mount" },
+    { type: "network", path: "/proc/42/ns/net", process: init },
+    { type: "pid", path: "/proc/42/ns/pid", process: init },
+    { type: "ipc", path: "/proc/42/ns/ipc", process: init },
+    { type: "uts" },
+    { type: "cgroup" },
+  ]);
+  expect(spec.linux.sysctl).toEqual({});
+  const shared = spec.mounts.filter((mount) => mount.process !== undefined);
+  expect(shared.map(({ destination, type }) => [destination, type]).sort()).toEqual([
+    ["/dev/shm", "tmpfs"],
+    ["/etc/hostname", "bind"],
+    ["/etc/hosts", "bind"],
+    ["/etc/resolv.conf", "bind"],
+    ["/proc", "proc"],
+  ]);
+});
+
+test("a namespace by its path, and no shared memory", () => {
+  const spec = generateSpec({ ...plain, pidMode: "ns:/run/p", ipcMode: "none" }, context);
+  expect(spec.linux.namespaces).toContainEqual({ type: "pid", path: "/run/p" });
+  expect(spec.mounts.find(({ type }) => type === "proc")?.options).toContain("pidns=/run/p");
+  expect(spec.mounts.map(({ destination }) => destination)).not.toContain("/dev/shm");
+});
+
+test("a joined namespace of which nobody knows whose it is is a mistake of ours", () => {
+  expect(() => generateSpec({ ...plain, utsMode: "container:a" }, context)).toThrow("whose uts namespace");
+});

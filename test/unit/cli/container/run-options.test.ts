@@ -46,6 +46,19 @@ test.each<[string, Partial<AskedSettings>]>([
   ["--shm-size 1g --stop-signal int x", { shmSize: 2 ** 30, stopSignal: "SIGINT" }],
   ["-l a=b --label c --annotation d=e x", { labels: { a: "b", c: "" }, annotations: { d: "e" } }],
   ["--init --read-only --privileged x", { init: true, readonlyRootfs: true, privileged: true }],
+  [
+    "--pid host --ipc=shareable --uts private --cgroupns ns:/run/c --network container:db x",
+    {
+      pidMode: "host",
+      ipcMode: "shareable",
+      utsMode: "",
+      cgroupnsMode: "ns:/run/c",
+      networkMode: "container:db",
+    },
+  ],
+  ["--domainname example.org --oom-score-adj -7 x", { domainname: "example.org", oomScoreAdj: -7 }],
+  ["-i x", { attached: ["stdin", "stdout", "stderr"] }],
+  ["-a STDERR --attach stdin x", { attached: ["stdin", "stderr"] }],
   ["--user 4294967294 x", { user: "4294967294" }],
 ])("%s", (line, expected) => expect(options(...line.split(" ")).settings).toMatchObject(expected));
 
@@ -82,7 +95,13 @@ test.each([
   [["-u", "0:99999999999"], "ids are 0 to 4294967294"],
   [["--pull", "maybe"], "invalid --pull"],
   [["--shm-size", "0"], "must be more than 0"],
-  [["--network", "container:x"], "is not there yet"],
+  [["--network", "bridge"], "is not there yet"],
+  [["--network", "container:"], "invalid container format"],
+  [["--pid", "container"], "invalid --pid"],
+  [["--ipc", "ns:run/ipc"], "an absolute path"],
+  [["--uts", "shareable"], "invalid --uts"],
+  [["--oom-score-adj", "-1001"], "[-1000, 1000]"],
+  [["-a", "stdlog"], "invalid --attach"],
 ])("%j is refused", (argv, expected) => {
   expect(() => options(...argv, "x")).toThrow(RtError);
   expect(() => options(...argv, "x")).toThrow(expected);

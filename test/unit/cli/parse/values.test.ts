@@ -10,7 +10,7 @@ import { parseCapability } from "../../../../src/settings/capability.ts";
 import { parseDevice } from "../../../../src/settings/device.ts";
 import { parseLabels } from "../../../../src/settings/labels.ts";
 import { parseSecurityOptions } from "../../../../src/settings/security-opt.ts";
-import { parseSysctls } from "../../../../src/settings/sysctl.ts";
+import { namespaceOfSysctl, parseSysctls } from "../../../../src/settings/sysctl.ts";
 import { parseUlimit } from "../../../../src/settings/ulimit.ts";
 
 /** Each text is refused, in one line that names it. */
@@ -169,14 +169,12 @@ test("csv", () => {
 });
 
 test("sysctls", () => {
-  expect(
-    parseSysctls(["net.core.somaxconn=1", "net/ipv4/conf/eth0.1/x=2", "kernel.shmmax=3"], "none"),
-  ).toEqual({
+  expect(parseSysctls(["net.core.somaxconn=1", "net/ipv4/conf/eth0.1/x=2", "kernel.shmmax=3"])).toEqual({
     "net.core.somaxconn": "1",
     "net.ipv4.conf.eth0/1.x": "2",
     "kernel.shmmax": "3",
   });
-  const one = (text: string) => parseSysctls([text], "none");
+  const one = (text: string) => parseSysctls([text]);
   refused(one, [
     "",
     "net.x",
@@ -187,7 +185,8 @@ test("sysctls", () => {
     "net.../x=1",
     "net.x=1\n",
   ]);
-  refused((text) => parseSysctls([text], "host"), ["net.core.somaxconn=1"]);
+  const keys = ["net.core.somaxconn", "net/ipv4/conf/eth0.1/x", "kernel.shmmax", "fs/mqueue/queues_max"];
+  expect(keys.map(namespaceOfSysctl)).toEqual(["network", "network", "ipc", "ipc"]);
 });
 
 test("security options", () => {
