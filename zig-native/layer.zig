@@ -18,6 +18,8 @@
 //!     uid=N gid=N plain=1 readonly-root=1   whose it will be; without devices and set-id bits; only volumes take anything
 //!   changes ROOT new=DIR             what a container's top changed of ROOT, before the answer: "A/path" and a NUL, … changes.zig
 //!     overlay=1 given=PATH…        `new` is an upper directory of overlay; what is no change where it is new
+//!   commit ROOT new=DIR overlay=1 given=PATH…   the same as a layer, to the file at descriptor 3: commit.zig
+//!     limit=BYTES                    "bytes", "digest", and "leftOut": names that no layer can have
 //!   ROOT                             a tree: root.zig
 //!   probe-overlay directory=DIR    "works": does overlay, here?
 //!   unpack …                       one layer onto disk:
@@ -49,6 +51,7 @@ const Request = @import("layer/request.zig").Request;
 const Usage = @import("layer/usage.zig").Usage;
 const fault = @import("wire/fault.zig");
 const changes = @import("layer/changes.zig");
+const commit = @import("layer/commit.zig");
 const confine = @import("layer/confine.zig");
 const copy = @import("layer/copy.zig");
 const place = @import("layer/place.zig");
@@ -68,7 +71,7 @@ pub const std_options = fault.options;
 /// own allocator has four bytes); it checks for that of a pointer before there is anything that could tell of a fault.
 threadlocal var aligned: u64 align(16) = 0;
 
-const Verb = enum { unpack, copy, remove, usage, seed, settle, send, receive, changes, @"probe-overlay" };
+const Verb = enum { unpack, copy, remove, usage, seed, settle, send, receive, changes, commit, @"probe-overlay" };
 
 pub fn main(init: std.process.Init.Minimal) u8 {
     @as(*volatile u64, &aligned).* = 1; // or it would not be there
@@ -105,6 +108,7 @@ pub fn main(init: std.process.Init.Minimal) u8 {
         .send => send.run(request),
         .receive => receive.run(request),
         .changes => changes.run(request),
+        .commit => commit.run(request),
         .settle => {
             const committed = place.openPath(request.need("committed"));
             confine.enter(committed, &confine.marking);

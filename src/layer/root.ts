@@ -1,5 +1,6 @@
 import { RtError } from "../base/errors.ts";
 import { closeDescriptor, socketPair } from "../native/system.ts";
+import { type Digest, parseDigest } from "../oci/digest.ts";
 import { endingOf, type HelperAnswer, helperCommand, nowhere, readAnswer } from "./helper.ts";
 import { HelperPipe } from "./pipe.ts";
 
@@ -232,6 +233,37 @@ export async function changesOf(
   readAnswer(output.toString("utf8", end), endingOf(child));
   const told = output.toString("utf8", 0, end).split("\0").slice(0, -1);
   return told.map((text) => ({ kind: text[0] as Change["kind"], path: text.slice(1) }));
+}
+
+/** The layer that `commitTo` wrote. */
+export interface WrittenLayer {
+  /** Of the archive, which is not compressed. */
+  digest: Digest;
+  bytes: number;
+  /** Names that no layer can have. */
+  leftOut: number;
+}
+
+/** The same changes as a layer, to an open file from its beginning. @throws RtError exhausted: more than `sizeMax` bytes */
+export async function commitTo(
+  file: number,
+  image: StillRoot,
+  top: { path: string; isUpper: boolean },
+  given: readonly string[],
+  { sizeMax, abort }: { sizeMax?: number | undefined; abort?: AbortSignal | undefined } = {},
+): Promise<WrittenLayer> {
+  abort?.throwIfAborted();
+  const overlay = top.isUpper ? 1 : undefined;
+  const args = { ...rootArguments(image), new: top.path, overlay, given, limit: sizeMax };
+  const child = start(helperCommand("commit", args), file, abort);
+  let answer: HelperAnswer;
+  try {
+    answer = await answerOf(child);
+  } finally {
+    abort?.throwIfAborted();
+  }
+  const { bytes, digest, leftOut } = answer;
+  return { digest: parseDigest(`sha256:${digest}`), bytes: Number(bytes), leftOut: Number(leftOut) };
 }
 
 function isGone(error: unknown): boolean {

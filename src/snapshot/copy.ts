@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
-import { type Change, changesOf } from "../layer/root.ts";
+import { type Change, changesOf, commitTo, type WrittenLayer } from "../layer/root.ts";
 import { copyTree, removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { syncCommitted } from "./boot.ts";
@@ -120,6 +120,19 @@ class CopyDriver implements SnapshotDriver {
     const root = image && { tree: join(this.#directory.committed, hexOf(image), "rootfs") };
     const top = { path: join(this.#directory.active, key, "rootfs"), isUpper: false };
     return changesOf(root ?? {}, top, given, abort);
+  }
+
+  commit(
+    key: string,
+    chain: readonly Digest[],
+    given: readonly string[],
+    file: number,
+    options?: { sizeMax?: number | undefined; abort?: AbortSignal | undefined },
+  ): Promise<WrittenLayer> {
+    const image = chain.at(-1);
+    const root = image && { tree: join(this.#directory.committed, hexOf(image), "rootfs") };
+    const top = { path: join(this.#directory.active, key, "rootfs"), isUpper: false };
+    return commitTo(file, root ?? {}, top, given, options);
   }
 
   usage(key: string): Promise<{ bytes: number; inodes: number }> {

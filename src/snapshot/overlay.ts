@@ -2,7 +2,7 @@ import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, statS
 import { join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
 import { LayerConflict, runHelper } from "../layer/helper.ts";
-import { type Change, changesOf } from "../layer/root.ts";
+import { type Change, changesOf, commitTo, type WrittenLayer } from "../layer/root.ts";
 import { removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import type { Unpacked } from "../layer/unpack.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
@@ -103,6 +103,18 @@ export class OverlayDriver implements SnapshotDriver {
     const lower = chain.map((digest) => join(this.#committed(digest), "diff")).reverse();
     const top = { path: join(this.#directory.active, key, "upper"), isUpper: true };
     return changesOf({ lower }, top, given, abort);
+  }
+
+  commit(
+    key: string,
+    chain: readonly Digest[],
+    given: readonly string[],
+    file: number,
+    options?: { sizeMax?: number | undefined; abort?: AbortSignal | undefined },
+  ): Promise<WrittenLayer> {
+    const lower = chain.map((digest) => join(this.#committed(digest), "diff")).reverse();
+    const top = { path: join(this.#directory.active, key, "upper"), isUpper: true };
+    return commitTo(file, { lower }, top, given, options);
   }
 
   usage(key: string): Promise<{ bytes: number; inodes: number }> {

@@ -1,8 +1,8 @@
-import type { Change } from "../layer/root.ts";
+import type { Change, WrittenLayer } from "../layer/root.ts";
 import type { LayerStream } from "../layer/stream.ts";
 import type { Digest } from "../oci/digest.ts";
 
-export type { Change, LayerStream };
+export type { Change, LayerStream, WrittenLayer };
 
 /**
  * Snapshots: unpacked layers, and the writable top of each container.
@@ -74,6 +74,18 @@ export interface SnapshotDriver {
     given: readonly string[],
     abort?: AbortSignal,
   ): Promise<Change[]>;
+  /**
+   * The same changes as a layer: an archive, to an open file from its beginning, that `unpack` on top of `chain` makes of it
+   * what the container has.
+   * @throws exhausted: it is larger than `sizeMax`; the reason of `abort`
+   */
+  commit(
+    key: string,
+    chain: readonly Digest[],
+    given: readonly string[],
+    file: number,
+    options?: { sizeMax?: number | undefined; abort?: AbortSignal | undefined },
+  ): Promise<WrittenLayer>;
   /** Bytes and inodes that the writable top takes. */
   usage(key: string): Promise<{ bytes: number; inodes: number }>;
 }

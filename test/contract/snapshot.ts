@@ -18,6 +18,7 @@ import { needs } from "../support/root.ts";
 import { archive } from "../support/tar.ts";
 import { describeTree, treeNeeds } from "../support/tree.ts";
 import { type DriverName, workbench } from "./bench.ts";
+import { containerLayers } from "./container-layers.ts";
 import { corners } from "./corners.ts";
 import { dir, file, layering, type Test } from "./layering.ts";
 
@@ -39,6 +40,7 @@ export function snapshotContract(name: DriverName): void {
   layering(name, test);
   corners(name, test);
   containers(name, test);
+  containerLayers(name, test);
   volumes(name, test);
 }
 

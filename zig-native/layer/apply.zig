@@ -71,7 +71,7 @@ pub const Apply = struct {
         while (self.archive.next()) |entry| {
             self.entries += 1;
             var buffer: [names.path_bytes_max]u8 = undefined;
-            const path = names.clean(entry.name, &buffer) catch |e| switch (e) {
+            const path = names.cleanEntry(entry.name, &buffer) catch |e| switch (e) {
                 error.Escapes => report.fail(.malformed, "{f} leads out of the layer", .{shown(entry.name)}),
                 error.TooLong => report.fail(.malformed, "the name {f} is too long", .{shown(entry.name)}),
                 error.HasNul => report.fail(.malformed, "the name {f} has a NUL in it", .{shown(entry.name)}),
@@ -100,6 +100,7 @@ pub const Apply = struct {
         xattrs.check(entry.xattrs, path);
         if (entry.xattrs.len > 0) self.noteAcls(entry);
         if (path.len == 0) return self.root(entry);
+        if (at.base.len > names.name_bytes_max) report.fail(.malformed, "the name {f} is too long", .{shown(entry.name)});
         const parent = self.parentOf(at.parent);
         const name = names.NameZ.init(at.base);
         const target: Target = .{ .parent = parent, .name = &name, .base = at.base, .path = path };
@@ -160,7 +161,11 @@ pub const Apply = struct {
                 self.pour(fd, span.length, target.path);
             }
             files.check(linux.ftruncate(fd, @intCast(entry.real_size)), "set the size of", target.path);
-        } else self.pour(fd, entry.stored_bytes, target.path);
+        } else {
+            self.pour(fd, entry.stored_bytes, target.path);
+            // The end may have been a hole.
+            files.check(linux.ftruncate(fd, @intCast(entry.stored_bytes)), "set the size of", target.path);
+        }
         files.setOwnerAndMode(fd, parent.inherits, meta, 0o777, target.path);
         xattrs.set(fd, entry.xattrs, target.path);
         files.setTime(fd, meta.mtime, target.path);
@@ -171,7 +176,7 @@ pub const Apply = struct {
         var left = length;
         while (left > 0) {
             const bytes = self.archive.data(left);
-            files.writeAll(fd, bytes, path);
+            files.writeOrSkip(fd, bytes, path);
             left -= bytes.len;
             self.archive.position += bytes.len;
             self.pool.advance(self.archive.position);

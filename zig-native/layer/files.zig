@@ -7,6 +7,7 @@ const pax = @import("pax.zig");
 const Directory = @import("directories.zig").Directory;
 
 const shown = report.shown;
+const hole_bytes_min = 64 * 1024;
 
 /// A small file whose bytes are all there.
 pub const Job = struct {
@@ -57,6 +58,12 @@ pub fn writeAll(fd: i32, bytes: []const u8, text: []const u8) void {
             else => |e| report.failErrno(e, "cannot write {f}", .{shown(text)}),
         }
     }
+}
+
+/// Of a new file: many zeros are a hole.
+pub fn writeOrSkip(fd: i32, bytes: []const u8, text: []const u8) void {
+    if (bytes.len < hole_bytes_min or !std.mem.allEqual(u8, bytes, 0)) return writeAll(fd, bytes, text);
+    check(linux.lseek(fd, @intCast(bytes.len), linux.SEEK.CUR), "write", text);
 }
 
 /// Owner first, then the bits that a change of owner clears. A new file belongs to us and has the bits of `given_mask`;

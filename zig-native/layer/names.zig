@@ -11,6 +11,15 @@ pub const Error = error{ Escapes, TooLong, HasNul };
 /// `/a//./b/../c/` -> `a/c`; "" is the root itself. A path that climbs out of the root is refused, as docker does; what
 /// symbolic links do to it is the resolver's matter. `into` has path_bytes_max bytes.
 pub fn clean(name: []const u8, into: []u8) Error![]u8 {
+    return cleanLonger(name, into, 0);
+}
+
+/// Of an entry of a layer: ".wh." and a name is longer than a name.
+pub fn cleanEntry(name: []const u8, into: []u8) Error![]u8 {
+    return cleanLonger(name, into, 4);
+}
+
+fn cleanLonger(name: []const u8, into: []u8, mark_bytes: usize) Error![]u8 {
     if (std.mem.indexOfScalar(u8, name, 0) != null) return error.HasNul;
     if (name.len > path_bytes_max) return error.TooLong;
     var length: usize = 0;
@@ -22,7 +31,8 @@ pub fn clean(name: []const u8, into: []u8) Error![]u8 {
             length = std.mem.lastIndexOfScalar(u8, into[0..length], '/') orelse 0;
             continue;
         }
-        if (part.len > name_bytes_max) return error.TooLong;
+        const is_mark = mark_bytes > 0 and std.mem.startsWith(u8, part, ".wh.");
+        if (part.len > name_bytes_max + if (is_mark) mark_bytes else 0) return error.TooLong;
         if (length + part.len + 1 >= path_bytes_max) return error.TooLong;
         if (length > 0) {
             into[length] = '/';
@@ -96,4 +106,8 @@ test clean {
     try std.testing.expectError(error.HasNul, clean("a\x00b", &buffer));
     try std.testing.expectError(error.TooLong, clean("x" ** 256, &buffer));
     try std.testing.expectError(error.TooLong, clean("x/" ** 2049, &buffer));
+    try std.testing.expectEqual(259, (try cleanEntry(".wh." ++ "x" ** 255, &buffer)).len);
+    try std.testing.expectError(error.TooLong, clean(".wh." ++ "x" ** 255, &buffer));
+    try std.testing.expectError(error.TooLong, cleanEntry(".wh." ++ "x" ** 256, &buffer));
+    try std.testing.expectError(error.TooLong, cleanEntry("x" ** 256, &buffer));
 }

@@ -1,43 +1,82 @@
 //! Tar headers, written: POSIX ustar, and extended headers (pax(1)) for what that cannot hold.
 const std = @import("std");
 const linux = std.os.linux;
+const Sha256 = @import("sha256.zig").Sha256;
 const pax = @import("pax.zig");
 const report = @import("report.zig");
 const tar = @import("tar.zig");
 
 const block_bytes = tar.block_bytes;
+/// Of eleven octal digits.
+const seconds_max = 0o77777777777;
 
 /// Where an archive goes; a pipe, a socket or a file.
 pub const Sink = struct {
     fd: i32,
     total: u64 = 0,
+    total_max: u64 = std.math.maxInt(u64),
     used: usize = 0,
+    /// Of all that was written.
+    hash: ?*Sha256 = null,
+    /// It is a file that is written from its beginning, and where zeros need no room.
+    has_holes: bool = false,
     buffer: [256 * 1024]u8 = undefined,
 
     pub fn write(self: *Sink, bytes: []const u8) void {
         var rest = bytes;
         while (rest.len > 0) {
-            if (self.used == self.buffer.len) self.flush();
-            const count = @min(rest.len, self.buffer.len - self.used);
-            @memcpy(self.buffer[self.used..][0..count], rest[0..count]);
-            self.used += count;
+            const free = self.room();
+            const count = @min(rest.len, free.len);
+            @memcpy(free[0..count], rest[0..count]);
+            self.took(count);
             rest = rest[count..];
         }
-        self.total += bytes.len;
+    }
+
+    /// Where the next bytes go; never empty. `took` says how many came.
+    pub fn room(self: *Sink) []u8 {
+        if (self.used == self.buffer.len) self.flush();
+        return self.buffer[self.used..];
+    }
+
+    pub fn took(self: *Sink, count: usize) void {
+        self.used += count;
+        self.total += count;
+        if (self.total > self.total_max) report.fail(.limit, "the archive is larger than {d} bytes", .{self.total_max});
     }
 
     pub fn zeros(self: *Sink, count: u64) void {
-        const none: [block_bytes]u8 = @splat(0);
         var left = count;
         while (left > 0) {
-            const part: usize = @intCast(@min(left, none.len));
-            self.write(none[0..part]);
+            if (self.has_holes and left > self.buffer.len) {
+                self.flush();
+                self.skip(left);
+                return;
+            }
+            const free = self.room();
+            const part: usize = @intCast(@min(left, free.len));
+            @memset(free[0..part], 0);
+            self.took(part);
             left -= part;
         }
     }
 
+    fn skip(self: *Sink, count: u64) void {
+        const none: [block_bytes * 128]u8 = @splat(0);
+        const before = self.total;
+        while (self.total - before < count) {
+            const part: usize = @intCast(@min(count - (self.total - before), none.len));
+            if (self.hash) |hash| hash.update(none[0..part]);
+            self.took(part);
+            self.used = 0;
+        }
+        const moved = linux.lseek(self.fd, @intCast(count), linux.SEEK.CUR);
+        if (linux.errno(moved) != .SUCCESS) report.failErrno(linux.errno(moved), "cannot write the archive", .{});
+    }
+
     pub fn flush(self: *Sink) void {
         var rest: []const u8 = self.buffer[0..self.used];
+        if (self.hash) |hash| hash.update(rest);
         while (rest.len > 0) {
             const written = linux.write(self.fd, rest.ptr, rest.len);
             switch (linux.errno(written)) {
@@ -61,6 +100,7 @@ pub const Entry = struct {
     gid: u32,
     size: u64 = 0,
     seconds: i64,
+    nanoseconds: u32 = 0,
     device_major: u32 = 0,
     device_minor: u32 = 0,
     xattrs: []const pax.Xattr = &.{},
@@ -82,11 +122,9 @@ pub const Writer = struct {
         self.number(block[108..116], "uid", e.uid);
         self.number(block[116..124], "gid", e.gid);
         self.number(block[124..136], "size", e.size);
-        if (e.seconds >= 0) octal(block[136..148], @min(@as(u64, @intCast(e.seconds)), 0o77777777777)) else {
-            octal(block[136..148], 0);
-            var buffer: [24]u8 = undefined;
-            self.record("", "mtime", std.fmt.bufPrint(&buffer, "{d}", .{e.seconds}) catch unreachable); // fits
-        }
+        const is_plain = e.seconds >= 0 and e.seconds <= seconds_max;
+        octal(block[136..148], if (is_plain) @intCast(e.seconds) else 0);
+        if (!is_plain or e.nanoseconds > 0) self.time(e.seconds, e.nanoseconds);
         block[156] = e.typeflag;
         @memcpy(block[257..265], "ustar\x0000");
         octal(block[329..337], e.device_major);
@@ -108,6 +146,20 @@ pub const Writer = struct {
         self.record("", key, std.fmt.bufPrint(&buffer, "{d}", .{value}) catch unreachable); // fits
     }
 
+    /// "-1.25" is one and a quarter second before the epoch, seconds -2.
+    fn time(self: *Writer, seconds: i64, nanoseconds: u32) void {
+        const is_cut = seconds < 0 and nanoseconds > 0;
+        const whole = @abs(if (is_cut) seconds + 1 else seconds);
+        const rest = if (is_cut) 1_000_000_000 - nanoseconds else nanoseconds;
+        const sign = if (seconds < 0) "-" else "";
+        var buffer: [40]u8 = undefined;
+        const text = if (rest == 0)
+            std.fmt.bufPrint(&buffer, "{s}{d}", .{ sign, whole })
+        else
+            std.fmt.bufPrint(&buffer, "{s}{d}.{d:0>9}", .{ sign, whole, rest });
+        self.record("", "mtime", text catch unreachable); // fits
+    }
+
     /// "LENGTH KEY=VALUE\n", where the length counts its own digits.
     fn record(self: *Writer, prefix: []const u8, key: []const u8, value: []const u8) void {
         const rest = prefix.len + key.len + value.len + 3;
@@ -125,7 +177,7 @@ pub const Writer = struct {
         octal(block[108..116], 0);
         octal(block[116..124], 0);
         octal(block[124..136], self.records.items.len);
-        octal(block[136..148], @intCast(std.math.clamp(e.seconds, 0, 0o77777777777)));
+        octal(block[136..148], @intCast(std.math.clamp(e.seconds, 0, seconds_max)));
         block[156] = 'x';
         @memcpy(block[257..265], "ustar\x0000");
         self.put(&block);

@@ -171,6 +171,10 @@ export class FakeDriver implements SnapshotDriver {
     return [];
   }
 
+  async commit(): Promise<never> {
+    throw new Error("nothing was changed here");
+  }
+
   async usage(): Promise<{ bytes: number; inodes: number }> {
     return { bytes: 0, inodes: 0 };
   }
