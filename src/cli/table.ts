@@ -25,6 +25,7 @@ const rows: readonly Row[] = [
   { paths: ["why", "container why"], load: () => import("./container/why.ts") },
   { paths: ["cp", "container cp"], load: () => import("./container/cp.ts") },
   { paths: ["diff", "container diff"], load: () => import("./container/diff.ts") },
+  { paths: ["commit", "container commit"], load: () => import("./container/commit.ts") },
   { paths: ["export", "container export"], load: () => import("./container/export.ts") },
   { paths: ["kill", "container kill"], load: () => import("./container/kill.ts") },
   { paths: ["create", "container create"], load: () => import("./container/create.ts") },
@@ -106,7 +107,6 @@ export const groups: ReadonlyMap<string, string> = new Map([
 /** Commands of Docker that rt will have one day. */
 export const laterCommands: Readonly<Record<string, string>> = {
   build: "rt runs images; build them with another tool and pull them",
-  commit: "it comes with image building",
   compose: "it comes with networks",
   history: "it comes in a later version",
   import: "it comes in a later version",

@@ -13,12 +13,14 @@ import { join } from "node:path";
 import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { type Digest, digestOf, hexOf, isDigest } from "../oci/digest.ts";
 import { privateDirectory } from "../store/directory.ts";
+import { Draft } from "./draft.ts";
 import { FileLock, type LockOptions } from "./file-lock.ts";
 import { type BlobName, Ingest } from "./ingest.ts";
 
 /** A document (manifest, index, config) is never larger. */
 const documentSizeMax = 4 << 20;
 const ingestAgeMax_ms = 24 * 3600 * 1000;
+const draftPrefix = "draft-";
 
 /**
  * Bytes, addressed by their digest:
@@ -26,6 +28,7 @@ const ingestAgeMax_ms = 24 * 3600 * 1000;
  *   <root>/content/blobs/sha256/<hex>    whole, verified, never changed
  *   <root>/content/ingest/<hex>          on its way in; locked by who writes it; kept when that one dies
  *   <root>/content/ingest/chain-<hex>    empty: locked by who unpacks that chainID
+ *   <root>/content/ingest/draft-<name>   being made here: locked by who writes it; nobody goes on with it
  *
  * A blob appears in blobs/ by rename(2) after its size and digest were found right and its bytes were synced.
  * Of several processes that want one blob, one transfers it and the others wait, then find it.
@@ -112,6 +115,23 @@ export class ContentStore {
     return ingest;
   }
 
+  /** A new file for bytes that nobody knows the digest of yet. */
+  draft(): Draft {
+    this.#make();
+    for (const name of entries(this.#ingests)) if (name.startsWith(draftPrefix)) this.#removeDead(name);
+    const lock = FileLock.try(join(this.#ingests, `${draftPrefix}${crypto.randomUUID()}`));
+    if (!lock) throw new RtError("internal", "a name at random was taken");
+    return new Draft(lock, (digest) => this.path(digest));
+  }
+
+  /** @returns bytes freed */
+  #removeDead(name: string): number {
+    using lock = FileLock.try(join(this.#ingests, name));
+    if (!lock) return 0;
+    lock.unlink();
+    return fstatSync(lock.fd).size;
+  }
+
   /** The right to unpack the layers up to `chain`, so that many processes do that work once. */
   async lockChain(chain: Digest, options: LockOptions = {}): Promise<Disposable> {
     this.#make();
@@ -165,6 +185,10 @@ export class ContentStore {
   collectIngests(now = Date.now(), released: ReadonlySet<string> = new Set()): number {
     let freed = 0;
     for (const name of entries(this.#ingests)) {
+      if (name.startsWith(draftPrefix)) {
+        freed += this.#removeDead(name);
+        continue;
+      }
       using lock = FileLock.try(join(this.#ingests, name));
       if (!lock) continue;
       const { size, mtimeMs } = fstatSync(lock.fd);

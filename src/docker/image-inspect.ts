@@ -47,6 +47,7 @@ export interface ImageDescription {
   /** RFC 3339, or "". */
   created: string;
   author: string;
+  comment?: string;
   config: ContainerDefaults;
   platform: { os: string; architecture: string; variant?: string };
   size: number;
@@ -58,11 +59,11 @@ export interface ImageDescription {
 export function imageInspect(facts: ImageFacts, description: ImageDescription | undefined): ImageInspect {
   const head = { Id: facts.id, RepoTags: facts.tags, RepoDigests: facts.digests };
   if (!description) return head;
-  const { created, author, config, platform, size, diffIDs, driver } = description;
+  const { created, author, comment = "", config, platform, size, diffIDs, driver } = description;
   return {
     ...head,
     Parent: "",
-    Comment: "",
+    Comment: comment,
     Created: created || null,
     Author: author,
     Config: { ...noDefaults, ...config },

@@ -59,7 +59,7 @@ const unit_ns: Readonly<Record<string, number>> = {
 };
 
 /** Go's time.ParseDuration. @returns nanoseconds; undefined when it is none */
-function parseDuration(text: string): bigint | undefined {
+export function parseDuration(text: string): bigint | undefined {
   const match = /^([+-]?)((?:(?:\d{1,12}\.?\d{0,12}|\.\d{1,12})(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text);
   if (!match) return undefined;
   let total = 0;

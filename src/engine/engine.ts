@@ -12,6 +12,7 @@ import type { Version } from "../docker/version.ts";
 import type { PrunedVolumes, VolumeDocument } from "../docker/volume.ts";
 import type { Change } from "../snapshot/snapshot.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
+import type { CommitOptions } from "./container/commit.ts";
 import type { CopyFromOptions, CopyToOptions } from "./container/copy.ts";
 import type { ExecOptions } from "./container/exec-options.ts";
 import type { ListOptions } from "./container/list.ts";
@@ -85,6 +86,8 @@ export interface ContainerVerbs {
   why(name: string): Promise<Explanation>;
   /** What a container changed of its image's files, by path. */
   diff(name: string): Promise<Change[]>;
+  /** A new image of what a container has. @returns its id */
+  commit(name: string, options: CommitOptions): Promise<string>;
   /** A container's root as a tar archive, to an open file of the caller's or to his output. */
   export(name: string, file?: number): Promise<void>;
   /** Files out of a container, to the host or as an archive to the caller's output. @returns bytes of an archive of it */

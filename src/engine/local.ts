@@ -99,6 +99,8 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/logs.ts")).logs(await hosts.get(), name, options),
     why: async (name) => (await import("./container/why.ts")).why(await hosts.get(), name),
     diff: async (name) => (await import("./container/diff.ts")).diff(await hosts.get(), name),
+    commit: async (name, options) =>
+      (await import("./container/commit.ts")).commitContainer(await hosts.get(), name, options),
     export: async (name, file) =>
       (await import("./container/export.ts")).exportContainer(await hosts.get(), name, file),
     copyFrom: async (name, path, options) =>

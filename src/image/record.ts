@@ -40,6 +40,7 @@ const defaults = object({
   StopSignal: optional(text),
   Healthcheck: optional(healthcheck),
   Shell: optional(listOf(text)),
+  OnBuild: optional(listOf(text)),
 } satisfies FieldsOf<ContainerDefaults>);
 
 const image = object({
@@ -60,6 +61,8 @@ const image = object({
   /** As the config says it (RFC 3339), or "". */
   created: text,
   author: text,
+  /** Of whoever committed it. */
+  comment: optional(text),
   /** Bytes of the unpacked layers. */
   size: natural,
 });

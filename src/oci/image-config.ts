@@ -40,6 +40,8 @@ export interface ContainerDefaults {
   StopSignal?: string;
   Healthcheck?: Healthcheck;
   Shell?: string[];
+  /** Instructions for a build that begins with this image. */
+  OnBuild?: string[];
 }
 
 /** Durations in nanoseconds, as Docker writes them; 0 or absent means the default. */
@@ -123,6 +125,7 @@ function defaultsIn(value: unknown, what: string): ContainerDefaults {
     StopSignal: read("StopSignal", stringIn),
     Healthcheck: read("Healthcheck", healthcheckIn),
     Shell: read("Shell", commandIn),
+    OnBuild: read("OnBuild", stringsIn),
   });
 }
 

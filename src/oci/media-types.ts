@@ -1,8 +1,11 @@
+import type { Compression } from "./compression.ts";
+
 /** Media types of OCI image-spec 1.1 (media-types.md) and Docker's image manifest v2 schema 2. */
 export const mediaTypes = {
   ociIndex: "application/vnd.oci.image.index.v1+json",
   ociManifest: "application/vnd.oci.image.manifest.v1+json",
   ociConfig: "application/vnd.oci.image.config.v1+json",
+  ociLayerTar: "application/vnd.oci.image.layer.v1.tar",
   dockerIndex: "application/vnd.docker.distribution.manifest.list.v2+json",
   dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
   dockerConfig: "application/vnd.docker.container.image.v1+json",
@@ -22,7 +25,7 @@ export const acceptedManifests = [
 
 /** Those of layers that can be unpacked. How the blob is compressed, its first bytes say (compression.ts). */
 const layerTypes = new Set<string>([
-  "application/vnd.oci.image.layer.v1.tar",
+  mediaTypes.ociLayerTar,
   "application/vnd.oci.image.layer.v1.tar+gzip",
   "application/vnd.oci.image.layer.v1.tar+zstd",
   mediaTypes.dockerLayerTar,
@@ -50,6 +53,11 @@ export function isLayerType(mediaType: string): boolean {
 
 export function isForeignLayerType(mediaType: string): boolean {
   return foreignLayerTypes.has(withoutParameters(mediaType));
+}
+
+/** OCI's type of a layer, by how it is compressed. */
+export function ociLayerType(compression: Compression): string {
+  return compression === "tar" ? mediaTypes.ociLayerTar : `${mediaTypes.ociLayerTar}+${compression}`;
 }
 
 function withoutParameters(mediaType: string): string {

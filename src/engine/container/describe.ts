@@ -57,7 +57,7 @@ export function newId(): string {
 }
 
 /** RFC 3339 in UTC, with nine digits as Docker has them. */
-function timestamp(): string {
+export function timestamp(): string {
   const now = new Date().toISOString();
   const nanoseconds = String(Bun.nanoseconds() % 1_000_000).padStart(6, "0");
   return `${now.slice(0, -1)}${nanoseconds}Z`;

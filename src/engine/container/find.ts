@@ -22,7 +22,7 @@ export async function find(host: Host, text: string): Promise<Look> {
     container = host.containers.get(container.id);
     seen = look(host, container);
   }
-  return { container, ...seen, state: withPause(container.id, seen.state) };
+  return { container, ...seen, state: withPause(host, container.id, seen.state) };
 }
 
 /** The container `id` and what it is doing, for who has waited since it was found; there may be none any more. */

@@ -11,7 +11,7 @@ export async function inspectContainer(host: Host, name: string): Promise<Contai
   const container = await reconcileOne(host, name);
   const { id, created, imageId, reference } = container;
   const { state: seen, restarts = 0 } = look(host, container);
-  const state = withShortage(id, withPause(id, seen));
+  const state = withShortage(id, withPause(host, id, seen));
   const facts = { id, name: container.name, created, imageId, reference, restarts, state };
   const record = readable(host, container);
   if (!record) return containerInspect(facts, undefined);

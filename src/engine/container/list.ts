@@ -41,7 +41,7 @@ interface Found {
 export async function list(host: Host, options: ListOptions): Promise<ContainerSummary[]> {
   checkFilters(options.filters, containerFilters);
   const live = (await reconcile(host)).map(({ container, state }) => {
-    return { container, state: withPause(container.id, state) };
+    return { container, state: withPause(host, container.id, state) };
   });
   const found = options.all ? everything(host, live) : running(live);
   const holds = matcher(options.filters, (key, value) => predicate(host, key, value));

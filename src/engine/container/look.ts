@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { type Container, isContainerId } from "../../container/container-store.ts";
 import type { ContainerState } from "../../container/record.ts";
 import { type Observation, observe, unknown, zeroTime } from "../../container/state.ts";
-import { cgroupPath, isFrozen, shortageIn } from "../../runtime/cgroup.ts";
+import { cgroupPath, isFrozen, shortageIn, thawCgroup } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
+import { takeAbandoned } from "../../runtime/moment.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 
@@ -41,9 +42,12 @@ function lookAtFiles(
 }
 
 /** The state for somebody who wants to know whether what runs is paused: that is its cgroup's to say, not its files'. */
-export function withPause(id: string, state: ContainerState): ContainerState {
-  if (state.status !== "running" || !isContainerId(id)) return state;
-  return isFrozen(cgroupPath(id)) ? { ...state, status: "paused" } : state;
+export function withPause(host: Host, id: string, state: ContainerState): ContainerState {
+  if (state.status !== "running" || !isContainerId(id) || !isFrozen(cgroupPath(id))) return state;
+  if (!takeAbandoned(host.stateOf(id))) return { ...state, status: "paused" };
+  // Whoever had it stand still for a moment was killed in it.
+  thawCgroup(cgroupPath(id));
+  return state;
 }
 
 /** The state for somebody who wants to know whether memory was short for what runs; of an end that is on record. */

@@ -58,7 +58,7 @@ export function neighboursOf(host: Host, record: ContainerRecord): Neighbours {
 function initOf(host: Host, id: string, kind: NamespaceKind): { pid: number; startTime: string } {
   const container = host.containers.find(id);
   if (!container) throw new RtError("not-found", `No such container: ${id}`);
-  const { status, pid, startTime } = withPause(container.id, look(host, container).state);
+  const { status, pid, startTime } = withPause(host, container.id, look(host, container).state);
   const refuse = (why: string) => new RtError("conflict", why);
   if (status === "restarting")
     throw refuse(`container ${id} is restarting, wait until the container is running`);

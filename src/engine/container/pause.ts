@@ -2,9 +2,10 @@ import { RtError } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
 import type { Container } from "../../container/container-store.ts";
 import { cgroupPath, freezeCgroup, isFrozen, thawCgroup } from "../../runtime/cgroup.ts";
+import { holdMoment, takeAbandoned } from "../../runtime/moment.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
-import { find, requireRunning } from "./find.ts";
+import { find, type Look, requireRunning } from "./find.ts";
 
 /** What is in the middle of a system call stands still at its end. */
 const frozenWithin_ms = 10_000;
@@ -15,12 +16,34 @@ export async function pause(host: Host, name: string): Promise<void> {
   const { container, state } = seen;
   await requireRunning(host, seen);
   if (state.status === "paused") throw conflict(container, "is already paused");
+  // Of one who was killed before he froze it: this pause is not his.
+  takeAbandoned(host.stateOf(container.id));
+  await freeze(container);
+  containerEvent(host, container, "pause");
+}
+
+async function freeze(container: Container): Promise<void> {
   const group = cgroupPath(container.id);
   freezeCgroup(group);
-  if (await holdsWithin(frozenWithin_ms, () => isFrozen(group)))
-    return containerEvent(host, container, "pause");
+  if (await holdsWithin(frozenWithin_ms, () => isFrozen(group))) return;
   thawCgroup(group);
   throw new RtError("unavailable", `container ${container.name} does not stand still: it goes on, try again`);
+}
+
+/** `action` while all processes of a running container stand still; one that is paused already, or does not run, as it is. */
+export async function standingStill<T>(host: Host, seen: Look, action: () => Promise<T>): Promise<T> {
+  const { container, state } = seen;
+  if (state.status !== "running") return action();
+  await requireRunning(host, seen);
+  using _ = holdMoment(host.stateOf(container.id));
+  await freeze(container);
+  containerEvent(host, container, "pause");
+  try {
+    return await action();
+  } finally {
+    thawCgroup(cgroupPath(container.id));
+    containerEvent(host, container, "unpause");
+  }
 }
 
 /** They go on where they were. @throws RtError conflict: it is not paused */

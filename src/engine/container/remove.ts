@@ -36,7 +36,7 @@ export async function removeSettled(
   const isBeingMade = () => seen().state.status === "created" && isLocked(join(host.stateOf(id), "lock"));
   const isOver = () => !["running", "restarting"].includes(seen().state.status) && !isBeingMade();
   if (!isOver()) {
-    const isPaused = withPause(id, seen().state).status === "paused";
+    const isPaused = withPause(host, id, seen().state).status === "paused";
     if (!options.force)
       throw conflict(
         `cannot remove container "${name}": ${whyNot(isBeingMade(), isPaused, seen().state.status === "restarting")}`,

@@ -2,12 +2,15 @@ import { existsSync } from "node:fs";
 import { RtError } from "../../base/errors.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import type { LiveRoot, RunningRoot, StillRoot } from "../../layer/root.ts";
-import type { Rootfs } from "../../snapshot/snapshot.ts";
+import type { Rootfs, SnapshotDriver } from "../../snapshot/snapshot.ts";
 import type { Host } from "../host.ts";
 import { type Look, requireRunning } from "./find.ts";
 
 /** Ours, mounted over the image's. */
 export const nameFiles = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+
+/** What a start makes in every container, where its image has nothing. */
+export const madeByStart = ["/etc", ...nameFiles, "/dev", "/proc", "/sys"];
 
 /** A container's root as it sees it, its volumes included; `write`: something is to be changed in it. */
 export async function liveRoot(host: Host, seen: Look, write: boolean): Promise<LiveRoot> {
@@ -41,10 +44,17 @@ function stillRoot(rootfs: Rootfs, volumes: StillRoot["volumes"], write: boolean
 
 /** Of its snapshot, as the container's init mounts it. @throws conflict: there is none */
 export async function rootfsOf(host: Host, record: ContainerRecord): Promise<Rootfs> {
-  const rootfs = (await host.snapshotsOf(record.driver)).rootfs(record.id, record.chain, {});
-  if (existsSync(rootfs.type === "bind" ? rootfs.source : rootfs.upper)) return rootfs;
+  const snapshots = await host.snapshotsOf(record.driver);
+  const rootfs = snapshots.rootfs(record.id, record.chain, {});
+  if (hasFiles(snapshots, record)) return rootfs;
   const why = `container ${record.name} has no files of its own yet: start it first`;
   throw new RtError("conflict", why, { exitCode: 1 });
+}
+
+/** False until it is started for the first time. */
+export function hasFiles(snapshots: SnapshotDriver, { id, chain }: ContainerRecord): boolean {
+  const rootfs = snapshots.rootfs(id, chain, {});
+  return existsSync(rootfs.type === "bind" ? rootfs.source : rootfs.upper);
 }
 
 function volumesOf(record: ContainerRecord): { path: string; from: string; readonly: boolean }[] {

@@ -52,7 +52,7 @@ async function rebuild(
 ): Promise<{ record: ContainerRecord; program: Program } | undefined> {
   while (true) {
     const container = await reconcileOne(host, id);
-    const { status } = withPause(id, look(host, container).state);
+    const { status } = withPause(host, id, look(host, container).state);
     if (status === "paused") throw conflict("cannot start a paused container, try unpause instead");
     if (status === "running" || status === "restarting") return undefined;
     const { record } = container;

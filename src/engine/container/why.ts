@@ -35,7 +35,7 @@ export async function why(host: Host, name: string): Promise<Explanation> {
   await reconcile(host);
   const container = host.containers.get(name);
   const seen = look(host, container);
-  const state = withShortage(container.id, withPause(container.id, seen.state));
+  const state = withShortage(container.id, withPause(host, container.id, seen.state));
   const record = recordOf(container);
   const facts = await factsOf(host, container, record, state);
   const isOver = state.status === "exited" || state.status === "restarting";

@@ -16,7 +16,7 @@ export interface UnpackOptions {
 }
 
 /** No honest layer is larger, and a bomb of this size still fits few disks: then it ends with that. */
-const defaultLayerSizeMax = 64 * 1024 ** 3;
+export const defaultLayerSizeMax = 64 * 1024 ** 3;
 
 /** Layers, their diffIDs and chainIDs, each bottom first. */
 export interface LayerList {

@@ -435,6 +435,23 @@ function files(make: () => Promise<EngineUnderTest>, test: Test): void {
 }
 
 function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
+  test("a container is committed: an image that runs, under its name", async () => {
+    await using under = await make();
+    const session = testSession();
+    using engine = await under.open(session);
+    await engine.container.run(options("--name", "over", image, "args"));
+    const asked = { author: "me", comment: "why", changes: ['CMD ["args", "mine"]'], pause: true };
+    const id = await engine.container.commit("over", { ...asked, reference: "team/over" });
+    expect(id).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(await engine.image.inspect("team/over")).toMatchObject({ Id: id, Author: "me", Comment: "why" });
+    expect(await engine.container.run(options("--rm", "team/over"))).toBe(0);
+    expect(session.output.stdout).toContain("mine");
+    const wrong = engine.container.commit("over", { ...asked, changes: ["RUN x"] });
+    expect((await failure(wrong)).code).toBe("invalid-argument");
+    expect((await failure(engine.container.commit("nosuch", asked))).code).toBe("not-found");
+    await engine.container.remove("over", { force: false, volumes: false });
+  });
+
   test("lists and documents are plain values, which a wire can carry", async () => {
     await using under = await make();
     using engine = await under.open(testSession());

@@ -75,6 +75,24 @@ test("create, start, restart: what they ask for, and what they print", async () 
   expect(restarted.engine.asked).toEqual([["container.restart", "a", { signal: undefined, timeout_s: 3 }]]);
 });
 
+test("commit: what it asks for, and the id", async () => {
+  const container = { commit: async () => "sha256:c0ffee" };
+  const plain = await rt(["commit", "web"], { container });
+  expect(plain).toMatchObject({ status: 0, stdout: "sha256:c0ffee\n" });
+  const defaults = { reference: undefined, author: "", comment: "", changes: [], pause: true };
+  expect(plain.engine.asked).toEqual([["container.commit", "web", defaults]]);
+  const flags = ["-a", "me", "-m", "why", "-c", "CMD x", "--change=ENV a=b", "-p=false"];
+  const full = await rt(["commit", ...flags, "web", "team/web:1"], { container });
+  const changes = ["CMD x", "ENV a=b"];
+  expect(full.engine.asked).toEqual([
+    [
+      "container.commit",
+      "web",
+      { reference: "team/web:1", author: "me", comment: "why", changes, pause: false },
+    ],
+  ]);
+});
+
 test("container prune: its filters, what it prints, and words that are wrong", async () => {
   const container = { prune: async () => ({ ContainersDeleted: ["a1", "b2"], SpaceReclaimed: 2345 }) };
   const argv = ["container", "prune", "-f", "--filter", "until=24h", "--filter", "label!=keep"];

@@ -1,0 +1,68 @@
+import { fchmodSync, fsync, renameSync, statSync } from "node:fs";
+import { asSystemError, RtError, withCause } from "../base/errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { FileLock } from "./file-lock.ts";
+
+/**
+ * Bytes that are made here, and whose digest is known in the end:
+ *
+ *   using draft = content.draft()
+ *   …                                   written to `draft.fd`
+ *   await draft.sync()
+ *   draft.publish(digest)               renamed to blobs/sha256/<hex>
+ *
+ * What is not published goes, with its process too: the next draft, or collection, takes what a dead one has left.
+ */
+export class Draft implements Disposable {
+  readonly #lock: FileLock;
+  readonly #pathOf: (digest: Digest) => string;
+  #published = false;
+
+  /** Only for ContentStore. */
+  constructor(lock: FileLock, pathOf: (digest: Digest) => string) {
+    this.#lock = lock;
+    this.#pathOf = pathOf;
+  }
+
+  get fd(): number {
+    return this.#lock.fd;
+  }
+
+  /** To be read, also after it was published. */
+  get path(): string {
+    return `/proc/self/fd/${this.#lock.fd}`;
+  }
+
+  /** @throws RtError exhausted: the disk is full */
+  async sync(): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) =>
+        fsync(this.fd, (error) => (error ? reject(error) : resolve())),
+      );
+    } catch (error) {
+      const errno = asSystemError(error)?.code;
+      if (errno !== "ENOSPC" && errno !== "EDQUOT") throw withCause("cannot store a new layer", error);
+      throw new RtError("exhausted", "no space left for a new layer: free some, then try again", {
+        cause: error,
+      });
+    }
+  }
+
+  /** The caller answers for the digest. One that is there already stays. */
+  publish(digest: Digest): void {
+    const target = this.#pathOf(digest);
+    if (statSync(target, { throwIfNoEntry: false })) return;
+    fchmodSync(this.fd, 0o400);
+    try {
+      renameSync(this.#lock.path, target);
+    } catch (error) {
+      throw withCause("cannot store a new layer", error);
+    }
+    this.#published = true;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#published) this.#lock.unlink();
+    this.#lock.close();
+  }
+}

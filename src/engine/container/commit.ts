@@ -1,0 +1,196 @@
+import { RtError, withCause } from "../../base/errors.ts";
+import type { ContainerRecord } from "../../container/record.ts";
+import type { Draft } from "../../content/draft.ts";
+import { mergeChanges, parseImageChanges } from "../../docker/image-change.ts";
+import { type ChildImage, childImage } from "../../image/child.ts";
+
+import { chainID, type Digest, parseDigest } from "../../oci/digest.ts";
+import type { ContainerDefaults } from "../../oci/image-config.ts";
+import { mediaTypes } from "../../oci/media-types.ts";
+import { canonical, familiar, parse, type Reference } from "../../reference/reference.ts";
+import type { WrittenLayer } from "../../snapshot/snapshot.ts";
+import { keepReserve } from "../../store/reserve.ts";
+import { protect } from "../care/collect.ts";
+import type { Host } from "../host.ts";
+import { baseOf } from "../image/base.ts";
+import { defaultLayerSizeMax } from "../image/unpack.ts";
+import { containerEvent, imageEvent } from "../record-event.ts";
+import { timestamp } from "./describe.ts";
+import { find, type Look } from "./find.ts";
+import { standingStill } from "./pause.ts";
+import { hasFiles, madeByStart } from "./root.ts";
+
+export interface CommitOptions {
+  /** What the new image will be called: "name[:tag]". */
+  reference?: string | undefined;
+  author: string;
+  comment: string;
+  /** Instructions of a Dockerfile that say what its containers are to be: `CMD ["sh"]`. */
+  changes: readonly string[];
+  /** A running container stands still while its files are read. */
+  pause: boolean;
+}
+
+/** A tar archive without an entry: docker adds no layer for that. */
+const emptyLayer = parseDigest("sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef");
+
+/**
+ * A new image of what a container has: its image, a layer of what it changed, and what it was told to be. Volumes are not part
+ * of it. The layer is unpacked again before anybody sees the image: what was written is what can be read.
+ * @returns the image's id
+ * @throws RtError not-found; invalid-argument: the name, or a change; conflict: its image is gone; exhausted
+ */
+export async function commitContainer(host: Host, name: string, options: CommitOptions): Promise<Digest> {
+  const target = options.reference ? parseTarget(options.reference) : undefined;
+  const seen = await find(host, name);
+  const { record } = seen.container;
+  const image = host.images.find(record.image.id);
+  if (!image) throw conflict(`the image of container ${record.name} is gone, and its layers with it`);
+  const config = configOf(record, image.config, options.changes);
+  const base = await baseOf(host, image);
+  const needed = [...image.chain, ...[...base.layers, image.configuration].map(({ digest }) => digest)];
+  using _ = await protect(host, needed, host.session.abort);
+  using draft = (await host.content()).draft();
+  const written = await writeLayer(host, seen, draft, options.pause);
+  if (written.leftOut > 0) host.warn(leftOut(written.leftOut));
+  const made = await writeDown(host, seen, draft, written, target, {
+    ...{ base, config, author: options.author, comment: options.comment },
+    createdBy: record.args.slice(record.entrypointLength).join(" "),
+    created: timestamp(),
+  });
+  tell(host, seen, made, options.comment, target);
+  return made;
+}
+
+function parseTarget(text: string): Reference {
+  const target = parse(text);
+  if (!target.digest) return target;
+  throw new RtError("invalid-argument", "refusing to create a tag with a digest reference");
+}
+
+async function writeLayer(host: Host, seen: Look, draft: Draft, pause: boolean): Promise<WrittenLayer> {
+  const { record } = seen.container;
+  const snapshots = await host.snapshotsOf(record.driver);
+  if (!hasFiles(snapshots, record)) return { digest: emptyLayer, bytes: 1024, leftOut: 0 };
+  const sizeMax = (await host.config()).maxLayerSize ?? defaultLayerSizeMax;
+  const { abort } = host.session;
+  const write = () => snapshots.commit(record.id, record.chain, madeByStart, draft.fd, { sizeMax, abort });
+  try {
+    return await (pause ? standingStill(host, seen, write) : write());
+  } catch (error) {
+    throw withCause(`cannot commit container ${record.name}`, error);
+  }
+}
+
+function leftOut(count: number): string {
+  const names = count === 1 ? "1 name is" : `${count} names are`;
+  return `${names} not in the image: ".wh." at its beginning, or the device 0:0, means in a layer that a file was deleted`;
+}
+
+/** Until the last step nothing can be seen; that is a rename and a transaction. */
+async function writeDown(
+  host: Host,
+  { container: { record } }: Look,
+  draft: Draft,
+  { digest, bytes }: WrittenLayer,
+  target: Reference | undefined,
+  made: Omit<ChildImage, "layer">,
+): Promise<Digest> {
+  const isEmpty = digest === emptyLayer;
+  const chain = chainID(record.chain.at(-1), digest);
+  const blob = { mediaType: mediaTypes.ociLayerTar, digest, size: bytes };
+  using _ = await protect(host, isEmpty ? [] : [chain, digest], host.session.abort);
+  const [size] = isEmpty
+    ? [0]
+    : await Promise.all([unpack(host, record, draft, digest, bytes), draft.sync()]);
+  const layer = isEmpty ? undefined : { blob, diffID: digest, size };
+  const { record: image, documents } = childImage({ ...made, layer });
+  using __ = await protect(
+    host,
+    documents.map((document) => document.digest),
+  );
+  const content = await host.content();
+  for (const document of documents) await content.put(document.digest, document.bytes);
+  if (layer) draft.publish(digest);
+  content.sync();
+  const tags = target ? [{ name: canonical(target), target: image.manifest.digest }] : [];
+  host.images.put({ record: image, tags, blobs: [image.manifest, image.configuration, ...image.layers] });
+  keepReserve(host.paths.root);
+  return image.id;
+}
+
+/** @returns bytes of its files */
+async function unpack(
+  host: Host,
+  record: ContainerRecord,
+  draft: Draft,
+  digest: Digest,
+  bytes: number,
+): Promise<number> {
+  const driver = await host.snapshotsOf(record.driver);
+  const parents = record.chain;
+  const chain = chainID(parents.at(-1), digest);
+  const { abort: signal } = host.session;
+  using _ = await (await host.content()).lockChain(chain, { signal });
+  const known = driver.has(chain) ? host.images.layer(chain, driver.name)?.size : undefined;
+  if (known !== undefined) return known;
+  const state = { size: bytes, done: true };
+  const { size } = await driver.unpack({
+    ...{ chain, parents, diffID: digest, signal, parentReady: Promise.resolve() },
+    source: { mediaType: mediaTypes.ociLayerTar, path: draft.path, more: async () => state },
+  });
+  const parent = parents.at(-1) ?? null;
+  host.images.putLayer({ chain, driver: driver.name, diff: digest, parent, blob: digest, size });
+  return size;
+}
+
+/** What the container was told to be, as an image says it: without what every container has of itself. */
+function configOf(
+  record: ContainerRecord,
+  image: ContainerDefaults,
+  changes: readonly string[],
+): ContainerDefaults {
+  const own = new Set([`HOSTNAME=${record.hostname}`]);
+  if (record.tty && !image.Env?.some((entry) => entry.startsWith("TERM="))) own.add("TERM=xterm");
+  const { args, entrypointLength, labels, user, stopSignal } = record;
+  const isUsual = record.workingDirectory === "/" && !image.WorkingDir;
+  const places = record.mounts.flatMap((each) => (each.anonymous ? [[each.destination, {}] as const] : []));
+  const { Healthcheck, ExposedPorts, Shell } = image;
+  const container: ContainerDefaults = {
+    ...(user && { User: user }),
+    ...(ExposedPorts && { ExposedPorts }),
+    Env: record.env.filter((entry) => !own.has(entry)),
+    ...(entrypointLength > 0 && { Entrypoint: args.slice(0, entrypointLength) }),
+    Cmd: args.slice(entrypointLength),
+    Volumes: { ...image.Volumes, ...Object.fromEntries(places) },
+    ...(!isUsual && { WorkingDir: record.workingDirectory }),
+    Labels: labels,
+    ...((image.StopSignal || stopSignal !== "SIGTERM") && { StopSignal: stopSignal }),
+    ...(Healthcheck && { Healthcheck }),
+    ...(Shell && { Shell }),
+  };
+  const { workingDirectory, env } = record;
+  const shell = Shell ?? ["/bin/sh", "-c"];
+  const merged = mergeChanges(parseImageChanges(changes, { env, workingDirectory, shell }), container);
+  return Object.fromEntries(Object.entries(merged).filter(([, value]) => !isNothing(value)));
+}
+
+function isNothing(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+}
+
+function tell(
+  host: Host,
+  { container }: Look,
+  id: Digest,
+  comment: string,
+  target: Reference | undefined,
+): void {
+  if (target) imageEvent(host, "tag", id, familiar(target));
+  const imageRef = target ? familiar(target) : "";
+  containerEvent(host, container, "commit", { comment, imageID: id, imageRef });
+}
+
+function conflict(message: string): RtError {
+  return new RtError("conflict", message, { exitCode: 1 });
+}
