@@ -38,6 +38,7 @@ const rows: readonly Row[] = [
   { paths: ["rename", "container rename"], load: () => import("./container/rename.ts") },
   { paths: ["update", "container update"], load: () => import("./container/update.ts") },
   { paths: ["top", "container top"], load: () => import("./container/top.ts") },
+  { paths: ["stats", "container stats"], load: () => import("./container/stats.ts") },
   { paths: ["port", "container port"], load: () => import("./container/port.ts") },
   { paths: ["rm", "container rm", "container remove"], load: () => import("./container/remove.ts") },
   { paths: ["pull", "image pull"], load: () => import("./image/pull.ts") },
@@ -116,6 +117,5 @@ export const laterCommands: Readonly<Record<string, string>> = {
   push: "it comes in a later version",
   save: "it comes in a later version",
   search: "it comes in a later version",
-  stats: "it comes with cgroup limits",
   tag: "it comes in a later version",
 };

@@ -8,6 +8,7 @@ import type { ImageInspect } from "../docker/image-inspect.ts";
 import type { ImageSummary } from "../docker/image-summary.ts";
 import type { Info } from "../docker/info.ts";
 import type { ProcessTable } from "../docker/process-table.ts";
+import type { StatsDocument } from "../docker/stats.ts";
 import type { Version } from "../docker/version.ts";
 import type { PrunedVolumes, VolumeDocument } from "../docker/volume.ts";
 import type { Change } from "../snapshot/snapshot.ts";
@@ -19,6 +20,7 @@ import type { ListOptions } from "./container/list.ts";
 import type { LogsOptions } from "./container/logs.ts";
 import type { CreateOptions, RunOptions } from "./container/run-options.ts";
 import type { StartOptions } from "./container/start-options.ts";
+import type { StatsOptions } from "./container/stats.ts";
 import type { StopOptions } from "./container/stop.ts";
 import type { UpdateOptions } from "./container/update.ts";
 import type { Explanation } from "./container/why.ts";
@@ -80,6 +82,8 @@ export interface ContainerVerbs {
   update(name: string, options: UpdateOptions): Promise<void>;
   /** Its processes. @param psArguments as for ps(1): "-o pid,cmd"; docker's columns when there are none */
   top(name: string, psArguments: readonly string[]): Promise<ProcessTable>;
+  /** What containers use, all of them at each look: once, or each second until the caller goes. */
+  stats(options: StatsOptions): Promise<AsyncIterable<StatsDocument[]>>;
   /** What a container's program wrote, to the caller's output. */
   logs(name: string, options: LogsOptions): Promise<void>;
   /** Why it ended, is about to be started again, or does not start. */

@@ -95,6 +95,8 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/update.ts")).updateContainer(await hosts.get(), name, options),
     top: async (name, psArguments) =>
       (await import("./container/top.ts")).top(await hosts.get(), name, psArguments),
+    stats: async (options) =>
+      (await import("./container/stats.ts")).containerStats(await hosts.get(), options),
     logs: async (name, options) =>
       (await import("./container/logs.ts")).logs(await hosts.get(), name, options),
     why: async (name) => (await import("./container/why.ts")).why(await hosts.get(), name),

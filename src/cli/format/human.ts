@@ -24,3 +24,15 @@ export function goTime(timestamp: string): string {
   if (Number.isNaN(date.getTime())) return timestamp;
   return `${date.toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`;
 }
+
+/** Bytes in powers of 1024 with four significant digits: "1.5MiB" (go-units BytesSize). */
+export function binarySize(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${Number(value.toPrecision(4))}${units[unit]}`;
+}

@@ -435,6 +435,29 @@ function files(make: () => Promise<EngineUnderTest>, test: Test): void {
 }
 
 function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
+  test("stats: one look, or looks until the caller goes", async () => {
+    await using under = await make();
+    const gone = new AbortController();
+    const session = { ...testSession(), abort: gone.signal };
+    using engine = await under.open(session);
+    await using _ = await waiting(engine, "busy");
+    const once = await Array.fromAsync(
+      await engine.container.stats({ names: ["busy"], all: false, stream: false }),
+    );
+    expect(once).toMatchObject([[{ name: "/busy", pids_stats: { current: 1 } }]]);
+    const looks: string[] = [];
+    const stream = async () => {
+      for await (const found of await engine.container.stats({ names: [], all: false, stream: true })) {
+        looks.push(...found.map(({ read }) => read));
+        if (looks.length === 2) gone.abort(new RtError("cancelled", "enough"));
+      }
+    };
+    expect((await failure(stream())).code).toBe("cancelled");
+    expect(new Set(looks).size).toBe(2);
+    const none = engine.container.stats({ names: ["nosuch"], all: false, stream: false });
+    expect((await failure(none)).code).toBe("not-found");
+  });
+
   test("a container is committed: an image that runs, under its name", async () => {
     await using under = await make();
     const session = testSession();

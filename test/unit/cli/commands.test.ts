@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { RtError } from "../../../src/base/errors.ts";
 import { runCli } from "../../../src/cli/cli.ts";
+import { statsDocument } from "../../../src/docker/stats.ts";
 import { type FakeVerbs, fakeEngine } from "../../support/fake-engine.ts";
 import { capture } from "./capture.ts";
 
@@ -73,6 +74,18 @@ test("create, start, restart: what they ask for, and what they print", async () 
   const restarted = await rt(["restart", "-t", "3", "a"], { container });
   expect(restarted).toMatchObject({ status: 0, stdout: "a\n" });
   expect(restarted.engine.asked).toEqual([["container.restart", "a", { signal: undefined, timeout_s: 3 }]]);
+});
+
+test("stats: what it asks for, and what is shown of it", async () => {
+  const looks = [statsDocument({ id: "c0ffee".padEnd(64, "0"), name: "web" }, undefined, undefined)];
+  const stats = async () =>
+    (async function* () {
+      yield looks;
+    })();
+  const argv = ["stats", "--no-stream", "-a", "--format", "{{.Container}}|{{.ID}}|{{.MemUsage}}", "web"];
+  const told = await rt(argv, { container: { stats } });
+  expect(told).toMatchObject({ status: 0, stdout: "web|c0ffee000000|0B / 0B\n" });
+  expect(told.engine.asked).toEqual([["container.stats", { names: ["web"], all: true, stream: false }]]);
 });
 
 test("commit: what it asks for, and the id", async () => {
