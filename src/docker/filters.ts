@@ -37,6 +37,20 @@ export const containerPruneFilters: FilterGrammar = {
   values: { until: { isGood: isMoment, want: "want a time, or how long ago: 24h" } },
 };
 
+/** Which of the images that no container has go with `image prune`. */
+export const imagePruneFilters: FilterGrammar = {
+  keys: ["dangling", "label", "label!", "until"],
+  later: [],
+  values: { ...containerPruneFilters.values, dangling: { isGood: isTruth, want: "want true or false" } },
+};
+
+/** What `system prune` asks of all nouns. */
+export const systemPruneFilters: FilterGrammar = containerPruneFilters;
+
+function isTruth(value: string): boolean {
+  return Object.hasOwn(truths, value);
+}
+
 function isMoment(value: string): boolean {
   try {
     parseMoment("until", value, 0);
@@ -47,7 +61,7 @@ function isMoment(value: string): boolean {
 }
 
 const truths: Readonly<Record<string, boolean>> = { true: true, 1: true, false: false, 0: false };
-const truth = { isGood: (value: string) => Object.hasOwn(truths, value), want: "want true or false" };
+const truth = { isGood: isTruth, want: "want true or false" };
 
 export const imageFilters: FilterGrammar = {
   keys: ["before", "dangling", "label", "label!", "reference", "since"],

@@ -5,3 +5,10 @@ export type ImageDeleteItem = { Untagged: string } | { Deleted: string };
 export function imageDeleteText(item: ImageDeleteItem): string {
   return "Untagged" in item ? `Untagged: ${item.Untagged}` : `Deleted: ${item.Deleted}`;
 }
+
+/** What POST /images/prune answers. */
+export interface PrunedImages {
+  ImagesDeleted: ImageDeleteItem[];
+  /** Bytes of the unpacked layers that are gone. */
+  SpaceReclaimed: number;
+}

@@ -1,9 +1,10 @@
 import type { ContainerInspect } from "../docker/container-inspect.ts";
 import type { PrunedContainers } from "../docker/container-prune.ts";
 import type { ContainerSummary } from "../docker/container-summary.ts";
+import type { DiskUsage } from "../docker/disk-usage.ts";
 import type { EventMessage } from "../docker/event.ts";
 import type { Filters } from "../docker/filters.ts";
-import type { ImageDeleteItem } from "../docker/image-delete.ts";
+import type { ImageDeleteItem, PrunedImages } from "../docker/image-delete.ts";
 import type { ImageInspect } from "../docker/image-inspect.ts";
 import type { ImageSummary } from "../docker/image-summary.ts";
 import type { Info } from "../docker/info.ts";
@@ -116,6 +117,8 @@ export interface ImageVerbs {
   inspect(name: string): Promise<ImageInspect>;
   /** @returns what is gone, in the order in which to tell */
   remove(name: string, options: RemoveImageOptions): Promise<ImageDeleteItem[]>;
+  /** Remove what no container has: images without a tag, or with the filter `dangling=false` all. */
+  prune(options: { filters: Filters }): Promise<PrunedImages>;
   /** One executable file of rt and an image. */
   pack(options: PackOptions): Promise<PackResult>;
 }
@@ -135,6 +138,8 @@ export interface VolumeVerbs {
 export interface SystemVerbs {
   /** What happens, as it happens, until the caller goes or `until`. */
   events(options: EventsOptions): Promise<AsyncIterable<EventMessage>>;
+  /** What takes room on the disk. */
+  diskUsage(): Promise<DiskUsage>;
   info(): Promise<Info>;
   version(): Promise<Version>;
 }

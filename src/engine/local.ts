@@ -127,6 +127,7 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
     inspect: async (name) => (await import("./image/inspect.ts")).inspectImage(await hosts.get(), name),
     remove: async (name, options) =>
       (await import("./image/remove.ts")).removeImage(await hosts.get(), name, options),
+    prune: async (options) => (await import("./image/prune.ts")).pruneImages(await hosts.get(), options),
     pack: async (options) => (await import("./image/pack.ts")).pack(await hosts.get(), options),
   };
 }
@@ -145,6 +146,7 @@ function volumeVerbs(hosts: Hosts): VolumeVerbs {
 function systemVerbs(hosts: Hosts): SystemVerbs {
   return {
     events: async (options) => (await import("./system/events.ts")).events(await hosts.get(), options),
+    diskUsage: async () => (await import("./system/disk-usage.ts")).diskUsage(await hosts.get()),
     info: async () => (await import("./system/info.ts")).info(await hosts.get()),
     version: async () => (await import("./system/version.ts")).engineVersion(),
   };

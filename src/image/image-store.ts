@@ -168,6 +168,22 @@ export class ImageStore {
     return this.#database.get<{ bytes: number | null }>(sql, id)?.bytes ?? 0;
   }
 
+  /** Layers of images: bytes unpacked, and how many images have each. An image's layers of unknown size are 0. */
+  layerUses(): { image: Digest; chain: Digest; size: number; images: number }[] {
+    return this.#database.all(
+      `SELECT i.image, i.chain, coalesce(max(l.size), 0) AS size,
+              (SELECT count(*) FROM image_layers o WHERE o.chain = i.chain) AS images
+       FROM image_layers i LEFT JOIN layers l ON l.chain = i.chain GROUP BY i.image, i.chain`,
+    );
+  }
+
+  /** Images that containers have: how many have each. */
+  users(): Map<Digest, number> {
+    const sql = "SELECT image, count(*) AS n FROM containers GROUP BY image";
+    const rows = this.#database.all<{ image: Digest; n: number }>(sql);
+    return new Map(rows.map(({ image, n }) => [image, n]));
+  }
+
   count(): number {
     return this.#database.get<{ n: number }>("SELECT count(*) AS n FROM images")?.n ?? 0;
   }

@@ -6,7 +6,23 @@ import type { Context } from "../command.ts";
  * @param loss what will happen: "all stopped containers"
  */
 export function confirm(context: Context, loss: string): boolean {
-  context.stdout.write(`WARNING! This will remove ${loss}.\nAre you sure you want to continue? [y/N] `);
+  return confirmText(context, `WARNING! This will remove ${loss}.\n`);
+}
+
+/** The same, of several things. @param condition which of them: "until=24h" */
+export function confirmList(
+  context: Context,
+  losses: readonly string[],
+  conditions: readonly string[],
+): boolean {
+  const lines = losses.map((loss) => `  - ${loss}\n`).join("");
+  const which = conditions.map((condition) => `  - ${condition}\n`).join("");
+  const filtered = which && `\n  Items to be pruned will be filtered with:\n${which}`;
+  return confirmText(context, `WARNING! This will remove:\n${lines}${filtered}\n`);
+}
+
+function confirmText(context: Context, text: string): boolean {
+  context.stdout.write(`${text}Are you sure you want to continue? [y/N] `);
   return /^y$/i.test(readLine().trim());
 }
 

@@ -14,6 +14,7 @@ import {
 import { type Live, reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { isUp, look, withPause } from "./look.ts";
+import { hasFiles } from "./root.ts";
 
 export interface ListOptions {
   /** Also those that do not run. */
@@ -96,9 +97,11 @@ function addDetails(summary: ContainerSummary, container: Container): void {
 }
 
 async function addSizes(host: Host, summaries: ContainerSummary[], found: readonly Found[]): Promise<void> {
-  const snapshots = await host.snapshots();
   for (const [index, { container }] of found.entries()) {
-    const writable = (await snapshots.usage(container.id)).bytes;
+    const record = recordOf(container);
+    const snapshots = record && (await host.snapshotsOf(record.driver));
+    const writable =
+      snapshots && hasFiles(snapshots, record) ? (await snapshots.usage(container.id)).bytes : 0;
     summaries[index]!.size = { writable, virtual: writable + host.images.sizeOf(container.imageId) };
   }
 }
