@@ -119,7 +119,7 @@ describe("finding the command", () => {
   });
 
   test("words of a group, in the order of the alphabet", () => {
-    expect(wordsOf("image")).toEqual(["inspect", "list", "ls", "pack", "pull", "remove", "rm"]);
+    expect(wordsOf("image")).toEqual(["inspect", "list", "ls", "pack", "prune", "pull", "remove", "rm"]);
     expect(wordsOf("nonsense")).toEqual([]);
   });
 });

@@ -193,7 +193,7 @@ describe("a config", () => {
     ],
     [
       "members that nobody knows",
-      { rootfs, container_config: { Cmd: 5 }, config: { OnBuild: 5, ArgsEscaped: true } },
+      { rootfs, container_config: { Cmd: 5 }, config: { Onwards: 5, ArgsEscaped: true } },
       { config: {} },
     ],
     [
