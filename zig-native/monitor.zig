@@ -17,7 +17,8 @@
 //! lives on, and others may come through stateDirectory/attach.sock.
 //!
 //! Files in a container's stateDirectory: `lock`, which the client has locked and we hold while we live; `pid`, once the
-//! program runs; `exit`, once it has ended; the last two appear by rename. An exec leaves no files.
+//! program runs; `exit`, once it has ended; the last two appear by rename, and so does `health` (monitor/health.zig). An exec leaves
+//! no files.
 //! Descriptors at start: 0 the request, 1 the client's socket, 2 the locked file, 3 rt's executable where the request has a
 //! successor (monitor/successor.zig): what we become at the end when no client sees to it.
 const std = @import("std");
@@ -27,7 +28,11 @@ const cgroup = @import("linux/cgroup.zig");
 const cgroup_memory = @import("linux/cgroup_memory.zig");
 const clock = @import("monitor/clock.zig");
 const fault = @import("wire/fault.zig");
+const freezer = @import("linux/cgroup_freezer.zig");
+const events = @import("monitor/events.zig");
 const frame = @import("wire/frame.zig");
+const healths = @import("monitor/health.zig");
+const join = @import("stage/join.zig");
 const launching = @import("monitor/launch.zig");
 const logs = @import("monitor/log.zig");
 const process = @import("linux/process.zig");
@@ -48,6 +53,7 @@ const Session = launching.Session;
 
 var relay: relays.Relay = undefined;
 var log: logs.Log = undefined;
+var health: healths.Health = undefined;
 
 pub fn main(arguments: std.process.Init.Minimal) u8 {
     _ = arguments;
@@ -109,8 +115,8 @@ fn tellClients(line: []const u8) void {
 const Next = struct { rt: successors.Successor, to: enum { conclude, restart } };
 
 fn run() fault.Error!?Next {
-    const memory = request.Memory.map() catch return fault.fail(.request, .NOMEM, "mmap", .{});
-    var session: Session = .{ .relay = &relay, .request = try request.read(memory.allocator()) };
+    const region = request.Memory.map() catch return fault.fail(.request, .NOMEM, "mmap", .{});
+    var session: Session = .{ .relay = &relay, .request = try request.read(region.allocator()) };
     try open(&session);
     var cgroup_path_buffer: [256]u8 = undefined;
     const cgroup_path = try copyCgroupPath(&session, &cgroup_path_buffer);
@@ -118,10 +124,13 @@ fn run() fault.Error!?Next {
     errdefer leaveCgroup(&session, cgroup_path);
     // Also when building fails: a half-built init must not wait for ever.
     errdefer launching.killStage(&session);
-    try launching.launch(&session, memory.allocator());
+    try launching.launch(&session, region.allocator());
     try launching.awaitReady(&session);
-    memory.unmap();
+    if (session.health) |wanted| try health.prepare(wanted, session.state, session.pid, session.start_time);
+    session.health = null; // it goes with the request
+    region.unmap();
     try launching.start(&session);
+    if (session.asked) health.begin(session.pidfd, cgroup_path, frozenWatch(session.pid));
     const status = try serve(&session, cgroup_path);
     if (relay.log) |kept| kept.finish();
     finish(&session, status);
@@ -140,11 +149,24 @@ fn run() fault.Error!?Next {
 
 /// Before the exit is told: who sees that sees this too.
 fn decideRestart(session: *Session, status: u32) void {
-    const policy = restart.current(session.state, session.restart) orelse return;
     if (session.successor == null or restart.isStopped(session.state)) return;
-    const delay_ms = restart.delayOf(policy, status, clock.monotonic_ms() - session.started_ms) orelse return;
-    records.writeRestarting(session.state, policy.count +| 1, delay_ms) catch return;
+    const count = if (session.restart) |policy| policy.count else 0;
+    const delay_ms = restartDelay(session, status) orelse return;
+    records.writeRestarting(session.state, count +| 1, delay_ms) catch return;
     session.delay_ms = delay_ms;
+}
+
+fn restartDelay(session: *const Session, status: u32) ?u32 {
+    if (session.asked and health.again) return restart.delay_ms_min;
+    const policy = restart.current(session.state, session.restart) orelse return null;
+    return restart.delayOf(policy, status, clock.monotonic_ms() - session.started_ms);
+}
+
+/// Tells when the container of `pid` is paused; where that cannot be found out it never is.
+fn frozenWatch(pid: i32) freezer.Watch {
+    var place = join.Place.of(pid) catch return .{};
+    defer place.forget();
+    return freezer.Watch.of(place.scratch.allocator(), place.hierarchies, place.groups) catch .{};
 }
 
 /// The state directory, the attach socket in it, the signals we look at.
@@ -171,10 +193,15 @@ fn open(session: *Session) fault.Error!void {
         session.listener = try listen(directory);
         session.restart = session.request.create.restart;
         session.shares_pids = launching.sharesPids(&session.request.create.spec);
+        session.health = session.request.create.health;
+        session.asked = session.health != null;
         if (session.request.create.log) |wanted| {
             try log.init(wanted, session.request.create.id, session.state);
             relay.log = &log;
         }
+    }
+    if (session.request == .exec) {
+        session.tied = session.request.exec.tied;
     }
     for (launching.ignored) |signal| signals.act(signal, linux.SIG.IGN);
     var set = linux.sigemptyset();
@@ -234,24 +261,28 @@ fn serve(session: *Session, cgroup_path: []const u8) fault.Error!u32 {
     while (true) {
         const idle = relay.idle();
         if (idle and status != null and !drain(&left)) return status.?;
-        var set: [6 + relays.clients_max]linux.pollfd = undefined;
+        var set: Poll = undefined;
         const fds = fillPoll(&set, session, status != null);
-        const ready = linux.poll(fds.ptr, fds.len, if (!idle) relay.patience() else if (status != null) 0 else -1);
+        const relayed: i32 = if (!idle) relay.patience() else if (status != null) 0 else -1;
+        const ready = linux.poll(fds.ptr, fds.len, sooner(relayed, if (session.asked) health.patience() else -1));
         if (linux.errno(ready) == .INTR) continue;
         _ = try fault.check(ready, .monitor, "poll", .{});
         if (!idle) relay.dropStuck();
         if (set[1].revents != 0) terminate(session);
         if (set[2].revents != 0) accept(session);
-        for (relay.clients[0..], set[6..]) |*client, *entry| {
+        for (relay.clients[0..], set[slots..]) |*client, *entry| {
             if (client.socket < 0 or client.socket != entry.fd) continue;
             if (entry.revents & linux.POLL.OUT != 0) relay.sendMore(client);
             if (client.socket >= 0 and entry.revents & (linux.POLL.IN | linux.POLL.HUP | linux.POLL.ERR) != 0) relay.receive(client);
         }
+        if (session.asked) health.tend(set[6].revents != 0, set[7].revents != 0);
+        if (session.tied and status == null and relay.count() == 0) endTied(session);
         if (set[5].revents != 0) relay.feedBlocked();
         if (relay.idle() and set[3].revents != 0) _ = relay.pump(&relay.stdout, .stdout);
         if (relay.idle() and set[4].revents != 0) _ = relay.pump(&relay.stderr, .stderr);
         if (set[0].revents != 0 and status == null) {
             status = reap(session);
+            if (session.asked) health.end();
             for (&left, [_]i32{ relay.stdout, relay.stderr }) |*bytes, fd| bytes.* = stdio.capacity(fd);
             // Before the end is told: whoever hears of it may start the program again, in a group of the same name.
             if (session.shares_pids) cgroup.end(cgroup_path);
@@ -279,19 +310,27 @@ fn drainOne(source: *i32, kind: abi.Frame, left: *usize) bool {
     return true;
 }
 
-/// Slots: 0 the program, 1 signals, 2 new clients, 3 stdout, 4 stderr, 5 stdin with room, then the clients.
-fn fillPoll(set: *[6 + relays.clients_max]linux.pollfd, session: *const Session, ended: bool) []linux.pollfd {
+/// Before the clients.
+const slots = 8;
+const Poll = [slots + relays.clients_max]linux.pollfd;
+
+/// Slots: 0 the program, 1 signals, 2 new clients, 3 stdout, 4 stderr, 5 stdin with room, 6 and 7 a health check and its
+/// monitor, then the clients.
+fn fillPoll(set: *Poll, session: *const Session, ended: bool) []linux.pollfd {
     const readable = relay.idle() and !ended;
-    const fds = [6]i32{
+    const check = if (session.asked) health.descriptors() else [2]i32{ -1, -1 };
+    const fds = [slots]i32{
         if (ended) -1 else session.pidfd,
         session.signals,
         session.listener,
         if (readable) relay.stdout else -1,
         if (readable) relay.stderr else -1,
         if (relay.stdin_blocked) relay.stdin else -1,
+        check[0],
+        check[1],
     };
     for (fds, 0..) |fd, slot| set[slot] = .{ .fd = fd, .events = if (slot == 5) linux.POLL.OUT else linux.POLL.IN, .revents = 0 };
-    for (&relay.clients, set[6..]) |*client, *entry| {
+    for (&relay.clients, set[slots..]) |*client, *entry| {
         const sending = client.sent < relay.output_end or client.owed > 0;
         entry.* = .{
             .fd = client.socket,
@@ -300,6 +339,20 @@ fn fillPoll(set: *[6 + relays.clients_max]linux.pollfd, session: *const Session,
         };
     }
     return set;
+}
+
+/// Of two timeouts of poll(2).
+fn sooner(first: i32, second: i32) i32 {
+    if (first < 0) return second;
+    return if (second < 0) first else @min(first, second);
+}
+
+/// Whoever had it executed is gone: it ends, and what it has started in its own process group. It is not reaped yet, so that the
+/// number is nobody else's.
+fn endTied(session: *const Session) void {
+    if (session.pid <= 1) return;
+    _ = linux.kill(-session.pid, .KILL);
+    _ = linux.pidfd_send_signal(session.pidfd, .KILL, null, 0);
 }
 
 fn terminate(session: *const Session) void {
@@ -337,7 +390,11 @@ fn finish(session: *Session, status: u32) void {
 }
 
 test {
+    _ = clock;
+    _ = events;
     _ = fault;
+    _ = healths;
+    _ = @import("monitor/probe.zig");
     _ = launching;
     _ = logs;
     _ = restart;

@@ -1,4 +1,6 @@
+import type { Healthcheck } from "../oci/image-config.ts";
 import type { ContainerSettings } from "../settings/container-settings.ts";
+import { healthcheckDocument } from "./health.ts";
 
 /** `Config` of a container: what of it an image could say as well. */
 export interface ContainerConfig {
@@ -21,6 +23,10 @@ export interface ContainerConfig {
   StopSignal: string;
   /** Seconds, where somebody said so. */
   StopTimeout?: number;
+  Healthcheck?: Healthcheck;
+  /** Podman's, where it is not "none". */
+  HealthcheckOnFailureAction?: string;
+  Shell?: string[];
 }
 
 /** The settings that Config has as they are. */
@@ -37,6 +43,9 @@ type Kept = Pick<
   | "labels"
   | "stopSignal"
   | "stopTimeout"
+  | "healthcheck"
+  | "healthOnFailure"
+  | "shell"
 >;
 
 /** @param command the words, and which of them are the entrypoint's */
@@ -64,5 +73,8 @@ export function containerConfig(
     Labels: settings.labels,
     StopSignal: settings.stopSignal,
     ...(settings.stopTimeout !== undefined && { StopTimeout: settings.stopTimeout }),
+    ...(settings.healthcheck && { Healthcheck: healthcheckDocument(settings.healthcheck) }),
+    ...(settings.healthOnFailure !== "none" && { HealthcheckOnFailureAction: settings.healthOnFailure }),
+    ...(settings.shell.length > 0 && { Shell: settings.shell }),
   };
 }

@@ -6,6 +6,7 @@ import { parseCapability } from "../settings/capability.ts";
 import { checkVariable } from "../settings/combine.ts";
 import { type AskedSettings, defaultSettings } from "../settings/container-settings.ts";
 import { parseDevice } from "../settings/device.ts";
+import { parseHealthAction } from "../settings/health.ts";
 import { parseHostname, parseUser, parseWorkingDirectory } from "../settings/identity.ts";
 import { checkLogOptions, parseLogDriver } from "../settings/log.ts";
 import { parseNamespaceMode, parseNetworkMode } from "../settings/namespace-mode.ts";
@@ -16,6 +17,7 @@ import { parseSysctls } from "../settings/sysctl.ts";
 import { parseUlimit } from "../settings/ulimit.ts";
 import { parseVolumesFrom } from "../settings/volume.ts";
 import { type ContainerConfig, containerConfig } from "./container-config.ts";
+import { healthcheckField, healthcheckSettings } from "./health.ts";
 import { type HostConfig, hostConfig } from "./host-config.ts";
 import {
   labelsOf,
@@ -101,10 +103,13 @@ const configFields = {
   Domainname: word,
   Entrypoint: texts,
   Env: texts,
+  Healthcheck: healthcheckField,
+  HealthcheckOnFailureAction: word,
   Hostname: word,
   Image: text,
   Labels: words,
   OpenStdin: off,
+  Shell: texts,
   StopSignal: word,
   StopTimeout: optional(integer),
   Tty: off,
@@ -219,6 +224,12 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     restart: policyOf(host.RestartPolicy, host.AutoRemove),
     ...(config.StopTimeout !== undefined && { stopTimeout: config.StopTimeout }),
     shmSize: host.ShmSize || defaults.shmSize,
+    ...healthcheckSettings(config.Healthcheck),
+    healthOnFailure: parseHealthAction(
+      config.HealthcheckOnFailureAction || "none",
+      "HealthcheckOnFailureAction",
+    ),
+    shell: config.Shell.map((word) => rejectNul("Shell", word)),
     sysctls: parseSysctls(sysctlTexts(host.Sysctls), "HostConfig.Sysctls"),
     ulimits: host.Ulimits.map(({ Name, Soft, Hard }) =>
       parseUlimit(`${Name}=${Soft}:${Hard}`, "HostConfig.Ulimits"),

@@ -1,6 +1,7 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
 import { networkName } from "../settings/namespace-mode.ts";
 import { type ContainerConfig, containerConfig } from "./container-config.ts";
+import type { Health } from "./health.ts";
 import { type HostConfig, hostConfig } from "./host-config.ts";
 import { type MountPoint, mountPointOf } from "./mount-point.ts";
 
@@ -56,6 +57,8 @@ interface ContainerStateDocument {
   Error: string;
   StartedAt: string;
   FinishedAt: string;
+  /** Where it is asked whether the program is well, once it has run. */
+  Health?: Health;
 }
 
 /** What is known of a container whatever has happened to its record. */
@@ -77,6 +80,7 @@ export interface ContainerFacts {
     finishedAt: string;
     circumstances?: { oom?: unknown } | undefined;
   };
+  health?: Health | undefined;
 }
 
 export interface ContainerDescription {
@@ -96,7 +100,7 @@ export function containerInspect(
   facts: ContainerFacts,
   description: ContainerDescription | undefined,
 ): ContainerInspect {
-  const State = stateDocument(facts.state);
+  const State = stateDocument(facts.state, facts.health);
   const Name = `/${facts.name}`;
   if (!description) {
     const { id: Id, created: Created, imageId: Image } = facts;
@@ -147,7 +151,7 @@ function networksOf({ networkMode }: ContainerSettings): ContainerBody["NetworkS
   return name === "" ? {} : { [name]: { IPAddress: "", Gateway: "", MacAddress: "", NetworkID: "" } };
 }
 
-function stateDocument(state: ContainerFacts["state"]): ContainerStateDocument {
+function stateDocument(state: ContainerFacts["state"], health: Health | undefined): ContainerStateDocument {
   return {
     Status: state.status,
     Running: ["running", "paused", "restarting"].includes(state.status),
@@ -160,6 +164,7 @@ function stateDocument(state: ContainerFacts["state"]): ContainerStateDocument {
     Error: state.error,
     StartedAt: state.startedAt,
     FinishedAt: state.finishedAt,
+    ...(health && { Health: health }),
   };
 }
 

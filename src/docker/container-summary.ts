@@ -1,5 +1,6 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
 import { networkName } from "../settings/namespace-mode.ts";
+import { type HealthStatus, healthWords } from "./health.ts";
 import { type MountPoint, mountOf, mountPointOf } from "./mount-point.ts";
 import { formatSeconds, humanDuration, secondsOf } from "./time.ts";
 
@@ -34,10 +35,13 @@ export interface ContainerDetails extends Pick<ContainerSettings, "labels" | "ne
 export function statusText(
   state: { status: string; exitCode: number; startedAt: string; finishedAt: string },
   now: number,
+  health?: HealthStatus,
 ): string {
   switch (state.status) {
-    case "running":
-      return `Up ${since(state.startedAt, now)}`.trimEnd();
+    case "running": {
+      const up = `Up ${since(state.startedAt, now)}`.trimEnd();
+      return health ? `${up} (${healthWords(health)})` : up;
+    }
     case "paused":
       return `Up ${since(state.startedAt, now)}`.trimEnd().concat(" (Paused)");
     case "restarting":

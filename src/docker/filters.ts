@@ -1,4 +1,5 @@
 import { RtError } from "../base/errors.ts";
+import { healthStatuses } from "./health.ts";
 import { parseMoment } from "./timestamp.ts";
 
 /**
@@ -22,10 +23,14 @@ export interface FilterGrammar {
 const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
 
 export const containerFilters: FilterGrammar = {
-  keys: ["ancestor", "before", "exited", "id", "label", "name", "since", "status", "volume"],
-  later: ["expose", "health", "isolation", "is-task", "network", "publish"],
+  keys: ["ancestor", "before", "exited", "health", "id", "label", "name", "since", "status", "volume"],
+  later: ["expose", "isolation", "is-task", "network", "publish"],
   values: {
     status: { isGood: (value) => statuses.includes(value), want: `want one of ${statuses.join(", ")}` },
+    health: {
+      isGood: (value) => (healthStatuses as readonly string[]).includes(value),
+      want: `want one of ${healthStatuses.join(", ")}`,
+    },
     exited: { isGood: (value) => /^-?\d{1,9}$/.test(value), want: "want a number" },
   },
 };

@@ -26,3 +26,26 @@ export function humanDuration(milliseconds: number): string {
   if (hours < 24 * 365 * 2) return `${Math.floor(hours / 24 / 30)} months`;
   return `${Math.floor(seconds / 3600 / 24 / 365)} years`;
 }
+
+/** A duration as Go prints it: "1m30s", "1.5s", "500ms". */
+export function goDuration(nanoseconds: number): string {
+  for (const [unit, length] of [
+    ["ns", 1e3],
+    ["µs", 1e6],
+    ["ms", 1e9],
+  ] as const) {
+    if (nanoseconds < length)
+      return nanoseconds === 0 ? "0s" : `${decimal(nanoseconds, length / 1e3)}${unit}`;
+  }
+  const minutes = Math.floor(nanoseconds / 60e9);
+  const rest = `${decimal(nanoseconds - minutes * 60e9, 1e9)}s`;
+  if (minutes === 0) return rest;
+  return minutes < 60 ? `${minutes}m${rest}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${rest}`;
+}
+
+/** Exact, and without zeros at the end. */
+function decimal(count: number, one: number): string {
+  const fraction = String(count % one).padStart(String(one).length - 1, "0");
+  const whole = String(Math.floor(count / one));
+  return count % one === 0 ? whole : `${whole}.${fraction.replace(/0+$/, "")}`;
+}

@@ -1,6 +1,6 @@
 import { type Container, recordOf } from "../container/container-store.ts";
 import type { ContainerRecord } from "../container/record.ts";
-import { appendEvent } from "../events/append.ts";
+import { appendEvent, type NewEvent } from "../events/append.ts";
 import type { Host } from "./host.ts";
 
 /**
@@ -13,11 +13,18 @@ export function containerEvent(
   action: string,
   more: Readonly<Record<string, string>> = {},
 ): void {
+  appendEvent(host.paths.state, containerEventOf(container, action, more));
+}
+
+export function containerEventOf(
+  container: Container | ContainerRecord,
+  action: string,
+  more: Readonly<Record<string, string>>,
+): NewEvent {
   const { id, name } = container;
   const image = "reference" in container ? container.reference : container.image.reference;
   const { labels } = ("reference" in container ? recordOf(container) : container) ?? {};
-  const attributes = { ...labels, image, name, ...more };
-  appendEvent(host.paths.state, { type: "container", action, id, attributes });
+  return { type: "container", action, id, attributes: { ...labels, image, name, ...more } };
 }
 
 /** How a program ended, and before that whether memory was short. @param exit times in RFC 3339 */

@@ -48,6 +48,28 @@ function lineOf({ type, action, id, attributes }: NewEvent): string {
   return `${JSON.stringify(head).slice(0, -1)},"timeNano":${time}}\n`;
 }
 
+/** What a template is filled in for: the action, further attributes (`,"key":"value"`), seconds, nanoseconds. */
+const gaps = { action: "\x01", attributes: "\x02", seconds: "\x03", nanoseconds: "\x04" };
+/** With room for what is filled in. */
+const templateBytesMax = lineBytesMax / 2;
+
+/** The line of an event with gaps, for who has no JSON at hand (zig-native/monitor/events.zig). In JSON no control character stands. */
+export function eventTemplate(event: NewEvent): string {
+  const template = templateOf(event);
+  return Buffer.byteLength(template) > templateBytesMax ? templateOf(short(event)) : template;
+}
+
+function templateOf(event: NewEvent): string {
+  // Nobody's label is that.
+  const mark = crypto.randomUUID();
+  const line = lineOf({ ...event, action: mark, attributes: { ...event.attributes, [mark]: "" } });
+  const time = `,"time":${gaps.seconds},"timeNano":${gaps.nanoseconds}}`;
+  return line
+    .replace(`,"${mark}":""`, gaps.attributes)
+    .replaceAll(mark, gaps.action)
+    .replace(/,"time":\d+,"timeNano":\d+\}\n$/, time);
+}
+
 /** Without the labels, which may be of any length. */
 function short({ attributes, action, ...event }: NewEvent): NewEvent {
   const ours = ["image", "name", "exitCode", "signal", "execID", "driver", "oldName"];

@@ -11,6 +11,7 @@ import {
   optional,
   text,
 } from "../base/shape.ts";
+import { healthActions, healthcheck } from "./health.ts";
 import { logDrivers } from "./log.ts";
 import { namespaceMode } from "./namespace-mode.ts";
 import { restartPolicy } from "./restart.ts";
@@ -83,6 +84,12 @@ const kept = {
   oomScoreAdj: defaulted(integer, 0),
   /** Bytes. */
   shmSize: defaulted(natural, 64 << 20),
+  /** As asked, what is not said is the image's; in a record it is combined with that. */
+  healthcheck: optional(healthcheck),
+  /** What is done about a program that is not well. */
+  healthOnFailure: defaulted(oneOf(...healthActions), "none"),
+  /** What a check that is one line (CMD-SHELL) is given to; none: /bin/sh -c. */
+  shell: texts,
   restart: defaulted(restartPolicy, { name: "no", retries: 0 }),
   /** Seconds between the stop signal and SIGKILL; below zero that never comes. */
   stopTimeout: optional(integer),

@@ -137,6 +137,14 @@ export const allowed: Allowed = {
   },
   "linux/path.zig": { openat2: [1, beneath], statx: [1, empty], open: [1, "its test"] },
   "monitor.zig": { openat: [2, host], bind: [1, host], unlinkat: [2, one] },
+  "monitor/events.zig": {
+    openat: [5, "the log's directory, which rt chose; in it, and in the state directory, one component"],
+    ...{ mkdir: [1, host], unlinkat: [1, one] },
+  },
+  "monitor/health.zig": { openat: [2, one] },
+  "monitor/probe.zig": {
+    execve: [1, "/proc/self/exe: the monitor's own file, before any container is joined"],
+  },
   "stage/mounts.zig": { open: [1, host], mkdirat: [1, fresh], symlinkat: [1, fresh] },
   "linux/process.zig": {
     openat: [2, "/proc/PID/stat; the directory of a socket of ours"],

@@ -45,6 +45,12 @@ pub const Session = struct {
     signals: i32 = -1,
     successor: ?successors.Successor = null,
     restart: ?request.Restart = null,
+    /// As long as the request is there.
+    health: ?request.Health = null,
+    /// It is asked whether the program is well (monitor/health.zig).
+    asked: bool = false,
+    /// An exec that ends with its client.
+    tied: bool = false,
     started_ms: u64 = 0,
     /// The signal that the program was ended by; 0: it has exited.
     ended_by: u8 = 0,

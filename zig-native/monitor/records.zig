@@ -47,8 +47,11 @@ pub fn writeLogError(directory: i32, errno: linux.E) void {
     write(directory, "log-error", text) catch {}; // that disk is full as well
 }
 
-fn write(directory: i32, comptime name: [:0]const u8, text: []const u8) fault.Error!void {
-    const temporary = name ++ ".new";
+pub fn write(directory: i32, comptime name: [:0]const u8, text: []const u8) fault.Error!void {
+    return writeAs(directory, name, name ++ ".new", text);
+}
+
+fn writeAs(directory: i32, name: [:0]const u8, temporary: [:0]const u8, text: []const u8) fault.Error!void {
     const fd: i32 = @intCast(
         try fault.check(
             linux.openat(directory, temporary, .{ .ACCMODE = .WRONLY, .CREAT = true, .TRUNC = true, .CLOEXEC = true }, 0o600),

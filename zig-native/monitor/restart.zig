@@ -8,7 +8,7 @@ const linux = std.os.linux;
 const clock = @import("clock.zig");
 const request = @import("../wire/request.zig");
 
-const delay_ms_min = 100;
+pub const delay_ms_min = 100;
 const delay_ms_max = 60_000;
 const steady_ms = 10_000;
 
@@ -24,30 +24,33 @@ pub fn delayOf(policy: request.Restart, status: u32, ran_ms: u64) ?u32 {
 
 /// The policy as it is now: the file `policy` has what it was changed to since the start, "no", or "always 0", "on-failure 3".
 pub fn current(state: i32, at_start: ?request.Restart) ?request.Restart {
+    const known = if (at_start) |policy| (if (policy.never) null else policy) else null;
     const opened = linux.openat(state, "policy", .{ .CLOEXEC = true, .NOFOLLOW = true }, 0);
-    if (linux.errno(opened) != .SUCCESS) return at_start;
+    if (linux.errno(opened) != .SUCCESS) return known;
     defer _ = linux.close(@intCast(opened));
     var buffer: [64]u8 = undefined;
     const length = linux.read(@intCast(opened), &buffer, buffer.len);
-    return changed(if (linux.errno(length) == .SUCCESS) buffer[0..length] else "", at_start);
+    const text = if (linux.errno(length) == .SUCCESS) buffer[0..length] else "";
+    return if (text.len == 0) known else changed(text, at_start);
 }
 
 fn changed(text: []const u8, at_start: ?request.Restart) ?request.Restart {
     var words = std.mem.tokenizeAny(u8, text, " \n");
     const name = words.next() orelse return at_start;
     if (std.mem.eql(u8, name, "no")) return null;
-    var policy = at_start orelse request.Restart{ .always = false, .retries = 0, .count = 0, .delay = 0 };
+    var policy = at_start orelse request.Restart{ .never = false, .always = false, .retries = 0, .count = 0, .delay = 0 };
+    policy.never = false;
     policy.always = !std.mem.eql(u8, name, "on-failure");
     policy.retries = std.fmt.parseInt(u32, words.next() orelse "0", 10) catch 0;
     return policy;
 }
 
 test changed {
-    const first: request.Restart = .{ .always = true, .retries = 0, .count = 4, .delay = 800 };
+    const first: request.Restart = .{ .never = false, .always = true, .retries = 0, .count = 4, .delay = 800 };
     try std.testing.expectEqual(first, changed("", first));
     try std.testing.expectEqual(null, changed("no\n", first));
     try std.testing.expectEqual(null, changed("", null));
-    const limited: request.Restart = .{ .always = false, .retries = 5, .count = 4, .delay = 800 };
+    const limited: request.Restart = .{ .never = false, .always = false, .retries = 5, .count = 4, .delay = 800 };
     try std.testing.expectEqual(limited, changed("on-failure 5\n", first));
     try std.testing.expectEqual(true, changed("always 0\n", null).?.always);
     try std.testing.expectEqual(0, changed("on-failure x\n", null).?.retries);
@@ -71,7 +74,7 @@ pub fn wait(state: i32, signals: i32, delay_ms: u32) bool {
 }
 
 test delayOf {
-    const first: request.Restart = .{ .always = true, .retries = 0, .count = 0, .delay = 0 };
+    const first: request.Restart = .{ .never = false, .always = true, .retries = 0, .count = 0, .delay = 0 };
     try std.testing.expectEqual(100, delayOf(first, 0, 5));
     var policy = first;
     for ([_]u32{ 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000 }) |wanted| {
@@ -84,7 +87,7 @@ test delayOf {
 }
 
 test "on-failure has an end" {
-    const policy: request.Restart = .{ .always = false, .retries = 2, .count = 1, .delay = 100 };
+    const policy: request.Restart = .{ .never = false, .always = false, .retries = 2, .count = 1, .delay = 100 };
     try std.testing.expectEqual(200, delayOf(policy, 1, 0));
     try std.testing.expectEqual(null, delayOf(policy, 0, 0));
     var last = policy;

@@ -40,11 +40,15 @@ pub const Place = struct {
     groups: []const u8 = "",
 
     pub fn find(exec: *const request.Exec) fault.AllocError!Place {
+        if (exec.cgroup == null) return .{ .scratch = try .map() };
+        return of(exec.pid);
+    }
+
+    pub fn of(pid: i32) fault.AllocError!Place {
         var place: Place = .{ .scratch = try .map() };
-        if (exec.cgroup == null) return place;
         const arena = place.scratch.allocator();
         place.hierarchies = try cgroup_hierarchy.discover(arena);
-        place.groups = try readProc(arena, exec.pid, "cgroup");
+        place.groups = try readProc(arena, pid, "cgroup");
         return place;
     }
 

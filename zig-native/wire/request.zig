@@ -29,11 +29,33 @@ pub const Create = struct {
     successor: ?Successor,
     log: ?Log,
     restart: ?Restart,
+    health: ?Health,
 };
 
 /// Whether the program is started again when it has ended: in any case, or after a failure and not more than `retries` times
 /// (0: as often as it takes). `count` times it has been so far, the last time `delay` milliseconds after its end.
-pub const Restart = struct { always: bool, retries: u32, count: u32, delay: u32 };
+/// `never`: it is only counted, for nobody has asked for a policy.
+pub const Restart = struct { never: bool, always: bool, retries: u32, count: u32, delay: u32 };
+
+/// What is done about a program that is not well.
+pub const Action = enum { none, kill, restart, stop };
+
+/// monitor/health.zig. Milliseconds.
+pub const Health = struct {
+    /// The check: an `Exec` as JSON, up to its pid and its start time, which come last.
+    probe: []const u8,
+    interval: u64,
+    timeout: u64,
+    startPeriod: u64,
+    startInterval: u64,
+    retries: u32,
+    /// What is said of a check that takes too long; as it stands in JSON.
+    late: []const u8,
+    onFailure: Action,
+    stopSignal: u32,
+    /// From that to SIGKILL; below zero that never comes.
+    stopTimeout: i64,
+};
 
 /// What the program writes is kept in `directory`/<id>: in at most `files` files of at most `bytes` (0: no limit).
 pub const Log = struct { directory: []const u8, bytes: u64, files: u32 };
@@ -57,6 +79,8 @@ pub const Exec = struct {
     stdin: bool,
     confined: bool,
     cgroup: ?struct { path: []const u8 },
+    /// It ends with its client.
+    tied: bool,
 };
 
 pub const Rootfs = struct {

@@ -23,10 +23,6 @@ export abstract class ContainerFlags extends RtCommand {
       "dns-search dns-option dns-opt",
     ),
     ...each("only rt run leaves its program to itself", "d detach"),
-    ...each(
-      "health checks come in a later version",
-      "health-cmd health-interval health-retries health-start-interval health-start-period health-timeout no-healthcheck",
-    ),
     ...each("user namespaces come in a later version", "userns"),
     ...each("it comes in a later version", "volume-driver gpus runtime isolation"),
     "disable-content-trust": "signatures are not checked; digests always are",
@@ -55,6 +51,27 @@ export abstract class ContainerFlags extends RtCommand {
   envFiles = programFlags.envFiles();
   groupAdd = Option.Array("--group-add", [], {
     description: "`GROUP` Add a supplementary group, name or number",
+  });
+  healthCmd = Option.String("--health-cmd", {
+    description: "`COMMAND` Tell with this shell command whether the program is well",
+  });
+  healthInterval = Option.String("--health-interval", {
+    description: "`DURATION` Between two checks (default 30s)",
+  });
+  healthOnFailure = Option.String("--health-on-failure", {
+    description: "`ACTION` When it is unhealthy: none (default), kill, restart or stop",
+  });
+  healthRetries = Option.String("--health-retries", {
+    description: "`N` Failures in a row that make it unhealthy (default 3)",
+  });
+  healthStartInterval = Option.String("--health-start-interval", {
+    description: "`DURATION` Between two checks in the start period (default 5s)",
+  });
+  healthStartPeriod = Option.String("--health-start-period", {
+    description: "`DURATION` After the start, in which failures do not count (default 0s)",
+  });
+  healthTimeout = Option.String("--health-timeout", {
+    description: "`DURATION` That one check may take (default 30s)",
   });
   hostname = Option.String("-h,--hostname", {
     description: "`NAME` Host name of the container (default its short id)",
@@ -88,6 +105,9 @@ export abstract class ContainerFlags extends RtCommand {
   });
   pid = Option.String("--pid", {
     description: "`MODE` Process numbers: host, container:NAME or ns:PATH (default its own)",
+  });
+  noHealthcheck = Option.Boolean("--no-healthcheck", false, {
+    description: "Check nothing, whatever the image says",
   });
   platform = Option.String("--platform", { description: "`PLATFORM` Platform of the image, as linux/amd64" });
   privileged = Option.Boolean("--privileged", false, {

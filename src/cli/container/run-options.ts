@@ -81,9 +81,13 @@ function settingsOf(flags: MakingFlags, caller: CallerEnvironment): AskedSetting
 
 /** Loaded where one of them is given. */
 function seldomOptionsOf(flags: MakingFlags): Partial<AskedSettings> {
-  if (seldomNames.every((name) => (flags[name] ?? "").length === 0)) return {};
+  if (!seldomNames.some((name) => isGiven(flags[name]))) return {};
   const { seldomOptions } = require("./seldom-options.ts") as typeof import("./seldom-options.ts");
   return seldomOptions(flags);
+}
+
+function isGiven(value: string | readonly string[] | boolean | undefined): boolean {
+  return typeof value === "boolean" ? value : (value ?? "").length > 0;
 }
 
 const seldomNames = [
@@ -91,6 +95,8 @@ const seldomNames = [
   ...(["securityOptions", "devices", "addHosts", "dns", "ulimits", "sysctls"] as const),
   ...(["logDriver", "logOptions", "restart", "stopTimeout", "volumesFrom"] as const),
   ...(["domainname", "pid", "ipc", "uts", "cgroupns", "oomScoreAdj"] as const),
+  ...(["healthCmd", "healthInterval", "healthOnFailure", "healthRetries", "healthStartInterval"] as const),
+  ...(["healthStartPeriod", "healthTimeout", "noHealthcheck"] as const),
 ] as const;
 
 /** Docker's rules: -i has stdin with it, and without -a the program's output comes too. */

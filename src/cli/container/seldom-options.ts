@@ -17,6 +17,7 @@ import type { RtCommand } from "../command.ts";
 import { readKeyValueFile } from "../parse/env.ts";
 import { parseMounts } from "../parse/mounts.ts";
 import type { ContainerFlags } from "./container-flags.ts";
+import { healthOptions } from "./health-options.ts";
 
 /**
  * The flags that may come several times, and few others. Most command lines have none of them, so this is loaded where one is; without any
@@ -47,6 +48,7 @@ export function seldomOptions(flags: Omit<ContainerFlags, keyof RtCommand>): Par
     oomScoreAdj: parseOomScore(flags.oomScoreAdj ?? "0"),
     ...(flags.stopTimeout !== undefined && { stopTimeout: parseStopTimeout(flags.stopTimeout) }),
     ...(flags.restart && { restart: parsePolicy(flags.restart, flags.rm) }),
+    ...healthOptions(flags),
     logDriver,
     logOptions: parseLogOptions(logDriver, flags.logOptions),
   };

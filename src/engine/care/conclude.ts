@@ -1,3 +1,4 @@
+import { keepHealth } from "../../container/health.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import type { ExitFacts } from "../../container/state.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
@@ -46,6 +47,7 @@ export async function conclude(
   if (!(await ifRoom(host, `how container ${name} ended is not in the database yet`, write))) return false;
   const container = first.exit && host.containers.find(id);
   if (container && first.exit) dieEvent(host, container, first.exit);
+  keepHealth(host.stateOf(id), host.filesOf(id));
   await removeState(host, id);
   return true;
 }

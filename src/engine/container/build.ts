@@ -8,13 +8,19 @@ import { finishSeed, removeTree } from "../../layer/tree.ts";
 import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
 import { closeLock, takeLock } from "../../runtime/lock.ts";
 import { launch } from "../../runtime/native/driver.ts";
-import type { CgroupRequest, LogRequest, RestartRequest } from "../../runtime/native/request.ts";
+import type {
+  CgroupRequest,
+  HealthRequest,
+  LogRequest,
+  RestartRequest,
+} from "../../runtime/native/request.ts";
 import type { Launched } from "../../runtime/runtime.ts";
 import { logLimits } from "../../settings/log.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { generateSpec } from "../../spec/generate.ts";
 import type { Host } from "../host.ts";
 import type { Session } from "../session.ts";
+import { descriptorsMax, isConfined } from "./exec-process.ts";
 import { neighboursOf } from "./neighbours.ts";
 import { successorOf } from "./successor.ts";
 
@@ -137,6 +143,7 @@ export async function build(
       successor: successorOf(host, record.id),
       log: logOf(host, record),
       restart: restartOf(record, restarting),
+      health: healthOf(host, record, state.directory),
     },
     state.lock,
     (line) => host.warn(`warning: ${line}`),
@@ -149,8 +156,17 @@ export async function build(
 
 function restartOf({ restart }: ContainerRecord, again: Restarting | undefined): RestartRequest | null {
   const { name, retries } = restart;
-  if (name === "no") return null;
-  return { always: name !== "on-failure", retries, count: again?.count ?? 0, delay: again?.delay_ms ?? 0 };
+  const never = name === "no";
+  if (never && !again) return null;
+  const [count, delay] = [again?.count ?? 0, again?.delay_ms ?? 0];
+  return { never, always: name !== "on-failure", retries, count, delay };
+}
+
+/** Most check nothing: loaded where one does. */
+function healthOf(host: Host, record: ContainerRecord, directory: string): HealthRequest | null {
+  if (!record.healthcheck) return null;
+  const { healthRequest } = require("./health-request.ts") as typeof import("./health-request.ts");
+  return healthRequest(host, record, directory);
 }
 
 function logOf(host: Host, { logDriver, logOptions }: ContainerRecord): LogRequest | null {
@@ -158,20 +174,9 @@ function logOf(host: Host, { logDriver, logOptions }: ContainerRecord): LogReque
   return limits ? { directory: host.filesRoot, ...limits } : null;
 }
 
-/** Are the system calls of the container's programs filtered? */
-export function isConfined(record: ContainerRecord): boolean {
-  return !record.privileged && record.seccomp !== "unconfined";
-}
-
 export function consoleSize(session: Session): { height: number; width: number } | undefined {
   const size = session.terminalSize();
   return size && { height: size.rows, width: size.columns };
-}
-
-/** Our own hard limit of open descriptors. */
-export function descriptorsMax(): number {
-  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
-  return hard === undefined || hard === "unlimited" ? 1048576 : Number(hard);
 }
 
 /** Reading a CPU's thermal throttling is a side channel; where sysfs has it, it is masked for each CPU. */

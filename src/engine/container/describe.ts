@@ -7,6 +7,7 @@ import { resolveMounts } from "../../container/volumes.ts";
 import type { ImageRecord } from "../../image/record.ts";
 import { combineCommand, combineEnv, workingDirectory } from "../../settings/combine.ts";
 import type { AskedSettings, Mount } from "../../settings/container-settings.ts";
+import { combineHealthcheck } from "../../settings/health.ts";
 import { ownDestinations } from "../../spec/defaults.ts";
 import type { Host } from "../host.ts";
 import type { CreateOptions } from "./run-options.ts";
@@ -26,6 +27,7 @@ export function describeContainer(
   const { config, chain } = image;
   const { command, entrypoint, ...asked } = options.settings;
   const hostname = asked.hostname || (isHostsName(asked) ? hostHostname() : id.slice(0, 12));
+  const healthcheck = combineHealthcheck(config.Healthcheck, asked.healthcheck);
   const covered = [...ownDestinations, ...taken.map(({ destination }) => destination)];
   return {
     ...asked,
@@ -42,6 +44,8 @@ export function describeContainer(
     user: asked.user || (config.User ?? ""),
     hostname,
     labels: { ...config.Labels, ...asked.labels },
+    ...(healthcheck && { healthcheck }),
+    shell: asked.shell.length > 0 ? asked.shell : (config.Shell ?? []),
     stopSignal: parseSignal(asked.stopSignal || config.StopSignal || "TERM").name,
     mounts: [
       ...taken,

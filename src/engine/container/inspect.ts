@@ -4,6 +4,7 @@ import { joinedContainer } from "../../settings/namespace-mode.ts";
 import { reconcileOne } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { readable } from "../readable.ts";
+import { healthOf } from "./health-state.ts";
 import { look, withPause, withShortage } from "./look.ts";
 
 /** `docker container inspect`'s object. @throws not-found */
@@ -12,7 +13,8 @@ export async function inspectContainer(host: Host, name: string): Promise<Contai
   const { id, created, imageId, reference } = container;
   const { state: seen, restarts = 0 } = look(host, container);
   const state = withShortage(id, withPause(host, id, seen));
-  const facts = { id, name: container.name, created, imageId, reference, restarts, state };
+  const health = healthOf(host, id, state);
+  const facts = { id, name: container.name, created, imageId, reference, restarts, state, health };
   const record = readable(host, container);
   if (!record) return containerInspect(facts, undefined);
   const { driver, platform, chain } = record;

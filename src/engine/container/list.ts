@@ -13,6 +13,7 @@ import {
 } from "../../docker/filters.ts";
 import { type Live, reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
+import { healthStatusOf } from "./health-state.ts";
 import { isUp, look, withPause } from "./look.ts";
 import { hasFiles } from "./root.ts";
 
@@ -50,7 +51,7 @@ export async function list(host: Host, options: ListOptions): Promise<ContainerS
   for (const { container } of matching) if (container.damage) host.warn(container.damage.message);
   const shown = matching.slice(0, options.last);
   const now = Date.now();
-  const summaries = shown.map((each) => summaryOf(each, now));
+  const summaries = shown.map((each) => summaryOf(host, each, now));
   if (options.details) {
     for (const [index, { container }] of shown.entries()) addDetails(summaries[index]!, container);
   }
@@ -76,7 +77,8 @@ function newestFirst({ container: a }: Found, { container: b }: Found): number {
   return a.id < b.id ? -1 : 1;
 }
 
-function summaryOf({ container, state }: Found, now: number): ContainerSummary {
+function summaryOf(host: Host, { container, state }: Found, now: number): ContainerSummary {
+  const health = state.status === "running" ? healthStatusOf(host, container.id, state) : undefined;
   return {
     id: container.id,
     name: container.name,
@@ -85,7 +87,7 @@ function summaryOf({ container, state }: Found, now: number): ContainerSummary {
     command: container.command,
     created: container.created,
     state: state.status,
-    status: `${statusText(state, now)}${container.damage ? " (damaged)" : ""}`,
+    status: `${statusText(state, now, health)}${container.damage ? " (damaged)" : ""}`,
   };
 }
 
@@ -118,6 +120,8 @@ function predicate(host: Host, key: string, value: string): (found: Found) => bo
       return ({ state }) => state.status === value;
     case "exited":
       return ({ state }) => state.status === "exited" && state.exitCode === Number(value);
+    case "health":
+      return ({ container: { id }, state }) => (healthStatusOf(host, id, state) ?? "none") === value;
     case "label":
       return ({ container }) => hasLabel(recordOf(container)?.labels ?? {}, value);
     case "volume":

@@ -1,8 +1,10 @@
 import { RtError, withCause } from "../../base/errors.ts";
+import { recordOf } from "../../container/container-store.ts";
 import { replaceRecordCopy } from "../../container/state-file.ts";
 import { parseContainerName } from "../../settings/identity.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
+import { renameEventLines } from "./event-lines.ts";
 import { find } from "./find.ts";
 
 /** Give a container another name, running or not. @throws RtError invalid-argument; not-found; conflict: the name is taken */
@@ -14,7 +16,10 @@ export async function renameContainer(host: Host, name: string, newName: string)
   try {
     const bytes = host.containers.rename(container, wanted);
     replaceRecordCopy(host.stateOf(container.id), bytes);
-    containerEvent(host, host.containers.get(container.id), "rename", { oldName: `/${container.name}` });
+    const renamed = host.containers.get(container.id);
+    const record = recordOf(renamed);
+    if (record?.healthcheck) renameEventLines(record, host.stateOf(container.id));
+    containerEvent(host, renamed, "rename", { oldName: `/${container.name}` });
   } catch (error) {
     const { code, message } = withCause("Error when allocating new name", error);
     throw new RtError(code, message, { exitCode: 1 });

@@ -15,7 +15,8 @@ import { stayDown } from "./stay-down.ts";
 const SIGCONT = 18;
 /** How long a killed container may take to end: its processes may be writing their last pages. */
 export const killedWithin_ms = 10_000;
-const patience_s = 10;
+/** Seconds from the stop signal to SIGKILL, where nobody says. */
+export const patience_s = 10;
 
 export interface StopOptions {
   /** A name or a number as text; the container's own stop signal unless it is given. */

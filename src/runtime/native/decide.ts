@@ -9,7 +9,7 @@ import type {
   SpecProcess,
 } from "../../oci/runtime-spec.ts";
 import { parseMountOptions } from "../mount-options.ts";
-import type { MonitorRequest } from "./request.ts";
+import type { HealthRequest, MonitorRequest } from "./request.ts";
 
 /**
  * The request as the monitor reads it (zig-native/wire/request.zig): what is decided already is told in the kernel's numbers,
@@ -18,7 +18,14 @@ import type { MonitorRequest } from "./request.ts";
  */
 export function decide(request: MonitorRequest): object {
   if (request.kind === "exec") return { ...request, process: decideProcess(request.process) };
-  return { ...request, spec: decideSpec(request.spec) };
+  const { spec, health } = request;
+  return { ...request, spec: decideSpec(spec), health: health && decideHealth(health) };
+}
+
+/** The check is a request of its own, which the monitor completes: what is missing are the last two fields. */
+function decideHealth({ exec, ...rest }: HealthRequest): object {
+  const probe = JSON.stringify({ ...exec, process: decideProcess(exec.process) });
+  return { ...rest, probe: `${probe.slice(0, -1)},"pid":` };
 }
 
 /** What only an external runtime asks of a specification is left out. */

@@ -33,10 +33,31 @@ export interface CreateRequest {
   log: LogRequest | null;
   /** Null: the program is not started again. */
   restart: RestartRequest | null;
+  /** Null: nobody asks whether the program is well. */
+  health: HealthRequest | null;
+}
+
+/** zig-native/monitor/health.zig says what they mean. Milliseconds. */
+export interface HealthRequest {
+  /** The check, as an exec of the process that is yet to be. */
+  exec: Omit<ExecRequest, "pid" | "startTime">;
+  interval: number;
+  timeout: number;
+  startPeriod: number;
+  startInterval: number;
+  retries: number;
+  /** What is said of a check that takes too long. */
+  late: string;
+  onFailure: "none" | "kill" | "restart" | "stop";
+  /** The program's stop signal, and how long after it SIGKILL comes; -1: never. */
+  stopSignal: number;
+  stopTimeout: number;
 }
 
 /** zig-native/monitor/restart.zig says what they mean. Milliseconds. */
 export interface RestartRequest {
+  /** It is only counted: there is no policy. */
+  never: boolean;
   always: boolean;
   retries: number;
   count: number;
@@ -86,6 +107,8 @@ export interface ExecRequest {
   /** As its container's. */
   confined: boolean;
   cgroup: { path: string } | null;
+  /** It ends with its client. */
+  tied: boolean;
 }
 
 export type MonitorRequest = CreateRequest | ExecRequest;

@@ -56,6 +56,8 @@ describe("what is asked for comes out as it went in", () => {
     "--mount type=volume,src=vol,dst=/n,ro,volume-label=a=b --mount type=tmpfs,dst=/t,tmpfs-size=1m,ro alpine",
     "--mount type=bind,src=/a:b,dst=/c alpine",
     "--volumes-from db --volumes-from other:ro,z alpine",
+    "--health-cmd ls --health-retries 2 --health-on-failure stop alpine",
+    "--no-healthcheck alpine",
     "--tmpfs /x --tmpfs /y:exec,size=64m,mode=1777,ro alpine",
   ])("rt run %s", (line) => {
     const settings = asked(line);
@@ -102,6 +104,12 @@ describe("what is asked for comes out as it went in", () => {
       ulimits: [{ name: "nofile", soft: 1, hard: 2 }],
       sysctls: { "kernel.shmmax": "1" },
       shmSize: 4096,
+      healthcheck: {
+        ...{ test: ["CMD", "true"], interval: 1e9, timeout: 2e9 },
+        ...{ startPeriod: 3e9, startInterval: 4e9, retries: 5 },
+      },
+      healthOnFailure: "kill",
+      shell: ["/bin/ash", "-c"],
       volumesFrom: ["db:ro"],
       command: ["ls"],
       entrypoint: ["sh"],
@@ -268,7 +276,6 @@ describe("what rt does not have is refused, not forgotten", () => {
   });
 
   test.each<[object, string]>([
-    [{ Healthcheck: { Test: ["CMD", "x"] } }, "Healthcheck"],
     [{ ExposedPorts: { "80/tcp": {} } }, "ExposedPorts"],
     [{ NetworkingConfig: { EndpointsConfig: { front: {} } } }, "NetworkingConfig"],
     [{ NetworkingConfig: { EndpointsConfig: { none: { Aliases: ["x"] } } } }, "NetworkingConfig"],

@@ -27,6 +27,26 @@ test.each<[string, Partial<AskedSettings>]>([
   ["-it --rm x sh -c ls", { openStdin: true, tty: true, autoRemove: true, command: ["sh", "-c", "ls"] }],
   ["--entrypoint /bin/sh x -c ls", { entrypoint: ["/bin/sh"], command: ["-c", "ls"] }],
   ["--entrypoint= x", { entrypoint: [] }],
+  ["--health-cmd= --health-retries 0 --health-interval 0 --no-healthcheck=false x", {}],
+  [
+    "--health-cmd true --health-interval 1m30s --health-timeout 500ms --health-retries 4 x",
+    {
+      healthcheck: {
+        ...{ test: ["CMD-SHELL", "true"], interval: 90e9, timeout: 5e8, retries: 4 },
+        ...{ startPeriod: 0, startInterval: 0 },
+      },
+    },
+  ],
+  [
+    "--health-start-period 1h --health-start-interval 2s --health-on-failure kill x",
+    {
+      healthcheck: {
+        ...{ test: [], interval: 0, timeout: 0, retries: 0 },
+        ...{ startPeriod: 3600e9, startInterval: 2e9 },
+      },
+      healthOnFailure: "kill",
+    },
+  ],
   ["-h box -u 1000:users -w /srv x", { hostname: "box", user: "1000:users", workingDirectory: "/srv" }],
   ["-e A=1 -e TERM x", { env: ["A=1", "TERM=xterm"] }],
   ["--net host --sysctl kernel.shmmax=1 x", { networkMode: "host", sysctls: { "kernel.shmmax": "1" } }],

@@ -15,10 +15,7 @@ test("pack takes what run takes, and the same values", () => {
 
 test("what is not there yet waits for the same in both", () => {
   expect(PackCommand.later).toEqual(RunCommand.later);
-  const { memory, "no-healthcheck": health, d } = RunCommand.later as Record<string, string>;
-  expect([memory, health]).toEqual([
-    "limits on resources come in a later version",
-    "health checks come in a later version",
-  ]);
+  const { memory, d } = RunCommand.later as Record<string, string>;
+  expect([memory]).toEqual(["limits on resources come in a later version"]);
   expect(d).toStartWith("only rt run leaves its program to itself");
 });
