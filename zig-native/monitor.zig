@@ -35,6 +35,7 @@ const healths = @import("monitor/health.zig");
 const join = @import("stage/join.zig");
 const launching = @import("monitor/launch.zig");
 const logs = @import("monitor/log.zig");
+const memory = @import("linux/memory.zig");
 const process = @import("linux/process.zig");
 const records = @import("monitor/records.zig");
 const relays = @import("monitor/relay.zig");
@@ -131,6 +132,7 @@ fn run() fault.Error!?Next {
     region.unmap();
     try launching.start(&session);
     if (session.asked) health.begin(session.pidfd, cgroup_path, frozenWatch(session.pid));
+    memory.releaseProgram();
     const status = try serve(&session, cgroup_path);
     if (relay.log) |kept| kept.finish();
     finish(&session, status);

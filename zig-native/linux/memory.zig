@@ -29,3 +29,16 @@ pub fn Region(comptime bytes_max: usize) type {
 
 /// What is read of the host's /proc (4 MiB at most for each file), and made from it.
 pub const Scratch = Region(12 * 1024 * 1024);
+
+/// The program's own code and constants go out of its memory: they are in its file, and what is needed again comes back by
+/// itself, page by page. For who has done most of what it will ever do, and lives on.
+pub fn releaseProgram() void {
+    const headers: [*]const std.elf.Elf64_Phdr = @ptrFromInt(linux.getauxval(std.elf.AT_PHDR));
+    for (headers[0..linux.getauxval(std.elf.AT_PHNUM)]) |*header| {
+        // What can be written to is not as it is in the file. Ours lies at the addresses that its headers say.
+        if (header.p_type != std.elf.PT_LOAD or header.p_flags & std.elf.PF_W != 0) continue;
+        const start = std.mem.alignBackward(usize, header.p_vaddr, std.heap.page_size_min);
+        const end = std.mem.alignForward(usize, header.p_vaddr + header.p_memsz, std.heap.page_size_min);
+        _ = linux.madvise(@ptrFromInt(start), end - start, linux.MADV.DONTNEED);
+    }
+}

@@ -226,6 +226,8 @@ pub const Health = struct {
     fn rest(self: *Health) void {
         self.phase = .waiting;
         self.due = self.next;
+        // Between two checks hardly any of it is needed.
+        memory.releaseProgram();
     }
 
     fn check(self: *Health) void {
