@@ -17,8 +17,8 @@
 //! lives on, and others may come through stateDirectory/attach.sock.
 //!
 //! Files in a container's stateDirectory: `lock`, which the client has locked and we hold while we live; `pid`, once the
-//! program runs; `exit`, once it has ended; the last two appear by rename, and so does `health` (monitor/health.zig). An exec leaves
-//! no files.
+//! program runs; `exit`, once it has ended; the last two appear by rename, and so does `health` (monitor/health.zig). An exec
+//! leaves how it ended in the directory that is its descriptor 2.
 //! Descriptors at start: 0 the request, 1 the client's socket, 2 the locked file, 3 rt's executable where the request has a
 //! successor (monitor/successor.zig): what we become at the end when no client sees to it.
 const std = @import("std");
@@ -204,6 +204,9 @@ fn open(session: *Session) fault.Error!void {
     }
     if (session.request == .exec) {
         session.tied = session.request.exec.tied;
+        const name = session.request.exec.session;
+        if (name.len != 0 and name.len != 64) return fault.fail(.request, .INVAL, "session", .{});
+        if (name.len == 64) session.name = name[0..64].*;
     }
     for (launching.ignored) |signal| signals.act(signal, linux.SIG.IGN);
     var set = linux.sigemptyset();
@@ -294,6 +297,7 @@ fn serve(session: *Session, cgroup_path: []const u8) fault.Error!u32 {
             if (session.state >= 0) records.writeExit(session.state, status.?, session.ended_by, shortage) catch {
                 _ = frame.send(client_socket, .warning, fault.failure.message());
             };
+            if (session.name) |*name| tellExecEnd(name, status.?);
             if (relay.peer >= 0) _ = linux.close(relay.peer);
             relay.peer = -1;
         }
@@ -355,6 +359,18 @@ fn endTied(session: *const Session) void {
     if (session.pid <= 1) return;
     _ = linux.kill(-session.pid, .KILL);
     _ = linux.pidfd_send_signal(session.pidfd, .KILL, null, 0);
+}
+
+/// What is to be said of it is in a file of its name.
+fn tellExecEnd(name: *const [64]u8, status: u32) void {
+    records.writeSessionExit(launching.lock_file, name, status);
+    var attributes: [128]u8 = undefined;
+    const format = ",\"execID\":\"{s}\",\"exitCode\":\"{d}\"";
+    const text = std.fmt.bufPrint(&attributes, format, .{ name, status }) catch unreachable; // it has room
+    var file: [64:0]u8 = undefined;
+    @memcpy(&file, name);
+    file[64] = 0;
+    events.append(launching.lock_file, &file, .{ .text = "exec_die" }, text);
 }
 
 fn terminate(session: *const Session) void {

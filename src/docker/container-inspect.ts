@@ -81,6 +81,8 @@ export interface ContainerFacts {
     circumstances?: { oom?: unknown } | undefined;
   };
   health?: Health | undefined;
+  /** Of the programs that run in it besides its own. */
+  execIds?: readonly string[];
 }
 
 export interface ContainerDescription {
@@ -126,7 +128,7 @@ export function containerInspect(
     ProcessLabel: "",
     MountLabel: "",
     AppArmorProfile: "",
-    ExecIDs: null,
+    ExecIDs: facts.execIds?.length ? [...facts.execIds] : null,
     HostConfig: hostConfig(settings, placesOf(mounts)),
     GraphDriver: { Name: driver, Data: rootfs },
     Mounts: mounts.map(mountPointOf),

@@ -3,6 +3,7 @@ import type { PrunedContainers } from "../docker/container-prune.ts";
 import type { ContainerSummary } from "../docker/container-summary.ts";
 import type { DiskUsage } from "../docker/disk-usage.ts";
 import type { EventMessage } from "../docker/event.ts";
+import type { ExecInspect } from "../docker/exec-inspect.ts";
 import type { Filters } from "../docker/filters.ts";
 import type { ImageDeleteItem, PrunedImages } from "../docker/image-delete.ts";
 import type { ImageInspect } from "../docker/image-inspect.ts";
@@ -44,6 +45,7 @@ import type { CreateVolumeOptions } from "./volume/create.ts";
  */
 export interface Engine extends Disposable {
   readonly container: ContainerVerbs;
+  readonly exec: ExecVerbs;
   readonly image: ImageVerbs;
   readonly volume: VolumeVerbs;
   readonly system: SystemVerbs;
@@ -106,6 +108,11 @@ export interface ContainerVerbs {
   remove(name: string, options: { force: boolean; volumes: boolean }): Promise<void>;
   /** All that do not run are removed, and their volumes stay. */
   prune(options: { filters: Filters }): Promise<PrunedContainers>;
+}
+
+export interface ExecVerbs {
+  /** Docker's document. @param id of `container.exec`, as its events have it; in full */
+  inspect(id: string): Promise<ExecInspect>;
 }
 
 export interface ImageVerbs {

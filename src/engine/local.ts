@@ -60,6 +60,7 @@ class Hosts implements Disposable {
 function engineOf(hosts: Hosts): Engine {
   return {
     container: containerVerbs(hosts),
+    exec: { inspect: async (id) => (await import("./exec/inspect.ts")).inspectExec(await hosts.get(), id) },
     image: imageVerbs(hosts),
     volume: volumeVerbs(hosts),
     system: systemVerbs(hosts),

@@ -1,6 +1,7 @@
 /** `rt exec`: another program in a running container. */
 import { expect } from "bun:test";
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { allProcesses } from "../support/leaks.ts";
 import { facts, factsNamed } from "../support/probe.ts";
 import { until } from "../support/wait.ts";
@@ -236,4 +237,99 @@ test("fifty execs, four at a time", async () => {
     );
     expect(outputs).toEqual([0, 1, 2, 3].map((index) => `${from + index}\n`));
   }
+});
+
+const document = async (id: string) => JSON.parse(await host().ok(["inspect", "--type", "exec", id]))[0];
+const runningIn = async (name: string): Promise<string[] | null> =>
+  JSON.parse(await host().ok(["inspect", "-f", "{{json .ExecIDs}}", name]));
+/** Of what was executed in a container, oldest first. */
+async function told(container: Running, action: string): Promise<Record<string, string>[]> {
+  const lines = await host().ok(["events", "--since", "1h", "--until", "0s", "--format", "json"]);
+  return lines
+    .split("\n")
+    .flatMap((line) => (line === "" ? [] : [JSON.parse(line)]))
+    .filter(({ Action, Actor }) => Actor.ID === container.id && Action.startsWith(action))
+    .map(({ Actor }) => Actor.Attributes);
+}
+
+test("a session can be inspected while it runs, and after its end; its container and the events know it", async () => {
+  await using container = await running(host());
+  expect(await runningIn(container.name)).toBeNull();
+  const words = ["sh", "-c", "read x; exit 6"];
+  await using inside = host().spawn(["exec", "-i", "-u", "app", container.name, ...words]);
+  const [id] = await until("it runs", () => runningIn(container.name));
+  expect(await document(id!)).toMatchObject({
+    ...{
+      ID: id,
+      ContainerID: container.id,
+      Running: true,
+      ExitCode: null,
+      OpenStdin: true,
+      CanRemove: false,
+    },
+    ProcessConfig: {
+      ...{
+        entrypoint: "sh",
+        arguments: ["-c", "read x; exit 6"],
+        tty: false,
+        privileged: false,
+        user: "app",
+      },
+    },
+  });
+  // Its id alone will do.
+  expect(await host().ok(["inspect", "-f", "{{.Running}}", id!])).toBe("true\n");
+  const { Pid } = await document(id!);
+  expect(commandOf(Pid)).toBe("sh");
+  inside.write("now\n");
+  expect(await inside.exited).toBe(6);
+  expect(await document(id!)).toMatchObject({ Running: false, ExitCode: 6, Pid });
+  expect(await runningIn(container.name)).toBeNull();
+  const [create, start, die] = await Promise.all(
+    ["exec_create: sh -c", "exec_start: sh -c", "exec_die"].map((action) => told(container, action)),
+  );
+  expect(create).toEqual([{ image, name: container.name, execID: id! }]);
+  expect(start).toEqual(create!);
+  expect(die).toEqual([{ image, name: container.name, execID: id!, exitCode: "6" }]);
+  await host().ok(["kill", container.name]);
+  await container.client.exited;
+  const gone = await host().rt(["inspect", "--type", "exec", id!]);
+  expect([oneLine(gone.stderr), gone.code]).toEqual([`No such exec instance: ${id}`, 1]);
+});
+
+test("how one ends that nobody stays with, or that was left: its monitor tells", async () => {
+  await using container = await running(host());
+  await host().ok(["exec", "-d", container.name, "sh", "-c", "exit 9"]);
+  await until("its end is told", async () => (await told(container, "exec_die")).length === 1);
+  const [first] = await told(container, "exec_die");
+  expect(first!.exitCode).toBe("9");
+  expect(await document(first!.execID!)).toMatchObject({ Running: false, ExitCode: 9 });
+  const flags = ["exec", "-it", "--detach-keys", "ctrl-x", container.name, "cat"];
+  await using terminal = host().pty(flags);
+  await until("it runs", async () => (await runningIn(container.name))?.length === 1);
+  terminal.type("\x18");
+  await terminal.exited;
+  const [id] = (await runningIn(container.name))!;
+  expect(await document(id!)).toMatchObject({ Running: true, ProcessConfig: { tty: true } });
+  process.kill((await document(id!)).Pid, "SIGKILL");
+  await until("its end is told", async () => (await told(container, "exec_die")).length === 2);
+  expect(await document(id!)).toMatchObject({ Running: false, ExitCode: 137 });
+});
+
+test("--env-file, and -e over it", async () => {
+  const file = join(host().dir, "exec.env");
+  writeFileSync(file, "# a comment\nA=of the file\nB=of the file\nFROM=the file\n");
+  const words = ["exec", "--env-file", file, "-e", "B=of the flag", shared.get("plain")!.name];
+  expect(await host().ok([...words, "sh", "-c", "echo $A, $B, $FROM"])).toBe(
+    "of the file, of the flag, the file\n",
+  );
+  const { stderr, code } = await host().rt([
+    "exec",
+    "--env-file",
+    "/no/such",
+    shared.get("plain")!.name,
+    "true",
+  ]);
+  expect(oneLine(stderr)).toContain("/no/such");
+  expect(code).toBe(125);
 });

@@ -167,6 +167,7 @@ test("a running container: every other command that says something of it", async
     ["rmi", "localhost/evil"],
     ["rmi", `no${evil}`],
     ["inspect", `no${evil}`],
+    ["inspect", "--type", "exec", `no${evil}`],
     ["images", `no${evil}`],
     ["images", "--filter", `label=${evil}`],
     ["images", "--filter", `reference=${evil}`],

@@ -9,6 +9,7 @@ import { RtError } from "../../src/base/errors.ts";
 import type {
   ContainerVerbs,
   Engine,
+  ExecVerbs,
   ImageVerbs,
   SystemVerbs,
   VolumeVerbs,
@@ -27,6 +28,7 @@ export interface FakeEngine {
 
 export interface FakeVerbs {
   container?: Partial<ContainerVerbs>;
+  exec?: Partial<ExecVerbs>;
   image?: Partial<ImageVerbs>;
   volume?: Partial<VolumeVerbs>;
   system?: Partial<SystemVerbs>;
@@ -47,6 +49,7 @@ export function fakeEngine(verbs: FakeVerbs = {}): FakeEngine {
     });
   const engine: Engine = {
     container: noun<ContainerVerbs>("container", verbs.container),
+    exec: noun<ExecVerbs>("exec", verbs.exec),
     image: noun<ImageVerbs>("image", verbs.image),
     volume: noun<VolumeVerbs>("volume", verbs.volume),
     system: noun<SystemVerbs>("system", verbs.system),

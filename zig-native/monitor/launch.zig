@@ -49,8 +49,9 @@ pub const Session = struct {
     health: ?request.Health = null,
     /// It is asked whether the program is well (monitor/health.zig).
     asked: bool = false,
-    /// An exec that ends with its client.
+    /// An exec that ends with its client; and under which name its end is written down.
     tied: bool = false,
+    name: ?[64]u8 = null,
     started_ms: u64 = 0,
     /// The signal that the program was ended by; 0: it has exited.
     ended_by: u8 = 0,

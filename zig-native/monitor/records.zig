@@ -47,6 +47,16 @@ pub fn writeLogError(directory: i32, errno: linux.E) void {
     write(directory, "log-error", text) catch {}; // that disk is full as well
 }
 
+/// `<session>.exit`: how a program that was executed in a container ended, and when.
+pub fn writeSessionExit(directory: i32, session: *const [64]u8, status: u32) void {
+    var buffer: [64]u8 = undefined;
+    const text = std.fmt.bufPrint(&buffer, "code {d}\nfinished {d}\n", .{ status, now() }) catch unreachable; // two numbers
+    var names: [2][80]u8 = undefined;
+    const name = std.fmt.bufPrintZ(&names[0], "{s}.exit", .{session}) catch unreachable; // it has room
+    const temporary = std.fmt.bufPrintZ(&names[1], "{s}.exit.new", .{session}) catch unreachable; // it has room
+    writeAs(directory, name, temporary, text) catch {}; // the container may be over
+}
+
 pub fn write(directory: i32, comptime name: [:0]const u8, text: []const u8) fault.Error!void {
     return writeAs(directory, name, name ++ ".new", text);
 }

@@ -81,6 +81,8 @@ pub const Exec = struct {
     cgroup: ?struct { path: []const u8 },
     /// It ends with its client.
     tied: bool,
+    /// 64 hex digits: in the directory that is descriptor 2 its end is written down as <session>.exit. "": nowhere.
+    session: []const u8,
 };
 
 pub const Rootfs = struct {

@@ -1,10 +1,12 @@
 import { RtError } from "../../base/errors.ts";
+import { openSessions, trimSessions, writeSession } from "../../container/exec-session.ts";
 import { cgroupPath } from "../../runtime/cgroup.ts";
 import { launch } from "../../runtime/native/driver.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { consoleSize } from "./build.ts";
 import { newId } from "./describe.ts";
+import { eventLines } from "./event-lines.ts";
 import type { ExecOptions } from "./exec-options.ts";
 import { execProcess, isConfined } from "./exec-process.ts";
 import { find, requireRunning } from "./find.ts";
@@ -18,37 +20,54 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   if (state.status === "paused") throw paused(options.container);
   const { record } = seen.container;
   const stdin = options.openStdin && !options.detach;
+  const session = newId();
+  const directory = host.stateOf(record.id);
+  const size = options.tty ? consoleSize(host.session) : undefined;
+  const sessions = openSessions(directory);
   const launched = launch(
     {
       kind: "exec",
       id: record.id,
       pid: state.pid,
       startTime: state.startTime,
-      process: execProcess(record, options, options.tty ? consoleSize(host.session) : undefined),
+      process: execProcess(record, options, size),
       user: options.user || record.user,
       groupAdd: record.groupAdd,
       stdin,
       confined: isConfined(record),
       cgroup: { path: cgroupPath(record.id) },
       tied: false,
+      session,
     },
-    undefined,
+    sessions.descriptor,
     (line) => host.warn(`warning: ${line}`),
   );
   await using undo = new AsyncDisposableStack();
   undo.defer(() => launched.abandon());
+  sessions.close();
+  trimSessions(directory); // while it is being built
   using program = await launched.ready(host.session.abort);
-  const execID = newId();
-  const told = (action: string, more = {}) => containerEvent(host, record, action, { ...more, execID });
   const command = options.command.join(" ");
-  told(`exec_create: ${command}`);
-  told(`exec_start: ${command}`);
+  const { pid, startTime } = program;
+  const { tty, openStdin, privileged, user } = options;
+  const facts = {
+    pid,
+    startTime: String(startTime),
+    words: options.command,
+    tty,
+    openStdin,
+    privileged,
+    user,
+  };
+  // Of its end its monitor tells: we may be gone by then.
+  writeSession(directory, session, facts, eventLines(host, record, command));
+  for (const action of ["exec_create", "exec_start"])
+    containerEvent(host, record, `${action}: ${command}`, { execID: session });
   const attached = { start: true, stdin, tty: options.tty, signals: true };
   const status = options.detach
     ? await program.start(host.session.abort)
     : await follow(host, record, program, attached);
   undo.move();
-  if (status !== undefined) told("exec_die", { exitCode: String(status) });
   return status ?? 0;
 }
 

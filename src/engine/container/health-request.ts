@@ -31,6 +31,7 @@ export function healthRequest(host: Host, record: ContainerRecord, directory: st
       confined: isConfined(record),
       cgroup: { path: cgroupPath(record.id) },
       tied: true,
+      session: "",
     },
     interval: rest.interval_ms,
     timeout: rest.timeout_ms,

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type ContainerInspect, containerInspect } from "../../docker/container-inspect.ts";
 import { joinedContainer } from "../../settings/namespace-mode.ts";
 import { reconcileOne } from "../care/reconcile.ts";
+import { runningExecs } from "../exec/inspect.ts";
 import type { Host } from "../host.ts";
 import { readable } from "../readable.ts";
 import { healthOf } from "./health-state.ts";
@@ -14,7 +15,8 @@ export async function inspectContainer(host: Host, name: string): Promise<Contai
   const { state: seen, restarts = 0 } = look(host, container);
   const state = withShortage(id, withPause(host, id, seen));
   const health = healthOf(host, id, state);
-  const facts = { id, name: container.name, created, imageId, reference, restarts, state, health };
+  const execIds = runningExecs(host, id);
+  const facts = { id, name: container.name, created, imageId, reference, restarts, state, health, execIds };
   const record = readable(host, container);
   if (!record) return containerInspect(facts, undefined);
   const { driver, platform, chain } = record;

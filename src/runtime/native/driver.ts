@@ -23,7 +23,10 @@ const SIGKILL = 9;
 
 /** The native exec driver: talks to rt-monitor (zig-native/monitor.zig draws the protocol). */
 
-/** @param lock the locked descriptor of the container's state directory, for the monitor to hold; an exec has none */
+/**
+ * @param lock the locked descriptor of the container's state directory, for the monitor to hold; of an exec the directory of its
+ *   session
+ */
 export function launch(
   request: MonitorRequest,
   lock: number | undefined,

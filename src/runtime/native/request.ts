@@ -109,6 +109,8 @@ export interface ExecRequest {
   cgroup: { path: string } | null;
   /** It ends with its client. */
   tied: boolean;
+  /** 64 hex digits: how it ended is written down as <session>.exit in the directory that comes along. "": nowhere. */
+  session: string;
 }
 
 export type MonitorRequest = CreateRequest | ExecRequest;

@@ -177,6 +177,10 @@ function programs(make: () => Promise<EngineUnderTest>, test: Test): void {
     const second = testSession();
     const attached = engine.as(second).container.attach("stays", { sigProxy: false, noStdin: true });
     expect(await engine.container.exec(execOptions("stays", ["/probe", "exit", "3"]))).toBe(3);
+    expect((await failure(engine.exec.inspect("0".repeat(64)))).code).toBe("not-found");
+    expect((await engine.container.inspect("stays")) as { ExecIDs?: unknown }).toMatchObject({
+      ExecIDs: null,
+    });
     await engine.container.kill("stays", "KILL");
     expect(await attached).toBe(137);
     await until(

@@ -337,3 +337,23 @@ test("words that are wrong never come as far as an engine", async () => {
     expect(stderr).toMatch(/^rt: [^\n]+\n$/);
   }
 });
+
+test("inspect asks for a program that was executed last, or where it is told to only there", async () => {
+  const nothing = async (name: string) => {
+    throw new RtError("not-found", `No such object: ${name}`, { exitCode: 1 });
+  };
+  const exec = { inspect: async (ID: string) => ({ ID, ExitCode: 3 }) as never };
+  const verbs = {
+    container: { inspect: nothing },
+    image: { inspect: nothing },
+    volume: { inspect: nothing },
+    exec,
+  };
+  const found = await rt(["inspect", "-f", "{{.ExitCode}}", "abc"], verbs);
+  expect(found).toMatchObject({ status: 0, stdout: "3\n" });
+  expect(found.engine.asked.map(([verb]) => verb)).toEqual([
+    ...["container.inspect", "image.inspect", "volume.inspect", "exec.inspect"],
+  ]);
+  const only = await rt(["inspect", "--type", "exec", "abc"], verbs);
+  expect(only.engine.asked).toEqual([["exec.inspect", "abc"]]);
+});
