@@ -3,6 +3,7 @@ import { parseSignal } from "../../base/signals.ts";
 import type { Circumstances } from "../../container/circumstances.ts";
 import type { ContainerState } from "../../container/record.ts";
 import { ago } from "../../docker/container-summary.ts";
+import type { Health } from "../../docker/health.ts";
 import { humanDuration } from "../../docker/time.ts";
 import type { RestartPolicy } from "../../settings/restart.ts";
 
@@ -30,12 +31,6 @@ export interface SentSignals {
   stopped: boolean;
   /** It is to stay down, be it that this was said while it waited for its next start. */
   isEnd: boolean;
-}
-
-export interface Health {
-  Status: string;
-  FailingStreak?: number;
-  Log?: readonly { ExitCode: number; Output: string }[] | null;
 }
 
 const SIGKILL = 9;
@@ -169,10 +164,10 @@ function restarts({ circumstances, policy, state, sent }: EndFacts): string[] {
 }
 
 function health(health: Health | undefined): string[] {
-  if (!health || health.Status === "none") return [];
-  const { Status, FailingStreak = 0, Log } = health;
-  if (Status !== "unhealthy" && FailingStreak === 0) return [];
-  const last = Log?.at(-1);
+  // Of one that is over the status says nothing.
+  if (!health || health.FailingStreak === 0) return [];
+  const { Status, FailingStreak, Log } = health;
+  const last = Log.at(-1);
   const said = last ? `, the last with status ${last.ExitCode}: ${last.Output.trim().slice(0, 200)}` : "";
   return [`its health check says ${Status}: ${FailingStreak} failed in a row${said}`];
 }

@@ -9,8 +9,8 @@ import { LogReader } from "../../log/reader.ts";
 import { kindOf } from "../../reference/kind.ts";
 import { reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
-import { type EndFacts, findings, type Health, headline, type SentSignals } from "./explain.ts";
-import { inspectContainer } from "./inspect.ts";
+import { type EndFacts, findings, headline, type SentSignals } from "./explain.ts";
+import { healthOf } from "./health-state.ts";
 import { look, withPause, withShortage } from "./look.ts";
 
 /** Why a container is as it is, for a person. What a stranger wrote stands in it as it is. */
@@ -63,16 +63,10 @@ async function factsOf(
     policy: record?.restart ?? { name: "no", retries: 0 },
     delay_ms: readRestarting(host.stateOf(container.id))?.delay_ms,
     sent: await sentTo(host, container.id, state),
-    health: await healthOf(host, container),
+    health: healthOf(host, container.id, state),
     changes: record ? changesSince(host, container, record) : [],
     now: Date.now(),
   };
-}
-
-async function healthOf(host: Host, container: Container): Promise<Health | undefined> {
-  if (container.damage) return undefined;
-  const { State } = (await inspectContainer(host, container.id)) as { State: { Health?: Health } };
-  return State.Health;
 }
 
 /** What is told of an end is told a moment after it. */

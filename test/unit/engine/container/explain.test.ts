@@ -118,13 +118,13 @@ test("its restart policy", () => {
 });
 
 test("health, lost lines, what has changed", () => {
-  const Log = [{ ExitCode: 7, Output: "no answer\n" }];
+  const Log = [{ Start: "", End: "", ExitCode: 7, Output: "no answer\n" }];
   expect(
     findings(facts({ status: "running" }, { health: { Status: "unhealthy", FailingStreak: 3, Log } })),
   ).toEqual(["its health check says unhealthy: 3 failed in a row, the last with status 7: no answer"]);
-  expect(findings(facts({ status: "running" }, { health: { Status: "healthy", FailingStreak: 0 } }))).toEqual(
-    [],
-  );
+  expect(
+    findings(facts({ status: "running" }, { health: { Status: "healthy", FailingStreak: 0, Log } })),
+  ).toEqual([]);
   expect(findings(facts({}, { circumstances: { logErrno: 28 }, changes: ["x is gone"] }))).toEqual([
     "lines of its log were lost: no space left on device",
     "x is gone",
