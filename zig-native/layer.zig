@@ -21,6 +21,8 @@
 //!   commit ROOT new=DIR overlay=1 given=PATH…   the same as a layer, to the file at descriptor 3: commit.zig
 //!     limit=BYTES                    "bytes", "digest", and "leftOut": names that no layer can have
 //!   ROOT                             a tree: root.zig
+//!   mount at=DIR device=TEXT       a volume's own file system, in the caller's mount namespace; "errno" is "" where it is there now
+//!     type=TEXT flags=N propagation=N data=TEXT
 //!   probe-overlay directory=DIR    "works": does overlay, here?
 //!   unpack …                       one layer onto disk:
 //!
@@ -54,6 +56,7 @@ const changes = @import("layer/changes.zig");
 const commit = @import("layer/commit.zig");
 const confine = @import("layer/confine.zig");
 const copy = @import("layer/copy.zig");
+const mounting = @import("layer/mounting.zig");
 const place = @import("layer/place.zig");
 const probe = @import("layer/probe.zig");
 const remove = @import("layer/remove.zig");
@@ -71,7 +74,7 @@ pub const std_options = fault.options;
 /// own allocator has four bytes); it checks for that of a pointer before there is anything that could tell of a fault.
 threadlocal var aligned: u64 align(16) = 0;
 
-const Verb = enum { unpack, copy, remove, usage, seed, settle, send, receive, changes, commit, @"probe-overlay" };
+const Verb = enum { unpack, copy, remove, usage, seed, settle, send, receive, changes, commit, mount, @"probe-overlay" };
 
 pub fn main(init: std.process.Init.Minimal) u8 {
     @as(*volatile u64, &aligned).* = 1; // or it would not be there
@@ -109,6 +112,7 @@ pub fn main(init: std.process.Init.Minimal) u8 {
         .receive => receive.run(request),
         .changes => changes.run(request),
         .commit => commit.run(request),
+        .mount => mounting.run(request),
         .settle => {
             const committed = place.openPath(request.need("committed"));
             confine.enter(committed, &confine.marking);

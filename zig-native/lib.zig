@@ -9,6 +9,7 @@ const attach = @import("lib/attach.zig");
 const cgroup = @import("linux/cgroup.zig");
 const fault = @import("wire/fault.zig");
 const memfd = @import("linux/memfd.zig");
+const paths = @import("linux/path.zig");
 const process = @import("linux/process.zig");
 const remove = @import("linux/remove.zig");
 const spawn = @import("lib/spawn.zig");
@@ -53,6 +54,13 @@ pub export fn rt_mount(source: [*:0]const u8, target: [*:0]const u8, kind: [*:0]
 /// umount2(2), at once: whoever still looks there keeps what he sees.
 pub export fn rt_unmount(target: [*:0]const u8) i32 {
     return answer.of(linux.umount2(target, linux.MNT.DETACH | linux.UMOUNT_NOFOLLOW));
+}
+
+/// Is what lies at `target` (a link at its end not followed) the root of a mount? 1 or 0.
+pub export fn rt_is_mount_root(target: [*:0]const u8) i32 {
+    var yes = false;
+    const errno = paths.isMountRoot(target, &yes);
+    return if (errno == .SUCCESS) @intFromBool(yes) else answer.code(errno);
 }
 
 fn orNull(text: [*:0]const u8) ?[*:0]const u8 {

@@ -56,6 +56,7 @@ export const declarations = {
   rt_execute: { args: ["i32", "ptr", "u32", "ptr", "u32"], returns: "i32" },
   rt_mount: { args: ["ptr", "ptr", "ptr", "u32", "ptr"], returns: "i32" },
   rt_unmount: { args: ["ptr"], returns: "i32" },
+  rt_is_mount_root: { args: ["ptr"], returns: "i32" },
   rt_ended: { args: ["i32"], returns: "i32" },
   rt_socketpair: { args: ["ptr"], returns: "i32" },
   rt_connect: { args: ["ptr"], returns: "i32" },
@@ -98,6 +99,10 @@ export interface Exports {
    * umount2(2), at once: whoever still looks there keeps what he sees.
    */
   rt_unmount(target: Uint8Array): number;
+  /**
+   * Is what lies at `target` (a link at its end not followed) the root of a mount? 1 or 0.
+   */
+  rt_is_mount_root(target: Uint8Array): number;
   /**
    * Has a helper that we started ended? 1, and it is no zombie any more, or 0.
    */
@@ -154,4 +159,4 @@ export interface Exports {
    */
   rt_exit(status: number): never;
 }
-export const hash = 3696874488;
+export const hash = 1027596573;

@@ -107,6 +107,12 @@ export function unmount(target: string): void {
   check(native().rt_unmount(cstring(target)), `cannot unmount ${target}`);
 }
 
+/** Is `path`, a link at its end not followed, the root of a mount? False where there is nothing. */
+export function isMountRoot(path: string): boolean {
+  const result = native().rt_is_mount_root(cstring(path));
+  return result !== -ENOENT && check(result, `cannot examine ${path}`) === 1;
+}
+
 /** Has a helper that we started ended? Once it has, it is no zombie any more. */
 export function hasEnded(pid: number): boolean {
   return check(native().rt_ended(pid), "cannot wait for a helper") === 1;

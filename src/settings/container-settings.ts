@@ -103,19 +103,21 @@ const mountKind = oneOf("bind", "volume", "tmpfs");
 /** `-v`, `--mount` or `--tmpfs`. Destinations are absolute, clean, never "/", and all different. */
 const mountRequest = object({
   type: mountKind,
-  /** bind: absolute path on the host; volume: its name, "" for a new anonymous one; tmpfs: "". */
+  /** bind: absolute path on the host; volume: its name, "" for a new anonymous one; image: its name; tmpfs: "". */
   source: text,
   destination: text,
   readonly: flag,
   /**
-   * bind: "rbind" or "bind", then the propagation ("rprivate" unless asked otherwise); volume: "nocopy" or nothing;
-   * tmpfs: "noexec", "nosuid", "nodev" unless asked otherwise, then "size=…", "mode=…" and so on.
+   * bind: "rbind" or "bind", then the propagation ("rprivate" unless asked otherwise), then "noexec" and its kin; volume:
+   * "nocopy" or nothing, and the same; tmpfs: "noexec", "nosuid", "nodev" unless asked otherwise, then "size=…", "mode=…" and so on.
    */
   options: listOf(text),
   /** `-v` makes a missing source directory on the host, `--mount` is an error then. */
   createSource: flag,
   /** Volume labels. */
   labels: mapOf(text),
+  /** Of a volume that is made for it: its driver's ("type", "device", "o"). */
+  volumeOptions: optional(mapOf(text)),
 });
 export type MountRequest = Infer<typeof mountRequest>;
 
@@ -143,7 +145,7 @@ export function defaultSettings(): AskedSettings {
 /** A mount that a container has: what was asked for, or an image's VOLUME. */
 const mount = object({
   type: mountKind,
-  /** Host path for bind, volume's directory for volume, "" for tmpfs. */
+  /** Host path for bind, volume's directory for volume, an image's name, "" for tmpfs. */
   source: text,
   /** Volume's name; anonymous volumes have 64 hex digits. */
   name: optional(text),

@@ -7,6 +7,7 @@ import type { Database } from "../store/database.ts";
 import { publicDirectory } from "../store/directory.ts";
 import { acquireLease, type Lease, leasedItems } from "../store/leases.ts";
 import { volumeDirectory } from "./directory.ts";
+import { readVolumeOptions, writeVolumeOptions } from "./options-file.ts";
 import { anonymousLabel, type VolumeRecord, volumeType } from "./record.ts";
 
 /** A volume as the store has it. Columns are there whatever has happened to the record. */
@@ -80,6 +81,7 @@ export class VolumeStore {
     }
     if (made) return false;
     mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
+    writeVolumeOptions(path, options);
     publicDirectory(path); // the container's users look into it
     return true;
   }
@@ -117,8 +119,18 @@ export class VolumeStore {
     if (!stats) return undefined;
     const anonymous = /^[0-9a-f]{64}$/.test(name);
     const labels: Record<string, string> = anonymous ? { [anonymousLabel]: "" } : {};
-    this.#insert(name, createdOf(stats), anonymous, { labels, options: {} });
+    this.#insert(name, createdOf(stats), anonymous, { labels, options: this.#optionsOf(name) });
     return this.#row(name);
+  }
+
+  /** Nobody knows those that nobody can read. */
+  #optionsOf(name: string): Record<string, string> {
+    try {
+      return readVolumeOptions(volumeDirectory(this.#root, name)) ?? {};
+    } catch (error) {
+      if (error instanceof RtError) return {};
+      throw error;
+    }
   }
 
   /** All, the damaged ones too, in no order. */
@@ -166,10 +178,11 @@ export class VolumeStore {
    * Take a volume out of the world: from now on there is none of this name.
    *
    * @param but this container's use of it does not count: it is being removed
+   * @param unmount what is mounted at its files is to go: what lies there is not the volume's
    * @returns the directory that is left to be removed; undefined if it had none
    * @throws RtError not-found; conflict: it is in use
    */
-  take(name: string, but?: string): string | undefined {
+  take(name: string, but?: string, unmount: (files: string) => void = () => {}): string | undefined {
     const aside = join(this.#root, "volumes", `${removedPrefix}${crypto.randomUUID()}`);
     const directory = join(this.#root, "volumes", name);
     return this.#database.transaction(() => {
@@ -183,6 +196,7 @@ export class VolumeStore {
       this.#database.run("DELETE FROM volumes WHERE name = ?", name);
       if (!existsSync(directory)) return undefined;
       try {
+        unmount(volumeDirectory(this.#root, name));
         mkdirSync(aside, { mode: 0o700 });
         // Under its name: should we die before the row is gone, that says whose the row is.
         renameSync(directory, join(aside, name));
@@ -196,6 +210,13 @@ export class VolumeStore {
   #usersOf(name: string): string[] {
     const sql = "SELECT container FROM container_volumes WHERE volume IN (?, ?) ORDER BY container";
     return this.#database.all<{ container: string }>(sql, name, anyVolume).map(({ container }) => container);
+  }
+
+  /** Is it in use by one of the containers that `isActive`, or about to be? */
+  isNeeded(name: string, isActive: (container: string) => boolean): boolean {
+    return this.#database.transaction(
+      () => leasedItems(this.#database).has(leaseOf(name)) || this.#usersOf(name).some(isActive),
+    );
   }
 
   /**

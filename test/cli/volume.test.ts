@@ -101,8 +101,17 @@ test("what is refused: one line, and nothing is changed", async () => {
     1,
     'create x1: error looking up volume plugin nfs: plugin "nfs" not found',
   ]);
-  expect((await create("-o", "type=tmpfs", "x1"))[1]).toContain("option type is not there yet");
-  expect((await create("-o", "size=1", "x1"))[1]).toBe('create x1: invalid option: "size"');
+  for (const [options, why] of [
+    [["type=tmpfs"], 'missing required option: "device"'],
+    [["device=x"], 'missing required option: "type"'],
+    [["o=ro"], 'missing required option: "device"'],
+    [["size=1"], "quota size requested but no quota support"],
+    [["what=1"], 'invalid option: "what"'],
+    [["type=tmpfs", "device=a\nb"], 'option device "a\\nb" has a control character'],
+  ] as const) {
+    const said = await create(...options.flatMap((option) => ["-o", option]), "x1");
+    expect([options, ...said]).toEqual([options, 1, `create x1: ${why}`]);
+  }
   expect((await create("--label", "a b=c", "x1"))[0]).toBe(125);
   expect((await create("x1", "x2"))[0]).toBe(125);
   expect(await fails("volume", "rm", "nosuch")).toEqual([1, "get nosuch: no such volume"]);

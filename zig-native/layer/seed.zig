@@ -69,6 +69,10 @@ const Volume = struct {
         listing.open(root);
         // Somebody's files are in it: they stay as they are.
         if (listing.next() != null) return false;
+        if (self.isMounted(root)) {
+            copy.treeInto(source, root, .left_out);
+            return true;
+        }
         files.check(linux.mkdirat(self.parent, self.making.ptr(), 0o700), "create", "a volume's seed");
         const made = self.open(&self.making);
         copy.treeInto(source, made, .left_out);
@@ -76,6 +80,12 @@ const Volume = struct {
         files.check(done, "complete", "a volume's seed");
         self.moveIn(made, root);
         return true;
+    }
+
+    /// A file system of its own takes nothing that was made beside it. The copy is made in it, open to all who have it: what
+    /// they put in the way of it is theirs, and a copy that was cut short is left as it is.
+    fn isMounted(self: *const Volume, root: i32) bool {
+        return sys.statFd(root).mnt_id != sys.statFd(self.parent).mnt_id;
     }
 
     fn open(self: *const Volume, name: *const names.NameZ) i32 {

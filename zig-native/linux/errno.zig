@@ -27,6 +27,11 @@ pub fn text(errno: linux.E) ?[]const u8 {
         .XDEV => "a path leads out of the container",
         .SRCH => "no such process",
         .@"2BIG" => "argument list too long",
+        // Of mount(2).
+        .NOTBLK => "block device required",
+        .CONNREFUSED => "connection refused",
+        .HOSTUNREACH => "no route to host",
+        .TIMEDOUT => "connection timed out",
         .TXTBSY => "text file busy",
         else => null,
     };

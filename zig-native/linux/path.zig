@@ -58,7 +58,7 @@ pub const Stat = struct {
 };
 
 /// STATX_ATTR_MOUNT_ROOT; the standard library has it at another bit.
-const attribute_mount_root = 0x2000;
+pub const attribute_mount_root = 0x2000;
 /// STATX_TYPE, STATX_MODE, STATX_SIZE, STATX_MNT_ID
 const stat_mask: linux.STATX = @bitCast(@as(u32, 0x1203));
 
@@ -84,6 +84,16 @@ pub fn stat(fd: i32) ?Stat {
         .mount_root = attributes & attribute_mount_root != 0,
         .mount = buffer.mnt_id,
     };
+}
+
+/// Of a path of the host's. Nobody far away is asked: of a mount whose server is silent the kernel knows that much.
+pub fn isMountRoot(name: [*:0]const u8, yes: *bool) linux.E {
+    var buffer: linux.Statx = undefined;
+    const flags = linux.AT.SYMLINK_NOFOLLOW | linux.AT.NO_AUTOMOUNT | linux.AT.STATX_DONT_SYNC;
+    const result = linux.statx(linux.AT.FDCWD, name, flags, @bitCast(@as(u32, 0)), &buffer);
+    const attributes: u64 = @bitCast(buffer.attributes);
+    yes.* = linux.errno(result) == .SUCCESS and attributes & attribute_mount_root != 0;
+    return linux.errno(result);
 }
 
 /// The file system's magic number, 0 when it cannot be told.

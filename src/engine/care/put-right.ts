@@ -11,15 +11,9 @@ import { isLocked } from "../../runtime/lock.ts";
 import { ageOf, look, youngFor_ms } from "../container/look.ts";
 import type { Host } from "../host.ts";
 import { conclude } from "./conclude.ts";
-import {
-  doomedPrefix,
-  endLeftovers,
-  hasEndedOrderly,
-  removeIfRoom,
-  removeState,
-  settling,
-} from "./remove.ts";
+import { endLeftovers, hasEndedOrderly, removeIfRoom, removeState, settling } from "./remove.ts";
 import { ifRoom } from "./room.ts";
+import { doomedPrefix, removeStateDirectory } from "./state-directory.ts";
 
 /** A container that is not known to be over, and what it does. */
 export interface Live {
@@ -98,7 +92,7 @@ async function restored(host: Host, container: Container): Promise<Container> {
 /** A state directory without a row is being made, or was left by a client that died, or its row was lost. */
 export async function putRightStray(host: Host, id: string): Promise<Found> {
   const directory = host.stateOf(id);
-  if (id.startsWith(doomedPrefix)) return { remove: () => removeTree(directory) };
+  if (id.startsWith(doomedPrefix)) return { remove: () => removeStateDirectory(host, directory) };
   if (ageOf(directory) <= youngFor_ms || !existsSync(directory)) return undefined;
   if (!isLocked(join(directory, "lock"))) return { remove: () => removeStray(host, id) };
   // A row is written before its program runs: what has no pid file yet may still be on its way to one.
@@ -120,5 +114,5 @@ async function removeStray(host: Host, id: string): Promise<void> {
   removeCgroup(cgroupPath(id));
   await (await host.snapshots()).removeActive(id);
   if (isContainerId(id)) await removeTree(host.filesOf(id));
-  await removeTree(host.stateOf(id));
+  await removeStateDirectory(host, host.stateOf(id));
 }

@@ -1,5 +1,5 @@
 import { existsSync, renameSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { isContainerId } from "../../container/container-store.ts";
 import type { ContainerRecord, ContainerState } from "../../container/record.ts";
 import type { Observation } from "../../container/state.ts";
@@ -12,6 +12,7 @@ import { killContainer } from "../container/end.ts";
 import type { Host } from "../host.ts";
 import { containerEvent, dieEvent } from "../record-event.ts";
 import { ifRoom } from "./room.ts";
+import { doomedName, removeStateDirectory } from "./state-directory.ts";
 
 /** A container that does not run. Of a damaged one there is no record. */
 interface Remains {
@@ -63,9 +64,6 @@ export async function remove(
   containerEvent(host, container, "destroy");
 }
 
-/** Whoever was removing such a state directory may have died over it; nobody needs it. */
-export const doomedPrefix = "over-";
-
 /**
  * The state directory of a container that is over, once all who wait for that know how it ended. It is moved away first: when
  * it is removed somebody else may have another one there.
@@ -73,11 +71,11 @@ export const doomedPrefix = "over-";
 export async function removeState(host: Host, id: string): Promise<void> {
   const directory = host.stateOf(id);
   await awaitWatchers(directory);
-  const doomed = join(dirname(directory), `${doomedPrefix}${crypto.randomUUID()}`);
+  const doomed = doomedName(directory);
   const isMoved = settling(host, id, () => {
     if (existsSync(directory)) renameSync(directory, doomed);
   });
-  if (isMoved) await removeTree(doomed);
+  if (isMoved) await removeStateDirectory(host, doomed);
 }
 
 /**

@@ -4,7 +4,7 @@ import { hostDevices } from "../../container/devices.ts";
 import { writeNameFiles } from "../../container/files.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import type { Restarting } from "../../container/restarting.ts";
-import { finishSeed, removeTree } from "../../layer/tree.ts";
+import { finishSeed } from "../../layer/tree.ts";
 import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
 import { closeLock, takeLock } from "../../runtime/lock.ts";
 import { launch } from "../../runtime/native/driver.ts";
@@ -18,6 +18,7 @@ import type { Launched } from "../../runtime/runtime.ts";
 import { logLimits } from "../../settings/log.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { generateSpec } from "../../spec/generate.ts";
+import { removeStateDirectory } from "../care/state-directory.ts";
 import type { Host } from "../host.ts";
 import type { Session } from "../session.ts";
 import { descriptorsMax, isConfined } from "./exec-process.ts";
@@ -48,7 +49,7 @@ export function openState(
 ): { directory: string; lock: number } {
   const directory = host.stateOf(id);
   makeDirectory(directory);
-  undo.defer(() => removeTree(directory));
+  undo.defer(() => removeStateDirectory(host, directory));
   return { directory, lock: takeLock(directory) };
 }
 
@@ -80,14 +81,23 @@ async function seedVolumes(
   }
 }
 
+/** Most containers have no volumes. */
+async function mountOwnVolumes(host: Host, { mounts }: ContainerRecord, directory: string): Promise<void> {
+  if (!mounts.some(({ type }) => type === "volume")) return;
+  const { mountVolumes } = await import("../volume/mount.ts");
+  await mountVolumes(host, mounts, directory);
+}
+
 /** What lasts of a container besides its record: what the image has for its new volumes, and its writable top. */
 export async function prepareFiles(
   host: Host,
   record: ContainerRecord,
   snapshots: SnapshotDriver,
+  stateDirectory: string,
   undo: AsyncDisposableStack,
 ): Promise<void> {
   const { abort } = host.session;
+  await mountOwnVolumes(host, record, stateDirectory);
   await seedVolumes(record, snapshots, abort);
   undo.defer(() => snapshots.removeActive(record.id));
   await snapshots.prepare(record.id, record.chain, abort);
@@ -107,6 +117,7 @@ export async function build(
   { attended, restarting }: { attended: boolean; restarting?: Restarting },
   undo: AsyncDisposableStack,
 ): Promise<Launched> {
+  await mountOwnVolumes(host, record, state.directory);
   const rootfs = snapshots.rootfs(record.id, record.chain, {
     volatile: record.autoRemove,
     readonly: record.readonlyRootfs,

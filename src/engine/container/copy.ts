@@ -46,7 +46,8 @@ export async function copyFrom(
 ): Promise<number> {
   const seen = await find(host, name);
   const source = sourceOf(posix.join("/", rejectNul("path", path)), path);
-  const root = await liveRoot(host, seen, false);
+  await using undo = new AsyncDisposableStack();
+  const root = await liveRoot(host, seen, false, undo);
   const { followLink: follow, to, archive } = options;
   const sent: Sent = { root, path: source.path, directory: source.isDirectory, follow, as: top };
   const { stdio, abort } = host.session;
@@ -80,8 +81,9 @@ export async function copyTo(
   const seen = await find(host, name);
   const { from } = options;
   const source = from === undefined ? undefined : hostSource(from, options.followLink);
+  await using undo = new AsyncDisposableStack();
   const received: Received = {
-    root: await liveRoot(host, seen, true),
+    root: await liveRoot(host, seen, true, undo),
     path: withEnd(posix.join("/", rejectNul("path", path)), path),
     base: source?.base ?? "",
     raw: source === undefined,

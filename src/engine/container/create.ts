@@ -3,13 +3,13 @@ import { generateName } from "../../container/names.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { writeRecordCopy } from "../../container/state-file.ts";
 import type { ImageRecord } from "../../image/record.ts";
-import { removeTree } from "../../layer/tree.ts";
 import { closeLock } from "../../runtime/lock.ts";
 import type { Launched, Program } from "../../runtime/runtime.ts";
 import type { Mount } from "../../settings/container-settings.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { reconcileUnattended } from "../care/reconcile.ts";
 import { removeAnonymousVolumes } from "../care/remove.ts";
+import { removeStateDirectory } from "../care/state-directory.ts";
 import type { Host } from "../host.ts";
 import { obtainImage } from "../image/obtain.ts";
 import { containerEvent } from "../record-event.ts";
@@ -40,7 +40,7 @@ export async function create(
   using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);
   const launched = await starting(wanted, async () => {
-    await prepareFiles(host, wanted, snapshots, undo);
+    await prepareFiles(host, wanted, snapshots, state.directory, undo);
     return await build(host, wanted, snapshots, state, options, undo);
   });
   // While the monitor builds.
@@ -66,14 +66,15 @@ export async function createContainer(host: Host, options: CreateOptions): Promi
   const asked = { ...options, settings: withNeighbours(host, options.settings) };
   const wanted = describeContainer(host, image, snapshots.name, asked, await takenMounts(host, asked));
   undo.defer(() => removeAnonymousVolumes(host, wanted));
-  using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);
+  using lease = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);
   try {
-    await prepareFiles(host, wanted, snapshots, undo);
+    await prepareFiles(host, wanted, snapshots, state.directory, undo);
     const { record } = host.containers.create(wanted, renameOf(options), { started: false });
     undo.move();
     containerEvent(host, record, "create");
-    await removeTree(state.directory);
+    lease?.[Symbol.dispose](); // it is on record now
+    await removeStateDirectory(host, state.directory);
     return wanted.id;
   } catch (error) {
     throw withCause("cannot create the container", error);

@@ -15,8 +15,9 @@ export async function holdVolumes(
 ): Promise<Lease | undefined> {
   const wanted = mounts.flatMap(({ type, name, anonymous = false, destination }): NewVolume[] => {
     if (type !== "volume" || name === undefined) return [];
-    const labels = asked.find((each) => each.destination === destination)?.labels ?? {};
-    return [{ name, anonymous, labels, options: {} }];
+    const { labels = {}, volumeOptions: options = {} } =
+      asked.find((each) => each.destination === destination) ?? {};
+    return [{ name, anonymous, labels, options }];
   });
   if (wanted.length === 0) return undefined;
   const { lease, made } = (await host.volumes()).hold(wanted);

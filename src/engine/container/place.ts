@@ -2,8 +2,8 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { isErrno, RtError } from "../../base/errors.ts";
 import { writeRecordCopy } from "../../container/state-file.ts";
-import { removeTree } from "../../layer/tree.ts";
 import { takeLock } from "../../runtime/lock.ts";
+import { removeStateDirectory } from "../care/state-directory.ts";
 import type { Host } from "../host.ts";
 
 /**
@@ -28,7 +28,7 @@ export function placeState(
     if (!isMade(directory)) return undefined;
     undo.defer(async () => {
       host.containers.settle(id, exit);
-      await removeTree(directory);
+      await removeStateDirectory(host, directory);
     });
     host.containers.clearExit(id);
     return { directory, lock: takeLock(directory) };

@@ -12,10 +12,25 @@ export const nameFiles = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
 /** What a start makes in every container, where its image has nothing. */
 export const madeByStart = ["/etc", ...nameFiles, "/dev", "/proc", "/sys"];
 
-/** A container's root as it sees it, its volumes included; `write`: something is to be changed in it. */
-export async function liveRoot(host: Host, seen: Look, write: boolean): Promise<LiveRoot> {
+/**
+ * A container's root as it sees it, its volumes included, until `undo`.
+ * @param write something is to be changed in it
+ */
+export async function liveRoot(
+  host: Host,
+  seen: Look,
+  write: boolean,
+  undo: AsyncDisposableStack,
+): Promise<LiveRoot> {
   const { record } = seen.container;
-  return (await runningRoot(host, seen)) ?? stillRoot(await rootfsOf(host, record), volumesOf(record), write);
+  const running = await runningRoot(host, seen);
+  if (running) return running;
+  const rootfs = await rootfsOf(host, record);
+  if (record.mounts.some(({ type }) => type === "volume")) {
+    const { useVolumes } = await import("./use-volumes.ts");
+    await useVolumes(host, record, undo);
+  }
+  return stillRoot(rootfs, volumesOf(record), write);
 }
 
 /** That and nothing of what is mounted in it. */

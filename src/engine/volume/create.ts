@@ -1,5 +1,6 @@
 import { RtError } from "../../base/errors.ts";
 import type { VolumeDocument } from "../../docker/volume.ts";
+import { localOptionsProblem } from "../../settings/local-volume.ts";
 import { isVolumeName } from "../../settings/volume.ts";
 import { newId } from "../container/describe.ts";
 import type { Host } from "../host.ts";
@@ -16,7 +17,7 @@ export interface CreateVolumeOptions {
   options: Record<string, string>;
 }
 
-/** @throws RtError invalid-argument | not-found | unsupported, in Docker's words where it has some */
+/** @throws RtError invalid-argument | not-found, in Docker's words where it has some */
 export async function createVolume(host: Host, options: CreateVolumeOptions): Promise<VolumeDocument> {
   const { driver, labels } = options;
   const anonymous = options.name === "";
@@ -26,8 +27,10 @@ export async function createVolume(host: Host, options: CreateVolumeOptions): Pr
     const text = `error looking up volume plugin ${driver}: plugin "${driver}" not found`;
     throw refusal("not-found", name, text);
   }
-  checkOptions(name, options.options);
-  const { volume, isNew } = (await host.volumes()).create({ name, anonymous, labels, options: {} });
+  const problem = localOptionsProblem(options.options);
+  if (problem !== undefined) throw refusal("invalid-argument", name, problem);
+  const wanted = { name, anonymous, labels, options: options.options };
+  const { volume, isNew } = (await host.volumes()).create(wanted);
   if (isNew) volumeEvent(host, "create", name);
   return describeVolume(host, volume);
 }
@@ -46,23 +49,6 @@ function checkName(name: string): void {
   throw refusal("invalid-argument", name, text);
 }
 
-/** Docker's local driver has three. */
-function checkOptions(name: string, options: Readonly<Record<string, string>>): void {
-  const [key] = Object.keys(options);
-  if (key === undefined) return;
-  if (!["type", "device", "o"].includes(key))
-    throw refusal("invalid-argument", name, `invalid option: ${JSON.stringify(key)}`);
-  throw refusal(
-    "unsupported",
-    name,
-    `option ${key} is not there yet: mounts of a volume's own come in a later version; mount with -v or --mount`,
-  );
-}
-
-function refusal(
-  code: "invalid-argument" | "not-found" | "unsupported",
-  name: string,
-  text: string,
-): RtError {
+function refusal(code: "invalid-argument" | "not-found", name: string, text: string): RtError {
   return new RtError(code, `create ${name}: ${text}`, { exitCode: 1 });
 }

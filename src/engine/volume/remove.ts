@@ -1,5 +1,6 @@
 import { RtError } from "../../base/errors.ts";
 import { removeTree } from "../../layer/tree.ts";
+import { unmountAll } from "../../runtime/mount-point.ts";
 import { withReserve } from "../../store/reserve.ts";
 import type { Host } from "../host.ts";
 import { volumeEvent } from "../record-event.ts";
@@ -31,7 +32,7 @@ export async function removeIfUnused(host: Host, name: string, but?: string): Pr
 }
 
 async function takeAway(host: Host, name: string, but?: string): Promise<void> {
-  const directory = (await host.volumes()).take(name, but);
+  const directory = (await host.volumes()).take(name, but, unmountAll);
   volumeEvent(host, "destroy", name);
   if (directory !== undefined) await removeTree(directory);
 }

@@ -1,0 +1,35 @@
+import { readFileSync, renameSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { isErrno } from "../../base/errors.ts";
+import { mountedFile } from "../../container/mounted-file.ts";
+import { removeTree } from "../../layer/tree.ts";
+import { isVolumeName } from "../../settings/volume.ts";
+import type { Host } from "../host.ts";
+
+/** Whoever was removing such a state directory may have died over it; nobody needs it. */
+export const doomedPrefix = "over-";
+
+export function doomedName(directory: string): string {
+  return join(dirname(directory), `${doomedPrefix}${crypto.randomUUID()}`);
+}
+
+/** Remove a state directory, and unmount what was mounted on the host for it and nobody else needs. */
+export async function removeStateDirectory(host: Host, directory: string): Promise<void> {
+  const names = mountedFor(directory);
+  if (names.length === 0) return removeTree(directory);
+  // From here on it counts for nobody.
+  const doomed = basename(directory).startsWith(doomedPrefix) ? directory : doomedName(directory);
+  if (doomed !== directory) renameSync(directory, doomed);
+  const { releaseVolumes } = await import("../volume/mount.ts");
+  await releaseVolumes(host, names);
+  await removeTree(doomed);
+}
+
+function mountedFor(directory: string): string[] {
+  try {
+    return readFileSync(join(directory, mountedFile), "latin1").split("\n").filter(isVolumeName);
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return [];
+    throw error;
+  }
+}
