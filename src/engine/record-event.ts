@@ -1,6 +1,7 @@
 import { type Container, recordOf } from "../container/container-store.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import { appendEvent, type NewEvent } from "../events/append.ts";
+import { propagations } from "../settings/volume.ts";
 import type { Host } from "./host.ts";
 
 /**
@@ -43,12 +44,32 @@ export function dieEvent(
   // Of one that was lost, when it began may be unknown.
   const execDuration = String(seconds > 0 && seconds < 1e9 ? seconds : 0);
   containerEvent(host, container, "die", { execDuration, exitCode: String(exit.exitCode) });
+  const { mounts = [] } = ("reference" in container ? recordOf(container) : container) ?? {};
+  for (const { type, name } of mounts)
+    if (type === "volume" && name !== undefined)
+      volumeEvent(host, "unmount", name, { container: container.id });
+}
+
+/** Just before a container's program starts. */
+export function mountEvents(host: Host, { id, mounts }: ContainerRecord): void {
+  for (const { type, name, destination, readonly, options } of mounts) {
+    if (type !== "volume" || name === undefined) continue;
+    const propagation = options.find((option) => propagations.has(option)) ?? "";
+    const said = { container: id, destination, propagation, "read/write": String(!readonly) };
+    volumeEvent(host, "mount", name, said);
+  }
 }
 
 export function imageEvent(host: Host, action: string, id: string, name: string): void {
   appendEvent(host.paths.state, { type: "image", action, id, attributes: { name } });
 }
 
-export function volumeEvent(host: Host, action: string, name: string): void {
-  appendEvent(host.paths.state, { type: "volume", action, id: name, attributes: { driver: "local" } });
+export function volumeEvent(
+  host: Host,
+  action: string,
+  name: string,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const attributes = { driver: "local", ...more };
+  appendEvent(host.paths.state, { type: "volume", action, id: name, attributes });
 }

@@ -125,12 +125,18 @@ test("volumes and images", async () => {
   expect(volumes.filter((line) => !/[0-9a-f]{64}/.test(line))).toEqual([
     "create data local",
     "create other local",
+    "mount other local",
+    "mount data local",
+    "unmount other local",
+    "unmount data local",
     "destroy data local",
   ]);
-  expect(volumes.filter((line) => /[0-9a-f]{64}/.test(line)).map((line) => line.split(" ")[0])).toEqual([
-    "create",
-    "destroy",
-  ]);
+  expect(
+    volumes
+      .filter((line) => /[0-9a-f]{64}/.test(line))
+      .map((line) => line.split(" ")[0])
+      .sort(),
+  ).toEqual([...["create", "destroy", "mount", "unmount"]]);
   await host().ok(["volume", "rm", "other"]);
   const pulled = await now();
   await host().ok(["rmi", "embed:hello"]);
