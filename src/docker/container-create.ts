@@ -13,6 +13,7 @@ import { parseNamespaceMode, parseNetworkMode } from "../settings/namespace-mode
 import { checkOomScore } from "../settings/oom-score.ts";
 import { checkRestart, parseRestart, type RestartPolicy } from "../settings/restart.ts";
 import { parseSecurityOptions } from "../settings/security-opt.ts";
+import { refuseStorageOptions } from "../settings/storage-opt.ts";
 import { parseSysctls } from "../settings/sysctl.ts";
 import { parseUlimit } from "../settings/ulimit.ts";
 import { parseVolumesFrom } from "../settings/volume.ts";
@@ -86,6 +87,7 @@ const hostFields = {
   }),
   SecurityOpt: texts,
   ShmSize: given(natural, 0),
+  StorageOpt: words,
   Sysctls: words,
   Tmpfs: words,
   VolumesFrom: texts,
@@ -178,6 +180,8 @@ export function parseContainerCreate(document: unknown): { image: string; settin
   refuseOthers(config, new Set(Object.keys(configFields)), configHarmless, "");
   refuseOthers(host, new Set(Object.keys(hostFields)), hostHarmless, "HostConfig");
   if (config.Image === "") throw invalid("invalid container: Image is empty");
+  const storageOptions = Object.entries(host.StorageOpt).map(([key, value]) => `${key}=${value}`);
+  refuseStorageOptions(storageOptions, "HostConfig.StorageOpt");
   const [firstWord] = config.Entrypoint;
   const entrypoint = config.Entrypoint.map((word) => rejectNul("Entrypoint", word));
   const defaults = defaultSettings();

@@ -15,7 +15,7 @@ export abstract class ContainerFlags extends RtCommand {
       "m memory memory-reservation memory-swap memory-swappiness kernel-memory oom-kill-disable",
       "c cpus cpu-shares cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpuset-cpus cpuset-mems pids-limit",
       "blkio-weight blkio-weight-device device-read-bps device-write-bps device-read-iops device-write-iops",
-      "cgroup-parent device-cgroup-rule storage-opt",
+      "cgroup-parent device-cgroup-rule",
     ),
     ...each(
       "bridge networks come in a later version; now there are none, host, container:NAME and ns:PATH",
@@ -131,6 +131,9 @@ export abstract class ContainerFlags extends RtCommand {
   });
   stopTimeout = Option.String("--stop-timeout", {
     description: "`SECONDS` From the stop signal to SIGKILL (default 10)",
+  });
+  storageOptions = Option.Array("--storage-opt", [], {
+    description: "`KEY=VALUE` size=10g, where the file system has project quotas",
   });
   sysctls = Option.Array("--sysctl", [], {
     description: "`KEY=VALUE` Set a kernel parameter of the container",

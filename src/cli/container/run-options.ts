@@ -93,7 +93,7 @@ function isGiven(value: string | readonly string[] | boolean | undefined): boole
 const seldomNames = [
   ...(["labels", "labelFiles", "annotations", "volumes", "mounts", "tmpfs", "capAdd", "capDrop"] as const),
   ...(["securityOptions", "devices", "addHosts", "dns", "ulimits", "sysctls"] as const),
-  ...(["logDriver", "logOptions", "restart", "stopTimeout", "volumesFrom"] as const),
+  ...(["logDriver", "logOptions", "restart", "stopTimeout", "storageOptions", "volumesFrom"] as const),
   ...(["domainname", "pid", "ipc", "uts", "cgroupns", "oomScoreAdj"] as const),
   ...(["healthCmd", "healthInterval", "healthOnFailure", "healthRetries", "healthStartInterval"] as const),
   ...(["healthStartPeriod", "healthTimeout", "noHealthcheck"] as const),

@@ -10,6 +10,7 @@ import { parseNamespaceMode } from "../../settings/namespace-mode.ts";
 import { checkOomScore } from "../../settings/oom-score.ts";
 import { parseRestart, type RestartPolicy } from "../../settings/restart.ts";
 import { parseSecurityOptions } from "../../settings/security-opt.ts";
+import { refuseStorageOptions } from "../../settings/storage-opt.ts";
 import { parseSysctls } from "../../settings/sysctl.ts";
 import { parseUlimit } from "../../settings/ulimit.ts";
 import { parseVolumesFrom } from "../../settings/volume.ts";
@@ -26,6 +27,7 @@ import { healthOptions } from "./health-options.ts";
  */
 export function seldomOptions(flags: Omit<ContainerFlags, keyof RtCommand>): Partial<AskedSettings> {
   const fileLabels = flags.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
+  refuseStorageOptions(flags.storageOptions, "--storage-opt");
   const logDriver = flags.logDriver ? parseLogDriver(flags.logDriver) : defaultSettings().logDriver;
   return {
     labels: parseLabels([...fileLabels, ...flags.labels], "label"),
