@@ -68,6 +68,9 @@ const columns = [
   ...["exit_code", "started_at", "finished_at", "error", "circumstances", "removal"],
 ].join(", ");
 
+/** Among what a container has of volumes, which have no such names: a layer of an image that is mounted in it. */
+const layerPrefix = "layer:";
+
 /** 64 hex digits: what may be the name of a directory. */
 export function isContainerId(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
@@ -139,7 +142,10 @@ export class ContainerStore {
   }
 
   #useVolumes({ id, mounts }: ContainerRecord): void {
-    for (const { type, name } of mounts) if (type === "volume" && name !== undefined) this.#use(id, name);
+    for (const { type, name, chain = [] } of mounts) {
+      if (type === "volume" && name !== undefined) this.#use(id, name);
+      for (const layer of chain) this.#use(id, layerPrefix + layer);
+    }
   }
 
   /** From now on the volume is in use: see schema.ts. */
@@ -259,6 +265,13 @@ export class ContainerStore {
     const sql =
       "SELECT id FROM containers WHERE exit_code IS NULL UNION SELECT id FROM containers WHERE removal IS NOT NULL";
     return this.#database.all<{ id: string }>(sql).map(({ id }) => id);
+  }
+
+  /** chainIDs of what containers have mounted of images; undefined: of one that nobody can read that is unknown. */
+  mountedLayers(): string[] | undefined {
+    const sql = "SELECT DISTINCT volume FROM container_volumes WHERE volume = '*' OR volume GLOB ?";
+    const found = this.#database.all<{ volume: string }>(sql, `${layerPrefix}*`).map(({ volume }) => volume);
+    return found.includes("*") ? undefined : found.map((each) => each.slice(layerPrefix.length));
   }
 
   /** Those of images that are no longer here. */

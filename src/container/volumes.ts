@@ -22,8 +22,11 @@ export function resolveMounts(
   newId: () => string,
 ): Mount[] {
   const covered = new Set([...ours, ...asked.map((mount) => mount.destination)]);
-  const implied = impliedVolumes(imageVolumes, covered);
-  return [...asked, ...implied.map(anonymous)].map((mount) => resolveMount(root, mount, newId));
+  const implied = impliedVolumes(imageVolumes, covered).map(anonymous);
+  return [
+    ...asked.map((mount) => resolveMount(root, mount, newId)),
+    ...implied.map((mount) => ({ ...resolveMount(root, mount, newId), implied: true })),
+  ];
 }
 
 /** Clean destinations, each once. The empty one means nothing. */
@@ -65,8 +68,9 @@ function isForbidden(destination: string): boolean {
 }
 
 function resolveMount(root: string, mount: MountRequest, newId: () => string): Mount {
-  const { type, destination, readonly, options } = mount;
-  if (type === "tmpfs") return { type, source: "", destination, readonly, options };
+  const { createSource: _, labels: __, volumeOptions: ___, ...kept } = mount;
+  const { type } = mount;
+  if (type === "tmpfs" || type === "image") return kept;
   if (type === "bind") {
     if (!existsSync(mount.source)) {
       if (!mount.createSource) {
@@ -77,9 +81,9 @@ function resolveMount(root: string, mount: MountRequest, newId: () => string): M
       }
       publicDirectory(mount.source);
     }
-    return { type, source: mount.source, destination, readonly, options };
+    return kept;
   }
   const name = mount.source || newId();
   const source = volumeDirectory(root, name);
-  return { type, name, anonymous: mount.source === "", source, destination, readonly, options };
+  return { ...kept, name, anonymous: mount.source === "", source };
 }

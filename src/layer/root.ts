@@ -24,7 +24,7 @@ export interface StillRoot {
   lower?: readonly string[];
   upper?: { directory: string; work: string };
   /** What is mounted in it when it runs; parents before what is in them. */
-  volumes?: readonly { path: string; from: string; readonly: boolean }[];
+  volumes?: readonly { path: string; from: string; readonly: boolean; subpath?: string }[];
 }
 
 function rootArguments(root: LiveRoot): Record<string, string | number | undefined | readonly string[]> {
@@ -37,6 +37,7 @@ function rootArguments(root: LiveRoot): Record<string, string | number | undefin
     work: root.upper?.work,
     volume: volumes.map(({ path }) => path),
     from: volumes.map(({ from }) => from),
+    subpath: volumes.map(({ subpath = "" }) => subpath),
     readonly: volumes.filter(({ readonly }) => readonly).map(({ path }) => path),
   };
 }

@@ -11,6 +11,7 @@ import {
   optional,
   text,
 } from "../base/shape.ts";
+import { digestShape } from "../oci/digest.ts";
 import { healthActions, healthcheck } from "./health.ts";
 import { logDrivers } from "./log.ts";
 import { namespaceMode } from "./namespace-mode.ts";
@@ -98,7 +99,25 @@ const kept = {
   logOptions: words,
 };
 
-const mountKind = oneOf("bind", "volume", "tmpfs");
+const mountKind = oneOf("bind", "volume", "tmpfs", "image");
+
+/** What a request and a mount have alike, where somebody asks for it. */
+const mountWishes = {
+  /** Of `-v`: the modes as they were written. */
+  mode: optional(text),
+  /** It was `--mount`, which Docker's documents keep apart. */
+  byMount: optional(flag),
+  /** Within the volume or the image, relative; it must be there, and never leads out. */
+  subpath: optional(text),
+  /** A bind that is read-only: what is mounted below stays writable, or must be read-only too. Unsaid: read-only where it can be. */
+  below: optional(oneOf("writable", "readonly")),
+  /** All of it is to belong to the container's user (`U`). */
+  chown: optional(flag),
+  /** Seen through an overlay that takes what is written, and goes with the container (`O`; of an image, `rw`). */
+  overlay: optional(flag),
+  /** "uids=FROM-TO-COUNT#…;gids=…": other owners than on disk. */
+  idmap: optional(text),
+};
 
 /** `-v`, `--mount` or `--tmpfs`. Destinations are absolute, clean, never "/", and all different. */
 const mountRequest = object({
@@ -118,6 +137,7 @@ const mountRequest = object({
   labels: mapOf(text),
   /** Of a volume that is made for it: its driver's ("type", "device", "o"). */
   volumeOptions: optional(mapOf(text)),
+  ...mountWishes,
 });
 export type MountRequest = Infer<typeof mountRequest>;
 
@@ -155,6 +175,11 @@ const mount = object({
   readonly: flag,
   /** As in the request. */
   options: listOf(text),
+  /** Nobody asked for it here: an image's VOLUME, or what another container has (`--volumes-from`). */
+  implied: optional(flag),
+  /** chainIDs of an image, bottom first. */
+  chain: optional(listOf(digestShape)),
+  ...mountWishes,
 });
 export type Mount = Infer<typeof mount>;
 

@@ -5,13 +5,21 @@ import type { MountRequest } from "./container-settings.ts";
 export const propagations: ReadonlySet<string> = new Set(
   "private rprivate shared rshared slave rslave".split(" "),
 );
-/** Where Docker takes at most one of each kind. z and Z relabel for SELinux, the caches are Docker Desktop's: accepted. */
+/**
+ * Where Docker takes at most one of each kind. The caches are Docker Desktop's: accepted. z and Z ask for SELinux labels, and do
+ * nothing where there is no SELinux, as with Docker; rt has no labels, so nowhere. From U on they are podman's.
+ */
 const kindOf: Readonly<Record<string, string>> = {
   ro: "access",
   rw: "access",
   z: "label",
   Z: "label",
   nocopy: "copy",
+  U: "owner",
+  O: "overlay",
+  idmap: "idmap",
+  ...{ exec: "exec", noexec: "exec", suid: "suid", nosuid: "suid", dev: "dev", nodev: "dev" },
+  ...{ bind: "depth", rbind: "depth" },
   consistent: "cache",
   cached: "cache",
   delegated: "cache",
@@ -43,27 +51,94 @@ export function parseVolume(
   const modes = modesOf(parts[2] ?? "");
   if (modes === undefined) throw invalid(`invalid ${what}: bad mode ${quote(parts[2]!)}`);
   const readonly = modes.access === "ro";
+  const wishes = wishesOf(modes, parts[2] ?? "", what);
+  const attributes = [modes.exec, modes.suid, modes.dev].filter((each) => each !== undefined);
   if (!isPath(source)) {
     if (source !== "" && !isVolumeName(source)) {
       throw invalid(
         `invalid ${what}: ${quote(source)} is not a volume's name ([a-zA-Z0-9][a-zA-Z0-9_.-]+); a host directory is written as an absolute path`,
       );
     }
-    if (modes.propagation)
-      throw invalid(`invalid ${what}: ${modes.propagation} is for host directories only`);
-    const options = modes.copy ? ["nocopy"] : [];
-    return { type: "volume", source, destination, readonly, options, createSource: false, labels: {} };
+    const ofHost = modes.propagation ?? modes.depth;
+    if (ofHost) throw invalid(`invalid ${what}: ${ofHost} is for host directories only`);
+    const options = [...(modes.copy ? ["nocopy"] : []), ...attributes];
+    const volume = { type: "volume", source, destination, readonly, options, ...wishes } as const;
+    return { ...volume, createSource: false, labels: {} };
   }
   if (modes.copy) throw invalid(`invalid ${what}: nocopy is for volumes only`);
+  const path = absolute(source, what);
+  checkChown({ type: "bind", source: path, ...(wishes.chown && { chown: true }) });
   return {
     type: "bind",
-    source: absolute(source, what),
+    source: path,
     destination,
     readonly,
-    options: ["rbind", modes.propagation ?? "rprivate"],
+    options: [modes.depth ?? "rbind", modes.propagation ?? "rprivate", ...attributes],
     createSource: true,
     labels: {},
+    ...wishes,
   };
+}
+
+type Wishes = Pick<MountRequest, "mode" | "chown" | "overlay" | "idmap">;
+
+function wishesOf(modes: Modes, mode: string, what: string): Wishes {
+  if (modes.overlay && modes.access === "ro") throw invalid(`invalid ${what}: O is there to be written to`);
+  return {
+    ...(mode !== "" && { mode }),
+    ...(modes.owner && { chown: true }),
+    ...(modes.overlay && { overlay: true }),
+    ...(modes.idmap !== undefined && { idmap: parseIdmap(modes.idmap.slice("idmap=".length), what) }),
+  };
+}
+
+/**
+ * podman's "uids=0-1000-10#…;gids=…": from the file system's number, to the container's, how many. "" is none.
+ * @throws RtError invalid-argument
+ */
+export function parseIdmap(text: string, what: string): string {
+  for (const part of text === "" ? [] : text.split(";")) {
+    const [, ranges] = /^[ug]ids=(.*)$/.exec(part) ?? [];
+    const isGood = ranges?.split("#").every((range) => /^\d{1,10}-\d{1,10}-[1-9]\d{0,9}$/.test(range));
+    if (!isGood) throw invalid(`invalid ${what}: bad idmap ${quote(text)}: want uids=FROM-TO-COUNT#…;gids=…`);
+  }
+  return text;
+}
+
+/** Each range of one kind: from the file system's number, to the container's, how many. */
+export function idmapRanges(
+  text: string,
+  kind: "uids" | "gids",
+): [from: number, to: number, count: number][] {
+  const part = text.split(";").find((each) => each.startsWith(`${kind}=`));
+  if (part === undefined) return [];
+  return part
+    .slice(kind.length + 1)
+    .split("#")
+    .map((range) => range.split("-").map(Number) as [number, number, number]);
+}
+
+/** What nobody's user is to own: podman's list, and the host is no longer usable without. */
+const notToBeGiven = new Set(
+  "/ /bin /boot /dev /etc /etc/passwd /etc/pki /home /lib /lib64 /media /opt /proc /root /run /sbin /srv /sys /tmp /usr /var /var/lib /var/log".split(
+    " ",
+  ),
+);
+
+/** @throws RtError invalid-argument: such a directory of the host's is not for a container's user */
+export function checkChown({ type, source, chown }: Pick<MountRequest, "type" | "source" | "chown">): void {
+  if (chown && type === "bind" && notToBeGiven.has(source))
+    throw invalid(
+      `chown of ${quote(source)} is not allowed: U gives all that is in it to the container's user`,
+    );
+}
+
+/** Relative, and within whatever it is to be found in. @throws RtError invalid-argument */
+export function checkSubpath(text: string, what: string): string {
+  const clean = posix.normalize(text);
+  if (text === "" || text.startsWith("/") || clean === ".." || clean.startsWith("../"))
+    throw invalid(`invalid ${what}: subpath ${quote(text)} must be a relative path within the volume`);
+  return clean.replace(/\/$/, "");
 }
 
 function isPath(source: string): boolean {
@@ -74,12 +149,15 @@ export function isVolumeName(text: string): boolean {
   return /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(text) && text.length <= 255;
 }
 
+type Modes = Partial<Record<string, string>>;
+
 /** Each kind's choice, or undefined when the text is not a list of modes. */
-function modesOf(text: string): Partial<Record<string, string>> | undefined {
-  const chosen: Partial<Record<string, string>> = {};
+function modesOf(text: string): Modes | undefined {
+  const chosen: Modes = {};
   if (text === "") return chosen;
   for (const mode of text.split(",")) {
-    const kind = Object.hasOwn(kindOf, mode) ? kindOf[mode]! : undefined;
+    const word = mode.startsWith("idmap=") ? "idmap" : mode;
+    const kind = Object.hasOwn(kindOf, word) ? kindOf[word]! : undefined;
     if (kind === undefined || chosen[kind] !== undefined) return undefined;
     chosen[kind] = mode;
   }
@@ -92,8 +170,8 @@ export function parseVolumesFrom(text: string, flag: string): string {
   const { container, mode } = cutVolumesFrom(text);
   if (container === "") throw invalid(`invalid ${flag} ${quote(text)}: want CONTAINER[:ro|rw]`);
   const modes = modesOf(mode);
-  if (modes === undefined || modes.copy || modes.propagation)
-    throw invalid(`invalid ${flag} ${quote(text)}: bad mode ${quote(mode)}`);
+  const isGood = modes && Object.keys(modes).every((kind) => kind === "access" || kind === "label");
+  if (!isGood) throw invalid(`invalid ${flag} ${quote(text)}: bad mode ${quote(mode)}`);
   return text;
 }
 

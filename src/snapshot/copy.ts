@@ -82,6 +82,11 @@ class CopyDriver implements SnapshotDriver {
     return { type: "bind", source: join(this.#directory.active, key, "rootfs") };
   }
 
+  layers(chain: readonly Digest[]): string[] {
+    const top = chain.at(-1);
+    return top === undefined ? [] : [join(this.#directory.committed, hexOf(top), "rootfs")];
+  }
+
   async seed(
     chain: readonly Digest[],
     path: string,

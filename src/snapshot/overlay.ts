@@ -63,8 +63,12 @@ export class OverlayDriver implements SnapshotDriver {
     const upper = join(path, "upper");
     // Overlay wants at least one layer below.
     if (chain.length === 0) return { type: "bind", source: upper };
-    const lower = chain.map((digest) => join(this.#committed(digest), "diff")).reverse();
+    const lower = this.layers(chain);
     return { type: "overlay", lower, upper, work: join(path, "work"), volatile: options.volatile ?? false };
+  }
+
+  layers(chain: readonly Digest[]): string[] {
+    return chain.map((digest) => join(this.#committed(digest), "diff")).reverse();
   }
 
   async seed(
@@ -100,7 +104,7 @@ export class OverlayDriver implements SnapshotDriver {
     given: readonly string[],
     abort?: AbortSignal,
   ): Promise<Change[]> {
-    const lower = chain.map((digest) => join(this.#committed(digest), "diff")).reverse();
+    const lower = this.layers(chain);
     const top = { path: join(this.#directory.active, key, "upper"), isUpper: true };
     return changesOf({ lower }, top, given, abort);
   }

@@ -62,6 +62,8 @@ export interface SnapshotDriver {
    * not wait for the disk.
    */
   sync(): Promise<void>;
+  /** Directories, topmost first, that together are the image's root: for who mounts it beside a container's own. */
+  layers(chain: readonly Digest[]): string[];
   /** Every key and chainID on disk, for garbage collection. */
   list(): { active: string[]; committed: Digest[] };
   /**

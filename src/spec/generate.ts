@@ -108,24 +108,15 @@ function depth(path: string): number {
   return path.split("/").filter(Boolean).length;
 }
 
-function userMount(mount: Mount): SpecMount {
-  const access = mount.readonly ? ["ro"] : [];
-  if (mount.type === "tmpfs") {
-    return {
-      destination: mount.destination,
-      type: "tmpfs",
-      source: "tmpfs",
-      options: [...mount.options, ...access],
-    };
-  }
-  const options = mount.options.filter((option) => option !== "nocopy");
-  const bind = options.includes("bind") || options.includes("rbind") ? options : ["rbind", ...options];
-  return {
-    destination: mount.destination,
-    type: "bind",
-    source: mount.source,
-    options: [...bind, ...access],
-  };
+function userMount({ type, source, destination, options, readonly, below }: Mount): SpecMount {
+  if (type === "tmpfs")
+    return { destination, type, source: "tmpfs", options: [...options, ...(readonly ? ["ro"] : [])] };
+  const said = options.filter((option) => option !== "nocopy");
+  const isAlone = said.includes("bind");
+  const bind = isAlone || said.includes("rbind") ? said : ["rbind", ...said];
+  // A read-only bind is read-only all the way down, unless somebody wants it otherwise.
+  const access = isAlone || below === "writable" ? "ro" : "rro";
+  return { destination, type: "bind", source, options: [...bind, ...(readonly ? [access] : [])] };
 }
 
 function devices(settings: ContainerSettings, context: SpecContext): SpecDevice[] {

@@ -5,7 +5,8 @@
 //!   pid=N start=T          that of a running process, in its own mounts
 //!   tree=DIR               a directory
 //!   lower=DIR…             layers of overlay, topmost first; with upper=DIR work=DIR it can be written to
-//!   volume=PATH from=DIR…  mounted into one that does not run, in our own mount namespace; readonly=PATH of those
+//!   volume=PATH from=DIR subpath=PATH…  mounted into one that does not run, in our own mount namespace; readonly=PATH of those.
+//!                          A subpath is within DIR and never leads out of it; "" is all
 //!   mount=PATH…            of one that runs: the mounts that belong to the tree. What else is mounted in it does not
 const std = @import("std");
 const linux = std.os.linux;
@@ -13,6 +14,7 @@ const Bench = @import("overlay.zig").Bench;
 const Request = @import("request.zig").Request;
 const mount = @import("../linux/mount.zig");
 const overlay = @import("overlay.zig");
+const paths = @import("../linux/path.zig");
 const place = @import("place.zig");
 const process = @import("../linux/process.zig");
 const report = @import("report.zig");
@@ -71,20 +73,22 @@ pub const Root = struct {
             self.fd = attached(bench, @intCast(cloned));
         } else self.fd = layered(bench, request);
         var sources = request.all("from");
+        var subpaths = request.all("subpath");
         var volumes = request.all("volume");
         while (volumes.next()) |path| {
             const source = sources.next() orelse report.fail(.request, "a volume without from=", .{});
-            self.attachVolume(source, path, isAmong(request, path));
+            self.attachVolume(source, subpaths.next() orelse "", path, isAmong(request, path));
         }
     }
 
-    fn attachVolume(self: *Root, source: [:0]const u8, path: [:0]const u8, readonly: bool) void {
+    fn attachVolume(self: *Root, source: [:0]const u8, subpath: [:0]const u8, path: [:0]const u8, readonly: bool) void {
         const target = sys.openContained(self.fd, path.ptr, .{ .PATH = true }, true);
         // It has never run: there is no place for it yet, and nothing in it that the container knows of.
         if (linux.errno(target) != .SUCCESS) return;
         defer _ = linux.close(@intCast(target));
-        const cloned = mount.clone(linux.AT.FDCWD, source.ptr, true);
-        if (linux.errno(cloned) == .NOENT) return; // the host's directory is gone
+        const cloned = clonePart(source, subpath);
+        // The host's directory is gone, or no such part can be had any more.
+        if (linux.errno(cloned) == .NOENT or linux.errno(cloned) == .XDEV) return;
         check(cloned, "open", source);
         const tree: i32 = @intCast(cloned);
         defer _ = linux.close(tree);
@@ -94,6 +98,18 @@ pub const Root = struct {
         check(mount.attach(tree, @intCast(target)), "mount", path);
     }
 };
+
+/// As at the container's start (stage/mounts.zig): containers may put links in it while we look.
+fn clonePart(source: [:0]const u8, subpath: [:0]const u8) usize {
+    if (subpath.len == 0) return mount.clone(linux.AT.FDCWD, source.ptr, true);
+    const whole = linux.open(source.ptr, .{ .PATH = true, .CLOEXEC = true }, 0);
+    if (linux.errno(whole) != .SUCCESS) return whole;
+    defer _ = linux.close(@intCast(whole));
+    const part = paths.open(@intCast(whole), subpath.ptr, paths.file_path, 0, paths.beneath | paths.no_magic_links);
+    if (linux.errno(part) != .SUCCESS) return part;
+    defer _ = linux.close(@intCast(part));
+    return mount.clone(@intCast(part), "", true);
+}
 
 fn isAmong(request: Request, path: []const u8) bool {
     var readonly = request.all("readonly");

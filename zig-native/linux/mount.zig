@@ -14,6 +14,8 @@ pub const attribute_noatime = 0x10;
 pub const attribute_strictatime = 0x20;
 pub const attribute_nodiratime = 0x80;
 pub const attribute_nosymfollow = 0x200000;
+/// With `Attributes.user_namespace`.
+pub const idmapped = 0x100000;
 
 pub const private = linux.MS.PRIVATE;
 pub const slave = linux.MS.SLAVE;

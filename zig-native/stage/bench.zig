@@ -23,6 +23,7 @@ const spare_inodes = 64;
 
 root: i32,
 nodes: u32 = 0,
+directories: u32 = 0,
 
 const Bench = @This();
 
@@ -38,8 +39,8 @@ pub fn open(arena: std.mem.Allocator, place: []const u8, file_bytes: u64, nodes_
         mount.attribute_nosuid | mount.attribute_noexec,
     );
     errdefer _ = linux.close(tree);
-    const directory = linux.open(try paths.terminated(arena, place, .mount, "the state directory"), path.directory_path, 0);
-    const target: i32 = @intCast(try fault.check(directory, .mount, "open {s}", .{place}));
+    const opened = linux.open(try paths.terminated(arena, place, .mount, "the state directory"), path.directory_path, 0);
+    const target: i32 = @intCast(try fault.check(opened, .mount, "open {s}", .{place}));
     defer _ = linux.close(target);
     _ = try fault.check(mount.attach(tree, target), .mount, "mount tmpfs at {s}", .{place});
     return .{ .root = tree };
@@ -59,6 +60,15 @@ pub fn file(self: *const Bench, arena: std.mem.Allocator, name: []const u8, from
     defer _ = linux.close(fd);
     while (try fault.check(linux.sendfile(fd, from, null, 1 << 20), .mount, "write {s}", .{name}) > 0) {}
     return self.bound(name_z);
+}
+
+/// A new directory, for something to be mounted at.
+pub fn directory(self: *Bench, arena: std.mem.Allocator) fault.AllocError!i32 {
+    const name = try std.fmt.allocPrintSentinel(arena, "directory-{d}", .{self.directories}, 0);
+    self.directories += 1;
+    _ = try fault.check(linux.mkdirat(self.root, name, 0o700), .mount, "make {s}", .{name});
+    const opened = path.open(self.root, name, path.directory_path, 0, path.beneath | path.no_symlinks);
+    return @intCast(try fault.check(opened, .mount, "open {s}", .{name}));
 }
 
 /// A detached mount of a new node, or what mknod(2) had against it.

@@ -15,6 +15,7 @@ const Devices = @import("devices.zig");
 const exec = @import("exec.zig");
 const fault = @import("../wire/fault.zig");
 const file_system = @import("file_system.zig");
+const giveaway = @import("giveaway.zig");
 const handshake = @import("handshake.zig");
 const inherited = @import("inherited.zig");
 const keyring = @import("../linux/keyring.zig");
@@ -30,6 +31,7 @@ const request = @import("../wire/request.zig");
 const rootfs = @import("rootfs.zig");
 const sysctl = @import("../linux/sysctl.zig");
 const terminal = @import("terminal.zig");
+const user = @import("user.zig");
 
 /// What the monitor's clone3 needs: the new namespaces. The stage leaves for a cgroup namespace by itself, once it is in its
 /// group.
@@ -74,8 +76,10 @@ fn become(create: *const request.Create, given: handshake.Handles, arena: std.me
     const hierarchies = try enterCgroup(create, handles, arena);
     try enterNamespaces(&create.spec, handles, arena);
     try fault.ensure(keyring.fresh(), .settings, "make a session keyring", .{});
-    const root = try buildRoot(create, handles, arena, hierarchies);
+    const built = try buildRoot(create, handles, arena, hierarchies);
+    const root = built.root;
     try rootfs.pivot(arena, root);
+    try giveAway(create, handles, arena, built);
     if (!process.terminal) try program.setStdio(handles);
 
     const prepared = try program.takeIdentity(
@@ -175,19 +179,22 @@ fn setName(call: linux.SYS, comptime what: []const u8, name: []const u8) fault.E
     _ = try fault.check(linux.syscall2(call, @intFromPtr(name.ptr), name.len), .settings, "set the " ++ what ++ " {s}", .{name});
 }
 
-/// The whole file tree, up to the moment before pivot_root. A descriptor of its root.
+/// Descriptors: of the root, and of what is to go to the container's user.
+const Built = struct { root: i32, given: []const i32 };
+
+/// The whole file tree, up to the moment before pivot_root.
 fn buildRoot(
     create: *const request.Create,
     handles: handshake.Handles,
     arena: std.mem.Allocator,
     hierarchies: []const cgroup_hierarchy.Hierarchy,
-) fault.AllocError!i32 {
+) fault.AllocError!Built {
     const spec = &create.spec;
     const any_device = isPrivileged(spec);
     const prepared = try mounts.prepare(arena, create, handles, any_device);
     const root = try rootfs.open(arena, &create.rootfs);
     try rootfs.cutOff();
-    var bench: Bench = try .open(arena, create.stateDirectory, mounts.ownBytes(prepared), spec.devices.len);
+    var bench: Bench = try .open(arena, create.stateDirectory, mounts.ownBytes(prepared), spec.devices.len + spec.mounts.len);
     try rootfs.cover(root);
     const mounted = try mounts.attachAll(arena, root, prepared, &bench, hierarchies);
     var devices: Devices = .{
@@ -215,7 +222,15 @@ fn buildRoot(
         const set = mount.setAttributes(root, .{ .set = mount.attribute_readonly }, false);
         _ = try fault.check(set, .rootfs, "make the root read-only", .{});
     }
-    return root;
+    return .{ .root = root, .given = mounted.given.items };
+}
+
+/// What of the mounts is to belong to the container's user, who has a number only now that his passwd is in sight.
+fn giveAway(create: *const request.Create, handles: handshake.Handles, arena: std.mem.Allocator, built: Built) fault.AllocError!void {
+    if (built.given.len == 0) return;
+    const default = create.spec.process.user;
+    const identity = try user.resolve(arena, handles.sync, built.root, create.user, default.uid, default.gid, &.{});
+    for (built.given) |top| if (top >= 0) try giveaway.tree(top, identity.uid, identity.gid);
 }
 
 fn isPrivileged(spec: *const request.Spec) bool {

@@ -8,13 +8,16 @@ const Bench = @import("bench.zig");
 const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
 const fault = @import("../wire/fault.zig");
 const file_system = @import("file_system.zig");
+const giveaway = @import("giveaway.zig");
 const Guard = @import("guard.zig");
 const handshake = @import("handshake.zig");
+const idmap = @import("../linux/idmap.zig");
 const mount = @import("../linux/mount.zig");
 const neighbour = @import("neighbour.zig");
 const path = @import("../linux/path.zig");
 const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
+const rootfs = @import("rootfs.zig");
 
 /// A mount whose source, if it is a bind, is open.
 pub const Prepared = struct {
@@ -26,10 +29,18 @@ pub const Prepared = struct {
     /// A file of ours, open, or -1: it is not bound from where it lies on the host, but copied to the workbench.
     own: i32 = -1,
     own_bytes: u64 = 0,
+    /// What is to go to the container's user, or -1: see giveaway.zig.
+    given: i32 = -1,
 };
 
 /// What later steps need of what was mounted: descriptors of our own procfs and devpts, or -1, and the number of our /dev.
-pub const Mounted = struct { procfs: i32 = -1, devpts: i32 = -1, own_dev: ?u64 = null, guard: Guard = .{} };
+pub const Mounted = struct {
+    procfs: i32 = -1,
+    devpts: i32 = -1,
+    own_dev: ?u64 = null,
+    guard: Guard = .{},
+    given: std.ArrayList(i32) = .empty,
+};
 
 /// `any_device`: device nodes may be opened wherever they are.
 pub fn prepare(
@@ -46,7 +57,7 @@ pub fn prepare(
             entry.tree = try neighbour.mounted(arena, &wanted, &handles.neighbours);
             entry.directory = !wanted.bind;
             if (!any_device) closeToDevices(entry);
-            if (wanted.bind) try setBindAttributes(entry, entry.tree);
+            if (wanted.bind) try setBindAttributes(arena, entry, entry.tree);
             if (!wanted.bind) try setAttributes(entry, entry.tree, .{ .set = entry.mount.attributes() }, false);
             continue;
         }
@@ -58,6 +69,7 @@ pub fn prepare(
             } else if (!any_device and !terminals) closeToDevices(entry);
             continue;
         }
+        if (wanted.lower.len > 0) continue; // below
         const source = try paths.terminated(arena, wanted.source, .mount, "a mount's source");
         if (std.mem.eql(u8, path.splitLast(wanted.source).parent, create.stateDirectory)) {
             const own = linux.open(source, .{ .CLOEXEC = true }, 0);
@@ -68,14 +80,63 @@ pub fn prepare(
             if (!any_device) closeToDevices(entry);
             continue;
         }
-        const opened = mount.clone(linux.AT.FDCWD, source, entry.mount.recursive);
-        entry.tree = @intCast(try fault.check(opened, .mount, "open {s} to bind it at {s}", .{ wanted.source, wanted.destination }));
+        try cloneSource(arena, entry, source);
         const info = path.stat(entry.tree) orelse return fault.fail(.mount, .IO, "stat {s}", .{wanted.source});
         entry.directory = info.kind == .directory;
         if (!any_device and !isGiven(create.spec.devices, info)) closeToDevices(entry);
-        try setBindAttributes(entry, entry.tree);
+        try setBindAttributes(arena, entry, entry.tree);
     }
+    // Where that needs mount(2), it cuts us off from the host: when all binds are open.
+    for (prepared) |*entry| if (entry.mount.lower.len > 0) try prepareLayers(arena, entry, any_device);
     return prepared;
+}
+
+/// A detached copy of what is mounted at `source`, or at a path beneath it.
+fn cloneSource(arena: std.mem.Allocator, entry: *Prepared, source: [:0]const u8) fault.AllocError!void {
+    const wanted = entry.mount;
+    var opened = linux.open(source, path.file_path, 0);
+    const whole: i32 = @intCast(try fault.check(opened, .mount, "open {s} to bind it at {s}", .{ wanted.source, wanted.destination }));
+    defer _ = linux.close(whole);
+    const part = if (wanted.subpath.len > 0) try openSubpath(arena, whole, wanted) else whole;
+    defer if (part != whole) {
+        _ = linux.close(part);
+    };
+    opened = mount.clone(part, "", wanted.recursive);
+    entry.tree = @intCast(try fault.check(opened, .mount, "open {s} to bind it at {s}", .{ wanted.source, wanted.destination }));
+    // By the way that the host has: the container's own may be read-only.
+    if (wanted.chown) entry.given = giveaway.open(part);
+}
+
+/// A container may have put links in it, and put others in their place while we look.
+fn openSubpath(arena: std.mem.Allocator, whole: i32, wanted: request.Mount) fault.AllocError!i32 {
+    const name = try paths.terminated(arena, wanted.subpath, .mount, "a subpath");
+    // In an image "/" is its root; in a directory of the host it is not.
+    const within: u64 = if (wanted.lower.len > 0) path.contained else path.beneath | path.no_magic_links;
+    const opened = path.open(whole, name, path.file_path, 0, within);
+    const of = shownName(wanted);
+    return switch (linux.errno(opened)) {
+        .SUCCESS => @intCast(opened),
+        .XDEV => fault.fail(.mount, .SUCCESS, "subpath {s} leads out of {s}", .{ wanted.subpath, of }),
+        else => |errno| fault.fail(.mount, errno, "open subpath {s} of {s}", .{ wanted.subpath, of }),
+    };
+}
+
+/// An image, or a directory under an overlay.
+fn prepareLayers(arena: std.mem.Allocator, entry: *Prepared, any_device: bool) fault.AllocError!void {
+    const wanted = entry.mount;
+    entry.tree = try rootfs.open(arena, &.{
+        .type = .overlay,
+        .lower = wanted.lower,
+        .upper = wanted.upper,
+        .work = wanted.work,
+        .@"volatile" = true,
+    });
+    const info = path.stat(entry.tree) orelse return fault.fail(.mount, .IO, "stat {s}", .{wanted.source});
+    entry.directory = info.kind == .directory;
+    if (!any_device) closeToDevices(entry);
+    // With a subpath that is what gets them.
+    if (wanted.subpath.len == 0) try setBindAttributes(arena, entry, entry.tree);
+    if (wanted.chown) entry.given = giveaway.open(entry.tree);
 }
 
 fn closeToDevices(entry: *Prepared) void {
@@ -100,15 +161,29 @@ pub fn ownBytes(prepared: []const Prepared) u64 {
     return sum;
 }
 
-fn setBindAttributes(entry: *const Prepared, tree: i32) fault.Error!void {
+fn setBindAttributes(arena: std.mem.Allocator, entry: *const Prepared, tree: i32) fault.AllocError!void {
     const options = entry.mount;
+    if (options.uids.len + options.gids.len > 0) try mapOwners(arena, entry, tree);
     const propagation = if (options.propagation == 0) mount.private else options.propagation;
     const recursive = options.propagation == 0 or options.propagationRecursive;
     try setAttributes(entry, tree, .{ .propagation = propagation }, recursive);
     if (options.set != 0 or options.clear != 0) try setAttributes(entry, tree, .{ .set = options.set, .clear = options.clear }, false);
-    // A read-only bind is read-only all the way down.
-    const deep = options.setRecursive | if (options.recursive) options.set & mount.attribute_readonly else 0;
-    if (deep != 0) try setAttributes(entry, tree, .{ .set = deep }, true);
+    if (options.setRecursive != 0) try setAttributes(entry, tree, .{ .set = options.setRecursive }, true);
+}
+
+fn mapOwners(arena: std.mem.Allocator, entry: *const Prepared, tree: i32) fault.AllocError!void {
+    const destination = entry.mount.destination;
+    const namespace = try idmap.open(arena, entry.mount.uids, entry.mount.gids);
+    if (namespace < 0) return fault.fail(.mount, @enumFromInt(-namespace), "map the owners of mount {s}", .{destination});
+    defer _ = linux.close(namespace);
+    const result = mount.setAttributes(tree, .{ .set = mount.idmapped, .user_namespace = @intCast(namespace) }, entry.mount.recursive);
+    if (linux.errno(result) == .INVAL) return fault.fail(
+        .mount,
+        .SUCCESS,
+        "map the owners of mount {s}: its file system, or one that is mounted in it, cannot do that",
+        .{destination},
+    );
+    _ = try fault.check(result, .mount, "map the owners of mount {s}", .{destination});
 }
 
 fn setAttributes(entry: *const Prepared, tree: i32, attributes: mount.Attributes, recursive: bool) fault.Error!void {
@@ -120,16 +195,23 @@ pub fn attachAll(
     arena: std.mem.Allocator,
     root: i32,
     list: []const Prepared,
-    bench: *const Bench,
+    bench: *Bench,
     hierarchies: []const cgroup_hierarchy.Hierarchy,
 ) fault.AllocError!Mounted {
     var mounted: Mounted = .{};
-    for (list) |entry| {
+    for (list) |wanted| {
+        var entry = wanted;
         const kind = entry.mount.type;
         if (entry.mount.bind) {
-            const tree = if (entry.own >= 0) try bench.file(arena, path.splitLast(entry.mount.source).name, entry.own) else entry.tree;
-            if (entry.own >= 0) try setBindAttributes(&entry, tree);
+            const tree = if (entry.own >= 0)
+                try bench.file(arena, path.splitLast(entry.mount.source).name, entry.own)
+            else if (entry.mount.lower.len > 0 and entry.mount.subpath.len > 0)
+                try partOfLayers(arena, bench, &entry)
+            else
+                entry.tree;
+            if (entry.own >= 0) try setBindAttributes(arena, &entry, tree);
             try attachChecked(arena, root, entry, tree, &mounted.guard);
+            if (entry.given >= 0) try mounted.given.append(arena, entry.given);
             for ([_]i32{ tree, entry.own }) |fd| if (fd >= 0) {
                 _ = linux.close(fd);
             };
@@ -143,6 +225,7 @@ pub fn attachAll(
             };
             try attachChecked(arena, root, entry, tree, &mounted.guard);
             try mounted.guard.note(arena, try path.tidy(arena, entry.mount.destination), kind, tree);
+            if (entry.mount.chown) try mounted.given.append(arena, giveaway.open(tree));
             if (isDev(entry.mount)) mounted.own_dev = if (path.stat(tree)) |info| info.mount else null;
             if (std.mem.eql(u8, kind, "proc")) {
                 mounted.procfs = tree;
@@ -156,6 +239,21 @@ pub fn attachAll(
 
 fn makeNew(arena: std.mem.Allocator, wanted: *const request.Mount) fault.AllocError!i32 {
     return file_system.create(arena, wanted.type, wanted.source, wanted.data, wanted.attributes());
+}
+
+/// Of a detached mount no part can be taken: it is attached to the workbench for that, which nobody sees.
+fn partOfLayers(arena: std.mem.Allocator, bench: *Bench, entry: *Prepared) fault.AllocError!i32 {
+    const place = try bench.directory(arena);
+    defer _ = linux.close(place);
+    _ = try fault.check(mount.attach(entry.tree, place), .mount, "mount {s}", .{shownName(entry.mount)});
+    defer _ = linux.close(entry.tree);
+    const part = try openSubpath(arena, entry.tree, entry.mount);
+    defer _ = linux.close(part);
+    const info = path.stat(part) orelse return fault.fail(.mount, .IO, "stat {s}", .{entry.mount.subpath});
+    entry.directory = info.kind == .directory;
+    const tree: i32 = @intCast(try fault.check(mount.clone(part, "", false), .mount, "bind {s}", .{entry.mount.subpath}));
+    try setBindAttributes(arena, entry, tree);
+    return tree;
 }
 
 fn attachChecked(arena: std.mem.Allocator, root: i32, entry: Prepared, tree: i32, guard: *const Guard) fault.AllocError!void {
@@ -209,7 +307,11 @@ fn openTarget(arena: std.mem.Allocator, root: i32, entry: Prepared, plain: bool)
 /// What the user knows it by: a file or a volume of ours lies where nobody need look.
 fn shownSource(entry: Prepared) []const u8 {
     if (entry.own >= 0) return "a file of rt's own";
-    return if (entry.mount.source.len > 0) entry.mount.source else entry.mount.type;
+    return shownName(entry.mount);
+}
+
+fn shownName(wanted: request.Mount) []const u8 {
+    return if (wanted.source.len > 0) wanted.source else wanted.type;
 }
 
 /// Where proc and sysfs go, no component may be a link: what the kernel's own files are thought to be at must be there.

@@ -5,6 +5,7 @@ const linux = std.os.linux;
 const capability = @import("../linux/capability.zig");
 const device = @import("../linux/device.zig");
 const fault = @import("fault.zig");
+const idmap = @import("../linux/idmap.zig");
 const memory = @import("../linux/memory.zig");
 
 pub const Request = union(enum) {
@@ -169,6 +170,17 @@ pub const Mount = struct {
     data: []const []const u8,
     /// What this process has mounted at the destination is mounted here too: a file where it is a bind, else a directory.
     process: ?ProcessName,
+    /// Not `source`, but what overlay shows of these, topmost first; what is written goes to `upper`, where there is one.
+    lower: []const []const u8 = &.{},
+    upper: []const u8 = "",
+    work: []const u8 = "",
+    /// Within that, relative and never out of it; "": all.
+    subpath: []const u8 = "",
+    /// All in it is to belong to the container's user.
+    chown: bool = false,
+    /// Other owners than on disk.
+    uids: []const idmap.Range = &.{},
+    gids: []const idmap.Range = &.{},
 
     /// The attributes of a new file system's mount.
     pub fn attributes(self: Mount) u32 {

@@ -94,7 +94,7 @@ export abstract class ContainerFlags extends RtCommand {
     description: "`KEY=VALUE` max-size=10m (a file's, or -1), max-file=3",
   });
   mounts = Option.Array("--mount", [], {
-    description: "`SPEC` Mount, as type=bind|volume|tmpfs,src=…,dst=…[,ro]",
+    description: "`SPEC` Mount, as type=bind|volume|tmpfs|image,src=…,dst=…[,ro]",
   });
   name = Option.String("--name", { description: "`NAME` Name of the container (default a random one)" });
   network = Option.String("--network,--net", "none", {

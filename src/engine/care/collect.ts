@@ -105,7 +105,7 @@ function lockPath(host: Host): string {
 }
 
 /**
- * A container needs what its image does, and where that was forced away what its record says. `unknown`: one of those is
+ * A container needs what its image does, what of others is mounted in it, and where that was forced away what its record says. `unknown`: one of those is
  * damaged, and its layers may be any.
  */
 function neededItems(host: Host): { items: Set<string>; unknown: boolean } {
@@ -113,7 +113,9 @@ function neededItems(host: Host): { items: Set<string>; unknown: boolean } {
   for (const item of layersOf(host).needed()) items.add(item);
   const records = host.containers.ofGoneImages().map(recordOf);
   for (const record of records) for (const chain of record?.chain ?? []) items.add(chain);
-  return { items, unknown: records.includes(undefined) };
+  const mounted = host.containers.mountedLayers();
+  for (const chain of mounted ?? []) items.add(chain);
+  return { items, unknown: mounted === undefined || records.includes(undefined) };
 }
 
 /** The driver in use, and those that were used before: their snapshots are garbage by the same rule. */

@@ -12,6 +12,7 @@ import type {
   CgroupRequest,
   HealthRequest,
   LogRequest,
+  MountSource,
   RestartRequest,
 } from "../../runtime/native/request.ts";
 import type { Launched } from "../../runtime/runtime.ts";
@@ -122,6 +123,7 @@ export async function build(
     volatile: record.autoRemove,
     readonly: record.readonlyRootfs,
   });
+  const sources = await sourcesOf(host, record, snapshots, undo);
   const neighbours = neighboursOf(host, record);
   if (!neighbours.network) writeNameFiles(record, state.directory);
   const spec = generateSpec(record, {
@@ -143,6 +145,7 @@ export async function build(
       id: record.id,
       spec,
       rootfs,
+      sources,
       stateDirectory: state.directory,
       user: record.user,
       groupAdd: record.groupAdd,
@@ -163,6 +166,18 @@ export async function build(
   // It is the monitor's now: were it ours too, nobody would see that the monitor has died.
   closeLock(state.lock);
   return launched;
+}
+
+async function sourcesOf(
+  host: Host,
+  record: ContainerRecord,
+  snapshots: SnapshotDriver,
+  undo: AsyncDisposableStack,
+): Promise<Record<string, MountSource>> {
+  if (record.mounts.length === 0) return {};
+  const { checkPropagation, hasSources, mountSources } = await import("./mount-sources.ts");
+  checkPropagation(record.mounts);
+  return hasSources(record.mounts) ? mountSources(host, record, snapshots, undo) : {};
 }
 
 function restartOf({ restart }: ContainerRecord, again: Restarting | undefined): RestartRequest | null {

@@ -34,8 +34,8 @@ export async function create(
   options: CreateOptions & { attended: boolean },
   undo: AsyncDisposableStack,
 ): Promise<Created> {
-  const asked = { ...options, settings: withNeighbours(host, options.settings) };
-  const wanted = describeContainer(host, image, snapshots.name, asked, await takenMounts(host, asked));
+  using described = await describe(host, image, snapshots, options);
+  const wanted = described.record;
   undo.defer(() => removeAnonymousVolumes(host, wanted));
   using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);
@@ -63,8 +63,8 @@ export async function createContainer(host: Host, options: CreateOptions): Promi
   const image = await obtainImage(host, options);
   const snapshots = await host.snapshots();
   await reconcileUnattended(host);
-  const asked = { ...options, settings: withNeighbours(host, options.settings) };
-  const wanted = describeContainer(host, image, snapshots.name, asked, await takenMounts(host, asked));
+  using described = await describe(host, image, snapshots, options);
+  const wanted = described.record;
   undo.defer(() => removeAnonymousVolumes(host, wanted));
   using lease = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);
@@ -81,6 +81,22 @@ export async function createContainer(host: Host, options: CreateOptions): Promi
   } finally {
     closeLock(state.lock);
   }
+}
+
+/** Until it is disposed of, what other images the container is to have cannot be collected. */
+async function describe(
+  host: Host,
+  image: ImageRecord,
+  snapshots: SnapshotDriver,
+  options: CreateOptions,
+): Promise<Disposable & { record: ContainerRecord }> {
+  const asked = { ...options, settings: withNeighbours(host, options.settings) };
+  const taken = await takenMounts(host, asked);
+  const record = describeContainer(host, image, snapshots.name, asked, taken);
+  if (!record.mounts.some(({ type }) => type === "image")) return { record, [Symbol.dispose]: () => {} };
+  const { withImages } = await import("./image-mounts.ts");
+  const { mounts, lease } = await withImages(host, record.mounts, options);
+  return { record: { ...record, mounts }, [Symbol.dispose]: () => lease[Symbol.dispose]() };
 }
 
 /** A name that we made up gives way to one that is taken; one that the user chose is a conflict. */

@@ -17,7 +17,7 @@ export function mountsFrom(
     const { container, mode } = cutVolumesFrom(text);
     const found = host.containers.find(container);
     if (!found) throw new RtError("not-found", `No such container: ${container}`);
-    const shared = found.record.mounts.filter(({ type }) => type !== "tmpfs");
+    const shared = found.record.mounts.filter(({ type }) => type === "volume" || type === "bind");
     for (const mount of shared) taken.set(mount.destination, takenOver(mount, isReadonlyFrom(mode)));
   }
   for (const { destination } of mounts) taken.delete(destination);
@@ -27,5 +27,5 @@ export function mountsFrom(
 /** What lies in a volume that another container has is left as it is. */
 function takenOver(mount: Mount, readonly: boolean): Mount {
   const options = mount.type === "volume" ? ["nocopy"] : mount.options;
-  return { ...mount, readonly: mount.readonly || readonly, options };
+  return { ...mount, readonly: mount.readonly || readonly, options, implied: true };
 }

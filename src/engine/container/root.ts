@@ -72,9 +72,13 @@ export function hasFiles(snapshots: SnapshotDriver, { id, chain }: ContainerReco
   return existsSync(rootfs.type === "bind" ? rootfs.source : rootfs.upper);
 }
 
-function volumesOf(record: ContainerRecord): { path: string; from: string; readonly: boolean }[] {
+/** What is written through an overlay is not for its source; an image's files are in its own layers. */
+function volumesOf(record: ContainerRecord): NonNullable<StillRoot["volumes"]>[number][] {
   return record.mounts
-    .filter(({ type }) => type !== "tmpfs")
-    .map(({ destination, source, readonly }) => ({ path: destination, from: source, readonly }))
+    .filter(({ type }) => type === "volume" || type === "bind")
+    .map(({ destination, source, readonly, overlay, subpath }) => ({
+      ...{ path: destination, from: source, readonly: readonly || overlay === true },
+      ...(subpath !== undefined && { subpath }),
+    }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }

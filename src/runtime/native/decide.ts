@@ -9,7 +9,7 @@ import type {
   SpecProcess,
 } from "../../oci/runtime-spec.ts";
 import { parseMountOptions } from "../mount-options.ts";
-import type { HealthRequest, MonitorRequest } from "./request.ts";
+import type { HealthRequest, MonitorRequest, MountSource } from "./request.ts";
 
 /**
  * The request as the monitor reads it (zig-native/wire/request.zig): what is decided already is told in the kernel's numbers,
@@ -18,8 +18,8 @@ import type { HealthRequest, MonitorRequest } from "./request.ts";
  */
 export function decide(request: MonitorRequest): object {
   if (request.kind === "exec") return { ...request, process: decideProcess(request.process) };
-  const { spec, health } = request;
-  return { ...request, spec: decideSpec(spec), health: health && decideHealth(health) };
+  const { spec, health, sources, ...rest } = request;
+  return { ...rest, spec: decideSpec(spec, sources), health: health && decideHealth(health) };
 }
 
 /** The check is a request of its own, which the monitor completes: what is missing are the last two fields. */
@@ -29,13 +29,13 @@ function decideHealth({ exec, ...rest }: HealthRequest): object {
 }
 
 /** What only an external runtime asks of a specification is left out. */
-function decideSpec(spec: RuntimeSpec): object {
+function decideSpec(spec: RuntimeSpec, sources: Readonly<Record<string, MountSource>>): object {
   return {
     hostname: spec.hostname ?? "",
     domainname: spec.domainname ?? "",
     readonly: spec.root.readonly,
     process: decideProcess(spec.process),
-    mounts: spec.mounts.map(decideMount),
+    mounts: spec.mounts.map((mount) => decideMount(mount, sources)),
     namespaces: spec.linux.namespaces.map(decideNamespace),
     devices: spec.linux.devices.map(decideDevice),
     deviceRules: spec.linux.resources.devices.map(decideRule),
@@ -97,9 +97,16 @@ function numberOf(what: string, prefix: string, names: readonly string[], name: 
   return number;
 }
 
-function decideMount(mount: SpecMount): object {
+function decideMount(mount: SpecMount, sources: Readonly<Record<string, MountSource>>): object {
   const { destination, type, source, options, process } = mount;
-  return { destination, type, source, ...parseMountOptions(options), process: process ?? null };
+  const made = Object.hasOwn(sources, destination) ? sources[destination]! : {};
+  const { lower = [], upper = "", work = "", subpath = "", chown = false, uids = [], gids = [] } = made;
+  const from = { lower, upper, work, subpath, chown, uids: uids.map(rangeOf), gids: gids.map(rangeOf) };
+  return { destination, type, source, ...parseMountOptions(options), ...from, process: process ?? null };
+}
+
+function rangeOf([from, to, count]: readonly [number, number, number]): object {
+  return { from, to, count };
 }
 
 /** stat(2)'s S_IFCHR, S_IFBLK, S_IFIFO */

@@ -11,6 +11,8 @@ export interface CreateRequest {
   id: string;
   spec: RuntimeSpec;
   rootfs: Rootfs;
+  /** By the destination of a mount in `spec`. */
+  sources: Record<string, MountSource>;
   /** The container's directory under --state: the monitor's pid, exit and attach.sock appear here. Absolute. */
   stateDirectory: string;
   /** Docker's user string, "name|uid[:group|gid]", resolved by init against the container's own passwd and group. */
@@ -111,6 +113,22 @@ export interface ExecRequest {
   tied: boolean;
   /** 64 hex digits: how it ended is written down as <session>.exit in the directory that comes along. "": nowhere. */
   session: string;
+}
+
+/** What a mount of the specification is made of, where that has no words for it. */
+export interface MountSource {
+  /** Directories, topmost first: overlay shows them, and not the mount's own source. */
+  lower?: string[];
+  /** Takes what is written, with a work directory beside it. */
+  upper?: string;
+  work?: string;
+  /** Within that, relative: resolved beneath it, and never leads out. */
+  subpath?: string;
+  /** All in it is to belong to the container's user. */
+  chown?: boolean;
+  /** From the file system's number, to the container's, how many. */
+  uids?: [from: number, to: number, count: number][];
+  gids?: [from: number, to: number, count: number][];
 }
 
 export type MonitorRequest = CreateRequest | ExecRequest;

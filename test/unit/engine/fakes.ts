@@ -145,6 +145,10 @@ export class FakeDriver implements SnapshotDriver {
     return { type: "bind", source: join(this.#root, `active-${key}`) } as const;
   }
 
+  layers(): string[] {
+    return [];
+  }
+
   async seed(): Promise<boolean> {
     return false;
   }

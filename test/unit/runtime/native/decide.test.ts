@@ -26,6 +26,7 @@ const spec: RuntimeSpec = {
 };
 const request = {
   ...{ kind: "create", id: "0".repeat(64), spec, rootfs: { type: "bind", source: "/r" } },
+  sources: { "/x": { subpath: "a", uids: [[1, 2, 3]] } },
   ...{
     stateDirectory: "/s",
     user: "",
@@ -54,7 +55,9 @@ test("names become the kernel's numbers", () => {
       { allow: false, kind: 0, major: null, minor: null, access: 7 },
       { allow: true, kind: 2, major: 1, minor: null, access: 2 },
     ],
-    mounts: [{ bind: true, recursive: true, set: 1 }],
+    mounts: [
+      { bind: true, recursive: true, set: 1, lower: [], subpath: "a", uids: [{ from: 1, to: 2, count: 3 }] },
+    ],
     process: {
       rlimits: [{ resource: 7, soft: 1024, hard: -1 }],
       capabilities: { bounding: 2 ** 40 + 0b100001, ambient: 0 },

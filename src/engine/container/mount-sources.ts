@@ -1,0 +1,83 @@
+import { chmodSync, chownSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { RtError, withCause } from "../../base/errors.ts";
+import type { ContainerRecord } from "../../container/record.ts";
+import { removeTree } from "../../layer/tree.ts";
+import { mountAround } from "../../runtime/mount-point.ts";
+import type { MountSource } from "../../runtime/native/request.ts";
+import type { Mount } from "../../settings/container-settings.ts";
+import { idmapRanges } from "../../settings/volume.ts";
+import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
+import type { Host } from "../host.ts";
+
+/**
+ * Mounts can come from the host, or go there, only where the host's own do.
+ * @throws RtError invalid-argument, in Docker's words
+ */
+export function checkPropagation(mounts: readonly Mount[]): void {
+  for (const { type, source, options } of mounts) {
+    const wanted = options.find((option) => /^r?(shared|slave)$/.test(option));
+    if (type !== "bind" || wanted === undefined) continue;
+    const around = mountAround(source);
+    if (!around || around.shared || (around.slave && wanted.endsWith("slave"))) continue;
+    const needed = wanted.endsWith("slave") ? "a shared or slave mount" : "a shared mount";
+    const why = `path ${source} is mounted on ${around.point} but it is not ${needed}`;
+    throw new RtError("invalid-argument", why);
+  }
+}
+
+/** Of most containers there are none. */
+export function hasSources(mounts: readonly Mount[]): boolean {
+  return mounts.some(
+    ({ type, subpath, chown, overlay, idmap }) =>
+      type === "image" || subpath !== undefined || chown || overlay || idmap,
+  );
+}
+
+/**
+ * What the mounts of a container are made of that are more than a directory of the host. What is written into an overlay goes
+ * to a directory that is new at each start, and goes with the container.
+ */
+export async function mountSources(
+  host: Host,
+  record: ContainerRecord,
+  snapshots: SnapshotDriver,
+  undo: AsyncDisposableStack,
+): Promise<Record<string, MountSource>> {
+  const tops = join(host.filesOf(record.id), "tops");
+  await removeTree(tops);
+  undo.defer(() => removeTree(tops));
+  const sources = record.mounts.map((mount, index) => [
+    mount.destination,
+    sourceOf(mount, snapshots, join(tops, String(index))),
+  ]);
+  return Object.fromEntries(sources);
+}
+
+function sourceOf(mount: Mount, snapshots: SnapshotDriver, top: string): MountSource {
+  const { type, source, subpath, chown, overlay, idmap, chain = [] } = mount;
+  const lower = type === "image" ? snapshots.layers(chain) : overlay ? [source] : undefined;
+  if (lower?.length === 0)
+    throw new RtError("invalid-argument", `image ${source} has no files to be mounted`);
+  return {
+    ...(lower && { lower }),
+    ...(lower && overlay && overlayTop(lower[0]!, top)),
+    ...(subpath !== undefined && { subpath }),
+    ...(chown && { chown }),
+    ...(idmap && { uids: idmapRanges(idmap, "uids"), gids: idmapRanges(idmap, "gids") }),
+  };
+}
+
+/** @param below whose mode and owner it has: they are the mount's own */
+function overlayTop(below: string, top: string): Pick<MountSource, "upper" | "work"> {
+  const [upper, work] = [join(top, "upper"), join(top, "work")];
+  try {
+    const { mode, uid, gid } = statSync(below);
+    for (const path of [upper, work]) mkdirSync(path, { recursive: true, mode: 0o700 });
+    chownSync(upper, uid, gid);
+    chmodSync(upper, mode & 0o7777);
+  } catch (error) {
+    throw withCause(`cannot make an overlay over ${below}`, error);
+  }
+  return { upper, work };
+}

@@ -1,0 +1,69 @@
+//! A user namespace that nobody lives in: its maps are what an idmapped mount translates by (mount_setattr(2), Linux 5.12).
+const std = @import("std");
+const linux = std.os.linux;
+const path = @import("path.zig");
+
+/// Numbers on the file system, and what they are seen as.
+pub const Range = struct { from: u32, to: u32, count: u32 };
+
+/// What a child says of itself: descriptors in the table that we share.
+const Said = extern struct { process: i32, namespace: i32 };
+
+/// A descriptor of the namespace, or -errno. A map without ranges maps nothing.
+pub fn open(arena: std.mem.Allocator, uids: []const Range, gids: []const Range) error{OutOfMemory}!i32 {
+    var pipe: [2]i32 = undefined;
+    const made = linux.pipe2(&pipe, .{ .CLOEXEC = true });
+    if (linux.errno(made) != .SUCCESS) return code(linux.errno(made));
+    defer for (pipe) |fd| {
+        _ = linux.close(fd);
+    };
+    const child = linux.syscall5(.clone, linux.CLONE.NEWUSER | linux.CLONE.FILES | @intFromEnum(linux.SIG.CHLD), 0, 0, 0, 0);
+    if (linux.errno(child) != .SUCCESS) return code(linux.errno(child));
+    if (child == 0) live(pipe[1]);
+    defer end(@intCast(child));
+    var said: Said = undefined;
+    // The child has the other end too, so that no end of file would tell of its death: it always says something.
+    if (linux.read(pipe[0], @ptrCast(&said), @sizeOf(Said)) != @sizeOf(Said)) return code(.IO);
+    defer if (said.process >= 0) {
+        _ = linux.close(said.process);
+    };
+    if (said.process < 0 or said.namespace < 0) return code(.NOENT); // no /proc here
+    const errno = try write(arena, said.process, uids, gids);
+    if (errno == .SUCCESS) return said.namespace;
+    _ = linux.close(said.namespace);
+    return code(errno);
+}
+
+fn code(errno: linux.E) i32 {
+    return -@as(i32, @intFromEnum(errno));
+}
+
+/// In the child, which has the new namespace, and our descriptors.
+fn live(answer: i32) noreturn {
+    const process = linux.open("/proc/self", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
+    const namespace = linux.open("/proc/self/ns/user", .{ .CLOEXEC = true }, 0);
+    const said: Said = .{
+        .process = if (linux.errno(process) == .SUCCESS) @intCast(process) else -1,
+        .namespace = if (linux.errno(namespace) == .SUCCESS) @intCast(namespace) else -1,
+    };
+    _ = linux.write(answer, @ptrCast(&said), @sizeOf(Said));
+    while (true) _ = linux.pause();
+}
+
+fn end(child: i32) void {
+    _ = linux.kill(child, .KILL);
+    var status: u32 = 0;
+    while (linux.errno(linux.waitpid(child, &status, 0)) == .INTR) {}
+}
+
+fn write(arena: std.mem.Allocator, process: i32, uids: []const Range, gids: []const Range) error{OutOfMemory}!linux.E {
+    for ([_][:0]const u8{ "uid_map", "gid_map" }, [_][]const Range{ uids, gids }) |name, ranges| {
+        var text: std.ArrayList(u8) = .empty;
+        for (ranges) |range| try text.print(arena, "{d} {d} {d}\n", .{ range.from, range.to, range.count });
+        // What is not mentioned stays as it is on disk.
+        if (ranges.len == 0) try text.appendSlice(arena, "0 0 4294967295\n");
+        const errno = path.writeFile(process, name, text.items, path.beneath);
+        if (errno != .SUCCESS) return errno;
+    }
+    return .SUCCESS;
+}
