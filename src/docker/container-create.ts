@@ -37,13 +37,13 @@ export interface ContainerCreate extends ContainerConfig {
 /** As Docker reads it, too. */
 export function containerCreate(image: string, settings: AskedSettings): ContainerCreate {
   const { entrypoint } = settings;
-  const { Binds, Mounts, Tmpfs } = mountDocuments(settings.mounts);
+  const { Binds, Mounts, Tmpfs, Volumes } = mountDocuments(settings.mounts);
   return {
     ...containerConfig(settings, image, {
       Cmd: settings.command,
       // An empty list would be none; a list of one "" takes the image's away.
       Entrypoint: entrypoint && entrypoint.length === 0 ? [""] : (entrypoint ?? null),
-      Volumes: null,
+      Volumes: Object.keys(Volumes).length > 0 ? Volumes : null,
     }),
     HostConfig: {
       ...hostConfig(settings, { Binds, Tmpfs }),
@@ -214,7 +214,7 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     extraHosts: host.ExtraHosts.map((entry) => parseAddHost(entry, "HostConfig.ExtraHosts")),
     groupAdd: host.GroupAdd.map((group) => rejectControl("HostConfig.GroupAdd", group)),
     init: host.Init,
-    mounts: mountRequests({ ...host, Volumes: config.Volumes as Record<string, unknown> }),
+    mounts: mountRequests({ ...host, Volumes: config.Volumes as Record<string, Record<string, never>> }),
     volumesFrom: host.VolumesFrom.map((entry) => parseVolumesFrom(entry, "HostConfig.VolumesFrom")),
     networkMode: networkModeOf(host.NetworkMode),
     pidMode: parseNamespaceMode("pid", host.PidMode, "HostConfig.PidMode"),

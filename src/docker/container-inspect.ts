@@ -3,7 +3,8 @@ import { networkName } from "../settings/namespace-mode.ts";
 import { type ContainerConfig, containerConfig } from "./container-config.ts";
 import type { Health } from "./health.ts";
 import { type HostConfig, hostConfig } from "./host-config.ts";
-import { type MountPoint, mountPointOf } from "./mount-point.ts";
+import { type MountPoint, mountPoints } from "./mount-point.ts";
+import { type MountDocument, mountDocuments } from "./mount-request.ts";
 
 /** GET /containers/ID/json, as far as it is true of rt; of a container whose record is damaged what is known. */
 export type ContainerInspect = ContainerHead & (ContainerBody | { Config: { Image: string } });
@@ -31,7 +32,7 @@ interface ContainerBody {
   MountLabel: string;
   AppArmorProfile: string;
   ExecIDs: string[] | null;
-  HostConfig: HostConfig;
+  HostConfig: HostConfig & { Mounts?: MountDocument[] };
   GraphDriver: { Name: string; Data: unknown };
   Mounts: MountPoint[];
   Config: ContainerConfig;
@@ -129,9 +130,9 @@ export function containerInspect(
     MountLabel: "",
     AppArmorProfile: "",
     ExecIDs: facts.execIds?.length ? [...facts.execIds] : null,
-    HostConfig: hostConfig(settings, placesOf(mounts)),
+    HostConfig: hostDocument(settings),
     GraphDriver: { Name: driver, Data: rootfs },
-    Mounts: mounts.map(mountPointOf),
+    Mounts: mountPoints(mounts),
     Config: containerConfig(settings, facts.reference, {
       Cmd: args.slice(entrypointLength),
       Entrypoint: entrypointLength > 0 ? args.slice(0, entrypointLength) : null,
@@ -170,11 +171,14 @@ function stateDocument(state: ContainerFacts["state"], health: Health | undefine
   };
 }
 
-function placesOf(mounts: readonly Mount[]): Pick<HostConfig, "Binds" | "Tmpfs"> {
-  const ofType = (type: Mount["type"]) => mounts.filter((mount) => mount.type === type);
-  const binds = ofType("bind").map(
-    ({ source, destination, readonly }) => `${source}:${destination}${readonly ? ":ro" : ""}`,
-  );
-  const tmpfs = ofType("tmpfs").map(({ destination, options }) => [destination, options.join(",")]);
-  return { Binds: binds, Tmpfs: Object.fromEntries(tmpfs) };
+/** As they were asked for; Docker has `Mounts` there only where `--mount` asked for one. */
+function hostDocument(settings: ContainerSettings): ContainerBody["HostConfig"] {
+  const asked = settings.mounts.filter(({ implied }) => !implied).map(askedOf);
+  const { Binds, Mounts, Tmpfs } = mountDocuments(asked);
+  return { ...hostConfig(settings, { Binds, Tmpfs }), ...(Mounts.length > 0 && { Mounts }) };
+}
+
+function askedOf(mount: Mount): Mount {
+  if (mount.type !== "volume") return mount;
+  return { ...mount, source: mount.anonymous ? "" : (mount.name ?? "") };
 }

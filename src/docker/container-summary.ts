@@ -1,7 +1,7 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
 import { networkName } from "../settings/namespace-mode.ts";
 import { type HealthStatus, healthWords } from "./health.ts";
-import { type MountPoint, mountOf, mountPointOf } from "./mount-point.ts";
+import { type MountPoint, mountOf, mountPoints } from "./mount-point.ts";
 import { formatSeconds, humanDuration, secondsOf } from "./time.ts";
 
 /** A container in a list. */
@@ -101,7 +101,7 @@ export function containerListElement(summary: ContainerSummary): ContainerListEl
     Status: summary.status,
     HostConfig: { NetworkMode: network },
     NetworkSettings: { Networks: networkName(network) === "" ? {} : { [network]: {} } },
-    Mounts: (details?.mounts ?? []).map(mountPointOf),
+    Mounts: mountPoints(details?.mounts ?? []),
   };
 }
 

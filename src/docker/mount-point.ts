@@ -1,4 +1,5 @@
 import type { Mount } from "../settings/container-settings.ts";
+import { propagations } from "../settings/volume.ts";
 
 /** A mount in the documents of a container. */
 export interface MountPoint {
@@ -12,17 +13,35 @@ export interface MountPoint {
   Propagation: string;
 }
 
-export function mountPointOf(mount: Mount): MountPoint {
+/** Docker has no `--tmpfs` among them. */
+export function mountPoints(mounts: readonly Mount[]): MountPoint[] {
+  return mounts.filter(({ type, byMount }) => type !== "tmpfs" || byMount).map(mountPointOf);
+}
+
+function mountPointOf(mount: Mount): MountPoint {
   return {
     Type: mount.type,
     ...(mount.name !== undefined ? { Name: mount.name } : {}),
     Source: mount.source,
     Destination: mount.destination,
     ...(mount.type === "volume" ? { Driver: "local" } : {}),
-    Mode: mount.type === "tmpfs" ? "" : mount.readonly ? "ro" : "",
+    Mode: modeOf(mount),
     RW: !mount.readonly,
-    Propagation: mount.options.find((option) => /^r?(private|shared|slave)$/.test(option)) ?? "",
+    Propagation: mount.options.find((option) => propagations.has(option)) ?? "",
   };
+}
+
+/** A record of before modes were kept says only that it is read-only. */
+function modeOf(mount: Mount): string {
+  const { mode, readonly, implied, byMount } = mount;
+  if (mode !== undefined) return mode;
+  if (readonly && !byMount && !implied) return "ro";
+  return isAskedVolume(mount) ? "z" : "";
+}
+
+/** Docker relabels volumes that somebody asked for, whatever he says of that. */
+function isAskedVolume({ type, implied, anonymous, byMount }: Mount): boolean {
+  return type === "volume" && !implied && (!anonymous || byMount === true);
 }
 
 /** @returns what the document says of the mount; of its options only the propagation */

@@ -1,10 +1,20 @@
 import { posix } from "node:path";
 import { invalid, quote, rejectControl } from "../base/invalid.ts";
-import { flag, type Infer, integer, listOf, mapOf, natural, object, text } from "../base/shape.ts";
+import { flag, type Infer, integer, listOf, mapOf, natural, object, optional, text } from "../base/shape.ts";
 import type { MountRequest } from "../settings/container-settings.ts";
 import { parseLabels } from "../settings/labels.ts";
-import { tmpfsMount } from "../settings/tmpfs.ts";
-import { destinationOf, isVolumeName, parseVolume, propagations, rejectTwice } from "../settings/volume.ts";
+import { localOptionsProblem } from "../settings/local-volume.ts";
+import { tmpfsDefaults, tmpfsMount } from "../settings/tmpfs.ts";
+import {
+  checkChown,
+  checkSubpath,
+  destinationOf,
+  isVolumeName,
+  parseIdmap,
+  parseVolume,
+  propagations,
+  rejectTwice,
+} from "../settings/volume.ts";
 import { given, refuseOthers, unsupported } from "./zero.ts";
 
 /** The four places where a new container's mounts may stand in the documents. */
@@ -15,20 +25,35 @@ export interface MountDocuments {
   /** Options by destination. */
   Tmpfs: Record<string, string>;
   /** Anonymous volumes, by destination. */
-  Volumes: Record<string, unknown>;
+  Volumes: Record<string, Record<string, never>>;
 }
 
 const bindOptions = object({
   Propagation: given(text, ""),
   NonRecursive: given(flag, false),
   CreateMountpoint: given(flag, false),
+  ReadOnlyNonRecursive: given(flag, false),
+  ReadOnlyForceRecursive: given(flag, false),
 });
-const volumeOptions = object({ NoCopy: given(flag, false), Labels: given(mapOf(text), {}) });
+const driverConfig = object({ Name: given(text, ""), Options: given(mapOf(text), {}) });
+const volumeOptions = object({
+  NoCopy: given(flag, false),
+  Labels: given(mapOf(text), {}),
+  Subpath: given(text, ""),
+  DriverConfig: given(driverConfig, { Name: "", Options: {} }),
+});
+const imageOptions = object({ Subpath: given(text, "") });
 const tmpfsOptions = object({
   SizeBytes: given(natural, 0),
   Mode: given(integer, 0),
   /** A flag, or a key and a value, each. */
   Options: given(listOf(listOf(text)), []),
+});
+/** What only podman's `--mount` has, and Docker's documents have no place for. */
+const ownOptions = object({
+  Chown: given(flag, false),
+  IdMap: optional(text),
+  ReadWrite: given(flag, false),
 });
 
 /** HostConfig.Mounts, each: as `--mount` has it. */
@@ -37,48 +62,110 @@ export const mountDocument = object({
   Source: given(text, ""),
   Target: text,
   ReadOnly: given(flag, false),
-  BindOptions: given(bindOptions, { Propagation: "", NonRecursive: false, CreateMountpoint: false }),
-  VolumeOptions: given(volumeOptions, { NoCopy: false, Labels: {} }),
+  BindOptions: given(bindOptions, bindOptions({}, "BindOptions")),
+  VolumeOptions: given(volumeOptions, volumeOptions({}, "VolumeOptions")),
+  ImageOptions: given(imageOptions, { Subpath: "" }),
   TmpfsOptions: given(tmpfsOptions, { SizeBytes: 0, Mode: 0, Options: [] }),
+  RtOptions: given(ownOptions, { Chown: false, ReadWrite: false }),
 });
 type WholeMount = Infer<typeof mountDocument>;
 
-export interface MountDocument extends Pick<WholeMount, "Type" | "Source" | "Target" | "ReadOnly"> {
-  BindOptions?: WholeMount["BindOptions"];
-  VolumeOptions?: WholeMount["VolumeOptions"];
+/** As Docker prints it: what says nothing is left out. */
+export interface MountDocument extends Pick<WholeMount, "Type" | "Target"> {
+  Source?: string;
+  ReadOnly?: true;
+  BindOptions?: Partial<WholeMount["BindOptions"]>;
+  VolumeOptions?: Partial<WholeMount["VolumeOptions"]>;
+  ImageOptions?: Partial<WholeMount["ImageOptions"]>;
+  TmpfsOptions?: Partial<WholeMount["TmpfsOptions"]>;
+  RtOptions?: Partial<WholeMount["RtOptions"]>;
 }
 
-export function mountDocuments(mounts: readonly MountRequest[]): Omit<MountDocuments, "Volumes"> {
-  const documents: Omit<MountDocuments, "Volumes"> = { Binds: [], Mounts: [], Tmpfs: {} };
+/** What a request and a container's mount say alike. `source` is a volume's name, and "" where it has none. */
+export type SaidMount = Omit<MountRequest, "createSource" | "labels"> &
+  Partial<Pick<MountRequest, "createSource" | "labels">>;
+
+export function mountDocuments(mounts: readonly SaidMount[]): MountDocuments & { Mounts: MountDocument[] } {
+  const documents: MountDocuments & { Mounts: MountDocument[] } = {
+    Binds: [],
+    Mounts: [],
+    Tmpfs: {},
+    Volumes: {},
+  };
   for (const mount of mounts) {
-    if (mount.type === "tmpfs") {
-      documents.Tmpfs[mount.destination] = [...mount.options, ...(mount.readonly ? ["ro"] : [])].join(",");
-    } else if (isBindText(mount)) documents.Binds.push(bindText(mount));
-    else documents.Mounts.push(documentOf(mount));
+    if (mount.byMount) documents.Mounts.push(documentOf(mount));
+    else if (mount.type === "tmpfs") documents.Tmpfs[mount.destination] = tmpfsWords(mount);
+    else if (mount.source === "") documents.Volumes[mount.destination] = {};
+    else documents.Binds.push(bindText(mount));
   }
   return documents;
 }
 
-/** Only a bind makes its source where that is missing, and it cannot say all. */
-function isBindText({ type, createSource, options, source, destination }: MountRequest): boolean {
-  const isPlain = type === "bind" && createSource && options[0] === "rbind";
-  return isPlain && !source.includes(":") && !destination.includes(":");
+function bindText({ source, destination, mode, readonly }: SaidMount): string {
+  return [source, destination, mode ?? (readonly ? "ro" : "")].filter(Boolean).join(":");
 }
 
-function bindText({ source, destination, readonly, options }: MountRequest): string {
-  const modes = [...(readonly ? ["ro"] : []), ...options.slice(1).filter((option) => option !== "rprivate")];
-  return [source, destination, ...(modes.length > 0 ? [modes.join(",")] : [])].join(":");
+function tmpfsWords({ options, readonly }: SaidMount): string {
+  return [...options, ...(readonly ? ["ro"] : [])].join(",");
 }
 
-function documentOf({ type, source, destination, readonly, options, createSource, labels }: MountRequest) {
-  const document: MountDocument = { Type: type, Source: source, Target: destination, ReadOnly: readonly };
-  if (type === "volume") document.VolumeOptions = { NoCopy: options.includes("nocopy"), Labels: labels };
-  else {
-    const propagation = options.find((option) => propagations.has(option)) ?? "";
-    const NonRecursive = options.includes("bind");
-    document.BindOptions = { Propagation: propagation, NonRecursive, CreateMountpoint: createSource };
-  }
-  return document;
+function documentOf(mount: SaidMount): MountDocument {
+  const { type, source, destination, readonly, chown, idmap, overlay } = mount;
+  const own = {
+    ...(chown && { Chown: true }),
+    ...(idmap !== undefined && { IdMap: idmap }),
+    ...(overlay && { ReadWrite: true }),
+  };
+  return {
+    Type: type,
+    ...(source !== "" && { Source: source }),
+    Target: destination,
+    ...(readonly && type !== "image" && ({ ReadOnly: true } as const)),
+    ...filled("BindOptions", type === "bind" ? bindDocument(mount) : {}),
+    ...filled("VolumeOptions", type === "volume" ? volumeDocument(mount) : {}),
+    ...filled("ImageOptions", type === "image" && mount.subpath ? { Subpath: mount.subpath } : {}),
+    ...filled("TmpfsOptions", type === "tmpfs" ? tmpfsDocument(mount) : {}),
+    ...filled("RtOptions", own),
+  };
+}
+
+function filled<Name extends string, Value extends object>(
+  name: Name,
+  value: Value,
+): { [Key in Name]?: Value } {
+  return Object.keys(value).length > 0 ? ({ [name]: value } as { [Key in Name]: Value }) : {};
+}
+
+function bindDocument({ options, createSource, below }: SaidMount): Partial<WholeMount["BindOptions"]> {
+  const propagation = options.find((option) => propagations.has(option)) ?? "rprivate";
+  return {
+    ...(propagation !== "rprivate" && { Propagation: propagation }),
+    ...(options.includes("bind") && { NonRecursive: true }),
+    ...(createSource && { CreateMountpoint: true }),
+    ...(below === "writable" && { ReadOnlyNonRecursive: true }),
+    ...(below === "readonly" && { ReadOnlyForceRecursive: true }),
+  };
+}
+
+function volumeDocument(mount: SaidMount): Partial<WholeMount["VolumeOptions"]> {
+  const { options, labels = {}, subpath, volumeOptions } = mount;
+  return {
+    ...(options.includes("nocopy") && { NoCopy: true }),
+    ...(Object.keys(labels).length > 0 && { Labels: labels }),
+    ...(subpath !== undefined && { Subpath: subpath }),
+    ...(volumeOptions && { DriverConfig: { Name: "local", Options: volumeOptions } }),
+  };
+}
+
+function tmpfsDocument({ options }: SaidMount): Partial<WholeMount["TmpfsOptions"]> {
+  const size = options.find((option) => /^size=\d+$/.test(option));
+  const mode = options.find((option) => option.startsWith("mode="));
+  const rest = options.filter((each) => each !== size && each !== mode && !tmpfsDefaults.includes(each));
+  return {
+    ...(size && { SizeBytes: Number(size.slice("size=".length)) }),
+    ...(mode && { Mode: Number.parseInt(mode.slice("mode=".length), 8) }),
+    ...(rest.length > 0 && { Options: rest.map((option) => option.split("=")) }),
+  };
 }
 
 /** @throws RtError invalid-argument | unsupported */
@@ -123,47 +210,113 @@ const known = new Set([
   "ReadOnly",
   "BindOptions",
   "VolumeOptions",
+  "ImageOptions",
   "TmpfsOptions",
+  "RtOptions",
 ]);
 const anyText = (value: unknown) => typeof value === "string";
 
 function requestOf(document: WholeMount): MountRequest {
-  const { Type, Source, Target, ReadOnly, BindOptions, VolumeOptions, TmpfsOptions } = document;
+  const { Type, Source, Target, ReadOnly, BindOptions, TmpfsOptions, RtOptions } = document;
   rejectControl("HostConfig.Mounts", `${Source}:${Target}`);
   const what = `HostConfig.Mounts ${quote(Target)}`;
   refuseOthers(document, known, { Consistency: anyText }, what);
-  refuseOthers(BindOptions, new Set(["Propagation", "NonRecursive", "CreateMountpoint"]), {}, what);
-  refuseOthers(VolumeOptions, new Set(["NoCopy", "Labels"]), {}, what);
-  refuseOthers(TmpfsOptions, new Set(["SizeBytes", "Mode", "Options"]), {}, what);
-  const mount = { ...nothing, destination: destinationOf(Target, what), readonly: ReadOnly };
+  for (const [name, options] of Object.entries(optionShapes))
+    refuseOthers(document[name as keyof typeof optionShapes], new Set(options), {}, what);
+  const mount: Omit<MountRequest, "type"> = {
+    ...nothing,
+    source: Source,
+    destination: destinationOf(Target, what),
+    readonly: ReadOnly,
+    options: [],
+    byMount: true,
+    ...(RtOptions.Chown && { chown: true }),
+    ...(RtOptions.IdMap !== undefined && { idmap: parseIdmap(RtOptions.IdMap, what) }),
+  };
   switch (Type) {
     case "bind": {
-      const propagation = BindOptions.Propagation || "rprivate";
-      if (!propagations.has(propagation))
-        throw invalid(`invalid ${what}: no propagation ${quote(propagation)}`);
-      const options = [BindOptions.NonRecursive ? "bind" : "rbind", propagation];
-      const createSource = BindOptions.CreateMountpoint;
-      return { ...mount, type: "bind", source: absolute(Source, what), options, createSource };
+      const bind = {
+        ...mount,
+        type: "bind",
+        source: absolute(Source, what),
+        ...bindPart(BindOptions, what),
+      } as const;
+      checkChown(bind);
+      return bind;
     }
-    case "volume": {
-      if (Source !== "" && !isVolumeName(Source))
-        throw invalid(`invalid ${what}: ${quote(Source)} is no volume's name`);
-      const labels = labelsOf(VolumeOptions.Labels, what);
+    case "volume":
+      return { ...mount, type: "volume", ...volumePart(document, what) };
+    case "image": {
+      if (Source === "") throw invalid(`invalid ${what}: an image mount has a source`);
+      const { Subpath } = document.ImageOptions;
+      const subpath = Subpath !== "" && { subpath: checkSubpath(Subpath, what) };
+      const { ReadWrite } = RtOptions;
       return {
         ...mount,
-        type: "volume",
-        source: Source,
-        options: VolumeOptions.NoCopy ? ["nocopy"] : [],
-        labels,
+        type: "image",
+        readonly: !ReadWrite,
+        ...(ReadWrite && { overlay: true }),
+        ...subpath,
       };
     }
     case "tmpfs": {
       if (Source !== "") throw invalid(`invalid ${what}: a tmpfs has no source`);
-      return { ...tmpfsRequest(Target, tmpfsText(TmpfsOptions), what), readonly: ReadOnly };
+      const { options } = tmpfsRequest(Target, tmpfsText(TmpfsOptions), what);
+      return { ...mount, type: "tmpfs", options };
     }
     default:
       throw unsupported(`${what}: Type`, Type);
   }
+}
+
+const optionShapes = {
+  BindOptions: [
+    "Propagation",
+    "NonRecursive",
+    "CreateMountpoint",
+    "ReadOnlyNonRecursive",
+    "ReadOnlyForceRecursive",
+  ],
+  VolumeOptions: ["NoCopy", "Labels", "Subpath", "DriverConfig"],
+  ImageOptions: ["Subpath"],
+  TmpfsOptions: ["SizeBytes", "Mode", "Options"],
+  RtOptions: ["Chown", "IdMap", "ReadWrite"],
+} as const;
+
+function bindPart(
+  options: WholeMount["BindOptions"],
+  what: string,
+): Pick<MountRequest, "options" | "createSource" | "below"> {
+  const propagation = options.Propagation || "rprivate";
+  if (!propagations.has(propagation)) throw invalid(`invalid ${what}: no propagation ${quote(propagation)}`);
+  return {
+    options: [options.NonRecursive ? "bind" : "rbind", propagation],
+    createSource: options.CreateMountpoint,
+    ...(options.ReadOnlyNonRecursive && { below: "writable" as const }),
+    ...(options.ReadOnlyForceRecursive && { below: "readonly" as const }),
+  };
+}
+
+function volumePart(
+  { Source, VolumeOptions }: WholeMount,
+  what: string,
+): Partial<MountRequest> & Pick<MountRequest, "options"> {
+  const { NoCopy, Labels, Subpath, DriverConfig } = VolumeOptions;
+  if (Source !== "" && !isVolumeName(Source))
+    throw invalid(`invalid ${what}: ${quote(Source)} is no volume's name`);
+  const driver = DriverConfig.Name || "local";
+  if (driver !== "local")
+    throw invalid(
+      `invalid ${what}: error looking up volume plugin ${driver}: plugin ${quote(driver)} not found`,
+    );
+  const problem = localOptionsProblem(DriverConfig.Options);
+  if (problem !== undefined) throw invalid(`invalid ${what}: ${problem}`);
+  return {
+    options: NoCopy ? ["nocopy"] : [],
+    labels: labelsOf(Labels, what),
+    ...(Object.keys(DriverConfig.Options).length > 0 && { volumeOptions: DriverConfig.Options }),
+    ...(Subpath !== "" && { subpath: checkSubpath(Subpath, what) }),
+  };
 }
 
 function tmpfsText({ SizeBytes, Mode, Options }: WholeMount["TmpfsOptions"]): string {

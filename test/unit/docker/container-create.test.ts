@@ -55,6 +55,11 @@ describe("what is asked for comes out as it went in", () => {
     "--mount type=bind,src=/a,dst=/b --mount type=bind,src=/c,dst=/d,ro,bind-recursive=disabled alpine",
     "--mount type=volume,src=vol,dst=/n,ro,volume-label=a=b --mount type=tmpfs,dst=/t,tmpfs-size=1m,ro alpine",
     "--mount type=bind,src=/a:b,dst=/c alpine",
+    "--mount type=bind,src=/a,dst=/c,ro,bind-recursive=writable,U=true,bind-create-src alpine",
+    "--mount type=bind,src=/a,dst=/c,ro,bind-recursive=readonly,idmap=uids=0-1-2 alpine",
+    "--mount src=vol,dst=/n,volume-nocopy,volume-subpath=a/b,volume-opt=type=tmpfs,volume-opt=device=x,volume-opt=o=size=1m alpine",
+    "--mount type=image,src=busybox,dst=/i --mount type=image,src=a:b,dst=/j,rw=true,image-subpath=c alpine",
+    "--mount type=tmpfs,dst=/t,tmpfs-mode=1770,U -v /a:/b:O,U -v vol:/v:ro,z alpine",
     "--volumes-from db --volumes-from other:ro,z alpine",
     "--health-cmd ls --health-retries 2 --health-on-failure stop alpine",
     "--no-healthcheck alpine",
@@ -261,15 +266,9 @@ describe("what rt does not have is refused, not forgotten", () => {
     [{ ReadonlyPaths: [] }, "HostConfig.ReadonlyPaths"],
     [{ SecurityOpt: ["seccomp={}"] }, "profiles come in a later version"],
     [{ FromTheFuture: "x" }, "HostConfig.FromTheFuture"],
-    [{ Mounts: [{ Type: "image", Target: "/a" }] }, 'Type "image"'],
-    [
-      { Mounts: [{ Type: "volume", Target: "/a", VolumeOptions: { DriverConfig: { Name: "x" } } }] },
-      "DriverConfig",
-    ],
-    [
-      { Mounts: [{ Type: "bind", Source: "/a", Target: "/a", BindOptions: { ReadOnlyNonRecursive: true } }] },
-      "ReadOnly",
-    ],
+    [{ Mounts: [{ Type: "cluster", Target: "/a" }] }, 'Type "cluster"'],
+    [{ Mounts: [{ Type: "bind", Source: "/a", Target: "/a", BindOptions: { Later: true } }] }, "Later"],
+    [{ StorageOpt: { size: "10G" } }, "HostConfig.StorageOpt"],
   ])("HostConfig %j", (config, why) => {
     expect(() => host(config)).toThrow(expect.objectContaining({ code: "unsupported" }));
     expect(() => host(config)).toThrow(why);
@@ -323,6 +322,14 @@ describe("what cannot be is refused", () => {
     [{ Binds: ["/a:/b", "/c:/b/"] }, "two mounts at"],
     [{ Tmpfs: { "/t": "size=many" } }, "bad tmpfs option"],
     [{ Mounts: [{ Type: "bind", Source: "a", Target: "/b" }] }, "is not an absolute path"],
+    [{ Mounts: [{ Type: "image", Target: "/b" }] }, "has a source"],
+    [{ Mounts: [{ Type: "bind", Source: "/etc", Target: "/b", RtOptions: { Chown: true } }] }, "not allowed"],
+    [{ Mounts: [{ Type: "bind", Source: "/a", Target: "/b", RtOptions: { IdMap: "x" } }] }, "bad idmap"],
+    [
+      { Mounts: [{ Type: "volume", Target: "/a", VolumeOptions: { DriverConfig: { Name: "x" } } }] },
+      'plugin "x" not found',
+    ],
+    [{ Mounts: [{ Type: "volume", Target: "/a", VolumeOptions: { Subpath: "../x" } }] }, "relative path"],
     [{ Mounts: [{ Type: "volume", Source: "../x", Target: "/b" }] }, "is no volume's name"],
     [
       { Mounts: [{ Type: "bind", Source: "/a", Target: "/b", BindOptions: { Propagation: "x" } }] },

@@ -31,7 +31,6 @@ describe("containers", () => {
       mounts: [
         { type: "bind", source: "/a", destination: "/b", readonly: true, options: ["rslave"] },
         { type: "volume", name: "v", source: "/v/_data", destination: "/v", readonly: false, options: [] },
-        { type: "tmpfs", source: "", destination: "/t", readonly: false, options: [] },
       ],
       platform: "",
     },
@@ -62,11 +61,10 @@ describe("containers", () => {
           Source: "/v/_data",
           Destination: "/v",
           Driver: "local",
-          Mode: "",
+          Mode: "z",
           RW: true,
           Propagation: "",
         },
-        { Type: "tmpfs", Source: "", Destination: "/t", Mode: "", RW: true, Propagation: "" },
       ],
     });
   });
