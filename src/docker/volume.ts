@@ -35,9 +35,10 @@ export function volumeDocument(facts: VolumeFacts, said: VolumeDescription | und
   };
 }
 
-/** Docker has null where there is nothing. */
+/** In Go's order; Docker has null where there is nothing. */
 function filled(words: Readonly<Record<string, string>> = {}): Record<string, string> | null {
-  return Object.keys(words).length > 0 ? { ...words } : null;
+  const sorted = Object.entries(words).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.length > 0 ? Object.fromEntries(sorted) : null;
 }
 
 /** POST /volumes/prune */
