@@ -15,6 +15,7 @@ const attributes: Readonly<Record<string, readonly [set: number, clear: number]>
   noatime: [attribute.noatime, attribute.atime_mask],
   atime: [0, attribute.atime_mask],
   strictatime: [attribute.strictatime, attribute.atime_mask],
+  nostrictatime: [0, attribute.atime_mask],
   nodiratime: [attribute.nodiratime, 0],
   diratime: [0, attribute.nodiratime],
   nosymfollow: [attribute.nosymfollow, 0],

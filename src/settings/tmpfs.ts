@@ -8,7 +8,7 @@ export const tmpfsDefaults: readonly string[] = ["noexec", "nosuid", "nodev"];
 const flags = new Set(
   (
     "rw ro exec noexec suid nosuid dev nodev sync async dirsync mand nomand atime noatime diratime nodiratime " +
-    "relatime norelatime strictatime nostrictatime"
+    "relatime norelatime strictatime nostrictatime defaults"
   ).split(" "),
 );
 
@@ -49,6 +49,8 @@ export function checkTmpfsOption(option: string, what: string): string {
     (key === "mode" && /^[0-7]{1,5}$/.test(value ?? "")) ||
     (/^(uid|gid)$/.test(key) && /^\d{1,10}$/.test(value ?? "")) ||
     (/^nr_(inodes|blocks)$/.test(key) && /^\d+[kmg]?$/i.test(value ?? "")) ||
+    (key === "mpol" &&
+      /^(default|local|(prefer|bind|interleave)(=(static|relative))?:[\d-]+)$/.test(value ?? "")) ||
     (key === "huge" && /^(never|always|within_size|advise)$/.test(value ?? ""));
   if (!good) throw invalid(`invalid ${what}: bad tmpfs option ${quote(option)}`);
   return option;
