@@ -16,9 +16,11 @@ type OptionsDocument = Infer<typeof shape>;
 
 const bytesMax = 64 * 1024;
 
+export const optionsName = "opts.json";
+
 /** Of the volume whose `_data` is at `data`. */
 export function optionsFile(data: string): string {
-  return join(data, "../opts.json");
+  return join(data, "..", optionsName);
 }
 
 /** Before `_data` is there: from then on it is a volume. Without options there is no file. */

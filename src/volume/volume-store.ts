@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, type Stats, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { isVolumeName } from "../settings/volume.ts";
@@ -7,7 +16,7 @@ import type { Database } from "../store/database.ts";
 import { publicDirectory } from "../store/directory.ts";
 import { acquireLease, type Lease, leasedItems } from "../store/leases.ts";
 import { volumeDirectory } from "./directory.ts";
-import { readVolumeOptions, writeVolumeOptions } from "./options-file.ts";
+import { optionsName, readVolumeOptions, writeVolumeOptions } from "./options-file.ts";
 import { anonymousLabel, type VolumeRecord, volumeType } from "./record.ts";
 
 /** A volume as the store has it. Columns are there whatever has happened to the record. */
@@ -148,6 +157,9 @@ export class VolumeStore {
     this.#database.transaction(() => {
       if (this.#row(name) !== undefined) return;
       try {
+        // Of one with a file system of its own the options come first.
+        if (this.#entries(name).join() === optionsName)
+          unlinkSync(join(this.#root, "volumes", name, optionsName));
         rmdirSync(join(this.#root, "volumes", name));
       } catch {
         // There is something in it, or it is no directory: not ours to judge.

@@ -1,9 +1,18 @@
 /** Volumes with a file system of their own: shared while somebody uses it, and gone from the host when nobody does. */
 import { expect } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { file, hostileImage } from "../root/attacks/hostile.ts";
 import { mountPoints } from "../support/leaks.ts";
+import { tool } from "../support/root.ts";
 import { until } from "../support/wait.ts";
 import { containerTests, image, oneLine, running } from "./world.ts";
 
@@ -163,6 +172,43 @@ test("many start and end at once: all see one file system, and nothing is left",
   for (const { code, stderr } of await Promise.all(waves)) expect([code, stderr]).toEqual([0, ""]);
   await isUnmounted();
   await host().ok(["volume", "rm", "many"]);
+});
+
+test("what is new and empty at a start gets what the image has; what nobody writes to stays as it is", async () => {
+  await temporary("fresh");
+  await temporary("sealed", "ro");
+  const busybox = readFileSync(tool("busybox")!);
+  const seeding = await hostileImage(host(), "sealed", {
+    members: [{ ...file("busybox", busybox), mode: 0o755 }],
+  });
+  await host().ok(["create", "--name", "later", "-v", "fresh:/bin", image, "sh", "-c", "ls /bin/sh"]);
+  expect(mounted()).toEqual([]);
+  for (const _ of [1, 2]) expect(await host().ok(["start", "-a", "later"])).toBe("/bin/sh\n");
+  await host().ok(["rm", "later"]);
+  expect(await host().ok(["run", "--rm", "-v", "sealed:/bin", seeding, "/busybox", "ls", "-a", "/bin"])).toBe(
+    ".\n..\n",
+  );
+  await host().ok(["volume", "rm", "fresh", "sealed"]);
+});
+
+test("what a client that was killed has mounted goes with the next command", async () => {
+  await temporary("left");
+  const places = join(host().state, "containers");
+  // Just before it had a container, and while its state directory was being removed.
+  for (const [name, age_s] of [
+    ["7".repeat(64), 60],
+    ["over-1", 0],
+    ["using-1", 60],
+  ] as const) {
+    const directory = join(places, name);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, "mounted"), "left\n../../etc\n");
+    await Bun.$`mount -t tmpfs left ${dataOf("left")}`;
+    utimesSync(directory, Date.now() / 1000 - age_s, Date.now() / 1000 - age_s);
+    await host().ok(["ps"]);
+    expect([name, mounted(), existsSync(directory)]).toEqual([name, [], false]);
+  }
+  await host().ok(["volume", "rm", "left"]);
 });
 
 test("the database may be lost: what is mounted stands beside the files", async () => {

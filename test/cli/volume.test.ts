@@ -227,7 +227,7 @@ test("a directory of before is a volume like any other; what is no volume is lef
     mkdirSync(filesOf(name), { recursive: true });
     writeFileSync(join(filesOf(name), "file"), `of ${name}\n`);
   }
-  mkdirSync(join(host().root, "volumes", "no-data"));
+  mkdirSync(join(host().root, "volumes", "no-data", "x"), { recursive: true });
   writeFileSync(join(host().root, "volumes", "file"), "");
   mkdirSync(join(host().root, "volumes", "-odd", "_data"), { recursive: true });
   expect(await host().ok(["run", "--rm", "-v", "old:/x", image, "cat", "/x/file"])).toBe("of old\n");

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { RtError } from "../../base/errors.ts";
 import { hostDevices } from "../../container/devices.ts";
 import { writeNameFiles } from "../../container/files.ts";
 import type { ContainerRecord } from "../../container/record.ts";
@@ -73,20 +74,29 @@ async function seedVolumes(
   snapshots: SnapshotDriver,
   abort: AbortSignal,
 ): Promise<void> {
-  for (const { type, source, destination, options } of record.mounts) {
-    if (type !== "volume") continue;
+  for (const { type, source, destination, options, subpath } of record.mounts) {
+    if (type !== "volume" || subpath !== undefined) continue;
     const wanted = !options.includes("nocopy") && readdirSync(source).length === 0;
-    if (wanted) await snapshots.seed(record.chain, destination, source, abort);
+    if (wanted) await ifWritable(snapshots.seed(record.chain, destination, source, abort));
     const beside = `${basename(source)}.`;
     if (readdirSync(dirname(source)).some((name) => name.startsWith(beside))) await finishSeed(source);
   }
 }
 
-/** Most containers have no volumes. */
-async function mountOwnVolumes(host: Host, { mounts }: ContainerRecord, directory: string): Promise<void> {
-  if (!mounts.some(({ type }) => type === "volume")) return;
+/** A volume of its own file system may be one that nobody writes to: it stays empty. */
+async function ifWritable(seeding: Promise<boolean>): Promise<void> {
+  try {
+    await seeding;
+  } catch (error) {
+    if (!(error instanceof RtError && error.message.endsWith("(EROFS)"))) throw error;
+  }
+}
+
+/** Most containers have no volumes. @returns whether some have a file system of their own, which may be new */
+async function mountOwnVolumes(host: Host, { mounts }: ContainerRecord, directory: string): Promise<boolean> {
+  if (!mounts.some(({ type }) => type === "volume")) return false;
   const { mountVolumes } = await import("../volume/mount.ts");
-  await mountVolumes(host, mounts, directory);
+  return mountVolumes(host, mounts, directory);
 }
 
 /** What lasts of a container besides its record: what the image has for its new volumes, and its writable top. */
@@ -118,7 +128,8 @@ export async function build(
   { attended, restarting }: { attended: boolean; restarting?: Restarting },
   undo: AsyncDisposableStack,
 ): Promise<Launched> {
-  await mountOwnVolumes(host, record, state.directory);
+  if (await mountOwnVolumes(host, record, state.directory))
+    await seedVolumes(record, snapshots, host.session.abort);
   const rootfs = snapshots.rootfs(record.id, record.chain, {
     volatile: record.autoRemove,
     readonly: record.readonlyRootfs,

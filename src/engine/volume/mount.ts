@@ -37,12 +37,21 @@ interface OwnVolume {
   mount: LocalMount;
 }
 
-/** @param directory the state directory of whoever uses them. @throws RtError in Docker's words */
-export async function mountVolumes(host: Host, mounts: readonly Mount[], directory: string): Promise<void> {
+/**
+ * @param directory the state directory of whoever uses them
+ * @returns whether there are any
+ * @throws RtError in Docker's words
+ */
+export async function mountVolumes(
+  host: Host,
+  mounts: readonly Mount[],
+  directory: string,
+): Promise<boolean> {
   const wanted = mounts.flatMap(withOwn);
-  if (wanted.length === 0) return;
+  if (wanted.length === 0) return false;
   writeFileSync(join(directory, mountedFile), wanted.map(({ name }) => `${name}\n`).join(""));
   for (const each of wanted) await mountOne(host, each);
+  return true;
 }
 
 export function hasOwn(mount: Mount): boolean {

@@ -517,6 +517,11 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     const made = await engine.volume.create(wanted);
     expect(made).toMatchObject({ Name: "data", Driver: "local", Scope: "local", Labels: { a: "b" } });
     expect(await engine.volume.inspect("data")).toEqual(made);
+    const own = { type: "tmpfs", device: "tmpfs", o: "size=1m" };
+    expect((await engine.volume.create({ ...wanted, name: "own", options: own })).Options).toEqual(own);
+    await engine.volume.remove("own", { force: false });
+    const half = await failure(engine.volume.create({ ...wanted, name: "half", options: { type: "tmpfs" } }));
+    expect([half.code, half.exitCode]).toEqual(["invalid-argument", 1]);
     await engine.container.run(options("--name", "user", "-v", "data:/x", "-v", "/y", image, "exit", "0"));
     const listed = async (filters: Filters) =>
       (await engine.volume.list({ filters })).map(({ Name }) => Name);

@@ -1,6 +1,6 @@
 import { Database as Sqlite } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../../../src/base/errors.ts";
 import { ContainerStore } from "../../../src/container/container-store.ts";
@@ -162,8 +162,9 @@ test("the outer directory of one that was never made goes", () => {
   using dir = scratch();
   using database = Database.open(dir.path);
   const store = new VolumeStore(database, dir.path);
-  for (const name of ["hollow", "odd/with", "whole/_data"])
+  for (const name of ["hollow", "odd/with", "whole/_data", "opted"])
     mkdirSync(join(dir.path, "volumes", name), { recursive: true });
+  writeFileSync(join(dir.path, "volumes/opted/opts.json"), "{}");
   expect(store.list().map(({ name }) => name)).toEqual(["whole"]);
   expect(readdirSync(join(dir.path, "volumes")).sort()).toEqual(["odd", "whole"]);
 });
