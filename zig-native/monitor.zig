@@ -238,7 +238,7 @@ fn listen(directory: []const u8) fault.Error!i32 {
     };
     if (errno != .SUCCESS) return fault.fail(.monitor, errno, "attach.sock", .{});
     _ = try fault.check(linux.bind(socket, @ptrCast(&address), @sizeOf(linux.sockaddr.un)), .monitor, "bind {s}", .{path});
-    _ = try fault.check(linux.listen(socket, 8), .monitor, "listen", .{});
+    _ = try fault.check(linux.listen(socket, relays.clients_max), .monitor, "listen", .{});
     return socket;
 }
 

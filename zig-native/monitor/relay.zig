@@ -13,7 +13,7 @@ const logs = @import("log.zig");
 const tty = @import("../linux/tty.zig");
 
 const header_bytes = abi.frame_header_bytes;
-pub const clients_max = 8;
+pub const clients_max = 64;
 /// How long a client may take nothing of what the log has anyway.
 const patience_ms = 10_000;
 
@@ -24,7 +24,8 @@ pub const Client = struct {
     sent: usize,
     /// When it last took some, or was first due: of one that is behind.
     moved_ms: u64,
-    input: [header_bytes + abi.frame_payload_max]u8,
+    /// In pages of its own: what is not used of it, and of one that has gone, takes no memory.
+    input: *align(page_bytes) [input_bytes]u8,
     input_have: usize,
     /// Part of a stdin frame that the program has taken already.
     input_taken: usize,
@@ -36,6 +37,10 @@ pub const Client = struct {
 };
 
 const control_max = 64;
+const page_bytes = std.heap.page_size_min;
+const input_bytes = std.mem.alignForward(usize, header_bytes + abi.frame_payload_max, page_bytes);
+/// Of `relay.clients`, in their order.
+var inputs: [clients_max][input_bytes]u8 align(page_bytes) = undefined;
 
 pub const Relay = struct {
     /// The program's ends, ours nonblocking. With a terminal all three are the pty's master.
@@ -70,7 +75,10 @@ pub const Relay = struct {
         self.maker = null;
         self.attended = true;
         self.log = null;
-        for (&self.clients) |*client| client.socket = -1;
+        for (&self.clients, &inputs) |*client, *input| {
+            client.socket = -1;
+            client.input = @alignCast(input);
+        }
     }
 
     /// The first client.
@@ -90,15 +98,16 @@ pub const Relay = struct {
             return;
         };
         var payload: frame.FailureBuffer = undefined;
-        _ = frame.send(socket, .failed, frame.encodeFailure(&payload, .monitor, .MFILE, full));
+        _ = frame.send(socket, .failed, frame.encodeFailure(&payload, .monitor, .SUCCESS, full));
         _ = linux.close(socket);
     }
 
-    const full = "attach: eight clients are attached already";
+    const full = "attach: sixty-four clients are attached already";
 
     pub fn drop(self: *Relay, client: *Client) void {
         _ = linux.close(client.socket);
         client.socket = -1;
+        _ = linux.madvise(client.input, input_bytes, linux.MADV.DONTNEED);
         // What it did not get rid of must not hold up the others'.
         self.stdin_blocked = self.anyStdin();
         const made = client == self.maker;
@@ -224,8 +233,8 @@ pub const Relay = struct {
     /// Take what a client sent.
     pub fn receive(self: *Relay, client: *Client) void {
         if (hasStdin(client)) return self.receiveControl(client);
-        if (!self.fill(client, &client.input, &client.input_have)) return;
-        if (kindOf(&client.input) == .stdin and client.input_have > header_bytes) return self.feed(client);
+        if (!self.fill(client, client.input[0 .. header_bytes + abi.frame_payload_max], &client.input_have)) return;
+        if (kindOf(client.input) == .stdin and client.input_have > header_bytes) return self.feed(client);
         self.consume(client, client.input[0..client.input_have]);
         client.input_have = 0;
     }
@@ -278,9 +287,9 @@ pub const Relay = struct {
     /// of sending one.)
     fn hasStdin(client: *const Client) bool {
         return client.socket >= 0 and client.input_have > header_bytes and client.input_have == frameBytes(
-            &client.input,
+            client.input,
             client.input_have,
-        ) and kindOf(&client.input) == .stdin;
+        ) and kindOf(client.input) == .stdin;
     }
 
     fn anyStdin(self: *const Relay) bool {
