@@ -63,7 +63,7 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   writeSession(directory, session, facts, eventLines(host, record, command));
   for (const action of ["exec_create", "exec_start"])
     containerEvent(host, record, `${action}: ${command}`, { execID: session });
-  const attached = { start: true, stdin, tty: options.tty, signals: true };
+  const attached = { start: true, stdin, tty: options.tty, signals: true, joined: true };
   const status = options.detach
     ? await program.start(host.session.abort)
     : await follow(host, record, program, attached);

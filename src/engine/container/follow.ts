@@ -11,12 +11,17 @@ const engineFailed = 125;
 /** A monitor that ends lets go of the lock with the connection, or soon after. */
 const letGoWithin_ms = 1000;
 
+interface Followed extends Omit<AttachOptions, "detachKeys"> {
+  /** Of an exec: a program beside the container's own, with a monitor of its own. */
+  joined?: boolean;
+}
+
 /** Attach the caller until the end. @returns the exit status, or undefined when the user detached */
 export async function follow(
   host: Host,
   record: ContainerRecord,
   program: Program,
-  wanted: Omit<AttachOptions, "detachKeys">,
+  { joined, ...wanted }: Followed,
 ): Promise<number | undefined> {
   const { stdio, detachKeys } = host.session;
   const options = { ...wanted, detachKeys: wanted.tty ? detachKeys : new Uint8Array() };
@@ -25,10 +30,16 @@ export async function follow(
       ? await program.attachForeground(stdio, options)
       : await program.attach(stdio, options);
   if (outcome.ended === "detached") return undefined;
-  if (outcome.ended === "lost") return await lostStatus(host, record);
+  if (outcome.ended === "lost") return joined ? lostExec(host) : await lostStatus(host, record);
   if (outcome.writeError === undefined) return outcome.status;
   host.warn(`cannot write the program's output: ${outcome.writeError}`);
   return outcome.status || engineFailed;
+}
+
+/** Its monitor has no lock, nor anything else that would tell of it: the container goes on. */
+function lostExec(host: Host): number {
+  host.warn("the monitor of this exec was killed, and its program with it");
+  return lostExitCode;
 }
 
 /** The monitor went without a word. */
