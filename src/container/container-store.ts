@@ -167,7 +167,7 @@ export class ContainerStore {
         record.image.id,
         record.created,
         record.image.reference,
-        record.args.join(" "),
+        asWords(record.args),
         record.autoRemove ? 1 : 0,
         bytes,
       );
@@ -393,6 +393,11 @@ export class ContainerStore {
 }
 
 const removalOf = (id: string): string => `removal:${id}`;
+
+/** As Docker shows a command: a word with a space in it stands in quotes. */
+function asWords(args: readonly string[]): string {
+  return args.map((word, index) => (index > 0 && word.includes(" ") ? `'${word}'` : word)).join(" ");
+}
 
 function noSuchContainer(text: string): RtError {
   return new RtError("not-found", `No such container: ${text}`, { exitCode: 1 });

@@ -36,15 +36,43 @@ interface ContainerBody {
   GraphDriver: { Name: string; Data: unknown };
   Mounts: MountPoint[];
   Config: ContainerConfig;
-  NetworkSettings: {
-    SandboxID: string;
-    Ports: Record<string, never>;
-    IPAddress: string;
-    Gateway: string;
-    MacAddress: string;
-    Networks: Record<string, { IPAddress: string; Gateway: string; MacAddress: string; NetworkID: string }>;
-  };
+  NetworkSettings: typeof noNetwork & { Networks: Record<string, typeof noEndpoint> };
 }
+
+const noAddress = {
+  EndpointID: "",
+  Gateway: "",
+  GlobalIPv6Address: "",
+  GlobalIPv6PrefixLen: 0,
+  IPAddress: "",
+  IPPrefixLen: 0,
+  IPv6Gateway: "",
+  MacAddress: "",
+};
+
+const noNetwork = {
+  Bridge: "",
+  SandboxID: "",
+  SandboxKey: "",
+  Ports: {} as Record<string, never>,
+  HairpinMode: false,
+  LinkLocalIPv6Address: "",
+  LinkLocalIPv6PrefixLen: 0,
+  SecondaryIPAddresses: null,
+  SecondaryIPv6Addresses: null,
+  ...noAddress,
+};
+
+const noEndpoint = {
+  IPAMConfig: null,
+  Links: null,
+  Aliases: null,
+  DriverOpts: null,
+  GwPriority: 0,
+  NetworkID: "",
+  ...noAddress,
+  DNSNames: null,
+};
 
 interface ContainerStateDocument {
   Status: string;
@@ -138,20 +166,13 @@ export function containerInspect(
       Entrypoint: entrypointLength > 0 ? args.slice(0, entrypointLength) : null,
       Volumes: null,
     }),
-    NetworkSettings: {
-      SandboxID: "",
-      Ports: {},
-      IPAddress: "",
-      Gateway: "",
-      MacAddress: "",
-      Networks: networksOf(settings),
-    },
+    NetworkSettings: { ...noNetwork, Networks: networksOf(settings) },
   };
 }
 
 function networksOf({ networkMode }: ContainerSettings): ContainerBody["NetworkSettings"]["Networks"] {
   const name = networkName(networkMode);
-  return name === "" ? {} : { [name]: { IPAddress: "", Gateway: "", MacAddress: "", NetworkID: "" } };
+  return name === "" ? {} : { [name]: noEndpoint };
 }
 
 function stateDocument(state: ContainerFacts["state"], health: Health | undefined): ContainerStateDocument {

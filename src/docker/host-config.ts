@@ -9,19 +9,19 @@ export interface HostConfig extends Limits {
   PortBindings: Record<string, never>;
   RestartPolicy: { Name: string; MaximumRetryCount: number };
   AutoRemove: boolean;
-  CapAdd: string[];
-  CapDrop: string[];
+  CapAdd: string[] | null;
+  CapDrop: string[] | null;
   CgroupnsMode: string;
   Dns: string[];
-  ExtraHosts: string[];
-  GroupAdd: string[];
+  ExtraHosts: string[] | null;
+  GroupAdd: string[] | null;
   IpcMode: string;
   OomScoreAdj: number;
   PidMode: string;
   Privileged: boolean;
   PublishAllPorts: boolean;
   ReadonlyRootfs: boolean;
-  SecurityOpt: string[];
+  SecurityOpt: string[] | null;
   /** Options by destination. */
   Tmpfs: Record<string, string>;
   UTSMode: string;
@@ -44,22 +44,41 @@ export interface DeviceMapping {
 type Limits = typeof unlimited;
 
 const unlimited = {
+  BlkioDeviceReadBps: [] as never[],
+  BlkioDeviceReadIOps: [] as never[],
+  BlkioDeviceWriteBps: [] as never[],
+  BlkioDeviceWriteIOps: [] as never[],
   BlkioWeight: 0,
+  BlkioWeightDevice: [] as never[],
+  Cgroup: "",
   CgroupParent: "",
+  ConsoleSize: [0, 0],
+  CpuCount: 0,
+  CpuPercent: 0,
   CpuPeriod: 0,
   CpuQuota: 0,
+  CpuRealtimePeriod: 0,
+  CpuRealtimeRuntime: 0,
   CpuShares: 0,
   CpusetCpus: "",
   CpusetMems: "",
+  DeviceCgroupRules: null,
+  DeviceRequests: null,
   DnsOptions: [] as string[],
   DnsSearch: [] as string[],
+  IOMaximumBandwidth: 0,
+  IOMaximumIOps: 0,
+  Isolation: "",
+  Links: null,
   Memory: 0,
   MemoryReservation: 0,
   MemorySwap: 0,
+  MemorySwappiness: null,
   NanoCpus: 0,
-  OomKillDisable: false,
+  OomKillDisable: null,
   PidsLimit: null,
   UsernsMode: "",
+  VolumeDriver: "",
 };
 
 /** The settings that a record has and somebody asks for alike. */
@@ -99,7 +118,7 @@ export function hostConfig(
 ): HostConfig {
   return {
     ...unlimited,
-    VolumesFrom: settings.volumesFrom.length > 0 ? settings.volumesFrom : null,
+    VolumesFrom: orNull(settings.volumesFrom),
     Binds,
     ContainerIDFile: "",
     LogConfig: { Type: settings.logDriver, Config: settings.logOptions },
@@ -107,22 +126,22 @@ export function hostConfig(
     PortBindings: {},
     RestartPolicy: { Name: settings.restart.name, MaximumRetryCount: settings.restart.retries },
     AutoRemove: settings.autoRemove,
-    CapAdd: settings.capAdd,
-    CapDrop: settings.capDrop,
+    CapAdd: orNull(settings.capAdd),
+    CapDrop: orNull(settings.capDrop),
     CgroupnsMode: settings.cgroupnsMode,
     Dns: settings.dns,
-    ExtraHosts: settings.extraHosts,
-    GroupAdd: settings.groupAdd,
+    ExtraHosts: orNull(settings.extraHosts),
+    GroupAdd: orNull(settings.groupAdd),
     IpcMode: settings.ipcMode,
     OomScoreAdj: settings.oomScoreAdj,
     PidMode: settings.pidMode,
     Privileged: settings.privileged,
     PublishAllPorts: false,
     ReadonlyRootfs: settings.readonlyRootfs,
-    SecurityOpt: [
+    SecurityOpt: orNull([
       ...(settings.noNewPrivileges ? ["no-new-privileges"] : []),
       ...(settings.seccomp ? [`seccomp=${settings.seccomp}`] : []),
-    ],
+    ]),
     Tmpfs,
     UTSMode: settings.utsMode,
     ShmSize: settings.shmSize,
@@ -137,4 +156,9 @@ export function hostConfig(
     })),
     Ulimits: settings.ulimits.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
   };
+}
+
+/** Docker says nothing rather than that there are none. */
+function orNull(list: string[]): string[] | null {
+  return list.length > 0 ? list : null;
 }

@@ -186,7 +186,7 @@ test("--type, container inspect and image inspect look at one kind only", async 
 
 test("what is not there: an empty list, one line, exit 1; what is there is shown all the same", async () => {
   const none = await host().rt(["inspect", "nosuch"]);
-  expect([none.stdout, oneLine(none.stderr), none.code]).toEqual(["[]\n", "no such object: nosuch", 1]);
+  expect([none.stdout, oneLine(none.stderr), none.code]).toEqual(["[]\n", "No such object: nosuch", 1]);
   const some = await host().rt(["inspect", "nosuch", image]);
   expect(JSON.parse(some.stdout)).toHaveLength(1);
   expect(some.code).toBe(1);

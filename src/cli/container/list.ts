@@ -1,7 +1,7 @@
 import { invalid, quote } from "../../base/invalid.ts";
 import { containerFilters } from "../../docker/filters.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { containerListing, containersFormat, showsDetails } from "../format/containers.ts";
+import { containerListing, containersFormat, showsDetails, showsSizes } from "../format/containers.ts";
 import { renderRows } from "../format/rows.ts";
 import { checkValues, parseFilterFlags } from "../parse/filter.ts";
 
@@ -40,7 +40,7 @@ export default class PsCommand extends RtCommand {
     const format = asked === "table" ? containersFormat(this.size) : asked;
     const engine = await this.engine();
     const found = await engine.container.list({
-      ...{ all, filters, size: this.size, details: showsDetails(format) },
+      ...{ all, filters, size: this.size || showsSizes(format), details: showsDetails(format) },
       ...(last > 0 && { last }),
     });
     this.context.stdout.write(renderRows(format, containerListing(found, !this.noTrunc, Date.now())));

@@ -42,6 +42,11 @@ export function showsDetails(format: string): boolean {
   );
 }
 
+/** Does it show sizes, which take a while? As with docker the word `json` alone does not ask for them. */
+export function showsSizes(format: string): boolean {
+  return format !== "json" && (/\.Size\b/.test(format) || /\$|\.(?![\p{L}_])/u.test(format));
+}
+
 function row(summary: ContainerSummary, truncate: boolean, now: number): Record<string, unknown> {
   const { command, created, details, id, size } = summary;
   const { labels = {}, mounts = [] } = details ?? {};

@@ -45,7 +45,7 @@ async function inspectOne(engine: Engine, name: string, types: readonly InspectT
       if (!next || types.length === 1) throw error;
     }
   }
-  throw new RtError("not-found", `no such object: ${name}`, { exitCode: 1 });
+  throw new RtError("not-found", `No such object: ${name}`, { exitCode: 1 });
 }
 
 export default class InspectCommand extends InspectBase {

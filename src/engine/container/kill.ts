@@ -6,7 +6,7 @@ import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
-import { find, notRunning } from "./find.ts";
+import { find, type Look, notRunning } from "./find.ts";
 import { isRunning, look } from "./look.ts";
 import { stayDown } from "./stay-down.ts";
 import { stopSignalOf } from "./stop.ts";
@@ -18,7 +18,7 @@ const SIGKILL = 9;
  * none that could hear it: one that would end it makes it stay down, and any other is as good as sent, as with docker.
  */
 export async function kill(host: Host, name: string, signal: string): Promise<void> {
-  const seen = await find(host, name);
+  const seen = await findToKill(host, name);
   const { id } = seen.container;
   const { pid, startTime } = seen.state;
   const { number } = parseSignal(signal);
@@ -43,4 +43,12 @@ export async function kill(host: Host, name: string, signal: string): Promise<vo
     }
   }
   throw withCause(`cannot kill container: ${name}`, await notRunning(host, seen));
+}
+
+async function findToKill(host: Host, name: string): Promise<Look> {
+  try {
+    return await find(host, name);
+  } catch (error) {
+    throw withCause(`cannot kill container: ${name}`, error);
+  }
 }
