@@ -30,6 +30,8 @@ export interface Container {
   readonly isSettled: boolean;
   /** Somebody has begun to remove it: it is not to be started any more. */
   readonly removal: Removal | undefined;
+  /** Somebody wanted it to stay down, and nobody has started it since. */
+  readonly isStopped: boolean;
   /** Why the record is not to be believed, as far as header and checksum tell. */
   readonly damage: RtError | undefined;
   /** All of it, decoded when it is first asked for. @throws RtError data-loss | unsupported */
@@ -61,11 +63,12 @@ interface Row {
   error: string | null;
   circumstances: string | null;
   removal: number | null;
+  stopped: number;
 }
 
 const columns = [
   ...["id", "name", "image", "created", "reference", "command", "auto_remove", "record"],
-  ...["exit_code", "started_at", "finished_at", "error", "circumstances", "removal"],
+  ...["exit_code", "started_at", "finished_at", "error", "circumstances", "removal", "stopped"],
 ].join(", ");
 
 /** Among what a container has of volumes, which have no such names: a layer of an image that is mounted in it. */
@@ -348,6 +351,12 @@ export class ContainerStore {
     this.#database.run(sql, exitCode, error, id);
   }
 
+  /** Does somebody want it to stay down? */
+  setStopped(id: string, stopped: boolean): void {
+    const value = stopped ? 1 : 0;
+    this.#database.run("UPDATE containers SET stopped = ? WHERE id = ? AND stopped <> ?", value, id, value);
+  }
+
   /** It is about to be started again: its last exit is history. */
   clearExit(id: string): void {
     const sql = `UPDATE containers SET exit_code = NULL, started_at = NULL, finished_at = NULL, error = NULL,
@@ -462,6 +471,10 @@ class StoredContainer implements Container {
   get removal(): Removal | undefined {
     const { removal } = this.#row;
     return removal === null ? undefined : { volumes: removal === 2 };
+  }
+
+  get isStopped(): boolean {
+    return this.#row.stopped === 1;
   }
 
   get failure(): StartFailure | undefined {

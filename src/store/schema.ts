@@ -129,6 +129,10 @@ export const migrations: readonly Migration[] = [
   CREATE INDEX containers_removal ON containers (id) WHERE removal IS NOT NULL;
   `,
   },
+  {
+    // Somebody has stopped it since its last start: what the state directory says of that does not outlive the machine.
+    sql: "ALTER TABLE containers ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0;",
+  },
 ];
 
 interface Migration {

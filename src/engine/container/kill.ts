@@ -8,7 +8,7 @@ import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
 import { find, type Look, notRunning } from "./find.ts";
 import { isRunning, look } from "./look.ts";
-import { stayDown } from "./stay-down.ts";
+import { rememberStop, stayDown } from "./stay-down.ts";
 import { stopSignalOf } from "./stop.ts";
 
 const SIGKILL = 9;
@@ -26,6 +26,7 @@ export async function kill(host: Host, name: string, signal: string): Promise<vo
   const ends = number === SIGKILL || number === stopSignalOf(seen.container);
   if (seen.state.status === "restarting") {
     if (!ends) return;
+    await rememberStop(host, seen.container);
     containerEvent(host, seen.container, "kill", { signal: String(number) });
     await stayDown(host, seen.container);
     // Its start may have been quicker.
@@ -34,6 +35,7 @@ export async function kill(host: Host, name: string, signal: string): Promise<vo
   const send = () =>
     number === SIGKILL ? killContainer(id, seen.state) : signalProcess(pid, startTime, number);
   if (pid > 0 && signalProcess(pid, startTime, 0)) {
+    if (ends) await rememberStop(host, seen.container);
     if (ends) markStopped(host.stateOf(id));
     // Before it is sent: whoever sees the end may tell of that at once.
     containerEvent(host, seen.container, "kill", { signal: String(number) });

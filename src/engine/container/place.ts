@@ -22,15 +22,17 @@ export function placeState(
 ): { directory: string; lock: number } | undefined {
   const directory = host.stateOf(id);
   const placed = host.database.transaction(() => {
-    const { exit, removal } = host.containers.get(id);
+    const { exit, isStopped, removal } = host.containers.get(id);
     if (removal)
       throw new RtError("conflict", "container is marked for removal and cannot be started", { exitCode: 1 });
     if (!isMade(directory)) return undefined;
     undo.defer(async () => {
       host.containers.settle(id, exit);
+      host.containers.setStopped(id, isStopped);
       await removeStateDirectory(host, directory);
     });
     host.containers.clearExit(id);
+    host.containers.setStopped(id, false);
     return { directory, lock: takeLock(directory) };
   });
   if (placed) writeRecordCopy(directory, record);

@@ -3,11 +3,19 @@ import type { Container } from "../../container/container-store.ts";
 import { markStopped } from "../../container/stopped.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import { reconcileOne } from "../care/reconcile.ts";
+import { ifRoom } from "../care/room.ts";
 import type { Host } from "../host.ts";
 import { look } from "./look.ts";
 
 const SIGTERM = 15;
 const within_ms = 10_000;
+
+/** Beyond this machine's uptime: `rt system up` leaves it down, unless its policy is always. */
+export async function rememberStop(host: Host, { id, name, isStopped }: Container): Promise<void> {
+  if (isStopped) return;
+  const remember = () => host.containers.setStopped(id, true);
+  await ifRoom(host, `that container ${name} was stopped is not in the database`, remember);
+}
 
 /**
  * A container between two starts of its restart policy is to stay as it is: its monitor, or rt, which that has become, hears of

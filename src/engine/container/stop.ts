@@ -9,8 +9,8 @@ import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
 import { find, requireRunning } from "./find.ts";
-import { isRunning, look } from "./look.ts";
-import { stayDown } from "./stay-down.ts";
+import { isRunning, isUp, look } from "./look.ts";
+import { rememberStop, stayDown } from "./stay-down.ts";
 
 const SIGCONT = 18;
 /** How long a killed container may take to end: its processes may be writing their last pages. */
@@ -31,6 +31,8 @@ export interface StopPatience {
   limit_ms?: number;
   /** Called when the patience is over and it still runs. */
   onLate?: () => void;
+  /** False for one who stops everything, so that it comes up again with everything. */
+  byHand?: boolean;
 }
 
 /**
@@ -41,9 +43,10 @@ export async function stop(
   host: Host,
   name: string,
   options: StopOptions = {},
-  { limit_ms = killedWithin_ms, onLate }: StopPatience = {},
+  { limit_ms = killedWithin_ms, onLate, byHand = true }: StopPatience = {},
 ): Promise<void> {
   let seen = await find(host, name);
+  if (byHand && isUp(seen.state)) await rememberStop(host, seen.container);
   if (seen.state.status === "restarting") {
     await stayDown(host, seen.container);
     seen = await find(host, name);
