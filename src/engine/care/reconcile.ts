@@ -5,6 +5,7 @@ import { type Container, isContainerId } from "../../container/container-store.t
 import { isLocked } from "../../runtime/lock.ts";
 import { look } from "../container/look.ts";
 import type { Host } from "../host.ts";
+import { isOfAnotherBoot } from "./boot-id.ts";
 import type { Found, Live } from "./put-right.ts";
 
 export type { Live } from "./put-right.ts";
@@ -16,6 +17,7 @@ export type { Live } from "./put-right.ts";
  * record. Of a container that is over there is neither; what runs is among those that it answers.
  */
 export async function reconcile(host: Host): Promise<Live[]> {
+  if (isOfAnotherBoot(host.paths.state)) await (await import("./boot.ts")).forgetProcesses(host.paths.state);
   const unsettled = new Map(host.containers.unsettled().map((container) => [container.id, container]));
   const found: Found[] = [];
   for (const id of entries(join(host.paths.state, "containers"))) {
