@@ -31,6 +31,7 @@ import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
 import type { Session } from "./session.ts";
+import type { EachContainer } from "./system/each-container.ts";
 import type { EventsOptions } from "./system/events.ts";
 import type { CreateVolumeOptions } from "./volume/create.ts";
 
@@ -149,4 +150,8 @@ export interface SystemVerbs {
   diskUsage(): Promise<DiskUsage>;
   info(): Promise<Info>;
   version(): Promise<Version>;
+  /** What is to run after a start of the machine is started: as restart policies and the last stop say. Told of each. */
+  up(options: EachContainer): Promise<void>;
+  /** All that run are stopped, and come up again with `up`. */
+  down(options: EachContainer): Promise<void>;
 }

@@ -150,5 +150,7 @@ function systemVerbs(hosts: Hosts): SystemVerbs {
     diskUsage: async () => (await import("./system/disk-usage.ts")).diskUsage(await hosts.get()),
     info: async () => (await import("./system/info.ts")).info(await hosts.get()),
     version: async () => (await import("./system/version.ts")).engineVersion(),
+    up: async (options) => (await import("./system/up.ts")).up(await hosts.get(), options),
+    down: async (options) => (await import("./system/down.ts")).down(await hosts.get(), options),
   };
 }

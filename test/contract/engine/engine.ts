@@ -566,6 +566,35 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect((await failure(engine.system.events({ since: "x", filters: {} }))).code).toBe("invalid-argument");
   });
 
+  test("all are stopped, and those that are kept come up again; of each it is told", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const kept = ["--restart", "always", "--stop-timeout", "0"];
+    for (const name of ["first", "second"])
+      await engine.container.run({
+        ...options("--name", name, ...kept, image, "sleep", "1000"),
+        detach: true,
+      });
+    const told: (string | undefined)[][] = [];
+    const each = { onDone: (name: string, error?: RtError) => void told.push([name, error?.code]) };
+    await engine.system.down(each);
+    expect(
+      told
+        .splice(0)
+        .map(([name]) => name)
+        .sort(),
+    ).toEqual(["first", "second"]);
+    expect(await engine.container.list({ all: false, filters: {} })).toEqual([]);
+    await engine.system.up(each);
+    expect(told).toEqual([
+      ["first", undefined],
+      ["second", undefined],
+    ]);
+    expect(await engine.container.list({ all: false, filters: {} })).toHaveLength(2);
+    for (const name of ["first", "second"])
+      await engine.container.remove(name, { force: true, volumes: true });
+  });
+
   test("what is not there, is in use, or does not run has its class", async () => {
     await using under = await make();
     using engine = await under.open(testSession());

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { RtError } from "../../../src/base/errors.ts";
 import { runCli } from "../../../src/cli/cli.ts";
 import { statsDocument } from "../../../src/docker/stats.ts";
+import type { EachContainer } from "../../../src/engine/system/each-container.ts";
 import { type FakeVerbs, fakeEngine } from "../../support/fake-engine.ts";
 import { capture } from "./capture.ts";
 
@@ -356,4 +357,22 @@ test("inspect asks for a program that was executed last, or where it is told to 
   ]);
   const only = await rt(["inspect", "--type", "exec", "abc"], verbs);
   expect(only.engine.asked).toEqual([["exec.inspect", "abc"]]);
+});
+
+test("system up and down: each container is told of, and one that fails makes the status 1", async () => {
+  const verb = async ({ onDone }: EachContainer) => {
+    onDone("web", undefined);
+    onDone("db", new RtError("conflict", "cannot start container db: why\nso"));
+    onDone("ad", undefined);
+  };
+  for (const name of ["up", "down"] as const) {
+    const { engine, ...said } = await rt(["system", name], { system: { [name]: verb } });
+    expect(said).toEqual({
+      status: 1,
+      stdout: "web\nad\n",
+      stderr: "rt: cannot start container db: why so\n",
+    });
+    expect(engine.asked.map(([asked]) => asked)).toEqual([`system.${name}`]);
+    expect(engine.opened?.options.privileged).toBe(`system ${name}`);
+  }
 });
