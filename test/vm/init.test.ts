@@ -256,3 +256,29 @@ withDisk.test("a disk is unmounted cleanly, and images on it are there at the ne
   ]);
   expect(await boot("localhost/box", ', "--pull=never"')).toHaveLength(2);
 });
+
+withDisk.test(
+  "what a restart policy keeps is started at the next boot, and stopped before the end",
+  async () => {
+    const disk = join(await directory(), "kept");
+    await writeFile(disk, "");
+    await run(["truncate", "-s", "256M", disk]);
+    await run(["mkfs.ext4", "-q", disk]);
+    const mount = `[[mount]]\nsource = "/dev/ubda"\ntarget = "/var/lib/rt"\ntype = "ext4"\noptions = "noatime"\n`;
+    const log = "/k/log";
+    const script = `trap "echo stopped >> ${log}; exit 0" TERM; echo run >> ${log}; while :; do sleep 0.05; done`;
+    const make = `rt run -d --name kept --restart always -v kept:/k localhost/box sh -c '${script}'`;
+    const boot = async (runs: number, more: string) => {
+      const wait = `touch /data/up; until [ "$(grep -sc run ${log})" = ${runs} ]; do sleep 0.05; done; echo $(cat ${log})`;
+      const toml = mount + container("web", wait, 'args = ["-v", "/data:/data", "-v", "kept:/k"]');
+      const initramfs = await configured(toml, beside(more));
+      const ended = await bootUml({ initramfs, init: "/begin", append: [`ubd0=${disk}`] });
+      isClean(ended);
+      return said(ended);
+    };
+    expect(await boot(1, make)).toEqual(["web | run", "rt: status 0: power off"]);
+    const second = await boot(2, "true");
+    expect(second).toContain("rt: container kept: started by its restart policy");
+    expect(second).toContain("web | run stopped run");
+  },
+);

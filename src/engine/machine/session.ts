@@ -16,6 +16,7 @@ import { Backoff, restarts } from "./backoff.ts";
 import type { InitConfig, InitContainer, OnExit } from "./config.ts";
 import type { ConsoleOutput } from "./console.ts";
 import { ConsoleLines } from "./console-lines.ts";
+import { Kept } from "./kept.ts";
 
 export { becomeInit } from "../../runtime/boot.ts";
 
@@ -26,6 +27,9 @@ export interface Plan {
   /** The same as words: what follows "rt run". */
   argv: readonly string[];
 }
+
+/** How long SIGKILL may take here: the machine's end does not wait for what cannot be ended. */
+const killedWithin_ms = 1500;
 
 /** What the session needs of its surroundings. */
 export interface Surroundings {
@@ -53,8 +57,6 @@ export interface MachineRun {
   plans: readonly Plan[];
 }
 
-/** How long SIGKILL may take here: the machine's end does not wait for what cannot be ended. */
-const killedWithin_ms = 1500;
 /** What the session itself needs, when it is asked to end; its last lines have a second of it. */
 const leave_ms = 1500;
 
@@ -76,18 +78,26 @@ export async function runMachine(
   const place = isMachine ? storeDirectory(root) : root;
   if (place !== root) host = new Host(session, { ...store, root: place });
   using _ = host;
-  return await runSession(host, plans, surroundings);
+  return await runSession(host, plans, isMachine, surroundings);
 }
 
-async function runSession(host: Host, plans: readonly Plan[], surroundings: Surroundings): Promise<number> {
+async function runSession(
+  host: Host,
+  plans: readonly Plan[],
+  isMachine: boolean,
+  surroundings: Surroundings,
+): Promise<number> {
   const stopping = new AbortController();
   stopping.signal.addEventListener("abort", () => {
     for (const output of [surroundings.stdout, surroundings.stderr]) output.hurry();
   });
   surroundings.end.addEventListener("abort", () => stopping.abort(stopped()));
   if (surroundings.end.aborted) stopping.abort(stopped());
-  const timeouts = plans.map(({ container }) => container.stopTimeout_ms);
+  // In a pid namespace of a machine the store is that machine's, and so are the others in it.
+  const kept = isMachine ? keptOf(host, plans, surroundings, stopping.signal) : undefined;
+  const timeouts = [...plans.map(({ container }) => container.stopTimeout_ms), kept?.patience_ms() ?? 0];
   tellPatience(Math.max(...timeouts) + killedWithin_ms + leave_ms);
+  const others = kept?.run(stopping.signal);
   const ends = plans.map(async (plan) => {
     const { console } = plan.container;
     const attempt = console
@@ -98,8 +108,20 @@ async function runSession(host: Host, plans: readonly Plan[], surroundings: Surr
     return status;
   });
   const statuses = await Promise.all(ends);
+  stopping.abort(stopped());
+  await others;
   const console = plans.findIndex((plan) => plan.container.console);
   return statuses[console] ?? statuses.find((status) => status !== 0) ?? 0;
+}
+
+function keptOf(host: Host, plans: readonly Plan[], surroundings: Surroundings, stopping: AbortSignal): Kept {
+  return new Kept({
+    host,
+    starting: host.as(besideSession(surroundings, stopping, () => undefined)),
+    planned: new Set(plans.map(({ container }) => container.name)),
+    killedWithin_ms,
+    ...surroundings,
+  });
 }
 
 function stopped(): RtError {
