@@ -23,6 +23,8 @@ export interface StillRoot {
   tree?: string;
   lower?: readonly string[];
   upper?: { directory: string; work: string };
+  /** With that: a file that is locked from the moment on at which the container is to have its upper directory for itself. */
+  attended?: string;
   /** What is mounted in it when it runs; parents before what is in them. */
   volumes?: readonly { path: string; from: string; readonly: boolean; subpath?: string }[];
 }
@@ -35,6 +37,7 @@ function rootArguments(root: LiveRoot): Record<string, string | number | undefin
     lower: root.lower,
     upper: root.upper?.directory,
     work: root.upper?.work,
+    attended: root.attended,
     volume: volumes.map(({ path }) => path),
     from: volumes.map(({ from }) => from),
     subpath: volumes.map(({ subpath = "" }) => subpath),

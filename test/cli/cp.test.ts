@@ -19,11 +19,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { isLocked } from "../../src/runtime/lock.ts";
 import { busyboxLayout } from "../support/images.ts";
 import { processesMentioning } from "../support/leaks.ts";
 import { archive } from "../support/tar.ts";
 import { until } from "../support/wait.ts";
-import { containerTests, image, oneLine, type Running, running } from "./world.ts";
+import { containerTests, image, oneLine, type Running, running, statusOf } from "./world.ts";
 
 const { test, host } = containerTests();
 
@@ -403,4 +404,37 @@ test("in a terminal it tells what was copied; -q does not", async () => {
   expect(await quiet.exited).toBe(0);
   expect(quiet.screen.text).toBe("");
   await host().ok(["rm", "over"]);
+});
+
+test("who starts a container waits for what is being copied into it, and no new copy begins meanwhile", async () => {
+  await host().ok([
+    "create",
+    "--storage-driver=overlay",
+    "--name",
+    "still",
+    image,
+    "sh",
+    "-c",
+    "cat /late; sleep 1000",
+  ]);
+  const id = (await host().ok(["inspect", "-f", "{{.Id}}", "still"])).trim();
+  await using copying = host().spawn(["cp", "-", "still:/"]);
+  const tar = archive({ name: "late", content: "in time\n" });
+  copying.write(tar.subarray(0, 512));
+  const upper = join(host().root, "snapshots/overlay/active", id, "upper");
+  await until("it copies", () => isLocked(upper));
+  await using starting = host().spawn(["start", "still"]);
+  await until("its lock is held", () => existsSync(join(host().state, "containers", id, "lock")));
+  await using second = host().spawn(["cp", "/etc/hostname", "still:/second"]);
+  // Others start, and end, meanwhile.
+  for (let round = 0; round < 3; round++) await host().ok(["run", "--rm", image, "true"]);
+  expect(await statusOf(host(), "still")).toBe("created");
+  copying.write(tar.subarray(512));
+  copying.closeStdin();
+  expect([await copying.exited, await starting.exited]).toEqual([0, 0]);
+  // It came before the end of the start, or it copied into what runs.
+  if ((await second.exited) !== 0)
+    expect(oneLine(second.stderr.text)).toContain("the container is being started: try again");
+  await until("it has it", async () => (await host().ok(["logs", "still"])) === "in time\n");
+  await host().ok(["rm", "-f", "still"]);
 });

@@ -103,7 +103,7 @@ export const allowed: Allowed = {
     ...{ fchownat: [1, one], utimensat: [1, one], readlinkat: [1, one] },
   },
   "layer/root.zig": {
-    open: [2, "the kernel's own files, and a volume's directory on the host"],
+    open: [3, "the kernel's own files, a volume's directory on the host, and rt's lock of the container"],
     openat: [1, "/proc/PID/root of the directory of that very process"],
   },
   "layer/commit.zig": { openat: [2, one] },

@@ -70,6 +70,12 @@ pub fn lock(fd: i32, operation: i32) void {
     }
 }
 
+/// By somebody else.
+pub fn isLocked(fd: i32) bool {
+    const without_waiting = 4;
+    return linux.errno(linux.flock(fd, lock_shared | without_waiting)) == .AGAIN;
+}
+
 pub fn openPath(path: [:0]const u8) i32 {
     const fd = linux.open(path, .{ .DIRECTORY = true, .CLOEXEC = true }, 0);
     if (linux.errno(fd) != .SUCCESS) report.failErrno(linux.errno(fd), "cannot open {s}", .{path});

@@ -4,7 +4,8 @@
 //!
 //!   pid=N start=T          that of a running process, in its own mounts
 //!   tree=DIR               a directory
-//!   lower=DIR…             layers of overlay, topmost first; with upper=DIR work=DIR it can be written to
+//!   lower=DIR…             layers of overlay, topmost first; with upper=DIR work=DIR it can be written to, unless the file
+//!                          attended=FILE is locked: then its container has it
 //!   volume=PATH from=DIR subpath=PATH…  mounted into one that does not run, in our own mount namespace; readonly=PATH of those.
 //!                          A subpath is within DIR and never leads out of it; "" is all
 //!   mount=PATH…            of one that runs: the mounts that belong to the tree. What else is mounted in it does not
@@ -147,9 +148,20 @@ fn layered(bench: Bench, request: Request) i32 {
     };
     // One at a time: of two mounts with one work directory each takes away what is the other's. Held as long as we live.
     place.lock(place.openPath(upper), place.lock_exclusive);
+    refuseAttended(request);
     bench.name("upper", upper.ptr);
     bench.name("work", request.need("work").ptr);
     return settled(bench, bench.mount(count, "upper"));
+}
+
+/// A container that is started locks its state directory first, and then waits for those that hold its upper directory
+/// (engine/container/root.ts): so one of us sees the other.
+fn refuseAttended(request: Request) void {
+    const path = request.get("attended") orelse return;
+    const opened = linux.open(path, .{ .CLOEXEC = true }, 0);
+    if (linux.errno(opened) != .SUCCESS) return; // nobody looks after it
+    defer _ = linux.close(@intCast(opened));
+    if (place.isLocked(@intCast(opened))) report.fail(.refused, "the container is being started: try again", .{});
 }
 
 /// A detached mount takes no mounts in it (before Linux 6.15): it gets the place that it would have had in the old way.

@@ -25,6 +25,7 @@ import type { Host } from "../host.ts";
 import type { Session } from "../session.ts";
 import { descriptorsMax, isConfined } from "./exec-process.ts";
 import { neighboursOf } from "./neighbours.ts";
+import { awaitWriters } from "./root.ts";
 import { successorOf } from "./successor.ts";
 
 const processesMax = 4096;
@@ -134,6 +135,7 @@ export async function build(
     volatile: record.autoRemove,
     readonly: record.readonlyRootfs,
   });
+  await awaitWriters(rootfs);
   const sources = await sourcesOf(host, record, snapshots, undo);
   const neighbours = neighboursOf(host, record);
   if (!neighbours.network) writeNameFiles(record, state.directory);
