@@ -20,6 +20,7 @@
 //!     overlay=1 given=PATH…        `new` is an upper directory of overlay; what is no change where it is new
 //!   commit ROOT new=DIR overlay=1 given=PATH…   the same as a layer, to the file at descriptor 3: commit.zig
 //!     limit=BYTES                    "bytes", "digest", and "leftOut": names that no layer can have
+//!   verify found=DIR wanted=DIR      a committed tree against a new one of the same layer, as `changes` tells it: verify.zig
 //!   ROOT                             a tree: root.zig
 //!   mount at=DIR device=TEXT       a volume's own file system, in the caller's mount namespace; "errno" is "" where it is there now
 //!     type=TEXT flags=N propagation=N data=TEXT
@@ -66,6 +67,7 @@ const seed = @import("layer/seed.zig");
 const send = @import("layer/send.zig");
 const settle = @import("layer/settle.zig");
 const unpack = @import("layer/unpack.zig");
+const verify = @import("layer/verify.zig");
 
 pub const panic = fault.panic;
 pub const std_options = fault.options;
@@ -74,7 +76,7 @@ pub const std_options = fault.options;
 /// own allocator has four bytes); it checks for that of a pointer before there is anything that could tell of a fault.
 threadlocal var aligned: u64 align(16) = 0;
 
-const Verb = enum { unpack, copy, remove, usage, seed, settle, send, receive, changes, commit, mount, @"probe-overlay" };
+const Verb = enum { unpack, copy, remove, usage, seed, settle, send, receive, changes, commit, mount, verify, @"probe-overlay" };
 
 pub fn main(init: std.process.Init.Minimal) u8 {
     @as(*volatile u64, &aligned).* = 1; // or it would not be there
@@ -113,6 +115,7 @@ pub fn main(init: std.process.Init.Minimal) u8 {
         .changes => changes.run(request),
         .commit => commit.run(request),
         .mount => mounting.run(request),
+        .verify => verify.run(request),
         .settle => {
             const committed = place.openPath(request.need("committed"));
             confine.enter(committed, &confine.marking);

@@ -70,6 +70,7 @@ const rows: readonly Row[] = [
   { paths: ["system down"], load: () => import("./system/down.ts") },
   { paths: ["info", "system info"], load: () => import("./system/info.ts") },
   { paths: ["system df"], load: () => import("./system/df.ts") },
+  { paths: ["system check"], load: () => import("./system/check.ts") },
   { paths: ["system prune"], load: () => import("./system/prune.ts") },
   { paths: ["image prune"], load: () => import("./image/prune.ts") },
   { paths: ["container prune"], load: () => import("./container/prune.ts") },

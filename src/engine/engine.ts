@@ -31,6 +31,7 @@ import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
 import type { Session } from "./session.ts";
+import type { Finding } from "./system/check.ts";
 import type { EachContainer } from "./system/each-container.ts";
 import type { EventsOptions } from "./system/events.ts";
 import type { CreateVolumeOptions } from "./volume/create.ts";
@@ -146,6 +147,8 @@ export interface VolumeVerbs {
 export interface SystemVerbs {
   /** What happens, as it happens, until the caller goes or `until`. */
   events(options: EventsOptions): Promise<AsyncIterable<EventMessage>>;
+  /** What in the store is not as it was written, as it is found. Reads all of it, and changes nothing. */
+  check(): Promise<AsyncIterable<Finding>>;
   /** What takes room on the disk. */
   diskUsage(): Promise<DiskUsage>;
   info(): Promise<Info>;

@@ -147,6 +147,7 @@ function volumeVerbs(hosts: Hosts): VolumeVerbs {
 function systemVerbs(hosts: Hosts): SystemVerbs {
   return {
     events: async (options) => (await import("./system/events.ts")).events(await hosts.get(), options),
+    check: async () => (await import("./system/check.ts")).checkStore(await hosts.get()),
     diskUsage: async () => (await import("./system/disk-usage.ts")).diskUsage(await hosts.get()),
     info: async () => (await import("./system/info.ts")).info(await hosts.get()),
     version: async () => (await import("./system/version.ts")).engineVersion(),

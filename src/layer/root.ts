@@ -230,6 +230,16 @@ export async function changesOf(
   abort?.throwIfAborted();
   const args = { ...rootArguments(image), new: top.path, overlay: top.isUpper ? 1 : undefined, given };
   const child = start(helperCommand("changes", args), nowhere(), abort);
+  return changesToldBy(child, abort);
+}
+
+/** How the tree `found` differs from `wanted`, which was made of the same layer: A is missing, D is too much. */
+export async function differencesOf(found: string, wanted: string, abort?: AbortSignal): Promise<Change[]> {
+  abort?.throwIfAborted();
+  return changesToldBy(start(helperCommand("verify", { found, wanted }), nowhere(), abort), abort);
+}
+
+async function changesToldBy(child: Child, abort: AbortSignal | undefined): Promise<Change[]> {
   const output = Buffer.from(await child.stdout.bytes());
   await child.exited;
   abort?.throwIfAborted();

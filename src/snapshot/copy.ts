@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
-import { type Change, changesOf, commitTo, type WrittenLayer } from "../layer/root.ts";
+import { type Change, changesOf, commitTo, differencesOf, type WrittenLayer } from "../layer/root.ts";
 import { copyTree, removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { syncCommitted } from "./boot.ts";
@@ -138,6 +138,14 @@ class CopyDriver implements SnapshotDriver {
     const root = image && { tree: join(this.#directory.committed, hexOf(image), "rootfs") };
     const top = { path: join(this.#directory.active, key, "rootfs"), isUpper: false };
     return commitTo(file, root ?? {}, top, given, options);
+  }
+
+  differences(chain: Digest, other: SnapshotDriver, abort?: AbortSignal): Promise<Change[]> {
+    return differencesOf(this.treeOf(chain), other.treeOf(chain), abort);
+  }
+
+  treeOf(chain: Digest): string {
+    return join(this.#directory.committed, hexOf(chain), "rootfs");
   }
 
   usage(key: string): Promise<{ bytes: number; inodes: number }> {

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, statS
 import { join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
 import { LayerConflict, runHelper } from "../layer/helper.ts";
-import { type Change, changesOf, commitTo, type WrittenLayer } from "../layer/root.ts";
+import { type Change, changesOf, commitTo, differencesOf, type WrittenLayer } from "../layer/root.ts";
 import { removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import type { Unpacked } from "../layer/unpack.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
@@ -119,6 +119,14 @@ export class OverlayDriver implements SnapshotDriver {
     const lower = chain.map((digest) => join(this.#committed(digest), "diff")).reverse();
     const top = { path: join(this.#directory.active, key, "upper"), isUpper: true };
     return commitTo(file, { lower }, top, given, options);
+  }
+
+  differences(chain: Digest, other: SnapshotDriver, abort?: AbortSignal): Promise<Change[]> {
+    return differencesOf(this.treeOf(chain), other.treeOf(chain), abort);
+  }
+
+  treeOf(chain: Digest): string {
+    return join(this.#directory.committed, hexOf(chain), "diff");
   }
 
   usage(key: string): Promise<{ bytes: number; inodes: number }> {

@@ -64,6 +64,13 @@ export interface SnapshotDriver {
   sync(): Promise<void>;
   /** Directories, topmost first, that together are the image's root: for who mounts it beside a container's own. */
   layers(chain: readonly Digest[]): string[];
+  /**
+   * How the committed `chain` differs from what `other`, a driver of this kind elsewhere, has of it: A is missing, D is too
+   * much, C is another. Every byte is read.
+   */
+  differences(chain: Digest, other: SnapshotDriver, abort?: AbortSignal): Promise<Change[]>;
+  /** Where the tree of a committed snapshot is. */
+  treeOf(chain: Digest): string;
   /** Every key and chainID on disk, for garbage collection. */
   list(): { active: string[]; committed: Digest[] };
   /**

@@ -116,6 +116,12 @@ export class Database implements Disposable {
     return this.#guard(() => this.#sqlite.query(sql).run(...values).changes);
   }
 
+  /** What is wrong with the file itself, in SQLite's words. Reads all of it. */
+  problems(): string[] {
+    const rows = this.all<{ integrity_check: string }>("PRAGMA integrity_check");
+    return rows.map(({ integrity_check }) => integrity_check).filter((text) => text !== "ok");
+  }
+
   #guard<T>(fn: () => T): T {
     try {
       return fn();

@@ -168,6 +168,24 @@ export class VolumeStore {
     return [];
   }
 
+  /** Rows without a directory, and directories without a row; nothing is adopted. */
+  halves(): { rows: string[]; directories: string[] } {
+    return this.#database.transaction(() => {
+      const rows = this.#database.all<{ name: string }>("SELECT name FROM volumes").map(({ name }) => name);
+      const known = new Set(rows);
+      const names = this.#entries().filter((name) => isVolumeName(name) && this.#stat(name));
+      return {
+        rows: rows.filter((name) => !isVolumeName(name) || !this.#stat(name)),
+        directories: names.filter((name) => !known.has(name)),
+      };
+    });
+  }
+
+  /** Those that have a row, the damaged ones too. */
+  known(): Volume[] {
+    return this.#database.all<Row>(`SELECT ${columns} FROM volumes`).map((row) => new StoredVolume(row));
+  }
+
   #entries(below = ""): string[] {
     try {
       return readdirSync(join(this.#root, "volumes", below));

@@ -24,6 +24,10 @@ pub fn run(request: Request) noreturn {
     const old: ?i32 = if (image) |fd| reopened(fd) else null;
     comparer.init(&lister, request);
     comparer.all(old, new);
+    finish();
+}
+
+pub fn finish() noreturn {
     sink.flush();
     report.succeed("", .{});
 }
@@ -56,7 +60,7 @@ const Lister = struct {
     }
 };
 
-fn write(kind: u8, path: []const u8) void {
+pub fn write(kind: u8, path: []const u8) void {
     sink.write(&.{kind});
     sink.write(path);
     sink.write("\x00");

@@ -6,15 +6,16 @@
 //! volumes are not in it. What no layer can say is left out: sockets, names that mean a deletion, and the device 0:0.
 const std = @import("std");
 const linux = std.os.linux;
-const Attributes = @import("entries.zig").Attributes;
+const Attributes = entries.Attributes;
 const Comparer = @import("compare.zig").Comparer;
-const Entries = @import("entries.zig").Entries;
+const Entries = entries.Entries;
 const Request = @import("request.zig").Request;
 const Root = @import("root.zig").Root;
 const Sha256 = @import("sha256.zig").Sha256;
 const Sink = @import("tar_writer.zig").Sink;
 const changes = @import("changes.zig");
 const confine = @import("confine.zig");
+const entries = @import("entries.zig");
 const mount = @import("../linux/mount.zig");
 const names = @import("names.zig");
 const overlay = @import("overlay.zig");
@@ -151,15 +152,7 @@ const Layer = struct {
     }
 
     fn sameAttributes(self: *Layer, old: i32, new: i32) bool {
-        const before = self.own.of(old);
-        const now = self.entries.attributes.of(new);
-        if (before.len != now.len) return false;
-        for (before) |x| {
-            for (now) |y| {
-                if (std.mem.eql(u8, x.name, y.name) and std.mem.eql(u8, x.value, y.value)) break;
-            } else return false;
-        }
-        return true;
+        return entries.sameAttributes(self.own.of(old), self.entries.attributes.of(new));
     }
 
     pub fn leavesOut(self: *Layer, _: []const u8, name: []const u8, s: linux.Statx) bool {

@@ -41,6 +41,8 @@ pub fn Comparer(comptime Teller: type) type {
 
         teller: *Teller,
         is_upper: bool,
+        /// The device 0:0 is one as any other.
+        is_verbatim: bool,
         /// `given=PATH`: whoever starts a container makes these, and where they are new they are no change.
         request: Request,
         path: [64 * 1024]u8,
@@ -50,6 +52,7 @@ pub fn Comparer(comptime Teller: type) type {
         pub fn init(self: *Self, teller: *Teller, request: Request) void {
             self.teller = teller;
             self.is_upper = request.get("overlay") != null;
+            self.is_verbatim = false;
             self.request = request;
             self.path_bytes = 0;
             self.levels = .empty;
@@ -108,8 +111,8 @@ pub fn Comparer(comptime Teller: type) type {
         fn one(self: *Self, level: Level, name: []const u8, name_z: *const names.NameZ) void {
             const new = sys.stat(level.new, name_z.ptr()) orelse return; // gone since it was listed
             const before = if (level.old) |fd| sys.stat(fd, name_z.ptr()) else null;
-            const old = if (before) |s| (if (sys.isWhiteout(s)) null else before) else null;
-            if (self.is_upper and sys.isWhiteout(new)) {
+            const old = if (before) |s| (if (self.isMark(s)) null else before) else null;
+            if (self.is_upper and self.isMark(new)) {
                 if (old != null) self.deleted();
                 return;
             }
@@ -144,6 +147,10 @@ pub fn Comparer(comptime Teller: type) type {
             if (is_changed) self.tellAbove();
         }
 
+        fn isMark(self: *const Self, s: linux.Statx) bool {
+            return !self.is_verbatim and sys.isWhiteout(s);
+        }
+
         fn isGiven(self: *Self) bool {
             var given = self.request.all("given");
             while (given.next()) |path| if (std.mem.eql(u8, path, self.here())) return true;
@@ -153,7 +160,7 @@ pub fn Comparer(comptime Teller: type) type {
         /// `name` of the image, in a directory that shows nothing of it but what it has itself.
         fn gone(self: *Self, level: Level, name: *const names.NameZ) void {
             const old = sys.stat(level.old.?, name.ptr()) orelse return;
-            if (sys.isWhiteout(old) or sys.stat(level.new, name.ptr()) != null) return;
+            if (self.isMark(old) or sys.stat(level.new, name.ptr()) != null) return;
             self.deleted();
         }
 
@@ -177,6 +184,7 @@ pub fn Comparer(comptime Teller: type) type {
 fn differs(old: linux.Statx, new: linux.Statx) bool {
     if (old.mode != new.mode or old.uid != new.uid or old.gid != new.gid) return true;
     if (old.rdev_major != new.rdev_major or old.rdev_minor != new.rdev_minor) return true;
-    if (sys.isDirectory(new)) return false;
+    // Nobody gave a mark of overlay's its time.
+    if (sys.isDirectory(new) or sys.isWhiteout(new)) return false;
     return old.size != new.size or old.mtime.sec != new.mtime.sec or old.mtime.nsec != new.mtime.nsec;
 }

@@ -201,6 +201,16 @@ pub const Attributes = struct {
     }
 };
 
+pub fn sameAttributes(before: []const pax.Xattr, now: []const pax.Xattr) bool {
+    if (before.len != now.len) return false;
+    for (before) |x| {
+        for (now) |y| {
+            if (std.mem.eql(u8, x.name, y.name) and std.mem.eql(u8, x.value, y.value)) break;
+        } else return false;
+    }
+    return true;
+}
+
 fn outOfMemory() noreturn {
     report.fail(.limit, "out of memory", .{});
 }

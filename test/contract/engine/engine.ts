@@ -439,6 +439,25 @@ function files(make: () => Promise<EngineUnderTest>, test: Test): void {
 }
 
 function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
+  test("disk usage, pruned images, and a store that is sound", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    await engine.container.run(options("--name", "over", image, "args"));
+    const { images, containers, volumes, layersSize } = await engine.system.diskUsage();
+    expect(images).toMatchObject([{ containers: 1, sharedSize: 0, size: layersSize }]);
+    expect(containers).toMatchObject([{ name: "over", size: { writable: expect.any(Number) } }]);
+    expect(volumes).toEqual([]);
+    expect(await Array.fromAsync(await engine.system.check())).toEqual([]);
+    const all = { filters: { dangling: ["false"] } };
+    expect(await engine.image.prune(all)).toEqual({ ImagesDeleted: [], SpaceReclaimed: 0 });
+    await engine.container.remove("over", { force: false, volumes: false });
+    const pruned = await engine.image.prune(all);
+    expect(pruned.SpaceReclaimed).toBe(layersSize);
+    expect(pruned.ImagesDeleted).toContainEqual({ Deleted: images[0]!.id });
+    const wrong = engine.image.prune({ filters: { nosuch: ["x"] } });
+    expect((await failure(wrong)).code).toBe("invalid-argument");
+  });
+
   test("stats: one look, or looks until the caller goes", async () => {
     await using under = await make();
     const gone = new AbortController();

@@ -77,6 +77,42 @@ test("create, start, restart: what they ask for, and what they print", async () 
   expect(restarted.engine.asked).toEqual([["container.restart", "a", { signal: undefined, timeout_s: 3 }]]);
 });
 
+test("image prune and system prune: what they ask of each noun, and what they print", async () => {
+  const image = {
+    prune: async () => ({
+      ImagesDeleted: [{ Untagged: "a:1" }, { Deleted: "sha256:b" }],
+      SpaceReclaimed: 1234567,
+    }),
+  };
+  const container = { prune: async () => ({ ContainersDeleted: ["c1"], SpaceReclaimed: 1_000_000 }) };
+  const volume = { prune: async () => ({ VolumesDeleted: [], SpaceReclaimed: 0 }) };
+  const alone = await rt(["image", "prune", "-af", "--filter", "label=x"], { image });
+  const told = "Deleted Images:\nuntagged: a:1\ndeleted: sha256:b\n\n";
+  expect(alone.stdout).toBe(`${told}Total reclaimed space: 1.235MB\n`);
+  expect(alone.engine.asked).toEqual([["image.prune", { filters: { label: ["x"], dangling: ["false"] } }]]);
+  const all = await rt(["system", "prune", "-f", "--volumes"], { image, container, volume });
+  expect(all.stdout).toBe(`Deleted Containers:\nc1\n\n${told}Total reclaimed space: 2.235MB\n`);
+  expect(all.engine.asked).toEqual([
+    ["container.prune", { filters: {} }],
+    ["volume.prune", { filters: {} }],
+    ["image.prune", { filters: {} }],
+  ]);
+});
+
+test("system check: a line for each finding, and its status", async () => {
+  const finding = { kind: "blob", what: "sha256:a", problem: "it is missing", remedy: "pull" } as const;
+  const check = (found: (typeof finding)[]) => async () =>
+    (async function* () {
+      yield* found;
+    })();
+  expect(await rt(["system", "check"], { system: { check: check([finding]) } })).toMatchObject({
+    ...{ status: 1, stdout: "blob sha256:a: it is missing: pull\n1 problem\n" },
+  });
+  expect(await rt(["system", "check"], { system: { check: check([]) } })).toMatchObject({
+    ...{ status: 0, stdout: "all is as it was written\n" },
+  });
+});
+
 test("stats: what it asks for, and what is shown of it", async () => {
   const looks = [statsDocument({ id: "c0ffee".padEnd(64, "0"), name: "web" }, undefined, undefined)];
   const stats = async () =>

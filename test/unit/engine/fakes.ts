@@ -179,6 +179,14 @@ export class FakeDriver implements SnapshotDriver {
     throw new Error("nothing was changed here");
   }
 
+  async differences(): Promise<[]> {
+    return [];
+  }
+
+  treeOf(chain: Digest): string {
+    return this.path(chain);
+  }
+
   async usage(): Promise<{ bytes: number; inodes: number }> {
     return { bytes: 0, inodes: 0 };
   }

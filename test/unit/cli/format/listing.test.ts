@@ -171,7 +171,7 @@ test("durations as Docker tells them", () => {
 });
 
 test("sizes, texts, times", () => {
-  expect([0, 12, 999, 1000, 7_833_000, 999_999, 45_600_000_000].map((size) => humanSize(size))).toEqual([
+  expect([0, 12, 999, 1000, 7_833_000, 999_999, 45_600_000_000].map((bytes) => humanSize(bytes))).toEqual([
     ...["0B", "12B", "999B", "1kB", "7.83MB", "1MB", "45.6GB"],
   ]);
   expect(ellipsis("abcdef", 6)).toBe("abcdef");
