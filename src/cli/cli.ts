@@ -42,11 +42,18 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
     return 0;
   }
   if (front.words[0] === "help") return help(front.words.slice(1), context);
+  if (front.words[0] === "__complete") return complete(front, context);
   const { path, tail } = findPath(front.words);
   const row = commands.get(path);
   if (row === undefined || front.answer === "help") return help(path ? path.split(" ") : [], context);
   const { default: commandClass } = await row.load();
   return execute(commandClass, path, front.options, tail, context);
+}
+
+/** For the scripts of `rt completion`: it looks at every command, so that none can be it. */
+async function complete({ words, options }: Front, context: Context): Promise<number> {
+  const { default: CompleteCommand } = await import("./completion/complete.ts");
+  return execute(CompleteCommand, "__complete", options, words.slice(1), context);
 }
 
 async function execute(

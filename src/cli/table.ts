@@ -76,6 +76,7 @@ const rows: readonly Row[] = [
   { paths: ["container prune"], load: () => import("./container/prune.ts") },
   { paths: ["container inspect"], load: () => import("./container/inspect.ts") },
   { paths: ["image inspect"], load: () => import("./image/inspect.ts") },
+  { paths: ["completion"], load: () => import("./system/completion.ts") },
   {
     paths: ["container restart-by-policy"],
     load: () => import("./container/restart-by-policy.ts"),

@@ -1,0 +1,146 @@
+import type { Engine } from "../../engine/engine.ts";
+import type { Place } from "./place.ts";
+
+/** Words that may stand at the cursor, and whether paths of the host may. */
+export interface Candidates {
+  words: { word: string; about?: string }[];
+  files?: boolean;
+  /** More of the word is to come. */
+  open?: boolean;
+}
+
+const none: Candidates = { words: [] };
+const plain = (text: string): Candidates => ({ words: text.split(" ").map((word) => ({ word })) });
+
+/** Values that are known, by the flag's long name. */
+const known: Readonly<Record<string, string>> = {
+  "--cap-add":
+    "ALL AUDIT_WRITE BPF CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK KILL MKNOD NET_ADMIN NET_BIND_SERVICE NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_CHROOT SYS_NICE SYS_PTRACE SYS_RESOURCE SYS_TIME",
+  "--cgroupns": "host private",
+  "--format": "json table",
+  "--log-driver": "json-file none",
+  "--log-level": "debug info warn error",
+  "--platform": "linux/amd64 linux/arm64",
+  "--pull": "always missing never",
+  "--restart": "no always on-failure unless-stopped",
+  "--security-opt": "no-new-privileges seccomp=unconfined",
+  "--signal": "HUP INT KILL QUIT STOP CONT TERM USR1 USR2 WINCH",
+  "--storage-driver": "overlay copy",
+  "--type": "container image volume",
+  "--uts": "host",
+};
+
+const same: Readonly<Record<string, string>> = {
+  "--cap-drop": "--cap-add",
+  "--stop-signal": "--signal",
+};
+
+/** Keys of `--filter`, by command. */
+const filterKeys: Readonly<Record<string, string>> = {
+  ps: "ancestor= before= exited= id= label= name= since= status= volume=",
+  images: "before= dangling= label= reference= since=",
+  "volume ls": "dangling= driver= label= name=",
+  events: "container= event= image= label= type= volume=",
+  "system prune": "label= until=",
+  "image prune": "label= until=",
+  "container prune": "label= until=",
+  "volume prune": "label=",
+};
+
+const filterValues: Readonly<Record<string, string>> = {
+  "status=": "created running paused restarting exited",
+  "dangling=": "true false",
+  "type=": "container image volume",
+};
+
+/** What a flag's value may be. @param canonical the command's first path: "ps" */
+export async function valuesOf(
+  place: Extract<Place, { kind: "value" }>,
+  canonical: string,
+  engine: () => Promise<Engine>,
+): Promise<Candidates> {
+  const long = place.option.names.find((name) => name.startsWith("--")) ?? place.name;
+  if (long === "--filter") return filtersOf(place.text, canonical);
+  if (long === "--network")
+    return joined(plain("none host"), await containersOf(engine, () => true, "container:"));
+  if (long === "--pid" || long === "--ipc")
+    return joined(plain("host"), await containersOf(engine, () => true, "container:"));
+  if (long === "--volumes-from") return containersOf(engine, () => true);
+  if (long === "--volume") return { ...(await volumesOf(engine)), files: true, open: true };
+  const words = known[same[long] ?? long];
+  if (words !== undefined) return plain(words);
+  return /^`[^`]*(FILE|DIRECTORY|PATH)/.test(place.option.description) ? { words: [], files: true } : none;
+}
+
+function filtersOf(text: string, canonical: string): Candidates {
+  const key = text.slice(0, text.indexOf("=") + 1);
+  const values = Object.hasOwn(filterValues, key) ? filterValues[key] : undefined;
+  if (values !== undefined) return { words: values.split(" ").map((value) => ({ word: key + value })) };
+  const keys = filterKeys[canonical];
+  return keys === undefined || key !== "" ? none : { ...plain(keys), open: true };
+}
+
+function joined(a: Candidates, b: Candidates): Candidates {
+  return { ...a, words: [...a.words, ...b.words] };
+}
+
+const isLive = (state: string) => state === "running" || state === "paused";
+
+/** Which containers a command is for; all where it does not stand here. */
+const wanted: Readonly<Record<string, (state: string) => boolean>> = {
+  attach: (state) => state === "running",
+  exec: (state) => state === "running",
+  kill: isLive,
+  pause: (state) => state === "running",
+  start: (state) => !isLive(state),
+  stats: isLive,
+  stop: (state) => isLive(state) || state === "restarting",
+  top: isLive,
+  unpause: (state) => state === "paused",
+};
+
+/** What an argument may be, by what the command's help calls it. */
+export async function argumentsOf(
+  { name = "", before }: Extract<Place, { kind: "argument" }>,
+  canonical: string,
+  engine: () => Promise<Engine>,
+): Promise<Candidates> {
+  const found = await byName(name, canonical, engine);
+  return { ...found, words: found.words.filter(({ word }) => !before.includes(word)) };
+}
+
+async function byName(name: string, canonical: string, engine: () => Promise<Engine>): Promise<Candidates> {
+  if (canonical === "inspect") {
+    const lists = [await containersOf(engine, () => true), await imagesOf(engine), await volumesOf(engine)];
+    return lists.reduce(joined);
+  }
+  if (canonical === "completion") return plain("bash zsh fish");
+  if (canonical === "cp")
+    return { ...(await containersOf(engine, () => true, "", ":")), files: true, open: true };
+  if (/^IMAGE/.test(name) || /^REPOSITORY/.test(name)) return imagesOf(engine);
+  if (/^VOLUME/.test(name)) return volumesOf(engine);
+  if (/^CONTAINER/.test(name)) return containersOf(engine, wanted[canonical] ?? (() => true));
+  return /FILE|PATH|DIR/.test(name) ? { words: [], files: true } : none;
+}
+
+async function containersOf(
+  engine: () => Promise<Engine>,
+  isWanted: (state: string) => boolean,
+  start = "",
+  end = "",
+): Promise<Candidates> {
+  const list = await (await engine()).container.list({ all: true, filters: {} });
+  const fitting = list.filter(({ state }) => isWanted(state));
+  return { words: fitting.map(({ name, status }) => ({ word: start + name + end, about: status })) };
+}
+
+async function imagesOf(engine: () => Promise<Engine>): Promise<Candidates> {
+  const images = await (await engine()).image.list({});
+  const names = images.flatMap(({ tags }) => tags.map(({ name }) => name));
+  return { words: names.flatMap((name) => [name.replace(/:latest$/, "")]).map((word) => ({ word })) };
+}
+
+async function volumesOf(engine: () => Promise<Engine>): Promise<Candidates> {
+  const volumes = await (await engine()).volume.list({ filters: {} });
+  return { words: volumes.map(({ Name }) => ({ word: Name })) };
+}
