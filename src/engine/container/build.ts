@@ -23,9 +23,9 @@ import { generateSpec } from "../../spec/generate.ts";
 import { removeStateDirectory } from "../care/state-directory.ts";
 import type { Host } from "../host.ts";
 import type { Session } from "../session.ts";
+import { awaitWriters } from "./await-writers.ts";
 import { descriptorsMax, isConfined } from "./exec-process.ts";
 import { neighboursOf } from "./neighbours.ts";
-import { awaitWriters } from "./root.ts";
 import { successorOf } from "./successor.ts";
 
 const processesMax = 4096;

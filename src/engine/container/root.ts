@@ -1,10 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../../base/errors.ts";
-import { holdsWithin } from "../../base/wait.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import type { LiveRoot, RunningRoot, StillRoot } from "../../layer/root.ts";
-import { isLocked } from "../../runtime/lock.ts";
 import type { Rootfs, SnapshotDriver } from "../../snapshot/snapshot.ts";
 import type { Host } from "../host.ts";
 import { type Look, requireRunning } from "./find.ts";
@@ -36,20 +34,6 @@ export async function liveRoot(
   const attended = join(host.stateOf(record.id), "lock");
   return { ...stillRoot(rootfs, volumesOf(record), write), ...(write && { attended }) };
 }
-
-/**
- * For one who starts a container, once its lock is his: until nobody writes into its files from outside any more. Who begins with
- * that from here on sees the lock, and leaves (zig-native/layer/root.zig).
- * @throws RtError conflict: that takes too long
- */
-export async function awaitWriters(rootfs: Rootfs): Promise<void> {
-  if (rootfs.type === "bind" || (await holdsWithin(writersWithin_ms, () => !isLocked(rootfs.upper)))) return;
-  throw new RtError("conflict", "files are being copied into it: try again when that is over", {
-    exitCode: 1,
-  });
-}
-
-const writersWithin_ms = 10_000;
 
 /** That and nothing of what is mounted in it. */
 export async function bareRoot(host: Host, seen: Look): Promise<LiveRoot> {
