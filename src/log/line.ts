@@ -15,6 +15,17 @@ export interface LogEntry {
   attributes: Readonly<Record<string, string>>;
 }
 
+/** How the entries of one form lie in a file. */
+export interface LogParser {
+  /** Where the entry that begins at `start` ends; below 0: not before `end`. `from` is where nothing was found until now. */
+  find(bytes: Uint8Array, start: number, end: number, from: number): number;
+  /** Undefined: it is not one. @param start where it begins in `bytes`, @param end as `find` has said */
+  parse(bytes: Uint8Array, start: number, end: number): LogEntry | undefined;
+  /** In what is none, where one may begin that is whole: behind what was cut off, or behind zeros. */
+  salvage(bytes: Uint8Array, start: number, end: number): number;
+}
+
+const lineEnd = 0x0a;
 const [quote, backslash, comma, colon, open, close] = [0x22, 0x5c, 0x2c, 0x3a, 0x7b, 0x7d];
 const none: Readonly<Record<string, string>> = {};
 
@@ -39,15 +50,26 @@ class PlainEntry implements LogEntry {
 }
 
 /** Reads lines one after the other, and makes next to no garbage of what they hold. */
-export class LineParser {
+export class LineParser implements LogParser {
   readonly #plain = new PlainEntry();
   #line: Uint8Array = new Uint8Array();
   #at = 0;
   #end = 0;
   #text = new Uint8Array(64 << 10);
 
-  /** Undefined: it is not one. @param start where the line begins in `bytes`, @param end and ends, without its line end */
-  parse(bytes: Uint8Array, start: number, end: number): LogEntry | undefined {
+  find(bytes: Uint8Array, _start: number, end: number, from: number): number {
+    const at = bytes.indexOf(lineEnd, from);
+    return at < 0 || at >= end ? -1 : at + 1;
+  }
+
+  /** Between half a line and the next one there is no line end. */
+  salvage(bytes: Uint8Array, start: number, end: number): number {
+    const line = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+    return start + line.lastIndexOf('{"log":');
+  }
+
+  parse(bytes: Uint8Array, start: number, limit: number): LogEntry | undefined {
+    const end = bytes[limit - 1] === lineEnd ? limit - 1 : limit;
     this.#line = bytes;
     this.#at = start;
     this.#end = end;

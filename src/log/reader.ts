@@ -1,7 +1,8 @@
 import { type FSWatcher, watch } from "node:fs";
 import { dirname } from "node:path";
-import { type LogFile, openLog } from "./files.ts";
-import { LineParser, type LogEntry } from "./line.ts";
+import { type LogFile, type LogForm, openLog } from "./files.ts";
+import { LineParser, type LogEntry, type LogParser } from "./line.ts";
+import { LocalParser } from "./local.ts";
 
 /** Whom a log is read for. Both answer `false` when no more is wanted; a promise is waited for before anything else comes. */
 export interface LogSink {
@@ -14,20 +15,36 @@ const chunkBytes = 256 << 10;
 /** A program's line is cut at 16 KiB, and an escape is six bytes at most. */
 const lineBytesMax = 1 << 20;
 const lineEnd = 0x0a;
+/**
+ * A change that follows another closely is not told of by `watch`: so after each one we look once more, until nothing has come
+ * for this long.
+ */
+const settled_ms = 50;
+
+interface ReaderOptions {
+  form: LogForm;
+  /** How many of the last lines; all when undefined. */
+  tail?: number | undefined;
+  onDamage: () => void;
+}
 
 /**
  * A log from one place on, through all rotations: each entry once, in order. What is no entry is told of once and skipped.
  *
- *   using reader = new LogReader(path, { tail: 10, onDamage });
+ *   using reader = new LogReader(path, { form: "json", tail: 10, onDamage });
  *   await reader.read(sink);                      // what is there
  *   await reader.follow(sink, hasEnded, wake);    // and what comes
  */
 export class LogReader implements Disposable {
   readonly #path: string;
+  readonly #form: LogForm;
   readonly #onDamage: () => void;
-  readonly #parser = new LineParser();
+  readonly #parser: LogParser;
   /** Oldest first; the first one is being read. */
   #files: LogFile[];
+  #tail: number | undefined;
+  /** So many entries of the first file are left out. */
+  #leftOut = 0;
   #position = 0;
   #buffer = new Uint8Array(chunkBytes);
   /** Bytes of an unfinished line, at the start of the buffer. */
@@ -36,16 +53,19 @@ export class LogReader implements Disposable {
   #skipping = false;
   #damaged = false;
 
-  /** @param tail how many of the last lines; all when undefined */
-  constructor(path: string, { tail, onDamage }: { tail?: number | undefined; onDamage: () => void }) {
+  constructor(path: string, { form, tail, onDamage }: ReaderOptions) {
     this.#path = path;
+    this.#form = form;
     this.#onDamage = onDamage;
+    this.#parser = parserOf(form);
     this.#files = openLog(path);
-    if (tail !== undefined) this.#skipTo(tail);
+    this.#tail = tail;
   }
 
   /** @returns false when the sink wants no more */
   async read(sink: LogSink): Promise<boolean> {
+    if (this.#tail !== undefined) await this.#skipTo(this.#tail);
+    this.#tail = undefined;
     for (;;) {
       const file = this.#files[0];
       if (file === undefined) return true;
@@ -57,10 +77,23 @@ export class LogReader implements Disposable {
 
   /** The last line may have no end: it was cut off, by a full disk or a crash. @returns as `read` */
   async finish(sink: LogSink): Promise<boolean> {
-    if (this.#kept === 0) return true;
     const length = this.#kept;
+    if (length === 0) return true;
     this.#kept = 0;
-    return (await this.#entry(sink, 0, length)) && sink.flush();
+    const from = this.#parser.parse(this.#buffer, 0, length) ? 0 : this.#salvage(length);
+    if (from === undefined) return true;
+    // What is whole behind what is damaged, and at last what has no end.
+    this.#buffer.copyWithin(0, from, length);
+    if (!(await this.#lines(length - from, sink))) return false;
+    const rest = this.#kept;
+    this.#kept = 0;
+    return (rest === 0 || (await this.#entry(sink, 0, rest))) && sink.flush();
+  }
+
+  #salvage(length: number): number | undefined {
+    this.#damage();
+    const at = this.#parser.salvage(this.#buffer, 0, length);
+    return at > 0 && at < length ? at : undefined;
   }
 
   /**
@@ -73,19 +106,25 @@ export class LogReader implements Disposable {
     wake: (call: () => void) => () => void,
   ): Promise<boolean> {
     let changed = Promise.withResolvers<void>();
+    let timer: Timer | undefined;
     const call = () => changed.resolve();
     const stop = wake(call);
     const watcher = watchDirectory(dirname(this.#path), call);
     try {
-      for (;;) {
+      for (let seen = -1; ; ) {
         // Made before the look, so that a change in between is not lost; the end is looked for before what is there is read.
         changed = Promise.withResolvers<void>();
         const ended = await hasEnded();
         if (!(await this.#catchUp(sink))) return false;
         if (ended) return true;
+        const before = seen;
+        seen = this.#position;
+        if (seen !== before) timer = setTimeout(call, settled_ms);
         await changed.promise;
+        clearTimeout(timer);
       }
     } finally {
+      clearTimeout(timer);
       watcher?.close();
       stop();
     }
@@ -121,12 +160,14 @@ export class LogReader implements Disposable {
   #next(): void {
     this.#files.shift()?.[Symbol.dispose]();
     this.#position = 0;
+    this.#leftOut = 0;
     if (this.#kept > 0 || this.#skipping) this.#damage();
     this.#kept = 0;
     this.#skipping = false;
   }
 
   async #readFile(file: LogFile, sink: LogSink): Promise<boolean> {
+    if (file.isCompressed) return this.#readCompressed(file, sink);
     // A log of one file begins anew by being cut to nothing.
     if (file.size < this.#position) [this.#position, this.#kept] = [0, 0];
     for (;;) {
@@ -136,6 +177,28 @@ export class LogReader implements Disposable {
       this.#position += read;
       if (!(await this.#lines(this.#kept + read, sink))) return false;
     }
+  }
+
+  /** From its beginning to its end: nothing is added to it. */
+  async #readCompressed(file: LogFile, sink: LogSink): Promise<boolean> {
+    if (this.#position > 0) return true;
+    try {
+      for await (const chunk of file.inflated()) {
+        this.#position += chunk.length;
+        for (let offset = 0; offset < chunk.length; ) {
+          if (this.#kept === this.#buffer.length) this.#grow();
+          const part = chunk.subarray(offset, offset + this.#buffer.length - this.#kept);
+          this.#buffer.set(part, this.#kept);
+          offset += part.length;
+          if (!(await this.#lines(this.#kept + part.length, sink))) return false;
+        }
+      }
+    } catch (error) {
+      if (!isInflateError(error)) throw error;
+      this.#damage();
+    }
+    this.#position ||= 1;
+    return true;
   }
 
   #grow(): void {
@@ -151,16 +214,20 @@ export class LogReader implements Disposable {
   }
 
   async #lines(length: number, sink: LogSink): Promise<boolean> {
-    const buffer = this.#buffer;
+    const [buffer, parser] = [this.#buffer, this.#parser];
     let start = 0;
     for (;;) {
-      const end = buffer.indexOf(lineEnd, start === 0 ? this.#kept : start);
-      if (end < 0 || end >= length) break;
+      const end = parser.find(buffer, start, length, start === 0 ? this.#kept : start);
+      if (end < 0) break;
       const [from, skipped] = [start, this.#skipping];
-      start = end + 1;
+      start = end;
       this.#kept = 0;
       this.#skipping = false;
-      if (skipped || from === end) continue;
+      if (skipped) continue;
+      if (this.#leftOut > 0) {
+        this.#leftOut--;
+        continue;
+      }
       const more = this.#entry(sink, from, end);
       if (!(typeof more === "boolean" ? more : await more)) return false;
     }
@@ -172,8 +239,11 @@ export class LogReader implements Disposable {
   #entry(sink: LogSink, start: number, end: number): boolean | Promise<boolean> {
     const entry = this.#parser.parse(this.#buffer, start, end);
     if (entry) return sink.take(entry);
+    if (this.#buffer[start] === lineEnd && end === start + 1) return true;
     this.#damage();
-    return true;
+    const at = this.#parser.salvage(this.#buffer, start, end);
+    const saved = at > start && at < end ? this.#parser.parse(this.#buffer, at, end) : undefined;
+    return saved ? sink.take(saved) : true;
   }
 
   #damage(): void {
@@ -182,14 +252,17 @@ export class LogReader implements Disposable {
   }
 
   /** Leaves out all but the last `lines` lines. */
-  #skipTo(lines: number): void {
+  async #skipTo(lines: number): Promise<void> {
     let left = lines;
     for (let index = this.#files.length - 1; index >= 0; index--) {
-      const found = lastLines(this.#files[index]!, left);
+      const file = this.#files[index]!;
+      const isText = this.#form === "json" && !file.isCompressed;
+      const found = isText ? lastLines(file, left) : await lastEntries(file, left, this.#form);
       left -= found.lines;
       if (left > 0 && index > 0) continue;
-      for (const file of this.#files.splice(0, index)) file[Symbol.dispose]();
+      for (const older of this.#files.splice(0, index)) older[Symbol.dispose]();
       this.#position = found.position;
+      this.#leftOut = found.leftOut;
       return;
     }
   }
@@ -199,11 +272,30 @@ export class LogReader implements Disposable {
   }
 }
 
-/** Where the last `wanted` lines of a file begin, and how many there are of them. */
-function lastLines(file: LogFile, wanted: number): { position: number; lines: number } {
+function parserOf(form: LogForm): LogParser {
+  return form === "local" ? new LocalParser() : new LineParser();
+}
+
+/** Of zlib, or of a stream that it has ended. */
+function isInflateError(error: unknown): boolean {
+  return (
+    error instanceof Error && /^Z_|^ERR_ZLIB|^ERR_STREAM/.test(String((error as { code?: unknown }).code))
+  );
+}
+
+/** Where the last `wanted` of a file's lines or entries begin, and how many there are of them. */
+interface Last {
+  position: number;
+  /** Entries from there on that are none of them. */
+  leftOut: number;
+  lines: number;
+}
+
+function lastLines(file: LogFile, wanted: number): Last {
   const chunk = new Uint8Array(chunkBytes);
   const size = file.size;
-  if (wanted === 0) return { position: size, lines: 0 };
+  const leftOut = 0;
+  if (wanted === 0) return { position: size, leftOut, lines: 0 };
   let lines = 0;
   for (let end = size; end > 0; ) {
     const start = Math.max(0, end - chunk.length);
@@ -211,11 +303,58 @@ function lastLines(file: LogFile, wanted: number): { position: number; lines: nu
     for (let at = read - 1; at >= 0; at--) {
       // The last line's own end is none of one before.
       if (chunk[at] !== lineEnd || start + at === size - 1) continue;
-      if (++lines === wanted) return { position: start + at + 1, lines };
+      if (++lines === wanted) return { position: start + at + 1, leftOut, lines };
     }
     end = start;
   }
-  return { position: 0, lines: size > 0 ? lines + 1 : 0 };
+  return { position: 0, leftOut, lines: size > 0 ? lines + 1 : 0 };
+}
+
+/** The same where they cannot be counted from the end: all are read. */
+async function lastEntries(file: LogFile, wanted: number, form: LogForm): Promise<Last> {
+  const [counter, parser] = [new EntryCounter(parserOf(form)), new Uint8Array(chunkBytes)];
+  if (wanted === 0 && !file.isCompressed) return { position: file.size, leftOut: 0, lines: 0 };
+  try {
+    if (file.isCompressed) for await (const bytes of file.inflated()) counter.add(bytes);
+    else
+      for (let position = 0; ; ) {
+        const read = file.read(parser, 0, position);
+        if (read === 0) break;
+        counter.add(parser.subarray(0, read));
+        position += read;
+      }
+  } catch (error) {
+    if (!isInflateError(error)) throw error;
+  }
+  return {
+    position: 0,
+    leftOut: Math.max(0, counter.count - wanted),
+    lines: Math.min(counter.count, wanted),
+  };
+}
+
+class EntryCounter {
+  readonly #parser: LogParser;
+  #rest = new Uint8Array();
+  count = 0;
+
+  constructor(parser: LogParser) {
+    this.#parser = parser;
+  }
+
+  add(bytes: Uint8Array): void {
+    const from = this.#rest.length;
+    const all = from === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
+    let start = 0;
+    for (;;) {
+      const end = this.#parser.find(all, start, all.length, start === 0 ? from : start);
+      if (end < 0) break;
+      start = end;
+      this.count++;
+    }
+    const rest = all.subarray(start);
+    this.#rest = rest.length > lineBytesMax ? new Uint8Array() : new Uint8Array(rest);
+  }
 }
 
 /** A container that never ran has no directory yet: what wakes us besides is all that there is. */

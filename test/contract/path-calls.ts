@@ -169,12 +169,16 @@ export const allowed: Allowed = {
     ...{ openat: [4, "its tests"], unlinkat: [2, "its tests"], symlinkat: [1, "its tests"] },
   },
   "stage/program.zig": { open: [2, "the container's own / and /dev/null, in the container"] },
-  "monitor/log.zig": {
+  "monitor/log_files.zig": {
     openat: [
       4,
       "the directory of all containers, whose path is ours; beneath it one component, and no link is followed",
     ],
-    ...{ mkdir: [1, host], mkdirat: [1, one], renameat: [1, one], unlinkat: [1, one] },
+    ...{ mkdir: [1, host], mkdirat: [1, one], renameat: [1, one], unlinkat: [2, one] },
+  },
+  "monitor/log_compress.zig": { openat: [4, one], renameat: [1, one], unlinkat: [2, one] },
+  "monitor/log_remote.zig": {
+    connect: [1, "the log daemon's socket, a path of the host that the caller chose"],
   },
   "monitor/successor.zig": { open: [1, "/dev/null"], execveat: [1, empty] },
   "monitor/records.zig": { openat: [1, one], renameat: [1, one], unlinkat: [2, one] },

@@ -42,6 +42,7 @@ pub fn fdArgument(fd: i32) usize {
 
 pub const Stat = struct {
     kind: Kind,
+    inode: u64,
     major: u32,
     minor: u32,
     size: u64,
@@ -59,8 +60,8 @@ pub const Stat = struct {
 
 /// STATX_ATTR_MOUNT_ROOT; the standard library has it at another bit.
 pub const attribute_mount_root = 0x2000;
-/// STATX_TYPE, STATX_MODE, STATX_SIZE, STATX_MNT_ID
-const stat_mask: linux.STATX = @bitCast(@as(u32, 0x1203));
+/// STATX_TYPE, STATX_MODE, STATX_INO, STATX_SIZE, STATX_MNT_ID
+const stat_mask: linux.STATX = @bitCast(@as(u32, 0x1303));
 
 pub fn stat(fd: i32) ?Stat {
     var buffer: linux.Statx = undefined;
@@ -78,6 +79,7 @@ pub fn stat(fd: i32) ?Stat {
     const attributes: u64 = @bitCast(buffer.attributes);
     return .{
         .kind = kind,
+        .inode = buffer.ino,
         .major = buffer.rdev_major,
         .minor = buffer.rdev_minor,
         .size = buffer.size,

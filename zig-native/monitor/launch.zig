@@ -165,6 +165,7 @@ fn closeMonitorsDescriptors(session: *const Session) void {
         session.relay.stdin,
         session.relay.stdout,
         session.relay.stderr,
+        if (session.relay.log) |log| log.descriptor() else -1,
     }) |fd| if (fd >= 0) {
         _ = linux.close(fd);
     };

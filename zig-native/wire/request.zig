@@ -58,8 +58,40 @@ pub const Health = struct {
     stopTimeout: i64,
 };
 
-/// What the program writes is kept in `directory`/<id>: in at most `files` files of at most `bytes` (0: no limit).
-pub const Log = struct { directory: []const u8, bytes: u64, files: u32 };
+/// What becomes of what the program writes: it is kept in files, or sent away, or both.
+pub const Log = struct { files: ?LogFiles, remote: ?LogRemote };
+
+/// In `directory`/<id>: at most `files` files of at most `bytes` (0: no limit).
+pub const LogFiles = struct {
+    directory: []const u8,
+    format: enum { json, local },
+    bytes: u64,
+    files: u32,
+    /// Those that have been rotated.
+    compress: bool,
+    /// A member of each line's object, with a comma behind it; or nothing.
+    attributes: []const u8,
+};
+
+pub const LogRemote = struct {
+    protocol: enum { journald, syslog },
+    /// Of a unix socket; "": `address` and `port` are IP's, four bytes or sixteen.
+    path: []const u8,
+    address: []const u8,
+    port: u16,
+    /// SOCK_STREAM, not SOCK_DGRAM.
+    stream: bool,
+    /// Wait for a moment where nobody takes it.
+    patient: bool,
+    /// syslog's: 0 to 23, and how its line begins.
+    facility: u8,
+    style: enum { unix, rfc3164, rfc5424, rfc5424micro },
+    hostname: []const u8,
+    /// Seconds that the clocks here are ahead of UTC.
+    offset: i32,
+    /// What is said with each line: the journal's fields with line ends, or syslog's tag.
+    constant: []const u8,
+};
 
 /// What becomes of the monitor where no client sees to the end: descriptor 3, executed with these words.
 pub const Successor = struct {

@@ -17,7 +17,7 @@ import type {
   RestartRequest,
 } from "../../runtime/native/request.ts";
 import type { Launched } from "../../runtime/runtime.ts";
-import { logLimits } from "../../settings/log.ts";
+import { logFilesPlan } from "../../settings/log.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { generateSpec } from "../../spec/generate.ts";
 import { removeStateDirectory } from "../care/state-directory.ts";
@@ -150,6 +150,7 @@ export async function build(
     neighbours,
   });
   writeFileSync(join(state.directory, "config.json"), JSON.stringify(spec), { mode: 0o600 });
+  const log = await logOf(host, record);
   // Should the monitor be killed while it builds.
   undo.defer(() => removeCgroup(cgroupPath(record.id)));
   const launched = launch(
@@ -168,7 +169,7 @@ export async function build(
       cgroup: { path: cgroupPath(record.id), ...processLimits() },
       attended,
       successor: successorOf(host, record.id),
-      log: logOf(host, record),
+      log,
       restart: restartOf(record, restarting),
       health: healthOf(host, record, state.directory),
     },
@@ -208,9 +209,22 @@ function healthOf(host: Host, record: ContainerRecord, directory: string): Healt
   return healthRequest(host, record, directory);
 }
 
-function logOf(host: Host, { logDriver, logOptions }: ContainerRecord): LogRequest | null {
-  const limits = logLimits(logDriver, logOptions);
-  return limits ? { directory: host.filesRoot, ...limits } : null;
+/** For what is said with each line, and for what is sent away, more is loaded. */
+async function logOf(host: Host, record: ContainerRecord): Promise<LogRequest | null> {
+  const { logDriver, logOptions } = record;
+  if (logDriver === "none") return null;
+  const plan = logFilesPlan(logDriver, logOptions);
+  const { attributes = "", remote = null } = hasPlainLog(record)
+    ? {}
+    : await (await import("./log-request.ts")).logExtras(record);
+  if (!plan) return { files: null, remote };
+  const { form: format, bytes, files, compress } = plan;
+  return { files: { directory: host.filesRoot, format, bytes, files, compress, attributes }, remote };
+}
+
+function hasPlainLog({ logDriver, logOptions }: ContainerRecord): boolean {
+  const isFile = logDriver === "json-file" || logDriver === "local";
+  return isFile && !Object.keys(logOptions).some((key) => /^(tag|labels|env)/.test(key));
 }
 
 export function consoleSize(session: Session): { height: number; width: number } | undefined {

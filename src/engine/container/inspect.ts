@@ -22,6 +22,7 @@ export async function inspectContainer(host: Host, name: string): Promise<Contai
   const { driver, platform, chain } = record;
   const rootfs = (await host.snapshotsOf(driver)).rootfs(id, chain, {});
   const filesDirectory = host.stateOf(joinedContainer(record.networkMode) ?? id);
-  const logPath = record.logDriver === "none" ? "" : join(host.filesOf(id), `${id}-json.log`);
+  // Docker's is empty where it is nobody's to read but the engine's.
+  const logPath = record.logDriver === "json-file" ? join(host.filesOf(id), `${id}-json.log`) : "";
   return containerInspect(facts, { settings: record, driver, platform, filesDirectory, logPath, rootfs });
 }

@@ -8,8 +8,10 @@ import { logPath } from "../../log/files.ts";
 import type { LogEntry } from "../../log/line.ts";
 import { LogReader, type LogSink } from "../../log/reader.ts";
 import { isLocked } from "../../runtime/lock.ts";
+import { type LogDriver, logFilesPlan } from "../../settings/log.ts";
 import type { Host } from "../host.ts";
 import { outputOf, type StreamOutput } from "../output.ts";
+import { errnoText } from "./explain.ts";
 import { find } from "./find.ts";
 import { look } from "./look.ts";
 
@@ -34,21 +36,30 @@ const lastLinesWithin_ms = 2000;
 
 /** The log of a container, its two streams to the caller's two. @throws not-found */
 export async function logs(host: Host, name: string, options: LogsOptions): Promise<void> {
-  const { container } = await find(host, name);
-  if (recordOf(container)?.logDriver === "none") {
-    const why = "configured logging driver does not support reading";
-    throw new RtError("unsupported", why, { exitCode: 1 });
-  }
+  const { container, state } = await find(host, name);
+  const record = recordOf(container);
+  const { logDriver, logOptions } = record ?? { logDriver: "json-file", logOptions: {} };
+  const form = logFilesPlan(logDriver, logOptions)?.form;
+  if (form === undefined) throw unreadable(container, logDriver);
+  const { logErrno } = state.circumstances ?? {};
+  if (logErrno !== undefined)
+    host.warn(`lines of container ${container.name} could not be kept or sent on: ${errnoText(logErrno)}`);
   const onDamage = () =>
     host.warn(`the log of container ${container.name} is damaged: what cannot be read is left out`);
   const sink = new LogOutput(outputOf(host.session), options);
-  using reader = new LogReader(logPath(host.filesOf(container.id), container.id), {
-    tail: options.tail,
-    onDamage,
-  });
+  const { tail } = options;
+  const path = logPath(host.filesOf(container.id), container.id, form);
+  using reader = new LogReader(path, { form, tail, onDamage });
   if (!(await reader.read(sink))) return;
   if (options.follow && !(await followToEnd(host, container, reader, sink, options.until))) return;
   if (!isAlive(host, container)) await reader.finish(sink);
+}
+
+/** Docker's words, and where to look. */
+function unreadable({ id }: Container, driver: LogDriver): RtError {
+  const where = driver === "journald" ? `: journalctl CONTAINER_ID_FULL=${id} shows it` : "";
+  const why = `configured logging driver does not support reading${where}`;
+  return new RtError("unsupported", why, { exitCode: 1 });
 }
 
 function isAlive(host: Host, { id }: Container): boolean {

@@ -7,6 +7,7 @@ import { followEvents } from "../../events/follow.ts";
 import { logPath } from "../../log/files.ts";
 import { LogReader } from "../../log/reader.ts";
 import { kindOf } from "../../reference/kind.ts";
+import { logFilesPlan } from "../../settings/log.ts";
 import { reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { type EndFacts, findings, headline, type SentSignals } from "./explain.ts";
@@ -135,9 +136,11 @@ function deviceChanges({ devices }: ContainerRecord): string[] {
 }
 
 async function lastLinesOf(host: Host, record: ContainerRecord): Promise<string[]> {
-  if (record.logDriver === "none") return [];
+  const form = logFilesPlan(record.logDriver, record.logOptions)?.form;
+  if (form === undefined) return [];
   const lines: string[] = [];
-  using reader = new LogReader(logPath(host.filesOf(record.id), record.id), {
+  using reader = new LogReader(logPath(host.filesOf(record.id), record.id, form), {
+    form,
     tail: lastLinesMax,
     onDamage: () => {},
   });

@@ -66,11 +66,35 @@ export interface RestartRequest {
   delay: number;
 }
 
-/** At most `files` files of at most `bytes` (0: no limit) in `directory`/<id>, which the monitor makes. */
+/** zig-native/wire/request.zig says what the fields mean. */
 export interface LogRequest {
+  files: LogFilesRequest | null;
+  remote: LogRemoteRequest | null;
+}
+
+/** In `directory`/<id>, which the monitor makes. */
+export interface LogFilesRequest {
   directory: string;
+  format: "json" | "local";
   bytes: number;
   files: number;
+  compress: boolean;
+  attributes: string;
+}
+
+export interface LogRemoteRequest {
+  protocol: "journald" | "syslog";
+  path: string;
+  /** The bytes of an IP address. */
+  address: number[];
+  port: number;
+  stream: boolean;
+  patient: boolean;
+  facility: number;
+  style: "unix" | "rfc3164" | "rfc5424" | "rfc5424micro";
+  hostname: string;
+  offset: number;
+  constant: string;
 }
 
 /** Our own executable, with these words, in this environment ("KEY=VALUE"). */
