@@ -83,6 +83,13 @@ function isWhole(bytes: Uint8Array, start: number, end: number): boolean {
   return lengthAt(bytes, start + around + length) === length;
 }
 
+/** Where the entry begins that ends at `end`, where it is whole and all of it is in `bytes`. */
+export function startOfEntry(bytes: Uint8Array, end: number): number | undefined {
+  if (end < head + 2 * around) return undefined;
+  const start = end - lengthAt(bytes, end - around) - 2 * around;
+  return start >= 0 && isWhole(bytes, start, end) ? start : undefined;
+}
+
 /** Where the next one that is whole begins; below 0: none before `end`. */
 function nextWhole(bytes: Uint8Array, start: number, end: number): number {
   for (let at = start; at + head + 2 * around <= end; at++) if (isWhole(bytes, at, end)) return at;

@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { dirname } from "node:path";
 import { type LogFile, type LogForm, openLog } from "./files.ts";
 import { LineParser, type LogEntry, type LogParser } from "./line.ts";
-import { LocalParser } from "./local.ts";
+import { LocalParser, startOfEntry } from "./local.ts";
 
 /** Whom a log is read for. Both answer `false` when no more is wanted; a promise is waited for before anything else comes. */
 export interface LogSink {
@@ -256,8 +256,9 @@ export class LogReader implements Disposable {
     let left = lines;
     for (let index = this.#files.length - 1; index >= 0; index--) {
       const file = this.#files[index]!;
-      const isText = this.#form === "json" && !file.isCompressed;
-      const found = isText ? lastLines(file, left) : await lastEntries(file, left, this.#form);
+      const isText = this.#form === "json";
+      const quick = file.isCompressed ? undefined : isText ? lastLines(file, left) : lastWhole(file, left);
+      const found = quick ?? (await lastEntries(file, left, this.#form));
       left -= found.lines;
       if (left > 0 && index > 0) continue;
       for (const older of this.#files.splice(0, index)) older[Symbol.dispose]();
@@ -308,6 +309,26 @@ function lastLines(file: LogFile, wanted: number): Last {
     end = start;
   }
   return { position: 0, leftOut, lines: size > 0 ? lines + 1 : 0 };
+}
+
+/** The same of the other form, where all that is passed is whole. */
+function lastWhole(file: LogFile, wanted: number): Last | undefined {
+  const chunk = new Uint8Array(chunkBytes);
+  let lines = 0;
+  for (let end = file.size; ; ) {
+    const base = Math.max(0, end - chunk.length);
+    const read = file.read(chunk.subarray(0, end - base), 0, base);
+    let at = read;
+    while (lines < wanted && at > 0) {
+      const start = startOfEntry(chunk, at);
+      if (start === undefined) break;
+      at = start;
+      lines++;
+    }
+    if (lines === wanted || base + at === 0) return { position: base + at, leftOut: 0, lines };
+    if (at === read) return undefined; // not even one in as much as that
+    end = base + at;
+  }
 }
 
 /** The same where they cannot be counted from the end: all are read. */

@@ -323,3 +323,22 @@ test("one that reads nothing holds the program up for a moment, once", async () 
   );
   await host().ok(["rm", "-f", "deaf"]);
 });
+
+for (const options of [
+  ["--log-driver=json-file", "--log-opt=compress=true"],
+  ["--log-driver=local"],
+  ["--log-driver=local", "--log-opt=compress=false"],
+]) {
+  test(`logs -f with ${options.join(" ")}: nothing is missed or repeated while files are rotated`, async () => {
+    const paced =
+      "i=0; while [ $i -lt 60 ]; do seq -w $((i*50)) $((i*50+49)); sleep 0.02; i=$((i+1)); done; sleep 0.1";
+    const small = ["--log-opt=max-size=8k", "--log-opt=max-file=6"];
+    await host().ok(["run", "-d", "--name", "flow", ...options, ...small, image, "sh", "-c", paced]);
+    await using follower = host().spawn(["logs", "-f", "flow"]);
+    expect(await follower.exited).toBe(0);
+    const numbers = follower.stdout.text.split("\n").slice(0, -1).map(Number);
+    expect(numbers).toEqual(Array.from({ length: 3000 }, (_, n) => n));
+    expect(follower.stderr.text).toBe("");
+    await host().ok(["rm", "flow"]);
+  });
+}

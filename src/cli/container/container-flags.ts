@@ -88,10 +88,10 @@ export abstract class ContainerFlags extends RtCommand {
     description: "`FILE` Add labels from a file of KEY=VALUE lines",
   });
   logDriver = Option.String("--log-driver", {
-    description: "`NAME` Where output is kept: json-file (default) or none",
+    description: "`NAME` What becomes of output: json-file (default), local, journald, syslog or none",
   });
   logOptions = Option.Array("--log-opt", [], {
-    description: "`KEY=VALUE` max-size=10m (a file's, or -1), max-file=3",
+    description: "`KEY=VALUE` max-size=10m (a file's, or -1), max-file=3, compress, tag, labels, env …",
   });
   mounts = Option.Array("--mount", [], {
     description: "`SPEC` Mount, as type=bind|volume|tmpfs|image,src=…,dst=…[,ro]",
