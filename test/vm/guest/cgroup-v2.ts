@@ -100,6 +100,7 @@ test("a child that takes too much memory is killed; the container lives on", asy
   expect(code).toBe(137);
   expect(read(container, "memory.events")).toMatch(/^oom_kill 1$/m);
   expect((await inside(container, "echo", "alive")).stdout).toBe("alive\n");
+  expect(await host().ok(["inspect", "-f", "{{.State.OOMKilled}}", container.name])).toBe("true\n");
 });
 
 test("a program that takes too much memory is killed, and nothing of it is left", async () => {
@@ -109,6 +110,24 @@ test("a program that takes too much memory is killed, and nothing of it is left"
   client.write("go\n");
   expect(await client.exited).toBe(137);
   await nothingLeft(host(), [id]);
+});
+
+test("want of memory is told apart from a SIGKILL, with the limit and the peak", async () => {
+  const script = `read x; ${eat}`;
+  const client = host().spawn(["run", "-i", "--name", "short", image, "sh", "-c", script]);
+  const id = await containerId(host(), "short", client);
+  limit({ id }, "memory.max", "16M");
+  client.write("go\n");
+  expect(await client.exited).toBe(137);
+  expect(await host().ok(["inspect", "-f", "{{.State.OOMKilled}}", id])).toBe("true\n");
+  expect(await host().ok(["why", "short"])).toMatch(
+    /\n {2}out of memory: the kernel killed one of its processes; its limit is 16 MiB(, the most in use was 1[56])?/,
+  );
+  await host().ok(["rm", "short"]);
+  await using container = await running(host());
+  await host().ok(["kill", container.name]);
+  await container.client.exited;
+  expect(await host().ok(["inspect", "-f", "{{.State.OOMKilled}}", container.name])).toBe("false\n");
 });
 
 test("a group that the host kills as a whole ends like a killed container", async () => {
