@@ -7,6 +7,8 @@ const answer = @import("answer.zig");
 /// Answers -errno otherwise; a different process is -ESRCH.
 pub fn open(pid: i32, start: u64) i32 {
     const pidfd = linux.pidfd_open(pid, 0);
+    // The process has gone, and its number is still that of a session or a group of others (Linux before 6.15 says so).
+    if (linux.errno(pidfd) == .INVAL and pid > 0) return answer.code(.SRCH);
     if (linux.errno(pidfd) != .SUCCESS) return answer.of(pidfd);
     // The pidfd pins the process: if the start time is right now, it stays right.
     if (startTime(pid) == start) return @intCast(pidfd);
