@@ -1,6 +1,7 @@
 /** --pid, --ipc, --uts, --cgroupns, --network: namespaces of the host, of another container, and by their path. */
 import { expect } from "bun:test";
 import { readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { until } from "../support/wait.ts";
 import { containerTests, image, oneLine, pidOf, statusOf } from "./world.ts";
 
@@ -104,6 +105,27 @@ for (const mode of ["host", "container:don"])
     await until("nothing of it runs", async () => (await count(`sleep ${nap}`)) === 0);
     await ok("rm", "-f", "don");
   });
+
+test("with --pid host a monitor that is killed takes the program with it, and the next command the rest", async () => {
+  const nap = `${4000 + (process.pid % 1000)}`;
+  const id = await ok(
+    "run",
+    "-d",
+    "--name",
+    "guest",
+    "--pid=host",
+    image,
+    "sh",
+    "-c",
+    `sleep ${nap} & sleep ${nap}`,
+  );
+  await until("both run", async () => (await count(`sleep ${nap}`)) === 2);
+  const text = readFileSync(join(host().state, "containers", id, "pid"), "utf8");
+  process.kill(Number(/^monitor (\d+)/m.exec(text)?.[1]), "SIGKILL");
+  await until("it is seen", async () => (await statusOf(host(), "guest")) === "exited");
+  await until("nothing of it runs", async () => (await count(`sleep ${nap}`)) === 0);
+  await ok("rm", "guest");
+});
 
 test("with the init of a pid namespace those in it end, and its network goes on", async () => {
   await donor("don");

@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cgroupPath, removeCgroup } from "../../src/runtime/cgroup.ts";
 import { patience, until } from "../support/wait.ts";
 import { containerTests, image, oneLine, statusOf } from "./world.ts";
 
@@ -39,6 +40,7 @@ async function powerFails(ids: readonly string[], state: "lost" | "kept"): Promi
   await until("the programs have gone with their monitors", () =>
     pids.every(([_, init]) => !existsSync(`/proc/${init}`)),
   );
+  for (const id of ids) removeCgroup(cgroupPath(id));
   if (state === "lost") for (const id of ids) rmSync(directoryOf(id), { recursive: true });
   writeFileSync(join(host().state, "boot"), "00000000-0000-0000-0000-000000000000\n");
 }

@@ -1,0 +1,11 @@
+/** Namespaces of others in the second kernel: on cgroup v2, and an older Linux. */
+import { guestSuite } from "./suite.ts";
+
+guestSuite("namespaces of others", ["test/cli/namespaces.test.ts"], { tests: 12 });
+
+guestSuite("what joins a container that means ill", ["test/root/attacks/neighbours.test.ts"], {
+  tests: 7,
+  except: { "one that takes over": "its many rounds take too long here" },
+});
+
+guestSuite("up and down", ["test/cli/system-up.test.ts"], { tests: 8 });
