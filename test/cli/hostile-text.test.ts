@@ -218,6 +218,16 @@ test("a running container: every other command that says something of it", async
     [`no${evil}`],
     ["run", `--no${evil}`],
     ["run", "--rm", `no${evil}`],
+    ...["--network", "--pid", "--ipc", "--uts", "--cgroupns"].flatMap((flag) =>
+      [`no${evil}`, `container:no${evil}`, "container:no\u202edne", `ns:/no${evil}`, "ns:/no\u202edne"].map(
+        (mode) => [...["run", "--rm", flag, mode, "localhost/evil"]],
+      ),
+    ),
+    ["run", "--rm", "--domainname", `no${evil}`, "localhost/evil"],
+    ["run", "--rm", "-a", `no${evil}`, "localhost/evil"],
+    ["run", "--rm", "--oom-score-adj", `1${evil}`, "localhost/evil"],
+    ["system", "down"],
+    ["system", "up"],
     ["rm", "evil-c"],
     ["rm", "-f", "evil-c"],
     ["rmi", "localhost/evil"],
