@@ -51,6 +51,11 @@ export async function dockerEngine(
     async remove(name) {
       await shell.ok(`${command} rm --force ${name}`);
     },
+    daily: {
+      command: () => command,
+      make: (verb, flags) => `${command} ${verb} --network none ${flags}`,
+      image: () => reference,
+    },
     images: {
       pull: (wanted) => `${command} pull ${wanted}`,
       ids: () => `${command} images --no-trunc --quiet`,

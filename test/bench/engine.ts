@@ -26,6 +26,17 @@ export interface Engine {
   remove(name: string): Promise<void>;
   /** Absent where there are no images. */
   images?: ImageCommands;
+  /** Absent where a container is not more than a process. */
+  daily?: DailyCommands;
+}
+
+/** What all of them are typed alike, but for where they are and a flag or two. */
+export interface DailyCommands {
+  /** "podman --root …": a verb follows. */
+  command: () => string;
+  /** `run` or `create` with what they need, up to the image; `flags` among them. */
+  make: (verb: "run" | "create", flags: string) => string;
+  image: () => string;
 }
 
 export interface ImageCommands {

@@ -2,7 +2,7 @@
  * bun run bench [--rounds N] [--pull-rounds N] [--only NAME[,NAME…]] [--json FILE]
  *
  * Figures of rt beside those of the engines that are installed (world.ts says where they are looked for), in rounds in
- * which each has its turn. Names: true start run exec memory among pull. A missed target is shown and is no failure;
+ * which each has its turn. Names: true start run exec memory daily thousand among pull. A missed target is shown and is no failure;
  * the exit status is 1 when one of rt's own commands failed. Needs root, mkfs.ext4, loop devices and docker-registry.
  * Stores lie on fresh file systems in files on a tmpfs; RT_TEST_SCRATCH=/var/tmp puts those files on a disk.
  */
@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { missing } from "../support/root.ts";
 import { amongRows } from "./among.ts";
 import { execRow, memoryRows, openEngines, runRow } from "./containers.ts";
+import { dailyRows, thousandRow } from "./daily.ts";
 import { load, machine } from "./machine.ts";
 import type { Rounds, Row } from "./measure.ts";
 import { pullRow } from "./pull.ts";
@@ -17,7 +18,7 @@ import { failures, printReport } from "./report.ts";
 import { harnessRow, startRow } from "./start.ts";
 import { makeWorld, type World } from "./world.ts";
 
-const names = ["true", "start", "run", "exec", "memory", "among", "pull"] as const;
+const names = ["true", "start", "run", "exec", "memory", "daily", "thousand", "among", "pull"] as const;
 type Name = (typeof names)[number];
 
 interface Options extends Rounds {
@@ -96,11 +97,13 @@ async function measure(world: World, options: Options): Promise<Row[]> {
   };
   await row("true", () => harnessRow(world, options));
   await row("start", () => startRow(world, options));
-  if (["run", "exec", "memory"].some((name) => options.only.has(name as Name))) {
+  if (["run", "exec", "memory", "daily", "thousand"].some((name) => options.only.has(name as Name))) {
     await using opened = await openEngines(world);
     await row("run", () => runRow(opened, options));
     await row("exec", () => execRow(opened, options));
     await row("memory", () => memoryRows(opened));
+    await row("daily", () => dailyRows(opened, options));
+    await row("thousand", () => thousandRow(opened, options));
   }
   await row("among", () => amongRows(world, options));
   await row("pull", () => pullRow(world, options.pullRounds));

@@ -38,6 +38,11 @@ export async function podmanEngine(shell: Shell, scratch: string, program: strin
     async remove(name) {
       await shell.ok(`${command} rm --force --time 0 ${name}`);
     },
+    daily: {
+      command: () => command,
+      make: (verb, flags) => `${command} ${verb} ${common} ${flags}`,
+      image: () => reference,
+    },
     images: {
       pull: (wanted) => `${command} pull --tls-verify=false ${wanted}`,
       ids: () => `${command} images --no-trunc --quiet`,

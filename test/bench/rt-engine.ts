@@ -42,6 +42,11 @@ export async function rtEngine(shell: Shell, scratch: string, binary: string): P
     async remove(name) {
       await shell.ok(`${binary} rm -f ${name}`);
     },
+    daily: {
+      command: () => binary,
+      make: (verb, flags) => `${binary} ${verb} ${common} ${flags}`,
+      image: () => reference,
+    },
     images: {
       pull: (wanted) => `${binary} pull ${wanted}`,
       ids: () => `${binary} images --no-trunc --quiet`,

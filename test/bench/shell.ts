@@ -78,6 +78,10 @@ export class Shell implements AsyncDisposable {
     return shell;
   }
 
+  get scratch(): string {
+    return this.#scratch;
+  }
+
   /** A path of the scratch directory, as commands of this shell see it. */
   inside(path: string): string {
     return this.#inTree ? path.replace(this.#scratch, "/host") : path;
