@@ -231,6 +231,7 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     ...healthcheckSettings(config.Healthcheck),
     healthOnFailure: parseHealthAction(
       config.HealthcheckOnFailureAction || "none",
+      host.AutoRemove,
       "HealthcheckOnFailureAction",
     ),
     shell: config.Shell.map((word) => rejectNul("Shell", word)),

@@ -1,5 +1,4 @@
-import { RtError } from "../base/errors.ts";
-import { invalid, rejectNul } from "../base/invalid.ts";
+import { invalid, quote, rejectNul } from "../base/invalid.ts";
 import { defaulted, type Infer, integer, listOf, object, text } from "../base/shape.ts";
 import type { Healthcheck } from "../oci/image-config.ts";
 
@@ -54,13 +53,18 @@ export function combineHealthcheck(
 /** @returns it @throws RtError invalid-argument */
 export function checkHealthcheck(wanted: HealthSettings): HealthSettings {
   const { interval, timeout, startPeriod, startInterval, retries } = wanted;
-  const lengths = { interval, timeout, "start period": startPeriod, "start interval": startInterval };
+  const lengths = {
+    Interval: interval,
+    Timeout: timeout,
+    StartPeriod: startPeriod,
+    StartInterval: startInterval,
+  };
   for (const [name, length] of Object.entries(lengths)) {
     if (length !== 0 && length < duration_min)
       throw invalid(`${name} in Healthcheck cannot be less than 1ms`);
   }
-  if (retries < 0) throw invalid("retries in Healthcheck cannot be negative");
-  if (retries > retries_max) throw invalid(`retries in Healthcheck cannot be more than ${retries_max}`);
+  if (retries < 0) throw invalid("Retries in Healthcheck cannot be negative");
+  if (retries > retries_max) throw invalid(`Retries in Healthcheck cannot be more than ${retries_max}`);
   return wanted;
 }
 
@@ -96,12 +100,18 @@ function milliseconds(nanoseconds: number): number {
   return Math.ceil(nanoseconds / 1e6);
 }
 
-/** @throws RtError invalid-argument */
-export function parseHealthAction(text: string, what = "--health-on-failure"): HealthAction {
+/**
+ * What is done about one that is not well; one that goes with its end is not started again.
+ * @throws RtError invalid-argument
+ */
+export function parseHealthAction(
+  text: string,
+  autoRemove: boolean,
+  what = "--health-on-failure",
+): HealthAction {
   const action = healthActions.find((each) => each === text);
-  if (action !== undefined) return action;
-  throw new RtError(
-    "invalid-argument",
-    `invalid ${what} ${JSON.stringify(text)}: want ${healthActions.join(", ")}`,
-  );
+  if (action === undefined) throw invalid(`invalid ${what} ${quote(text)}: want ${healthActions.join(", ")}`);
+  if (action === "restart" && autoRemove)
+    throw invalid("conflicting options: cannot specify both --health-on-failure=restart and --rm");
+  return action;
 }

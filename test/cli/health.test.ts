@@ -255,8 +255,8 @@ test("flags that contradict each other, or say nothing: one line, 125, and nothi
     [["--health-retries", "-1"], "--health-retries cannot be negative"],
     [["--health-retries", "x"], 'invalid --health-retries "x": want a number'],
     [["--health-timeout", "5"], 'invalid --health-timeout "5": want a duration, as 30s or 1m30s'],
-    [["--health-interval", "10us"], "interval in Healthcheck cannot be less than 1ms"],
-    [["--health-start-period", "10us"], "start period in Healthcheck cannot be less than 1ms"],
+    [["--health-interval", "10us"], "Interval in Healthcheck cannot be less than 1ms"],
+    [["--health-start-period", "10us"], "StartPeriod in Healthcheck cannot be less than 1ms"],
     [["--health-on-failure", "panic"], 'invalid --health-on-failure "panic": want none, kill, restart, stop'],
     [
       ["--rm", "--health-on-failure", "restart"],

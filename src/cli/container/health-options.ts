@@ -13,9 +13,7 @@ type Flags = Omit<ContainerFlags, keyof RtCommand>;
  */
 export function healthOptions(flags: Flags): Partial<AskedSettings> {
   const healthcheck = healthcheckOf(flags);
-  const healthOnFailure = flags.healthOnFailure ? parseHealthAction(flags.healthOnFailure) : "none";
-  if (flags.rm && healthOnFailure === "restart")
-    throw invalid("conflicting options: cannot specify both --health-on-failure=restart and --rm");
+  const healthOnFailure = parseHealthAction(flags.healthOnFailure || "none", flags.rm);
   return { ...(healthcheck && { healthcheck }), healthOnFailure };
 }
 

@@ -36,12 +36,12 @@ test("of each field what is asked for, else what the image says", () => {
 
 test("an image's that cannot be: it says so", () => {
   for (const [image, text] of [
-    [{ Interval: 5 }, "interval in Healthcheck cannot be less than 1ms"],
-    [{ Timeout: -1 }, "timeout in Healthcheck cannot be less than 1ms"],
-    [{ StartPeriod: 999_999 }, "start period in Healthcheck cannot be less than 1ms"],
-    [{ StartInterval: 1 }, "start interval in Healthcheck cannot be less than 1ms"],
-    [{ Retries: -1 }, "retries in Healthcheck cannot be negative"],
-    [{ Retries: 2 ** 31 }, "retries in Healthcheck cannot be more than"],
+    [{ Interval: 5 }, "Interval in Healthcheck cannot be less than 1ms"],
+    [{ Timeout: -1 }, "Timeout in Healthcheck cannot be less than 1ms"],
+    [{ StartPeriod: 999_999 }, "StartPeriod in Healthcheck cannot be less than 1ms"],
+    [{ StartInterval: 1 }, "StartInterval in Healthcheck cannot be less than 1ms"],
+    [{ Retries: -1 }, "Retries in Healthcheck cannot be negative"],
+    [{ Retries: 2 ** 31 }, "Retries in Healthcheck cannot be more than"],
     [{ Test: ["CMD", "a\0b"] }, "has a NUL byte"],
   ] as const)
     expect(() =>
@@ -81,7 +81,9 @@ test("what is to be done: the words, and the defaults", () => {
 
 test("--health-on-failure", () => {
   for (const action of ["none", "kill", "restart", "stop"] as const)
-    expect(parseHealthAction(action)).toBe(action);
+    expect(parseHealthAction(action, false)).toBe(action);
   for (const text of ["", "Kill", "reboot"])
-    expect(() => parseHealthAction(text)).toThrow("want none, kill, restart, stop");
+    expect(() => parseHealthAction(text, false)).toThrow("want none, kill, restart, stop");
+  expect(() => parseHealthAction("restart", true)).toThrow("cannot specify both");
+  expect(parseHealthAction("stop", true)).toBe("stop");
 });
