@@ -1,6 +1,6 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isErrno } from "../base/errors.ts";
+import { asSystemError, isErrno } from "../base/errors.ts";
 import { flag, type Infer, integer, listOf, object, ShapeError, text } from "../base/shape.ts";
 import { readStateFile } from "./state-file.ts";
 
@@ -33,25 +33,42 @@ function directoryOf(state: string): string {
   return join(state, "exec");
 }
 
-/** An open descriptor of the directory, for the monitor; made with the first. */
-export function openSessions(state: string): { descriptor: number; close(): void } {
+/**
+ * An open descriptor of the directory, for the monitor; made with the first. Where it cannot be had a session leaves nothing: a
+ * full disk is no reason not to start one, and a container that has just ended says so itself.
+ */
+export function openSessions(state: string): number | undefined {
   const directory = directoryOf(state);
-  const open = () => openSync(directory, "r");
-  let descriptor: number;
   try {
-    descriptor = open();
+    return openSync(directory, "r");
   } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    descriptor = open();
+    if (!isErrno(error, "ENOENT")) return unless(error);
   }
-  return { descriptor, close: () => closeSync(descriptor) };
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if (!isErrno(error, "EEXIST")) return unless(error);
+  }
+  try {
+    return openSync(directory, "r");
+  } catch (error) {
+    return unless(error);
+  }
+}
+
+/** The container may be over by now, and the disk be full: nothing fails because of that. @throws what is no system's error */
+function unless(error: unknown): undefined {
+  if (!asSystemError(error)) throw error;
 }
 
 /** @param events lines for its monitor */
 export function writeSession(state: string, id: string, facts: ExecSession, events: readonly string[]): void {
   const lines = [JSON.stringify({ ...facts, words: bounded(facts.words) }), ...events, ""];
-  writeFileSync(join(directoryOf(state), id), lines.join("\n"), { mode: 0o600 });
+  try {
+    writeFileSync(join(directoryOf(state), id), lines.join("\n"), { mode: 0o600 });
+  } catch (error) {
+    unless(error);
+  }
 }
 
 /** Without what does not fit: somebody may want to know what ran, and not all that it was told. */
@@ -67,12 +84,18 @@ function bounded(words: readonly string[]): string[] {
 /** The oldest of those that are over go, once there are too many. */
 export function trimSessions(state: string): void {
   const directory = directoryOf(state);
-  const ended = readdirSync(directory).filter((name) => name.endsWith(".exit"));
-  if (ended.length <= finishedMax + slack) return;
-  const age = new Map(
-    ended.map((name) => [name, statSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? 0]),
-  );
-  ended.sort((a, b) => age.get(a)! - age.get(b)!);
+  try {
+    const ended = readdirSync(directory).filter((name) => name.endsWith(".exit"));
+    if (ended.length > finishedMax + slack) trim(directory, ended);
+  } catch (error) {
+    unless(error);
+  }
+}
+
+function trim(directory: string, ended: string[]): void {
+  const time = (name: string) => statSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const times = new Map(ended.map((name) => [name, time(name)]));
+  ended.sort((a, b) => times.get(a)! - times.get(b)!);
   for (const name of ended.slice(0, -finishedMax)) {
     rmSync(join(directory, name.slice(0, -".exit".length)), { force: true });
     rmSync(join(directory, name), { force: true });

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   openSessions,
@@ -36,8 +36,7 @@ const idOf = (number: number) => number.toString(16).padStart(64, "0");
 test("what was written is read; what is no session is none", () => {
   const dir = place();
   expect(sessionIds(dir)).toEqual([]);
-  openSessions(dir).close();
-  openSessions(dir).close();
+  for (const _ of ["made", "there"]) closeSync(openSessions(dir)!);
   writeSession(dir, idOf(1), facts, ["/run/rt/events", "sh", "{}"]);
   expect(readSession(dir, idOf(1))).toEqual(facts);
   expect(readSession(dir, idOf(2))).toBeUndefined();
@@ -56,14 +55,14 @@ test("what was written is read; what is no session is none", () => {
 
 test("words are kept as far as there is room", () => {
   const dir = place();
-  openSessions(dir).close();
+  closeSync(openSessions(dir)!);
   writeSession(dir, idOf(1), { ...facts, words: ["sh", "x".repeat(40_000), "y"] }, []);
   expect(readSession(dir, idOf(1))?.words).toEqual(["sh"]);
 });
 
 test("of those that are over the last hundred stay, and each that runs", () => {
   const dir = place();
-  openSessions(dir).close();
+  closeSync(openSessions(dir)!);
   const write = (number: number) => {
     writeSession(dir, idOf(number), facts, []);
     const exit = join(dir, "exec", `${idOf(number)}.exit`);
@@ -81,4 +80,12 @@ test("of those that are over the last hundred stay, and each that runs", () => {
   for (const number of [0, 22, 121]) expect([number, kept.has(idOf(number))]).toEqual([number, true]);
   expect(kept.has(idOf(21))).toBe(false);
   expect(readdirSync(join(dir, "exec"))).toHaveLength(201);
+});
+
+test("of a container that is over nothing is made", () => {
+  const gone = join(place(), "gone");
+  expect(openSessions(gone)).toBeUndefined();
+  writeSession(gone, idOf(1), facts, []);
+  trimSessions(gone);
+  expect(existsSync(gone)).toBe(false);
 });
