@@ -134,16 +134,16 @@ test("the check is the container's user in its directory, with its environment; 
 });
 
 test("what takes too long is ended, and says so; what cannot be executed too", async () => {
-  await using container = await checked("echo begun; sleep 1000 & sleep 1000", "--health-timeout", "300ms");
+  await using container = await checked("echo begun; sleep 71 & sleep 72", "--health-timeout", "300ms");
   const { Log } = await becomes(container, "unhealthy");
   expect(Log[0]).toMatchObject({
     ExitCode: -1,
     Output: "Health check exceeded timeout (300ms): begun\n",
   });
-  const sleeping = async () =>
-    (await host().ok(["top", container.name])).split("\n").filter((line) => line.includes("sleep 1000"));
-  // One of the check that is being made may be there: those of others are gone, and what they had started.
-  await until("they are gone", async () => (await sleeping()).length <= 4);
+  await until("five were made", async () => (await healthOf(container.name))!.Log.length === 5);
+  const left = async () => [...(await host().ok(["top", container.name])).matchAll(/sleep 71/g)].length;
+  // What one has started ends with it: at most one is being made.
+  await until("they are gone", async () => (await left()) <= 1);
   const none = await hostileImage(host(), "no-such", {
     config: { Cmd: ["sleep", "1000"], Healthcheck: { Test: ["CMD", "/no/such"], Interval: 5e7, Retries: 1 } },
   });
