@@ -180,3 +180,21 @@ test("an empty host", async () => {
   expect(await host().ok(["ps", "-aq"], elsewhere)).toBe("");
   expect(await host().ok(["ps", "--format", "json"], elsewhere)).toBe("");
 });
+
+test("on a terminal no line is wider than that, unless it is asked for", async () => {
+  await using one = await running(host(), ["sh", "-c", "sleep 1000 # with many words behind it"]);
+  const drawn = async (...flags: string[]) => {
+    await using terminal = host().pty(["ps", ...flags], { columns: 60, rows: 10 });
+    expect(await terminal.exited).toBe(0);
+    return terminal.screen.text.split("\r\n").filter(Boolean);
+  };
+  const lines = await drawn();
+  expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(60);
+  expect(lines[0]).toMatch(/^CONTAINER ID|^CONTAI…/);
+  for (const flags of [
+    ["--no-trunc"],
+    ["--format", "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.Names}} {{.Status}} {{.CreatedAt}}"],
+  ])
+    expect(Math.max(...(await drawn(...flags)).map((line) => line.length))).toBeGreaterThan(60);
+  expect(await host().ok(["ps"])).toContain(one.name);
+});

@@ -1,8 +1,15 @@
 import { invalid, quote } from "../../base/invalid.ts";
 import { containerFilters } from "../../docker/filters.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { containerListing, containersFormat, showsDetails, showsSizes } from "../format/containers.ts";
-import { renderRows } from "../format/rows.ts";
+import {
+  containerListing,
+  containersFormat,
+  containersGive,
+  showsDetails,
+  showsSizes,
+} from "../format/containers.ts";
+import { cutLines, fitRows } from "../format/fit.ts";
+import { type Listing, renderRows } from "../format/rows.ts";
 import { checkValues, parseFilterFlags } from "../parse/filter.ts";
 
 export default class PsCommand extends RtCommand {
@@ -43,8 +50,17 @@ export default class PsCommand extends RtCommand {
       ...{ all, filters, size: this.size || showsSizes(format), details: showsDetails(format) },
       ...(last > 0 && { last }),
     });
-    this.context.stdout.write(renderRows(format, containerListing(found, !this.noTrunc, Date.now())));
+    const { stdout } = this.context;
+    const listing = containerListing(found, !this.noTrunc, Date.now());
+    const isFitted = asked === "table" && !this.noTrunc && stdout.isTerminal;
+    stdout.write(isFitted ? this.#fitted(listing, stdout.columns) : renderRows(format, listing));
     return 0;
+  }
+
+  /** No line of it is longer than the terminal: what breaks around there is hard to read. */
+  #fitted(listing: Listing, columns: number): string {
+    const fit = (lines: readonly string[]) => fitRows(lines, columns, containersGive);
+    return cutLines(renderRows(containersFormat(this.size), listing, fit), columns);
   }
 }
 

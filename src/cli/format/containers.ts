@@ -1,5 +1,6 @@
 import { ago, type ContainerSummary } from "../../docker/container-summary.ts";
 import { networkName } from "../../settings/namespace-mode.ts";
+import type { Give } from "./fit.ts";
 import { ellipsis, goTime, humanSize } from "./human.ts";
 import type { Listing } from "./rows.ts";
 
@@ -27,6 +28,18 @@ export function containersFormat(size: boolean): string {
     "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
   return size ? `${columns}\t{{.Size}}` : columns;
 }
+
+/** Of `containersFormat`, what is needed least first. */
+export const containersGive: readonly Give[] = [
+  { column: 2, least: 7 }, // the command
+  { column: 1, least: 15 }, // the image
+  { column: 3, least: 7 }, // when it was created
+  { column: 4, least: 10 }, // what it does
+  { column: 5, least: 7 }, // its ports
+  { column: 1, least: 7 },
+  { column: 6, least: 12 }, // its name
+  { column: 0, least: 7 },
+];
 
 /** Docker's fields of `ps`. `now` in ms since the epoch. */
 export function containerListing(list: readonly ContainerSummary[], truncate: boolean, now: number): Listing {
