@@ -164,7 +164,7 @@ export function containerInspect(
     Config: containerConfig(settings, facts.reference, {
       Cmd: args.slice(entrypointLength),
       Entrypoint: entrypointLength > 0 ? args.slice(0, entrypointLength) : null,
-      Volumes: null,
+      Volumes: anonymousPlaces(mounts),
     }),
     NetworkSettings: { ...noNetwork, Networks: networksOf(settings) },
   };
@@ -197,6 +197,14 @@ function hostDocument(settings: ContainerSettings): ContainerBody["HostConfig"] 
   const asked = settings.mounts.filter(({ implied }) => !implied).map(askedOf);
   const { Binds, Mounts, Tmpfs } = mountDocuments(asked);
   return { ...hostConfig(settings, { Binds, Tmpfs }), ...(Mounts.length > 0 && { Mounts }) };
+}
+
+/** Where `-v /x` and the image's VOLUMEs have volumes that nobody named. */
+function anonymousPlaces(mounts: readonly Mount[]): Record<string, Record<string, never>> | null {
+  const places = mounts
+    .filter(({ anonymous, byMount }) => anonymous && !byMount)
+    .map((each) => each.destination);
+  return places.length > 0 ? Object.fromEntries(places.map((place) => [place, {}])) : null;
 }
 
 function askedOf(mount: Mount): Mount {

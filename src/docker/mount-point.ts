@@ -21,14 +21,20 @@ export function mountPoints(mounts: readonly Mount[]): MountPoint[] {
 function mountPointOf(mount: Mount): MountPoint {
   return {
     Type: mount.type,
-    ...(mount.name !== undefined ? { Name: mount.name } : {}),
+    ...nameOf(mount),
     Source: mount.source,
     Destination: mount.destination,
     ...(mount.type === "volume" ? { Driver: "local" } : {}),
     Mode: modeOf(mount),
     RW: !mount.readonly,
-    Propagation: mount.options.find((option) => propagations.has(option)) ?? "",
+    Propagation:
+      mount.options.find((option) => propagations.has(option)) ?? (mount.type === "image" ? "rprivate" : ""),
   };
+}
+
+function nameOf({ type, name, source }: Mount): Pick<MountPoint, "Name"> {
+  if (type === "image") return { Name: source };
+  return name !== undefined ? { Name: name } : {};
 }
 
 /** A record of before modes were kept says only that it is read-only. */

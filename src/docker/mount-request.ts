@@ -70,12 +70,16 @@ export const mountDocument = object({
 });
 type WholeMount = Infer<typeof mountDocument>;
 
+type SaidVolumeOptions = Partial<Omit<WholeMount["VolumeOptions"], "DriverConfig">> & {
+  DriverConfig?: Partial<WholeMount["VolumeOptions"]["DriverConfig"]>;
+};
+
 /** As Docker prints it: what says nothing is left out. */
 export interface MountDocument extends Pick<WholeMount, "Type" | "Target"> {
   Source?: string;
   ReadOnly?: true;
   BindOptions?: Partial<WholeMount["BindOptions"]>;
-  VolumeOptions?: Partial<WholeMount["VolumeOptions"]>;
+  VolumeOptions?: SaidVolumeOptions;
   ImageOptions?: Partial<WholeMount["ImageOptions"]>;
   TmpfsOptions?: Partial<WholeMount["TmpfsOptions"]>;
   RtOptions?: Partial<WholeMount["RtOptions"]>;
@@ -106,7 +110,8 @@ function bindText({ source, destination, mode, readonly }: SaidMount): string {
 }
 
 function tmpfsWords({ options, readonly }: SaidMount): string {
-  return [...options, ...(readonly ? ["ro"] : [])].join(",");
+  const asked = options.filter((option) => !tmpfsDefaults.includes(option));
+  return [...asked, ...(readonly ? ["ro"] : [])].join(",");
 }
 
 function documentOf(mount: SaidMount): MountDocument {
@@ -147,14 +152,16 @@ function bindDocument({ options, createSource, below }: SaidMount): Partial<Whol
   };
 }
 
-function volumeDocument(mount: SaidMount): Partial<WholeMount["VolumeOptions"]> {
+function volumeDocument(mount: SaidMount): SaidVolumeOptions {
   const { options, labels = {}, subpath, volumeOptions } = mount;
-  return {
+  const said: SaidVolumeOptions = {
     ...(options.includes("nocopy") && { NoCopy: true }),
     ...(Object.keys(labels).length > 0 && { Labels: labels }),
     ...(subpath !== undefined && { Subpath: subpath }),
     ...(volumeOptions && { DriverConfig: { Name: "local", Options: volumeOptions } }),
   };
+  // As Docker's client writes it.
+  return Object.keys(said).length > 0 ? { DriverConfig: {}, ...said } : {};
 }
 
 function tmpfsDocument({ options }: SaidMount): Partial<WholeMount["TmpfsOptions"]> {

@@ -43,11 +43,11 @@ export function dieEvent(
   const seconds = Math.floor((Date.parse(exit.finishedAt) - Date.parse(exit.startedAt)) / 1000);
   // Of one that was lost, when it began may be unknown.
   const execDuration = String(seconds > 0 && seconds < 1e9 ? seconds : 0);
-  containerEvent(host, container, "die", { execDuration, exitCode: String(exit.exitCode) });
   const { mounts = [] } = ("reference" in container ? recordOf(container) : container) ?? {};
   for (const { type, name } of mounts)
     if (type === "volume" && name !== undefined)
       volumeEvent(host, "unmount", name, { container: container.id });
+  containerEvent(host, container, "die", { execDuration, exitCode: String(exit.exitCode) });
 }
 
 /** Just before a container's program starts. */

@@ -217,9 +217,9 @@ test("in the documents as Docker has them", async () => {
   );
   expect(short.HostConfig).toMatchObject({
     Binds: [`${dir}:/a:ro,z`, "named:/b"],
-    Tmpfs: { "/t": "noexec,nosuid,nodev,size=1m" },
+    Tmpfs: { "/t": "size=1m" },
   });
-  expect(short.HostConfig.Mounts).toBeUndefined();
+  expect([short.HostConfig.Mounts, short.Config.Volumes]).toEqual([undefined, { "/c": {} }]);
   const anonymous = expect.stringMatching(/^[0-9a-f]{64}$/);
   expect(short.Mounts).toMatchObject([
     { Type: "bind", Source: dir, Destination: "/a", Mode: "ro,z", RW: false, Propagation: "rprivate" },
@@ -246,7 +246,7 @@ test("in the documents as Docker has them", async () => {
   expect(long.HostConfig.Binds).toEqual([]);
   expect(long.HostConfig.Mounts).toEqual([
     { Type: "bind", Source: dir, Target: "/a", ReadOnly: true },
-    { Type: "volume", Source: "named", Target: "/b", VolumeOptions: { NoCopy: true } },
+    { Type: "volume", Source: "named", Target: "/b", VolumeOptions: { NoCopy: true, DriverConfig: {} } },
     { Type: "tmpfs", Target: "/t", TmpfsOptions: { SizeBytes: 1 << 20, Mode: 0o1770 } },
     { Type: "image", Source: image, Target: "/i" },
   ]);

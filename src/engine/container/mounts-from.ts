@@ -27,5 +27,6 @@ export function mountsFrom(
 /** What lies in a volume that another container has is left as it is. */
 function takenOver(mount: Mount, readonly: boolean): Mount {
   const options = mount.type === "volume" ? ["nocopy"] : mount.options;
-  return { ...mount, readonly: mount.readonly || readonly, options, implied: true };
+  const { mode: _, byMount: __, ...kept } = mount;
+  return { ...kept, readonly: mount.readonly || readonly, options, implied: true };
 }
