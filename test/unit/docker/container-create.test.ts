@@ -259,7 +259,7 @@ describe("what rt does not have is refused, not forgotten", () => {
     [{ Memory: 1 }, "HostConfig.Memory 1 is not there yet"],
     [{ PortBindings: { "80/tcp": [{ HostPort: "" }] } }, "HostConfig.PortBindings"],
     [{ PublishAllPorts: true }, "HostConfig.PublishAllPorts"],
-    [{ LogConfig: { Type: "syslog" } }, "HostConfig.LogConfig"],
+    [{ LogConfig: { Type: "fluentd" } }, "HostConfig.LogConfig"],
     [{ NetworkMode: "bridge" }, 'network "bridge" is not there yet'],
     [{ Runtime: "runsc" }, "HostConfig.Runtime"],
     [{ MaskedPaths: [] }, "HostConfig.MaskedPaths"],
