@@ -125,7 +125,10 @@ fn run() fault.Error!?Next {
     errdefer leaveCgroup(&session, cgroup_path);
     // Also when building fails: a half-built init must not wait for ever.
     errdefer launching.killStage(&session);
+    // The request and what reads it are the most that we ever have at once.
+    memory.releaseProgram();
     try launching.launch(&session, region.allocator());
+    memory.releaseProgram();
     try launching.awaitReady(&session);
     if (session.health) |wanted| try health.prepare(wanted, session.state, session.pid, session.start_time);
     session.health = null; // it goes with the request
