@@ -170,7 +170,7 @@ test("contradictions are one line", async () => {
     [["--restart=on-failure:x"], "maximum retry count must be an integer"],
     [["--restart=sometimes"], "want no, on-failure[:N], always or unless-stopped"],
     [["--stop-timeout=soon"], "want a number of seconds"],
-    [["--log-driver=journald"], "journald is not there yet"],
+    [["--log-driver=gelf"], "gelf is not there"],
     [["--log-opt=max-size=x"], "max-size"],
   ] as const) {
     const { code, stderr } = await host().rt(["run", "-d", ...flags, image, "true"]);
