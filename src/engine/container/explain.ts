@@ -20,6 +20,8 @@ export interface EndFacts {
   sent: SentSignals | undefined;
   /** Docker's document of its health check, where it has one. */
   health?: Health | undefined;
+  /** What its monitor does with one that is unhealthy: "none", "kill", … */
+  onUnhealthy: string;
   /** What is not as it was when it was made. */
   changes: readonly string[];
   now: number;
@@ -132,8 +134,10 @@ function bytesText(bytes: number): string {
   return `${Number(value.toPrecision(4))} ${units[unit]}`;
 }
 
-function sender({ circumstances, state, sent }: EndFacts): string[] {
+function sender({ circumstances, state, sent, health, onUnhealthy }: EndFacts): string[] {
   const { signal } = circumstances;
+  if (health?.Status === "unhealthy" && onUnhealthy !== "none")
+    return [`it was ended because it was unhealthy: --health-on-failure ${onUnhealthy}`];
   const [first, last] = [sent?.signals[0], sent?.signals.at(-1)];
   if (sent && first && last) {
     if (!sent.stopped)
@@ -168,7 +172,8 @@ function health(health: Health | undefined): string[] {
   if (!health || health.FailingStreak === 0) return [];
   const { Status, FailingStreak, Log } = health;
   const last = Log.at(-1);
-  const said = last ? `, the last with status ${last.ExitCode}: ${last.Output.trim().slice(0, 200)}` : "";
+  const output = last?.Output.trim().slice(0, 200);
+  const said = last ? `, the last with status ${last.ExitCode}${output && `: ${output}`}` : "";
   return [`its health check says ${Status}: ${FailingStreak} failed in a row${said}`];
 }
 

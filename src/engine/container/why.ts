@@ -65,6 +65,7 @@ async function factsOf(
     delay_ms: readRestarting(host.stateOf(container.id))?.delay_ms,
     sent: await sentTo(host, container.id, state),
     health: healthOf(host, container.id, state),
+    onUnhealthy: record?.healthOnFailure ?? "none",
     changes: record ? changesSince(host, container, record) : [],
     now: Date.now(),
   };

@@ -21,6 +21,7 @@ function facts(state: Partial<ContainerState>, more: Partial<EndFacts> = {}): En
     circumstances: {},
     policy: { name: "no", retries: 0 },
     sent: { signals: [], stopped: false, isEnd: false },
+    onUnhealthy: "none",
     changes: [],
     now: Date.parse("2026-01-01T00:12:00Z"),
     ...more,
@@ -130,5 +131,12 @@ test("health, lost lines, what has changed", () => {
     "x is gone",
   ]);
   expect(findings(facts({ status: "running" }, { changes: ["x is gone"] }))).toEqual([]);
+  const check = { Start: "", End: "", ExitCode: 1, Output: "" };
+  const health = { Status: "unhealthy" as const, FailingStreak: 2, Log: [check] };
+  const sent = { signals: [{ number: 9, at_ms: 0 }], stopped: false, isEnd: true };
+  expect(findings(facts({ exitCode: 137 }, { health, onUnhealthy: "kill", sent }))).toEqual([
+    "it was ended because it was unhealthy: --health-on-failure kill",
+    "its health check says unhealthy: 2 failed in a row, the last with status 1",
+  ]);
   expect(errnoText(9999)).toBe("errno 9999");
 });
