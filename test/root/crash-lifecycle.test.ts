@@ -202,6 +202,33 @@ const scenarios: Scenario[] = [
     },
   },
   {
+    name: "run with a volume's own file system",
+    roles: ["client", "layer", "stage", "successor"],
+    prepare: make("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "own"),
+    command: () => {
+      const mounts = [
+        "-v",
+        "own:/etc",
+        "-v",
+        "over:/o:O",
+        "--mount",
+        `type=image,src=${image},dst=/i,rw=true`,
+      ];
+      return ["run", "-d", "--rm", "--name", sample, ...mounts, image, "sh", "-c", "sleep 0.05; exit 3"];
+    },
+    whole: true,
+  },
+  {
+    name: "cp into a volume's own file system",
+    roles: ["client", "layer"],
+    prepare: async (host) => {
+      tree(host);
+      await host.ok(["volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "own"]);
+      await host.ok(["create", "--name", sample, "-v", "own:/etc", image, ...loop]);
+    },
+    command: (host) => ["cp", join(host.dir, "tree"), `${sample}:/etc`],
+  },
+  {
     name: "log rotation",
     roles: ["monitor"],
     command: () => {

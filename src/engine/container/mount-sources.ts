@@ -1,6 +1,6 @@
-import { chmodSync, chownSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { RtError, withCause } from "../../base/errors.ts";
+import { isErrno, RtError, withCause } from "../../base/errors.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { removeTree } from "../../layer/tree.ts";
 import { mountAround } from "../../runtime/mount-point.ts";
@@ -46,12 +46,24 @@ export async function mountSources(
 ): Promise<Record<string, MountSource>> {
   const tops = join(host.filesOf(record.id), "tops");
   await removeTree(tops);
-  undo.defer(() => removeTree(tops));
+  undo.defer(async () => {
+    await removeTree(tops);
+    removeIfEmpty(host.filesOf(record.id));
+  });
   const sources = record.mounts.map((mount, index) => [
     mount.destination,
     sourceOf(mount, snapshots, join(tops, String(index))),
   ]);
   return Object.fromEntries(sources);
+}
+
+/** There may be the log of an earlier start in it. */
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (!isErrno(error, "ENOTEMPTY") && !isErrno(error, "ENOENT")) throw error;
+  }
 }
 
 function sourceOf(mount: Mount, snapshots: SnapshotDriver, top: string): MountSource {
