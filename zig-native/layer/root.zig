@@ -155,7 +155,7 @@ fn layered(bench: Bench, request: Request) i32 {
 }
 
 /// A container that is started locks its state directory first, and then waits for those that hold its upper directory
-/// (engine/container/root.ts): so one of us sees the other.
+/// (engine/container/await-writers.ts): so one of us sees the other.
 fn refuseAttended(request: Request) void {
     const path = request.get("attended") orelse return;
     const opened = linux.open(path, .{ .CLOEXEC = true }, 0);
