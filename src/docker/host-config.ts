@@ -2,7 +2,7 @@ import type { ContainerSettings } from "../settings/container-settings.ts";
 
 /** `HostConfig` of a container: what an image cannot say. What rt does not limit or share has Docker's zero value. */
 export interface HostConfig extends Limits {
-  Binds: string[];
+  Binds: string[] | null;
   ContainerIDFile: string;
   LogConfig: { Type: string; Config: Record<string, string> };
   NetworkMode: string;
@@ -114,12 +114,12 @@ export type HostSettings = Pick<
 /** @param places where something is mounted: a document has it in its own way */
 export function hostConfig(
   settings: HostSettings,
-  { Binds, Tmpfs }: Pick<HostConfig, "Binds" | "Tmpfs">,
+  { Binds, Tmpfs }: Pick<HostConfig, "Tmpfs"> & { Binds: string[] },
 ): HostConfig {
   return {
     ...unlimited,
     VolumesFrom: orNull(settings.volumesFrom),
-    Binds,
+    Binds: orNull(Binds),
     ContainerIDFile: "",
     LogConfig: { Type: settings.logDriver, Config: settings.logOptions },
     NetworkMode: settings.networkMode,
