@@ -31,7 +31,7 @@ const { test } = needs({
   also: () => (process.arch === "x64" ? undefined : "a processor whose system calls it knows (x86-64)"),
 });
 
-const perRole = process.env.RT_CRASH_POINTS === "all" ? Infinity : Number(process.env.RT_CRASH_POINTS || 3);
+const perRole = process.env.RT_CRASH_POINTS === "all" ? Infinity : Number(process.env.RT_CRASH_POINTS || 2);
 const only = process.env.RT_CRASH_ONLY?.split(",");
 const tracer = join(import.meta.dir, "../support/crash-at.ts");
 
