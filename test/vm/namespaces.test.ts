@@ -11,4 +11,7 @@ guestSuite("what joins a container that means ill", ["test/root/attacks/neighbou
   except: { "one that takes over": "its many rounds take too long here" },
 });
 
-guestSuite("up and down", ["test/cli/system-up.test.ts"], { tests: 8 });
+guestSuite("up and down", ["test/cli/system-up.test.ts"], {
+  tests: 4,
+  only: ["the power fails", "a process of this boot", "others need"],
+});
