@@ -77,3 +77,16 @@ test("one that does not run, and none: one line, exit 1", async () => {
   }
   await host().ok(["rm", "over"]);
 });
+
+test("on a terminal it keeps to its width", async () => {
+  await using one = await running(host(), [
+    "sh",
+    "-c",
+    "sleep 1000 # and so on, and so on, and so on, and so on",
+  ]);
+  await using terminal = host().pty(["top", one.name], { columns: 50, rows: 10 });
+  expect(await terminal.exited).toBe(0);
+  const lines = terminal.screen.text.split("\r\n").filter(Boolean);
+  expect(lines[0]).toMatch(/^UID +PID +PPID/);
+  expect(Math.max(...lines.map((line) => [...line].length))).toBe(50);
+});

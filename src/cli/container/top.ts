@@ -1,5 +1,6 @@
 import { visible } from "../../base/visible.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
+import { cutLines } from "../format/fit.ts";
 import { alignColumns } from "../format/rows.ts";
 
 export default class TopCommand extends RtCommand {
@@ -20,7 +21,10 @@ export default class TopCommand extends RtCommand {
     const engine = await this.engine({ needsRoot: true });
     const { Titles, Processes } = await engine.container.top(this.container, this.psArguments);
     const lines = [Titles, ...Processes].map((cells) => cells.map(visible).join("\t"));
-    this.context.stdout.write(alignColumns(lines, 20));
+    const { stdout } = this.context;
+    // Docker's columns are wide; on a terminal they would break around.
+    if (stdout.isTerminal) stdout.write(cutLines(alignColumns(lines, 6), stdout.columns));
+    else stdout.write(alignColumns(lines, 20));
     return 0;
   }
 }
