@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, unlinkSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../base/errors.ts";
 import { flock } from "../native/system.ts";
@@ -9,14 +9,20 @@ import { flock } from "../native/system.ts";
  */
 export function holdMoment(directory: string): Disposable {
   const path = join(directory, "moment");
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
-  flock(fd, "exclusive", true);
-  return {
-    [Symbol.dispose]: () => {
-      remove(path);
-      closeSync(fd);
-    },
-  };
+  while (true) {
+    const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    flock(fd, "exclusive", true);
+    // Somebody may have taken it for one that was left, before it was locked.
+    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) {
+      return {
+        [Symbol.dispose]: () => {
+          remove(path);
+          closeSync(fd);
+        },
+      };
+    }
+    closeSync(fd);
+  }
 }
 
 /** Somebody was killed in such a moment; said once. */

@@ -111,6 +111,16 @@ test("what the image says: the container's settings, changes over them, and hist
   await host().ok(["rmi", "team/over:2"]);
 });
 
+test("a health check that the container was given is the image's", async () => {
+  const flags = ["--name", "over", "--health-cmd", "true", "--health-interval", "5s"];
+  await host().ok(["run", ...flags, image, "true"]);
+  await host().ok(["commit", "over", "team/over"]);
+  const { config } = await documents("team/over");
+  expect(config.config.Healthcheck).toEqual({ Test: ["CMD-SHELL", "true"], Interval: 5e9 });
+  await host().ok(["rm", "over"]);
+  await host().ok(["rmi", "team/over"]);
+});
+
 test("a running one stands still meanwhile and goes on, unless it need not", async () => {
   const ticking = ["sh", "-c", "while :; do echo tick; sleep 0.01; done"];
   await using container = await running(host(), ticking);
@@ -145,6 +155,7 @@ test("killed at any moment: the container goes on, and nothing is left after the
   await container.client.stdout.waitFor("tick");
   const before = [contentOf(host()), snapshotsOf(host())];
   for (let delay = 10; delay < 400; delay += 30) {
+    await host().ok(["exec", container.name, "sh", "-c", `echo ${delay} > /changed`]);
     const client = host().spawn(["commit", container.name, "team/killed"]);
     await Bun.sleep(delay); // whichever moment that is
     client.kill("SIGKILL");

@@ -1,9 +1,11 @@
 import { RtError, withCause } from "../../base/errors.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import type { Draft } from "../../content/draft.ts";
+import { healthcheckDocument } from "../../docker/health.ts";
 import { mergeChanges, parseImageChanges } from "../../docker/image-change.ts";
 import { type ChildImage, childImage } from "../../image/child.ts";
 
+import type { UnpackedLayer } from "../../image/image-store.ts";
 import { chainID, type Digest, parseDigest } from "../../oci/digest.ts";
 import type { ContainerDefaults } from "../../oci/image-config.ts";
 import { mediaTypes } from "../../oci/media-types.ts";
@@ -100,10 +102,10 @@ async function writeDown(
   const chain = chainID(record.chain.at(-1), digest);
   const blob = { mediaType: mediaTypes.ociLayerTar, digest, size: bytes };
   using _ = await protect(host, isEmpty ? [] : [chain, digest], host.session.abort);
-  const [size] = isEmpty
-    ? [0]
+  const [unpacked] = isEmpty
+    ? []
     : await Promise.all([unpack(host, record, draft, digest, bytes), draft.sync()]);
-  const layer = isEmpty ? undefined : { blob, diffID: digest, size };
+  const layer = unpacked && { blob, diffID: digest, size: unpacked.size };
   const { record: image, documents } = childImage({ ...made, layer });
   using __ = await protect(
     host,
@@ -111,37 +113,38 @@ async function writeDown(
   );
   const content = await host.content();
   for (const document of documents) await content.put(document.digest, document.bytes);
-  if (layer) draft.publish(digest);
+  if (unpacked) draft.publish(digest);
   content.sync();
+  // A snapshot that no row tells of goes with the next collection, should we die before this.
+  if (unpacked) host.images.putLayer(unpacked);
   const tags = target ? [{ name: canonical(target), target: image.manifest.digest }] : [];
   host.images.put({ record: image, tags, blobs: [image.manifest, image.configuration, ...image.layers] });
   keepReserve(host.paths.root);
   return image.id;
 }
 
-/** @returns bytes of its files */
 async function unpack(
   host: Host,
   record: ContainerRecord,
   draft: Draft,
   digest: Digest,
   bytes: number,
-): Promise<number> {
+): Promise<UnpackedLayer> {
   const driver = await host.snapshotsOf(record.driver);
   const parents = record.chain;
   const chain = chainID(parents.at(-1), digest);
   const { abort: signal } = host.session;
   using _ = await (await host.content()).lockChain(chain, { signal });
+  const parent = parents.at(-1) ?? null;
+  const layer = { chain, driver: driver.name, diff: digest, parent, blob: digest };
   const known = driver.has(chain) ? host.images.layer(chain, driver.name)?.size : undefined;
-  if (known !== undefined) return known;
+  if (known !== undefined) return { ...layer, size: known };
   const state = { size: bytes, done: true };
   const { size } = await driver.unpack({
     ...{ chain, parents, diffID: digest, signal, parentReady: Promise.resolve() },
     source: { mediaType: mediaTypes.ociLayerTar, path: draft.path, more: async () => state },
   });
-  const parent = parents.at(-1) ?? null;
-  host.images.putLayer({ chain, driver: driver.name, diff: digest, parent, blob: digest, size });
-  return size;
+  return { ...layer, size };
 }
 
 /** What the container was told to be, as an image says it: without what every container has of itself. */
@@ -155,7 +158,9 @@ function configOf(
   const { args, entrypointLength, labels, user, stopSignal } = record;
   const isUsual = record.workingDirectory === "/" && !image.WorkingDir;
   const places = record.mounts.flatMap((each) => (each.anonymous ? [[each.destination, {}] as const] : []));
-  const { Healthcheck, ExposedPorts, Shell } = image;
+  const { ExposedPorts, Shell } = image;
+  // Records of before it was kept have none.
+  const Healthcheck = record.healthcheck ? healthcheckDocument(record.healthcheck) : image.Healthcheck;
   const container: ContainerDefaults = {
     ...(user && { User: user }),
     ...(ExposedPorts && { ExposedPorts }),

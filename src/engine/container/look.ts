@@ -43,9 +43,10 @@ function lookAtFiles(
 
 /** The state for somebody who wants to know whether what runs is paused: that is its cgroup's to say, not its files'. */
 export function withPause(host: Host, id: string, state: ContainerState): ContainerState {
-  if (state.status !== "running" || !isContainerId(id) || !isFrozen(cgroupPath(id))) return state;
-  if (!takeAbandoned(host.stateOf(id))) return { ...state, status: "paused" };
-  // Whoever had it stand still for a moment was killed in it.
+  if (state.status !== "running" || !isContainerId(id)) return state;
+  if (!takeAbandoned(host.stateOf(id)))
+    return isFrozen(cgroupPath(id)) ? { ...state, status: "paused" } : state;
+  // Whoever had it stand still for a moment was killed in it, or while it was about to.
   thawCgroup(cgroupPath(id));
   return state;
 }
