@@ -27,7 +27,7 @@ async function names(...args: string[]): Promise<string[]> {
 test("the table, with Docker's columns", async () => {
   const [heading, row, ...more] = (await ps()).split("\n");
   expect(heading).toMatch(/^CONTAINER ID {3}IMAGE {2,}COMMAND {2,}CREATED {2,}STATUS {2,}PORTS {2,}NAMES$/);
-  expect(row).toStartWith(`${up.id.slice(0, 12)}   ${image}   "sh -c echo `);
+  expect(row).toStartWith(`${up.id.slice(0, 12)}   ${image}   "sh -c 'echo `);
   expect(row).toMatch(/ Up /);
   expect(row!.trimEnd()).toEndWith(up.name);
   expect(more).toEqual([""]);
@@ -70,7 +70,7 @@ test("--format json: a line for each, with Docker's fields", async () => {
   expect(row).toMatchObject({
     ID: up.id,
     Image: image,
-    Command: '"sh -c echo \\"quoted\\"; sleep 1000"',
+    Command: '"sh -c \'echo \\"quoted\\"; sleep 1000\'"',
     State: "running",
     Labels: "tier=up",
     Mounts: "volume-of-up",
