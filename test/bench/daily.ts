@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Opened } from "./containers.ts";
 import type { DailyCommands, Engine } from "./engine.ts";
-import { type Contender, interleave, type Rounds, type Row, type Sample } from "./measure.ts";
+import { type Contender, interleave, percentile, type Rounds, type Row, type Sample } from "./measure.ts";
 import type { Timed } from "./shell.ts";
 
 const logBytes = 100_000_000;
@@ -24,6 +24,7 @@ interface Work {
   check?: (stdout: string) => boolean;
 }
 
+const writing = `sh -c 'yes "a line of a log as programs write them, with a number: 1234567890" | head -c ${logBytes}'`;
 const endless = "sleep 86400";
 
 const remove = (name: string) => (engine: Engine, daily: DailyCommands) =>
@@ -33,9 +34,8 @@ const begun = (name: string) => (engine: Engine, daily: DailyCommands) =>
   engine.shell.ok(`${daily.make("run", `-d --name ${name}`)} ${daily.image()} ${endless}`);
 
 const written = (name: string) => async (engine: Engine, daily: DailyCommands) => {
-  const program = `sh -c 'yes "a line of a log as programs write them, with a number: 1234567890" | head -c ${logBytes}'`;
   await engine.shell.ok(
-    `${daily.make("run", `-d --log-opt max-size=-1 --name ${name}`)} ${daily.image()} ${program}`,
+    `${daily.make("run", `-d ${daily.wholeLog} --name ${name}`)} ${daily.image()} ${writing}`,
   );
   await engine.shell.ok(`${daily.command()} wait ${name}`);
 };
@@ -70,7 +70,7 @@ const works: Work[] = [
     rounds: 5,
     before: remove("daily-follow"),
     line: (daily) =>
-      `${daily.make("run", "-d --log-opt max-size=-1 --name daily-follow")} ${daily.image()} head -c ${logBytes} /dev/zero >/dev/null && ` +
+      `${daily.make("run", `-d ${daily.wholeLog} --name daily-follow`)} ${daily.image()} ${writing} >/dev/null && ` +
       `${daily.command()} logs -f daily-follow | wc -c`,
     after: remove("daily-follow"),
     check: (stdout) => Number(stdout) === logBytes,
@@ -125,8 +125,12 @@ function treeLine(engine: Engine): string {
 export async function dailyRows(opened: Opened, rounds: Rounds): Promise<Row[]> {
   const rows: Row[] = [];
   for (const work of works) {
-    console.error(`  ${work.name} …`);
-    rows.push(await dailyRow(opened, work, rounds));
+    const row = await dailyRow(opened, work, rounds);
+    const medians = row.samples.map(
+      ({ engine, values }) => `${engine} ${percentile(values, 0.5).toFixed(1)}`,
+    );
+    console.error(`  ${work.name}: ${medians.join(", ")} ms`);
+    rows.push(row);
   }
   await forEach(opened, (engine, daily) =>
     engine.shell.time(`${daily.command()} rm -f daily daily-log daily-cp; rm -rf ${treeOf(engine)}*`),
@@ -147,7 +151,8 @@ async function dailyRow(opened: Opened, work: Work, rounds: Rounds): Promise<Row
   });
   const samples = await interleave(contenders, {
     rounds: Math.min(work.rounds, rounds.rounds),
-    warmUp: Math.min(1, rounds.warmUp),
+    // What takes seconds is not made slower by what was never looked at before.
+    warmUp: work.rounds > 5 ? rounds.warmUp : 0,
   });
   return {
     name: work.name,

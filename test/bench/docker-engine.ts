@@ -55,6 +55,7 @@ export async function dockerEngine(
       command: () => command,
       make: (verb, flags) => `${command} ${verb} --network none ${flags}`,
       image: () => reference,
+      wholeLog: "",
     },
     images: {
       pull: (wanted) => `${command} pull ${wanted}`,

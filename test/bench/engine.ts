@@ -37,6 +37,8 @@ export interface DailyCommands {
   /** `run` or `create` with what they need, up to the image; `flags` among them. */
   make: (verb: "run" | "create", flags: string) => string;
   image: () => string;
+  /** Flags with which a log in a file keeps all. */
+  wholeLog: string;
 }
 
 export interface ImageCommands {

@@ -42,6 +42,7 @@ export async function podmanEngine(shell: Shell, scratch: string, program: strin
       command: () => command,
       make: (verb, flags) => `${command} ${verb} ${common} ${flags}`,
       image: () => reference,
+      wholeLog: "--log-driver k8s-file",
     },
     images: {
       pull: (wanted) => `${command} pull --tls-verify=false ${wanted}`,

@@ -46,6 +46,7 @@ export async function rtEngine(shell: Shell, scratch: string, binary: string): P
       command: () => binary,
       make: (verb, flags) => `${binary} ${verb} ${common} ${flags}`,
       image: () => reference,
+      wholeLog: "--log-opt max-size=-1",
     },
     images: {
       pull: (wanted) => `${binary} pull ${wanted}`,
