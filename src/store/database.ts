@@ -35,20 +35,15 @@ export class Database implements Disposable {
   /** @throws RtError forbidden | exhausted | data-loss | unsupported (made by a newer rt), naming the file */
   static open(root: string): Database {
     const path = join(root, "db.sqlite");
-    let sqlite: Sqlite;
-    try {
-      sqlite = connect(path);
-    } catch (error) {
-      if (sqliteCode(error) !== "SQLITE_CANTOPEN") throw storeError(error, path);
-      create(root, path);
-      sqlite = reconnect(path);
-    }
+    // What cannot be opened for writing SQLite opens for reading: one that appears between these two would stay read-only.
+    if (!existsSync(path)) create(root, path);
+    const sqlite = named(path, () => connect(path));
     const database = new Database(path, sqlite);
     try {
-      database.#configure();
+      named(path, () => database.#configure());
     } catch (error) {
       sqlite.close();
-      throw storeError(error, path);
+      throw error;
     }
     return database;
   }
@@ -160,9 +155,9 @@ function connect(path: string): Sqlite {
   return sqlite;
 }
 
-function reconnect(path: string): Sqlite {
+function named<T>(path: string, fn: () => T): T {
   try {
-    return connect(path);
+    return fn();
   } catch (error) {
     throw storeError(error, path);
   }
