@@ -4,7 +4,15 @@
  */
 import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
-import { appendFileSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { encodeRecord, type RecordType } from "../../src/store/codec.ts";
 import { cgroupDirectories } from "../support/leaks.ts";
@@ -145,8 +153,10 @@ function replace(directory: string, name: string): void {
   mkdirSync(join(directory, name));
 }
 
-/** Nobody has made it just now. */
+/** Nobody has made it just now, nor started a container there. */
 function age(path: string): void {
+  const record = join(path, "record");
+  if (existsSync(record)) utimesSync(record, 1, 1);
   utimesSync(path, 1, 1);
 }
 

@@ -36,7 +36,8 @@ function lookAtFiles(
   if (seen.needsCleanup && isUnlockedOnly(directory, seen))
     return { ...seen, needsCleanup: false, state: { ...seen.state, ...alive, ...seen.init } };
   const { status, pid } = seen.state;
-  const unclear = status === "created" ? ageOf(directory) > youngFor_ms : status === "running" && pid === 0;
+  const unclear =
+    status === "created" ? sinceStart(directory) > youngFor_ms : status === "running" && pid === 0;
   const init = unclear ? initOf(id) : undefined;
   return init ? { ...seen, init, state: { ...seen.state, status: "running", ...init } } : seen;
 }
@@ -89,6 +90,12 @@ const alive = { status: "running", exitCode: 0, finishedAt: zeroTime, error: "" 
 function isUnlockedOnly(directory: string, { monitor, init }: Observation): boolean {
   if (monitor.pid === 0 || init.pid === 0 || existsSync(join(directory, "lock"))) return false;
   return signalProcess(monitor.pid, monitor.startTime, 0);
+}
+
+/** Milliseconds since a start was begun there: each writes the record once more, and what else is made there comes and goes. */
+function sinceStart(directory: string): number {
+  const made = statSync(join(directory, "record"), { throwIfNoEntry: false })?.mtimeMs;
+  return made === undefined ? ageOf(directory) : Date.now() - made;
 }
 
 /** Milliseconds since something was last made in `directory`; one that is not there is as old as can be. */
