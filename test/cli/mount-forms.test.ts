@@ -243,7 +243,7 @@ test("in the documents as Docker has them", async () => {
       `type=image,src=${image},dst=/i`,
     ],
   );
-  expect(long.HostConfig.Binds).toEqual([]);
+  expect(long.HostConfig.Binds).toBeNull();
   expect(long.HostConfig.Mounts).toEqual([
     { Type: "bind", Source: dir, Target: "/a", ReadOnly: true },
     { Type: "volume", Source: "named", Target: "/b", VolumeOptions: { NoCopy: true, DriverConfig: {} } },

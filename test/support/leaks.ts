@@ -134,8 +134,8 @@ export function openDescriptors(pid: number): string[] {
   return entries(`/proc/${pid}/fd`).map((fd) => `${fd} ${linkOf(`/proc/${pid}/fd/${fd}`) ?? "?"}`);
 }
 
-/** What vanishes while we look is not there: processes end, and so do their files. */
-const gone = new Set(["ENOENT", "ENODEV", "ESRCH", "EACCES", "EINVAL", "ENOTDIR"]);
+/** What vanishes while we look is not there, and what is deeper than a path is long is not of a test's directory. */
+const gone = new Set(["ENOENT", "ENODEV", "ESRCH", "EACCES", "EINVAL", "ENOTDIR", "ENAMETOOLONG"]);
 
 export function whereThere<T>(read: () => T, otherwise: T): T {
   try {
