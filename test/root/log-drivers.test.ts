@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { containerTests, image, oneLine, statusOf } from "../cli/world.ts";
 import { run as tool } from "../support/command.ts";
 import { datagramServer } from "../support/datagrams.ts";
+import { tarpitServer } from "../support/tarpit.ts";
 import { until } from "../support/wait.ts";
 
 const { test, host } = containerTests(["unshare", "gzip"]);
@@ -322,6 +323,22 @@ test("one that reads nothing holds the program up for a moment, once", async () 
     512,
   );
   await host().ok(["rm", "-f", "deaf"]);
+});
+
+test("one that takes no more connections, and has ended the one that there was, holds nothing up for long", async () => {
+  using tarpit = tarpitServer();
+  const words = ["--log-driver=syslog", "--log-opt", `syslog-address=tcp://127.0.0.1:${tarpit.port}`];
+  const lines = "echo first; while ! test -e /go; do sleep 0.02; done; seq 1 20000; exec sleep 1000";
+  await host().ok(["run", "-d", "--name", "tarpit", ...words, image, "sh", "-c", lines]);
+  await until("it has come", () => tarpit.heard());
+  tarpit.close();
+  await host().ok(["exec", "tarpit", "touch", "/go"]);
+  await until(
+    "all is kept",
+    async () => (await host().rt(["logs", "-n", "1", "tarpit"])).stdout === "20000\n",
+    10_000,
+  );
+  await host().ok(["rm", "-f", "tarpit"]);
 });
 
 for (const options of [

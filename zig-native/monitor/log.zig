@@ -76,6 +76,7 @@ pub const Log = struct {
         std.debug.assert(stream == .stdout or stream == .stderr);
         const pending = &self.pending[@intFromEnum(stream) - @intFromEnum(abi.Frame.stdout)];
         const moment: Now = .of(.now());
+        if (self.sends) self.remote.begin();
         var rest = bytes;
         while (rest.len > 0) {
             const room = line_bytes_max - pending.length;
@@ -98,6 +99,7 @@ pub const Log = struct {
     /// The program has ended: what it did not end is a line too.
     pub fn finish(self: *Log) void {
         const moment: Now = .of(.now());
+        if (self.sends) self.remote.begin();
         for ([_]abi.Frame{ .stdout, .stderr }, &self.pending) |stream, *pending| {
             if (pending.length > 0) self.line(stream, pending, pending.bytes[0..pending.length], &moment);
             pending.length = 0;

@@ -1,6 +1,6 @@
 //! A log that others keep: systemd's journal by its native protocol, or a syslog daemon by RFC 3164 or 5424, over a unix socket,
-//! UDP or TCP. A program waits for them for a second at most, and no more once they have let a line fall; they are connected to
-//! again when they have gone, not more than once a second. What they do not take is lost.
+//! UDP or TCP. For all that has been read of a program at once they are waited for a second at most, and no more once they have
+//! let a line fall; they are connected to again when they have gone, not more than once a second. What they do not take is lost.
 //!
 //!   journald   one datagram a line: KEY=VALUE\n …, the constant ones first (systemd.io/JOURNAL_NATIVE_PROTOCOL)
 //!   syslog     <PRIORITY>HEAD TAG[PID]: LINE\n
@@ -37,6 +37,9 @@ pub const Remote = struct {
     patient: bool,
     /// It has let a line fall, and is not waited for.
     stuck: bool,
+    /// What is left of the second that those lines may take which have been read together.
+    left_ms: u64,
+    /// When it was found that nobody is there.
     tried_ms: u64,
     facility: u8,
     style: @FieldType(request.LogRemote, "style"),
@@ -51,6 +54,7 @@ pub const Remote = struct {
         self.stream = wanted.stream;
         self.patient = wanted.patient;
         self.stuck = false;
+        self.left_ms = patience_ms;
         self.tried_ms = 0;
         self.facility = wanted.facility;
         self.style = wanted.style;
@@ -58,7 +62,7 @@ pub const Remote = struct {
         self.hostname_length = @min(wanted.hostname.len, hostname_bytes_max);
         @memcpy(self.hostname[0..self.hostname_length], wanted.hostname[0..self.hostname_length]);
         self.address_length = addressOf(wanted, &self.address) orelse return fault.fail(.request, .INVAL, "log address", .{});
-        const errno = self.connect();
+        const errno = self.connect(true);
         if (errno == .SUCCESS) return;
         if (wanted.path.len > 0) return fault.fail(.monitor, errno, "initialize logging driver: connect {s}", .{wanted.path});
         return fault.fail(.monitor, errno, "initialize logging driver: connect to the syslog server", .{});
@@ -80,21 +84,25 @@ pub const Remote = struct {
         return if (wanted.address.len == 4) @sizeOf(linux.sockaddr.in) else @sizeOf(linux.sockaddr.in6);
     }
 
-    fn connect(self: *Remote) linux.E {
-        self.tried_ms = clock.monotonic_ms();
+    /// SUCCESS too where it is still on its way, and it was not worth waiting any longer.
+    fn connect(self: *Remote, first: bool) linux.E {
         const kind: u32 = if (self.stream) linux.SOCK.STREAM else linux.SOCK.DGRAM;
         const made = linux.socket(self.address.any.family, kind | linux.SOCK.CLOEXEC | linux.SOCK.NONBLOCK, 0);
         if (linux.errno(made) != .SUCCESS) return linux.errno(made);
         self.socket = @intCast(made);
         var errno = linux.errno(linux.connect(self.socket, &self.address, self.address_length));
-        if (errno == .INPROGRESS) errno = if (self.ready(patience_ms)) self.pendingError() else .TIMEDOUT;
+        if (errno == .INPROGRESS) {
+            const is_ready = if (first) self.ready() else self.waited();
+            errno = if (is_ready) self.pendingError() else if (first) .TIMEDOUT else .SUCCESS;
+        }
         if (errno == .PROTOTYPE and self.address.any.family == linux.AF.UNIX and self.stream) {
             // It is one of the other kind.
             self.close();
             self.stream = false;
-            return self.connect();
+            return self.connect(first);
         }
         if (errno != .SUCCESS) self.close();
+        self.tried_ms = clock.monotonic_ms();
         return errno;
     }
 
@@ -111,9 +119,20 @@ pub const Remote = struct {
         self.socket = -1;
     }
 
-    /// Room for more, within so many milliseconds.
-    fn ready(self: *const Remote, limit_ms: u64) bool {
-        const due = clock.monotonic_ms() + limit_ms;
+    /// Lines that have been read together begin.
+    pub fn begin(self: *Remote) void {
+        self.left_ms = patience_ms;
+    }
+
+    /// There is room for more, and it was worth waiting for that.
+    fn waited(self: *Remote) bool {
+        return self.patient and !self.stuck and self.ready();
+    }
+
+    /// Within what is left of the lines' time.
+    fn ready(self: *Remote) bool {
+        const due = clock.monotonic_ms() + self.left_ms;
+        defer self.left_ms = due -| clock.monotonic_ms();
         while (true) {
             const left = due -| clock.monotonic_ms();
             var set = [_]linux.pollfd{.{ .fd = self.socket, .events = linux.POLL.OUT, .revents = 0 }};
@@ -134,7 +153,7 @@ pub const Remote = struct {
     fn transmit(self: *Remote, parts: []const []const u8) linux.E {
         if (self.socket < 0) {
             if (clock.monotonic_ms() < self.tried_ms + again_ms) return .NOTCONN;
-            const errno = self.connect();
+            const errno = self.connect(false);
             if (errno != .SUCCESS) return errno;
         }
         const errno = self.once(parts);
@@ -142,10 +161,14 @@ pub const Remote = struct {
             .SUCCESS => self.stuck = false,
             .AGAIN => self.stuck = true,
             // Of a datagram before this one, or its reader has gone: another may be there already.
-            .CONNREFUSED, .NOTCONN, .PIPE, .CONNRESET, .NOENT => {
+            .CONNREFUSED, .NOTCONN, .PIPE, .CONNRESET, .NOENT, .TIMEDOUT, .HOSTUNREACH, .NETUNREACH => {
                 self.close();
-                const connected = self.connect();
-                return if (connected == .SUCCESS) self.once(parts) else connected;
+                if (self.stream and clock.monotonic_ms() < self.tried_ms + again_ms) return errno;
+                const connected = self.connect(false);
+                if (connected != .SUCCESS) return connected;
+                const sent = self.once(parts);
+                self.stuck = sent == .AGAIN;
+                return sent;
             },
             else => {},
         }
@@ -171,7 +194,7 @@ pub const Remote = struct {
                 .SUCCESS => if (!self.stream) return .SUCCESS,
                 .INTR => continue,
                 .AGAIN => {
-                    if (self.patient and !self.stuck and self.ready(patience_ms)) continue;
+                    if (self.waited()) continue;
                     // Half a line is the end of what it understands.
                     if (left.len < parts.len or left[0].len < parts[0].len) self.close();
                     return .AGAIN;
