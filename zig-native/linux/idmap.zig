@@ -1,4 +1,8 @@
 //! A user namespace that nobody lives in: its maps are what an idmapped mount translates by (mount_setattr(2), Linux 5.12).
+//!
+//! It takes a child to make one, and over that child every root of the parent namespace has all capabilities: the root of a
+//! container that could name it (user_namespaces(7)), who would find our root, and our descriptors, in its /proc directory. So
+//! whoever calls is not dumpable, which the child inherits, and has joined no pid namespace.
 const std = @import("std");
 const linux = std.os.linux;
 const path = @import("path.zig");

@@ -67,6 +67,7 @@ pub fn run(create: *const request.Create, handles: handshake.Handles, arena: std
 fn become(create: *const request.Create, given: handshake.Handles, arena: std.mem.Allocator) fault.AllocError!void {
     const process = &create.spec.process;
     const handles = try program.isolate(given);
+    try program.hide();
     handshake.expect(handles.sync, 'G');
     _ = linux.setsid();
     try program.dieWithMonitor(handles.sync);
@@ -74,9 +75,10 @@ fn become(create: *const request.Create, given: handshake.Handles, arena: std.me
 
     try rootfs.leaveChroot(arena);
     const hierarchies = try enterCgroup(create, handles, arena);
+    const maps = try mounts.openMaps(arena, create.spec.mounts);
     try enterNamespaces(&create.spec, handles, arena);
     try fault.ensure(keyring.fresh(), .settings, "make a session keyring", .{});
-    const built = try buildRoot(create, handles, arena, hierarchies);
+    const built = try buildRoot(create, handles, arena, hierarchies, maps);
     const root = built.root;
     try rootfs.pivot(arena, root);
     try giveAway(create, handles, arena, built);
@@ -188,10 +190,11 @@ fn buildRoot(
     handles: handshake.Handles,
     arena: std.mem.Allocator,
     hierarchies: []const cgroup_hierarchy.Hierarchy,
+    maps: []const i32,
 ) fault.AllocError!Built {
     const spec = &create.spec;
     const any_device = isPrivileged(spec);
-    const prepared = try mounts.prepare(arena, create, handles, any_device);
+    const prepared = try mounts.prepare(arena, create, handles, maps, any_device);
     const root = try rootfs.open(arena, &create.rootfs);
     try rootfs.cutOff();
     var bench: Bench = try .open(arena, create.stateDirectory, mounts.ownBytes(prepared), spec.devices.len + spec.mounts.len);

@@ -70,8 +70,7 @@ pub fn run(exec: *const request.Exec, handles: handshake.Handles, place: *Place,
 /// Returns only with a failure, in either process.
 fn enter(exec: *const request.Exec, given: handshake.Handles, place: *Place, arena: std.mem.Allocator) fault.AllocError!void {
     const handles = try program.isolate(given);
-    const hidden = linux.prctl(@intFromEnum(linux.PR.SET_DUMPABLE), 0, 0, 0, 0);
-    _ = try fault.check(hidden, .namespace, "prctl", .{});
+    try program.hide();
     handshake.expect(handles.sync, 'G');
     try program.dieWithMonitor(handles.sync);
     inherited.shed(handles.sync, &exec.process);

@@ -31,6 +31,8 @@ pub const Prepared = struct {
     own_bytes: u64 = 0,
     /// What is to go to the container's user, or -1: see giveaway.zig.
     given: i32 = -1,
+    /// The user namespace that its owners are mapped by, or -1.
+    map: i32 = -1,
 };
 
 /// What later steps need of what was mounted: descriptors of our own procfs and devpts, or -1, and the number of our /dev.
@@ -42,22 +44,36 @@ pub const Mounted = struct {
     given: std.ArrayList(i32) = .empty,
 };
 
+/// The user namespaces that owners are mapped by, for each mount, or -1. Before any namespace is joined: each is made by a child,
+/// to whom the host's files are in sight, and who must be in nobody's pid namespace (idmap.zig).
+pub fn openMaps(arena: std.mem.Allocator, list: []const request.Mount) fault.AllocError![]const i32 {
+    const maps = try arena.alloc(i32, list.len);
+    for (maps, list) |*map, wanted| {
+        map.* = -1;
+        if (wanted.uids.len + wanted.gids.len == 0) continue;
+        map.* = try idmap.open(arena, wanted.uids, wanted.gids);
+        if (map.* < 0) return fault.fail(.mount, @enumFromInt(-map.*), "map the owners of mount {s}", .{wanted.destination});
+    }
+    return maps;
+}
+
 /// `any_device`: device nodes may be opened wherever they are.
 pub fn prepare(
     arena: std.mem.Allocator,
     create: *const request.Create,
     handles: handshake.Handles,
+    maps: []const i32,
     any_device: bool,
 ) fault.AllocError![]const Prepared {
     const list = create.spec.mounts;
     const prepared = try arena.alloc(Prepared, list.len);
-    for (prepared, list) |*entry, wanted| {
-        entry.* = .{ .mount = wanted };
+    for (prepared, list, maps) |*entry, wanted, map| {
+        entry.* = .{ .mount = wanted, .map = map };
         if (wanted.process != null) {
             entry.tree = try neighbour.mounted(arena, &wanted, &handles.neighbours);
             entry.directory = !wanted.bind;
             if (!any_device) closeToDevices(entry);
-            if (wanted.bind) try setBindAttributes(arena, entry, entry.tree);
+            if (wanted.bind) try setBindAttributes(entry, entry.tree);
             if (!wanted.bind) try setAttributes(entry, entry.tree, .{ .set = entry.mount.attributes() }, false);
             continue;
         }
@@ -84,7 +100,7 @@ pub fn prepare(
         const info = path.stat(entry.tree) orelse return fault.fail(.mount, .IO, "stat {s}", .{wanted.source});
         entry.directory = info.kind == .directory;
         if (!any_device and !isGiven(create.spec.devices, info)) closeToDevices(entry);
-        try setBindAttributes(arena, entry, entry.tree);
+        try setBindAttributes(entry, entry.tree);
     }
     // Where that needs mount(2), it cuts us off from the host: when all binds are open.
     for (prepared) |*entry| if (entry.mount.lower.len > 0) try prepareLayers(arena, entry, any_device);
@@ -135,7 +151,7 @@ fn prepareLayers(arena: std.mem.Allocator, entry: *Prepared, any_device: bool) f
     entry.directory = info.kind == .directory;
     if (!any_device) closeToDevices(entry);
     // With a subpath that is what gets them.
-    if (wanted.subpath.len == 0) try setBindAttributes(arena, entry, entry.tree);
+    if (wanted.subpath.len == 0) try setBindAttributes(entry, entry.tree);
     if (wanted.chown) entry.given = giveaway.open(entry.tree);
 }
 
@@ -161,9 +177,9 @@ pub fn ownBytes(prepared: []const Prepared) u64 {
     return sum;
 }
 
-fn setBindAttributes(arena: std.mem.Allocator, entry: *const Prepared, tree: i32) fault.AllocError!void {
+fn setBindAttributes(entry: *const Prepared, tree: i32) fault.AllocError!void {
     const options = entry.mount;
-    if (options.uids.len + options.gids.len > 0) try mapOwners(arena, entry, tree);
+    if (entry.map >= 0) try mapOwners(entry, tree);
     const propagation = if (options.propagation == 0) mount.private else options.propagation;
     const recursive = options.propagation == 0 or options.propagationRecursive;
     try setAttributes(entry, tree, .{ .propagation = propagation }, recursive);
@@ -171,12 +187,10 @@ fn setBindAttributes(arena: std.mem.Allocator, entry: *const Prepared, tree: i32
     if (options.setRecursive != 0) try setAttributes(entry, tree, .{ .set = options.setRecursive }, true);
 }
 
-fn mapOwners(arena: std.mem.Allocator, entry: *const Prepared, tree: i32) fault.AllocError!void {
+fn mapOwners(entry: *const Prepared, tree: i32) fault.AllocError!void {
     const destination = entry.mount.destination;
-    const namespace = try idmap.open(arena, entry.mount.uids, entry.mount.gids);
-    if (namespace < 0) return fault.fail(.mount, @enumFromInt(-namespace), "map the owners of mount {s}", .{destination});
-    defer _ = linux.close(namespace);
-    const result = mount.setAttributes(tree, .{ .set = mount.idmapped, .user_namespace = @intCast(namespace) }, entry.mount.recursive);
+    defer _ = linux.close(entry.map);
+    const result = mount.setAttributes(tree, .{ .set = mount.idmapped, .user_namespace = @intCast(entry.map) }, entry.mount.recursive);
     if (linux.errno(result) == .INVAL) return fault.fail(
         .mount,
         .SUCCESS,
@@ -209,7 +223,7 @@ pub fn attachAll(
                 try partOfLayers(arena, bench, &entry)
             else
                 entry.tree;
-            if (entry.own >= 0) try setBindAttributes(arena, &entry, tree);
+            if (entry.own >= 0) try setBindAttributes(&entry, tree);
             try attachChecked(arena, root, entry, tree, &mounted.guard);
             if (entry.given >= 0) try mounted.given.append(arena, entry.given);
             for ([_]i32{ tree, entry.own }) |fd| if (fd >= 0) {
@@ -252,7 +266,7 @@ fn partOfLayers(arena: std.mem.Allocator, bench: *Bench, entry: *Prepared) fault
     const info = path.stat(part) orelse return fault.fail(.mount, .IO, "stat {s}", .{entry.mount.subpath});
     entry.directory = info.kind == .directory;
     const tree: i32 = @intCast(try fault.check(mount.clone(part, "", false), .mount, "bind {s}", .{entry.mount.subpath}));
-    try setBindAttributes(arena, entry, tree);
+    try setBindAttributes(entry, tree);
     return tree;
 }
 

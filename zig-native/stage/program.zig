@@ -11,6 +11,13 @@ const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
 const user = @import("user.zig");
 
+/// Until the program is executed nobody who lacks CAP_SYS_PTRACE may look into us, or into a child of ours; not even one who would
+/// have all capabilities over a user namespace that we make.
+pub fn hide() fault.Error!void {
+    const hidden = linux.prctl(@intFromEnum(linux.PR.SET_DUMPABLE), 0, 0, 0, 0);
+    _ = try fault.check(hidden, .namespace, "prctl", .{});
+}
+
 /// Keep nothing of the monitor's descriptors but `handles`, and let those and everything opened later be above 2, where
 /// the program's stdio will go. Answers the handles as they are now.
 pub fn isolate(handles: handshake.Handles) fault.Error!handshake.Handles {

@@ -3,7 +3,7 @@
  * that joins gets it nothing of the host's, and nothing of the other's that the other does not share.
  */
 import { expect } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { containerTests, image, oneLine, running } from "../../cli/world.ts";
 import { plantCanary } from "../../support/canary.ts";
@@ -115,4 +115,27 @@ test("one that takes over whoever is born there: the monitors signal nobody but 
   expect(victim.exitCode).toBeNull();
   expect(await host().ok(["ps", "-q", "-f", `name=^${container.name}$`])).not.toBe("");
   victim.kill();
+}, 120_000);
+
+test("owners that are mapped take a process of ours, over which a container's root would have all capabilities", async () => {
+  const canary = await plantCanary(host().dir, "canary-map");
+  const mapped = join(host().dir, "mapped");
+  mkdirSync(mapped);
+  const look = `test -e $p/root${canary.file} && echo seen >> /seen`;
+  const script = `echo ready; while :; do for p in /proc/[0-9]*; do ${look}; done; done`;
+  const flags = ["-v", `${mapped}:/m:idmap=uids=0-1000-1;gids=0-1000-1`];
+  for (const [rights, joined] of [
+    [[], true],
+    [tracing, true],
+    [["--pid", "host"], false],
+  ] as const) {
+    await using watcher = await running(host(), ["sh", "-c", script], rights);
+    await watcher.client.stdout.waitFor("ready");
+    const neighbour = joined ? ["--pid", `container:${watcher.name}`] : [];
+    for (let round = 0; round < 20; round++)
+      await host().ok(["run", "--rm", ...neighbour, ...flags, image, "true"]);
+    const { stdout } = await host().rt(["exec", watcher.name, "cat", "/seen"]);
+    expect([rights, stdout]).toEqual([rights, ""]);
+  }
+  await canary.check();
 }, 120_000);
