@@ -12,6 +12,8 @@ pub fn settle() void {
     const umask_nr = .umask;
     _ = linux.syscall1(umask_nr, 0);
     _ = linux.prctl(@intFromEnum(linux.PR.SET_PDEATHSIG), @intFromEnum(linux.SIG.KILL), 0, 0, 0);
+    // We hold descriptors of the host's, and will have fewer capabilities than many a container in the host's pid namespace.
+    _ = linux.prctl(@intFromEnum(linux.PR.SET_DUMPABLE), 0, 0, 0, 0);
     const ignore: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.IGN }, .mask = linux.sigemptyset(), .flags = 0 };
     for ([_]linux.SIG{ .INT, .QUIT, .HUP }) |signal| _ = linux.sigaction(signal, &ignore, null);
     raiseDescriptors(descriptors_wanted);

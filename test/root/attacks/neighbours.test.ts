@@ -139,3 +139,19 @@ test("owners that are mapped take a process of ours, over which a container's ro
   }
   await canary.check();
 }, 120_000);
+
+test("who reads a tree has few capabilities, and is in nobody's sight for that", async () => {
+  await host().ok(["run", "--name", "read", image, "touch", "/mark-of-the-tree"]);
+  const look = "test -e $p/root/mark-of-the-tree && echo seen >> /seen";
+  const script = `echo ready; while :; do for p in /proc/[0-9]*; do ${look}; done; done`;
+  await using watcher = await running(
+    host(),
+    ["sh", "-c", script],
+    ["--pid", "host", "--cap-add", "DAC_READ_SEARCH"],
+  );
+  await watcher.client.stdout.waitFor("ready");
+  for (let round = 0; round < 20; round++) await host().ok(["cp", "read:/bin", "-"]);
+  const { stdout } = await host().rt(["exec", watcher.name, "cat", "/seen"]);
+  expect(stdout).toBe("");
+  await host().ok(["rm", "read"]);
+});
