@@ -9,12 +9,24 @@ import { isErrno, withCause } from "../base/errors.ts";
  */
 export function privateDirectory(path: string): void {
   try {
-    mkdirSync(path, { mode: 0o700 });
+    makeOne(path);
   } catch (error) {
-    if (isErrno(error, "EEXIST") && isDirectory(path)) return;
     if (!isErrno(error, "ENOENT")) throw withCause(`cannot create directory ${path}`, error);
     makeParents(path);
-    privateDirectory(path);
+    try {
+      makeOne(path);
+    } catch (error) {
+      // Beneath a parent that is there it still is "no such file": what /proc says to a new name.
+      throw withCause(`cannot create directory ${path}`, error);
+    }
+  }
+}
+
+function makeOne(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!isErrno(error, "EEXIST") || !isDirectory(path)) throw error;
   }
 }
 
