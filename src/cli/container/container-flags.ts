@@ -166,7 +166,7 @@ export abstract class ContainerFlags extends RtCommand {
     const { stderr } = this.context;
     let reporter: LayerReporter | undefined;
     return {
-      missing: () => stderr.write(`Unable to find image '${visible(this.image)}' locally\n`),
+      missing: (name) => stderr.write(`Unable to find image '${visible(name)}' locally\n`),
       progress: (progress) => {
         reporter ??= layerReporter(stderr);
         reporter.layer(progress);

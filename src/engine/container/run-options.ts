@@ -32,7 +32,8 @@ export interface PullChoice {
 
 /** `missing` and `progress` are for `ensureImage`; `end` is called when it has answered or thrown. */
 export interface PullListener {
-  missing(): void;
+  /** Docker's "Unable to find image 'alpine:latest' locally". */
+  missing(name: string): void;
   progress(progress: LayerProgress): void;
   end(): void;
 }

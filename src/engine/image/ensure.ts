@@ -9,8 +9,8 @@ import type { PullOptions } from "./pull.ts";
  */
 export interface EnsureOptions extends PullOptions {
   policy: "always" | "missing" | "never";
-  /** It is not here and will be pulled: Docker's "Unable to find image 'x' locally". */
-  onMissing?: (() => void) | undefined;
+  /** It will be pulled. `name` is what people are shown: "alpine:latest". */
+  onPull?: ((name: string) => void) | undefined;
 }
 
 /**
@@ -31,8 +31,14 @@ export async function ensureImage(host: Host, text: string, options: EnsureOptio
     throw await absent(text, undefined, undefined);
   }
   if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) throw await absent(text, undefined, undefined);
-  options.onMissing?.();
+  options.onPull?.(kind === "registry" ? await shownName(rest) : text);
   return pulled(host, text, options);
+}
+
+/** @throws RtError invalid-argument: nothing that a registry could have */
+async function shownName(text: string): Promise<string> {
+  const { familiar, parse } = await import("../../reference/reference.ts");
+  return familiar(parse(text));
 }
 
 /**
@@ -46,7 +52,7 @@ async function ensurePacked(host: Host, options: EnsureOptions): Promise<ImageRe
     const isIt = image && image.manifest.digest === packed.manifest?.digest;
     if (isIt && (await isUsable(host, image, options.platform))) return image;
   }
-  options.onMissing?.();
+  options.onPull?.(packedReference);
   try {
     return await pulled(host, packedReference, options);
   } catch (error) {

@@ -11,8 +11,8 @@ export async function obtainImage(host: Host, { image, pull }: CreateOptions): P
     return await ensureImage(host, image, {
       policy,
       platform,
-      onMissing: () => {
-        if (!isNear(image)) listener?.missing();
+      onPull: (name) => {
+        if (policy === "missing" && !isNear(image)) listener?.missing(name);
       },
       onProgress: (progress) => listener?.progress(progress),
     });

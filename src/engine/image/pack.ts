@@ -84,8 +84,8 @@ function obtainImage(
   return ensureImage(host, image, {
     policy,
     platform,
-    onMissing: () => {
-      if (!isNear(image)) listener?.missing();
+    onPull: (name) => {
+      if (policy === "missing" && !isNear(image)) listener?.missing(name);
     },
     onProgress: (progress) => listener?.progress(progress),
   }).finally(() => listener?.end());

@@ -226,11 +226,11 @@ async function obtainImage(
 ): Promise<ImageRecord> {
   const { image, pull } = options;
   const { policy, platform } = pull;
-  const onMissing = () => {
+  const onPull = () => {
     if (!isNear(image)) say(`container ${container.name}: pulling ${image}`);
   };
   try {
-    return await ensureImage(host, image, { policy, platform, onMissing });
+    return await ensureImage(host, image, { policy, platform, onPull });
   } catch (error) {
     throw withCause(`cannot start container ${container.name}`, error);
   }

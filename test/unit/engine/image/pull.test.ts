@@ -258,8 +258,8 @@ test("an image for run: here, missing, never", async () => {
     throw new Error("it was to be pulled");
   };
   for (const policy of ["missing", "never"] as const) {
-    expect(await ensureImage(host, "alpine:3.20", { policy, onMissing: fail })).toEqual(image);
-    expect(await ensureImage(host, image.id.slice(7, 19), { policy, onMissing: fail })).toEqual(image);
+    expect(await ensureImage(host, "alpine:3.20", { policy, onPull: fail })).toEqual(image);
+    expect(await ensureImage(host, image.id.slice(7, 19), { policy, onPull: fail })).toEqual(image);
   }
   expect(await codeOf(ensureImage(host, "nope", { policy: "never" }))).toBe("not-found: No such image: nope");
   expect(await codeOf(ensureImage(host, "0".repeat(64), { policy: "missing" }))).toStartWith(
@@ -268,9 +268,17 @@ test("an image for run: here, missing, never", async () => {
   expect(
     await codeOf(ensureImage(host, "alpine:3.20", { policy: "never", platform: "linux/s390x" })),
   ).toContain("not for linux/s390x");
+  // Named in full before it is asked for; what no registry can have is not asked for.
+  const onPull = (name: string) => {
+    throw new RtError("unavailable", name);
+  };
+  const asked = (name: string) => codeOf(ensureImage(host, name, { policy: "missing", onPull }));
+  expect(await asked("docker.io/library/nope")).toBe("unavailable: nope:latest");
+  expect(await asked("NOPE")).toStartWith("invalid-argument: ");
+  expect(await asked("nope:")).toStartWith("invalid-argument: ");
   // Unpacked by another driver: from the blobs, without a registry.
   for (const id of chain) await host.driver.removeCommitted(id);
-  expect(await ensureImage(host, "alpine:3.20", { policy: "never", onMissing: fail })).toEqual(image);
+  expect(await ensureImage(host, "alpine:3.20", { policy: "never", onPull: fail })).toEqual(image);
   expect(host.driver.has(chain[5]!)).toBe(true);
 });
 
