@@ -22,13 +22,20 @@ export function reportError(failure: unknown, context: Context): number {
 }
 
 /** @returns one line, in which nothing acts on a terminal */
-export function messageOf(error: unknown): string {
-  if (error instanceof RtError) return oneLine(error.message);
+export function messageOf(error: unknown, user = process.geteuid?.()): string {
+  const hint = user !== 0 && isRefused(error) ? " (not root: is a sudo missing?)" : "";
+  if (error instanceof RtError) return oneLine(error.message) + hint;
   // ENOSPC or EACCES that nobody gave a phrase to is still the world's fault, and its message names call and path.
   const system = asSystemError(error);
-  if (system) return oneLine(system.message);
+  if (system) return oneLine(system.message) + hint;
   const text = error instanceof Error ? error.message : String(error);
   return `internal error: ${oneLine(text)} (set RT_DEBUG=1 for the stack)`;
+}
+
+/** By the system: what needs root anyway says so itself, before it is tried. */
+function isRefused(error: unknown): boolean {
+  const cause = error instanceof RtError ? firstFailure(error.cause) : error;
+  return asSystemError(cause)?.code === "EACCES";
 }
 
 /** What a hostile name holds must not reach the terminal. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { RtError } from "../../../src/base/errors.ts";
+import { RtError, withCause } from "../../../src/base/errors.ts";
 import { runCli } from "../../../src/cli/cli.ts";
 import { OutputClosed } from "../../../src/cli/output/output.ts";
-import { reportError } from "../../../src/cli/output/report.ts";
+import { messageOf, reportError } from "../../../src/cli/output/report.ts";
 import { commands, groups, wordsOf } from "../../../src/cli/table.ts";
 import { capture } from "./capture.ts";
 
@@ -143,6 +143,15 @@ describe("reporting", () => {
   test("an error of the system says call and path", () => {
     const error = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
     expect(told(error).err).toBe("rt: ENOSPC: no space left on device, write\n");
+  });
+
+  test("who is not root is told so where the system refuses a file", () => {
+    const refused = Object.assign(new Error("EACCES: permission denied, open '/x'"), { code: "EACCES" });
+    const hint = " (not root: is a sudo missing?)";
+    expect(messageOf(refused, 1000)).toBe(`EACCES: permission denied, open '/x'${hint}`);
+    expect(messageOf(withCause("cannot read", refused), 1000)).toEndWith(hint);
+    expect(messageOf(refused, 0)).not.toContain(hint);
+    expect(messageOf(new RtError("forbidden", "ps needs root"), 1000)).toBe("ps needs root");
   });
 
   test("RT_DEBUG=1 adds the stacks of all causes", () => {
