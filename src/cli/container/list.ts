@@ -8,8 +8,8 @@ import {
   showsDetails,
   showsSizes,
 } from "../format/containers.ts";
-import { cutLines, fitRows } from "../format/fit.ts";
-import { type Listing, renderRows } from "../format/rows.ts";
+import { fitTable } from "../format/fit.ts";
+import { type Layout, renderRows } from "../format/rows.ts";
 import { checkValues, parseFilterFlags } from "../parse/filter.ts";
 
 export default class PsCommand extends RtCommand {
@@ -17,9 +17,10 @@ export default class PsCommand extends RtCommand {
     category: "Containers",
     description: "List containers",
     details: `
-      Without -a, those that run. Filters: name, id, status (created, running, exited), label, ancestor, exited (the
-      exit status), before, since, volume (its name, or where it is). Fields of --format: .ID .Names .Image .Command .CreatedAt .RunningFor .Status .State
-      .Ports .Labels .Mounts .Networks .LocalVolumes .Platform .Size, and {{.Label "key"}}.
+      Without -a, those that run. Filters: name, id, status (created, running, paused, restarting, exited), health
+      (healthy, unhealthy, starting, none), label, ancestor, exited (the exit status), before, since, volume (its name,
+      or where it is). Fields of --format: .ID .Names .Image .Command .CreatedAt .RunningFor .Status .State .Ports
+      .Labels .Mounts .Networks .LocalVolumes .Platform .Size, and {{.Label "key"}}.
     `,
     examples: [
       ["All containers, with only some columns", "$0 ps -a --format 'table {{.Names}}\\t{{.Status}}'"],
@@ -53,14 +54,10 @@ export default class PsCommand extends RtCommand {
     const { stdout } = this.context;
     const listing = containerListing(found, !this.noTrunc, Date.now());
     const isFitted = asked === "table" && !this.noTrunc && stdout.isTerminal;
-    stdout.write(isFitted ? this.#fitted(listing, stdout.columns) : renderRows(format, listing));
+    // A line that breaks at the edge of the terminal is hard to read.
+    const fitted: Layout = (lines) => fitTable(lines, stdout.columns, containersGive);
+    stdout.write(renderRows(format, listing, isFitted ? fitted : undefined));
     return 0;
-  }
-
-  /** No line of it is longer than the terminal: what breaks around there is hard to read. */
-  #fitted(listing: Listing, columns: number): string {
-    const fit = (lines: readonly string[]) => fitRows(lines, columns, containersGive);
-    return cutLines(renderRows(containersFormat(this.size), listing, fit), columns);
   }
 }
 

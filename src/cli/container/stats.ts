@@ -1,9 +1,9 @@
 import { RtError } from "../../base/errors.ts";
 import { figuresOf, type StatsDocument } from "../../docker/stats.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { cutLines } from "../format/fit.ts";
-import { alignColumns, type Listing, renderRows } from "../format/rows.ts";
-import { sparkline, statsFormat, statsListing } from "../format/stats.ts";
+import { cutLines, fitTable } from "../format/fit.ts";
+import { alignColumns, type Layout, type Listing, renderRows } from "../format/rows.ts";
+import { sparkline, statsFormat, statsGive, statsListing } from "../format/stats.ts";
 
 const historyMax = 30;
 const csi = "\u001b[";
@@ -63,19 +63,23 @@ export default class StatsCommand extends RtCommand {
   #show(format: string, found: StatsDocument[], asked: ReadonlyMap<string, string>): void {
     const { stdout } = this.context;
     const listing = statsListing(found, !this.noTrunc, asked);
+    const { columns, rows } = stdout;
+    const isFitted = !this.format && !this.noTrunc && stdout.isTerminal;
+    const fitted: Layout = (lines) => fitTable(lines, columns, statsGive);
     if (this.noStream || !stdout.isTerminal) {
-      stdout.write(renderRows(format, listing));
+      stdout.write(renderRows(format, listing, isFitted ? fitted : undefined));
       return;
     }
-    const { columns, rows } = stdout;
-    const text = this.format ? renderRows(format, listing) : this.#withHistory(listing, found, columns);
+    const text = this.format
+      ? renderRows(format, listing)
+      : this.#withHistory(listing, found, columns, isFitted ? fitted : undefined);
     const lines = cutLines(text, columns).split("\n").slice(0, -1);
     const seen = lines.length < rows ? lines : lines.slice(0, rows - 1);
     stdout.write(`${csi}H${seen.map((line) => `${line}${csi}K\n`).join("")}${csi}J`);
   }
 
-  #withHistory(listing: Listing, found: readonly StatsDocument[], columns: number): string {
-    const table = renderRows(statsFormat, listing).split("\n").slice(0, -1);
+  #withHistory(listing: Listing, found: readonly StatsDocument[], columns: number, layout?: Layout): string {
+    const table = renderRows(statsFormat, listing, layout).split("\n").slice(0, -1);
     const width = Math.max(...table.map((line) => line.length));
     const room = Math.min(historyMax, columns - width - 3);
     const lines = found.map((document) => {

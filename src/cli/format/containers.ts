@@ -34,10 +34,12 @@ export const containersGive: readonly Give[] = [
   { column: 2, least: 7 }, // the command
   { column: 1, least: 15 }, // the image
   { column: 3, least: 7 }, // when it was created
+  { column: 6, least: 24 }, // its name, where that is long
   { column: 4, least: 10 }, // what it does
   { column: 5, least: 7 }, // its ports
   { column: 1, least: 7 },
-  { column: 6, least: 12 }, // its name
+  { column: 6, least: 12 },
+  { column: 7, least: 8 }, // its size: of both the first
   { column: 0, least: 7 },
 ];
 

@@ -7,22 +7,22 @@ export interface Listing {
   headings: Record<string, unknown>;
 }
 
-/** What is done with the rows of a table, cells parted by tabs, before they are aligned. */
-export type Fitting = (lines: readonly string[]) => string[];
+/** Lays out the rows of a table, their cells parted by tabs. */
+export type Layout = (lines: readonly string[]) => string;
 
 /**
  * `--format`: "json" (one object per line), "table TEMPLATE" (with headings, columns aligned) or a bare template, one
  * line per row.
  * @throws RtError invalid-argument, exit 1
  */
-export function renderRows(format: string, listing: Listing, fit?: Fitting): string {
+export function renderRows(format: string, listing: Listing, layout: Layout = alignColumns): string {
   if (format === "json") return listing.rows.map((row) => `${visibleJson(row)}\n`).join("");
   const table = /^table(\s+|$)/.exec(format);
   const template = new Template(table ? format.slice(table[0].length) : format);
   if (!table) return listing.rows.map((row) => `${template.render(row)}\n`).join("");
   const heading = template.render(listing.headings, { heading: true });
   const lines = [heading, ...listing.rows.map((row) => template.render(row))];
-  return alignColumns(fit ? fit(lines) : lines);
+  return layout(lines);
 }
 
 /** Go's tabwriter as Docker sets it: cells at least `narrowest` wide, 3 spaces between, the last one as it comes. */

@@ -1,4 +1,5 @@
 import { figuresOf, type StatsDocument } from "../../docker/stats.ts";
+import type { Give } from "./fit.ts";
 import { binarySize, humanSize } from "./human.ts";
 import type { Listing } from "./rows.ts";
 
@@ -16,6 +17,15 @@ const headings = {
 
 export const statsFormat =
   "table {{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}";
+
+/** Of `statsFormat`, what is needed least first. */
+export const statsGive: readonly Give[] = [
+  { column: 1, least: 12 }, // the name
+  { column: 0, least: 7 },
+  { column: 3, least: 9 }, // its memory: of both the first
+  { column: 5, least: 8 }, // so with the network
+  { column: 6, least: 9 }, // and the disks
+];
 
 /** Docker's fields of `stats`. @param asked what the user called each, by id */
 export function statsListing(
