@@ -33,7 +33,7 @@ interface ContainerBody {
   AppArmorProfile: string;
   ExecIDs: string[] | null;
   HostConfig: HostConfig & { Mounts?: MountDocument[] };
-  GraphDriver: { Name: string; Data: unknown };
+  GraphDriver: { Name: string; Data: Record<string, string> };
   Mounts: MountPoint[];
   Config: ContainerConfig;
   NetworkSettings: typeof noNetwork & { Networks: Record<string, typeof noEndpoint> };
@@ -122,9 +122,13 @@ export interface ContainerDescription {
   filesDirectory: string;
   /** "" where nothing is kept. */
   logPath: string;
-  /** Where the driver has the layers. */
-  rootfs: unknown;
+  rootfs: Layers;
 }
+
+/** Where the driver has the layers, the image's top one first. */
+type Layers =
+  | { type: "overlay"; lower: readonly string[]; upper: string; work: string }
+  | { type: "bind"; source: string };
 
 /** @param description undefined of a damaged one */
 export function containerInspect(
@@ -159,7 +163,7 @@ export function containerInspect(
     AppArmorProfile: "",
     ExecIDs: facts.execIds?.length ? [...facts.execIds] : null,
     HostConfig: hostDocument(settings),
-    GraphDriver: { Name: driver, Data: rootfs },
+    GraphDriver: { Name: driver, Data: placesOf(rootfs) },
     Mounts: mountPoints(mounts),
     Config: containerConfig(settings, facts.reference, {
       Cmd: args.slice(entrypointLength),
@@ -168,6 +172,12 @@ export function containerInspect(
     }),
     NetworkSettings: { ...noNetwork, Networks: networksOf(settings) },
   };
+}
+
+/** Docker's names for them. What is merged of an overlay is in the container's mount namespace alone. */
+function placesOf(layers: Layers): Record<string, string> {
+  if (layers.type === "bind") return { MergedDir: layers.source };
+  return { LowerDir: layers.lower.join(":"), UpperDir: layers.upper, WorkDir: layers.work };
 }
 
 function networksOf({ networkMode }: ContainerSettings): ContainerBody["NetworkSettings"]["Networks"] {

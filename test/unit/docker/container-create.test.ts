@@ -158,7 +158,7 @@ describe("what is asked for comes out as it went in", () => {
       platform: "linux/amd64",
       filesDirectory: "/run/rt/c",
       logPath: "",
-      rootfs: {},
+      rootfs: { type: "bind", source: "/r" },
     });
     if (!("HostConfig" in document)) throw new Error("no document");
     const again = parseContainerCreate(json({ ...document.Config, HostConfig: document.HostConfig }));

@@ -1,5 +1,9 @@
 import { expect, test } from "bun:test";
-import { type ContainerFacts, containerInspect } from "../../../src/docker/container-inspect.ts";
+import {
+  type ContainerDescription,
+  type ContainerFacts,
+  containerInspect,
+} from "../../../src/docker/container-inspect.ts";
 import { imageDeleteText } from "../../../src/docker/image-delete.ts";
 import { imageInspect } from "../../../src/docker/image-inspect.ts";
 import { defaultSettings } from "../../../src/settings/container-settings.ts";
@@ -28,12 +32,12 @@ const facts: ContainerFacts = {
     finishedAt: "2025-01-02T03:04:07Z",
   },
 };
-const place = {
+const place: Omit<ContainerDescription, "settings"> = {
   driver: "overlay",
   platform: "linux/amd64",
   filesDirectory: "/run/rt/containers/c",
   logPath: "/var/lib/rt/containers/c/c-json.log",
-  rootfs: { LowerDir: "/l" },
+  rootfs: { type: "overlay", lower: ["/2", "/1"], upper: "/u", work: "/w" },
 };
 
 test("a plain container", async () => {
