@@ -1,3 +1,5 @@
+import { defaultSettings } from "../settings/container-settings.ts";
+
 /** The part of GET /info that is true of rt. Sizes in bytes. */
 export interface Info {
   ServerVersion: string;
@@ -7,6 +9,8 @@ export interface Info {
   ContainersStopped: number;
   Images: number;
   Driver: string;
+  LoggingDriver: string;
+  CgroupDriver: string;
   CgroupVersion: string;
   KernelVersion: string;
   OperatingSystem: string;
@@ -18,7 +22,12 @@ export interface Info {
   DockerRootDir: string;
   /** Ours: where what runs now has its files. */
   StateDir: string;
+  /** What holds for a container of which nothing else is said. */
   SecurityOptions: string[];
+  DefaultRuntime: string;
+  /** Containers outlive whoever started them. */
+  LiveRestoreEnabled: boolean;
+  Swarm: { LocalNodeState: string };
   Warnings: string[];
 }
 
@@ -50,6 +59,8 @@ export function infoDocument(facts: InfoFacts): Info {
     ContainersStopped: facts.containers - facts.running - facts.paused,
     Images: facts.images,
     Driver: facts.driver,
+    LoggingDriver: defaultSettings().logDriver,
+    CgroupDriver: "cgroupfs",
     CgroupVersion: facts.cgroupVersion,
     KernelVersion: facts.kernel.release,
     OperatingSystem: facts.operatingSystem,
@@ -60,7 +71,10 @@ export function infoDocument(facts: InfoFacts): Info {
     Name: facts.hostname,
     DockerRootDir: facts.root,
     StateDir: facts.state,
-    SecurityOptions: ["name=no-new-privileges"],
+    SecurityOptions: ["name=seccomp,profile=builtin", "name=cgroupns"],
+    DefaultRuntime: "native",
+    LiveRestoreEnabled: true,
+    Swarm: { LocalNodeState: "inactive" },
     Warnings: facts.warnings,
   };
 }

@@ -7,10 +7,13 @@ export function infoText(facts: Info): string {
   const lines: [string, string | number][] = [
     ["Containers", facts.Containers],
     [" Running", facts.ContainersRunning],
+    [" Paused", facts.ContainersPaused],
     [" Stopped", facts.ContainersStopped],
     ["Images", facts.Images],
     ["Version", facts.ServerVersion],
     ["Storage Driver", facts.Driver],
+    ["Logging Driver", facts.LoggingDriver],
+    ["Cgroup Driver", facts.CgroupDriver],
     ["Cgroup Version", facts.CgroupVersion],
     ["Kernel Version", facts.KernelVersion],
     ["Operating System", facts.OperatingSystem],

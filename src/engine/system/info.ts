@@ -44,7 +44,7 @@ export function operatingSystem(osRelease: string): string {
 
 function warnings(): string[] {
   const list = [
-    "no bridge networks yet: --network is none or host",
+    "no bridge networks yet: --network is none, host, container:NAME or ns:PATH",
     "no limits on memory and CPU yet",
     "a small fixed seccomp filter, no profiles yet",
   ];

@@ -29,6 +29,10 @@ test("info", () => {
     NCPU: 4,
     DockerRootDir: "/var/lib/rt",
     StateDir: "/run/rt",
+    LoggingDriver: "json-file",
+    // No container has no-new-privileges unless that is said.
+    SecurityOptions: ["name=seccomp,profile=builtin", "name=cgroupns"],
+    Swarm: { LocalNodeState: "inactive" },
     Warnings: ["w"],
   });
 });
