@@ -1,4 +1,17 @@
+import {
+  containerFilters,
+  containerPruneFilters,
+  eventFilters,
+  type FilterGrammar,
+  imageFilters,
+  imagePruneFilters,
+  systemPruneFilters,
+  volumeFilters,
+  volumePruneFilters,
+} from "../../docker/filters.ts";
+import { healthStatuses } from "../../docker/health.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { logDrivers } from "../../settings/log.ts";
 import type { Place } from "./place.ts";
 
 /** Words that may stand at the cursor, and whether paths of the host may. */
@@ -17,8 +30,7 @@ const known: Readonly<Record<string, string>> = {
   "--cap-add":
     "ALL AUDIT_WRITE BPF CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK KILL MKNOD NET_ADMIN NET_BIND_SERVICE NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_CHROOT SYS_NICE SYS_PTRACE SYS_RESOURCE SYS_TIME",
   "--cgroupns": "host private",
-  "--format": "json table",
-  "--log-driver": "json-file none",
+  "--log-driver": logDrivers.join(" "),
   "--log-level": "debug info warn error",
   "--platform": "linux/amd64 linux/arm64",
   "--pull": "always missing never",
@@ -26,7 +38,7 @@ const known: Readonly<Record<string, string>> = {
   "--security-opt": "no-new-privileges seccomp=unconfined",
   "--signal": "HUP INT KILL QUIT STOP CONT TERM USR1 USR2 WINCH",
   "--storage-driver": "overlay copy",
-  "--type": "container image volume",
+  "--type": "container image volume exec",
   "--uts": "host",
 };
 
@@ -35,19 +47,20 @@ const same: Readonly<Record<string, string>> = {
   "--stop-signal": "--signal",
 };
 
-/** Keys of `--filter`, by command. */
-const filterKeys: Readonly<Record<string, string>> = {
-  ps: "ancestor= before= exited= id= label= name= since= status= volume=",
-  images: "before= dangling= label= reference= since=",
-  "volume ls": "dangling= driver= label= name=",
-  events: "container= event= image= label= type= volume=",
-  "system prune": "label= until=",
-  "image prune": "label= until=",
-  "container prune": "label= until=",
-  "volume prune": "label=",
+/** What `--filter` knows, by command. */
+const filters: Readonly<Record<string, FilterGrammar>> = {
+  ps: containerFilters,
+  images: imageFilters,
+  "volume ls": volumeFilters,
+  events: eventFilters,
+  "system prune": systemPruneFilters,
+  "image prune": imagePruneFilters,
+  "container prune": containerPruneFilters,
+  "volume prune": volumePruneFilters,
 };
 
 const filterValues: Readonly<Record<string, string>> = {
+  "health=": healthStatuses.join(" "),
   "status=": "created running paused restarting exited",
   "dangling=": "true false",
   "type=": "container image volume",
@@ -67,6 +80,7 @@ export async function valuesOf(
     return joined(plain("host"), await containersOf(engine, () => true, "container:"));
   if (long === "--volumes-from") return containersOf(engine, () => true);
   if (long === "--volume") return { ...(await volumesOf(engine)), files: true, open: true };
+  if (long === "--format") return plain(/\btable\b/.test(place.option.description) ? "json table" : "json");
   const words = known[same[long] ?? long];
   if (words !== undefined) return plain(words);
   return /^`[^`]*(FILE|DIRECTORY|PATH)/.test(place.option.description) ? { words: [], files: true } : none;
@@ -76,8 +90,10 @@ function filtersOf(text: string, canonical: string): Candidates {
   const key = text.slice(0, text.indexOf("=") + 1);
   const values = Object.hasOwn(filterValues, key) ? filterValues[key] : undefined;
   if (values !== undefined) return { words: values.split(" ").map((value) => ({ word: key + value })) };
-  const keys = filterKeys[canonical];
-  return keys === undefined || key !== "" ? none : { ...plain(keys), open: true };
+  const keys = filters[canonical]?.keys.filter((each) => !each.endsWith("!"));
+  return keys === undefined || key !== ""
+    ? none
+    : { words: keys.map((each) => ({ word: `${each}=` })), open: true };
 }
 
 function joined(a: Candidates, b: Candidates): Candidates {
@@ -114,6 +130,8 @@ async function byName(name: string, canonical: string, engine: () => Promise<Eng
     const lists = [await containersOf(engine, () => true), await imagesOf(engine), await volumesOf(engine)];
     return lists.reduce(joined);
   }
+  // An archive, or a directory behind "oci:".
+  if (canonical === "pull") return { ...(await imagesOf(engine)), files: true };
   if (canonical === "completion") return plain("bash zsh fish");
   if (canonical === "cp")
     return { ...(await containersOf(engine, () => true, "", ":")), files: true, open: true };

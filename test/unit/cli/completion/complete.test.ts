@@ -60,6 +60,12 @@ test("flags, a command's own first, and their values", async () => {
   expect(await completed("rt run --pull=al")).toEqual(["--pull=always"]);
   expect(await completed("rt ps -f status=p")).toEqual(["status=paused"]);
   expect(await completed("rt container ls --filter stat")).toEqual(["status=", ":open"]);
+  expect(await completed("rt ps -f he")).toEqual(["health=", ":open"]);
+  expect(await completed("rt ps -f health=un")).toEqual(["health=unhealthy"]);
+  expect(await completed("rt run --log-driver l")).toEqual(["local"]);
+  expect(await completed("rt ps --format ")).toEqual(["json", "table"]);
+  expect(await completed("rt events --format ")).toEqual(["json"]);
+  expect(await completed("rt pull al")).toEqual(["alpine", ":files"]);
   expect(await completed("rt run -itv da")).toEqual(["data", ":files", ":open"]);
   expect(await completed("rt run --cidfile ")).toEqual([":files"]);
   expect(await completed("rt --root ")).toEqual([":files"]);
