@@ -1,4 +1,4 @@
-import { RtError } from "../base/errors.ts";
+import { RtError, withCause } from "../base/errors.ts";
 import type { Descriptor, IndexEntry, Platform } from "../oci/descriptor.ts";
 import { hexOf } from "../oci/digest.ts";
 import { documentBytesMax, fieldsIn, parseJson, shown } from "../oci/json.ts";
@@ -80,7 +80,10 @@ export async function openLayout(
   nameOf: (own: string | undefined) => string,
 ): Promise<LayoutSource> {
   const what = `${name}: oci-layout`;
-  const field = fieldsIn(parseJson(await readWhole(files, "oci-layout", name), what), what);
+  const marker = await readWhole(files, "oci-layout", name).catch((error) => {
+    throw withCause(`${name} is no OCI layout`, error);
+  });
+  const field = fieldsIn(parseJson(marker, what), what);
   const version = field("imageLayoutVersion");
   if (version !== "1.0.0") {
     throw new RtError("unsupported", `${name} is an OCI layout of version ${shown(version)}: rt knows 1.0.0`);
