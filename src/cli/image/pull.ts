@@ -10,14 +10,16 @@ export default class PullCommand extends RtCommand {
     category: "Images",
     description: "Bring an image here from a registry, an archive or a directory",
     details: `
-      REFERENCE is a name ("alpine", "ghcr.io/a/b:1.2", "name@sha256:..."), or oci:DIRECTORY[:TAG], docker-archive:FILE or
-      oci-archive:FILE. Credentials are those that docker login or podman login wrote. Mirrors and registries without TLS
-      are set in /etc/rt/config.toml or ~/.config/rt/config.toml.
+      REFERENCE is a name ("alpine", "ghcr.io/a/b:1.2", "name@sha256:..."), or oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG]
+      or docker-archive:FILE[:NAME]. An image that has several names there gets the first, unless one is given.
+      Credentials are those that docker login or podman login wrote. Mirrors and registries without TLS are set in
+      /etc/rt/config.toml or ~/.config/rt/config.toml.
 
       A transfer that broke off goes on where it stopped, also by a later pull.
     `,
     examples: [
       ["An image of Docker Hub", "$0 pull alpine:3.20"],
+      ["What docker save wrote", "$0 pull docker-archive:images.tar:alpine"],
       ["What skopeo or a build left in a directory", "$0 pull oci:./build:latest"],
     ],
   };
