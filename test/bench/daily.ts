@@ -8,6 +8,7 @@ import type { Timed } from "./shell.ts";
 const logBytes = 100_000_000;
 const files = 10_000;
 const together = 100;
+const committedBytes = 100_000_000;
 const targets = { podman: 1, docker: 1 };
 
 interface Work {
@@ -98,6 +99,18 @@ const works: Work[] = [
     },
   },
   {
+    name: "commit",
+    title: "`commit` of 100 MB",
+    rounds: 5,
+    once: async (engine, daily) => {
+      await begun("daily-commit")(engine, daily);
+      const fill = `head -c ${committedBytes} /dev/urandom >/data`;
+      await engine.shell.ok(`${daily.command()} exec daily-commit sh -c '${fill}'`);
+    },
+    line: (daily) => `${daily.command()} commit daily-commit daily-committed`,
+    after: (engine, daily) => engine.shell.ok(`${daily.command()} rmi daily-committed`),
+  },
+  {
     name: "100 run -d",
     title: "100 `run -d` at once, until the last has answered",
     rounds: 3,
@@ -133,7 +146,9 @@ export async function dailyRows(opened: Opened, rounds: Rounds): Promise<Row[]> 
     rows.push(row);
   }
   await forEach(opened, (engine, daily) =>
-    engine.shell.time(`${daily.command()} rm -f daily daily-log daily-cp; rm -rf ${treeOf(engine)}*`),
+    engine.shell.time(
+      `${daily.command()} rm -f daily daily-log daily-cp daily-commit; rm -rf ${treeOf(engine)}*`,
+    ),
   );
   return rows;
 }

@@ -40,7 +40,8 @@ export async function podmanEngine(shell: Shell, scratch: string, program: strin
     },
     daily: {
       command: () => command,
-      make: (verb, flags) => `${command} ${verb} ${common} ${flags}`,
+      // Its rm -f stops what it removes, and waits for that.
+      make: (verb, flags) => `${command} ${verb} ${common} --stop-timeout 0 ${flags}`,
       image: () => reference,
       wholeLog: "--log-driver k8s-file",
     },
