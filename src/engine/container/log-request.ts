@@ -69,7 +69,10 @@ const nowhere = {
   ...{ hostname: "", offset: 0 },
 } as const satisfies Partial<LogRemoteRequest>;
 
-/** systemd.io/JOURNAL_NATIVE_PROTOCOL; the fields are Docker's. */
+/** What the monitor says of each line (log_remote.zig). */
+const ofLines = /^(MESSAGE|PRIORITY|SYSLOG_TIMESTAMP|CONTAINER_PARTIAL_\w+)$/;
+
+/** systemd.io/JOURNAL_NATIVE_PROTOCOL; the fields are Docker's. A label of an image's is none of ours, whatever its name is. */
 function journal(record: ContainerRecord, tag: string, extra: Map<string, string>): LogRemoteRequest {
   const { id, name, image, logOptions } = record;
   const named = tag || id.slice(0, 12);
@@ -88,7 +91,8 @@ function journal(record: ContainerRecord, tag: string, extra: Map<string, string
       .replace(/^_+/, ""),
     value,
   ]);
-  const fields = [...Object.entries(own), ...others.filter(([key]) => /^[A-Z]/.test(key))];
+  const isTheirs = (key: string) => /^[A-Z]/.test(key) && !Object.hasOwn(own, key) && !ofLines.test(key);
+  const fields = [...Object.entries(own), ...others.filter(([key]) => isTheirs(key))];
   return {
     ...nowhere,
     ...{ protocol: "journald", path: journalSocket, address: [] },
