@@ -339,7 +339,10 @@ fn fillPoll(set: *Poll, session: *const Session, ended: bool) []linux.pollfd {
         check[1],
     };
     for (fds, 0..) |fd, slot| set[slot] = .{ .fd = fd, .events = if (slot == 5) linux.POLL.OUT else linux.POLL.IN, .revents = 0 };
-    for (&relay.clients, set[slots..]) |*client, *entry| {
+    // No more than are needed: poll(2) takes no more than RLIMIT_NOFILE, which may be small.
+    var used: usize = slots;
+    for (&relay.clients, set[slots..], slots..) |*client, *entry, slot| {
+        if (client.socket >= 0) used = slot + 1;
         const sending = client.sent < relay.output_end or client.owed > 0;
         entry.* = .{
             .fd = client.socket,
@@ -347,7 +350,7 @@ fn fillPoll(set: *Poll, session: *const Session, ended: bool) []linux.pollfd {
             .revents = 0,
         };
     }
-    return set;
+    return set[0..used];
 }
 
 /// Of two timeouts of poll(2).

@@ -5,7 +5,7 @@ import { facts } from "../support/probe.ts";
 import { rtBinary } from "../support/rt.ts";
 import { containerTests, image, running } from "./world.ts";
 
-const { test, host } = containerTests(["python3"]);
+const { test, host } = containerTests(["python3", "prlimit"]);
 
 /** A caller with every such thing set: score, niceness, SCHED_BATCH, idle I/O, no ASLR, slow timers, umask, signals. */
 const caller = `
@@ -52,4 +52,12 @@ test("exec: nothing of the caller's", async () => {
   await using container = await running(host());
   expect(await called("exec", container.name, "probe", "process")).toEqual(clean);
   expect(await called("exec", "-u", "app", container.name, "probe", "process")).toEqual(clean);
+});
+
+test("few descriptors are enough for a container that many may attach to", async () => {
+  await run(["prlimit", "--nofile=40", rtBinary, "run", "-d", "--name", "few", image, "sleep", "1000"], {
+    env: host().env,
+  });
+  expect(await host().ok(["exec", "few", "echo", "there"])).toBe("there\n");
+  await host().ok(["rm", "-f", "few"]);
 });
