@@ -73,11 +73,19 @@ function sourceOf(mount: Mount, snapshots: SnapshotDriver, top: string): MountSo
     throw new RtError("invalid-argument", `image ${source} has no files to be mounted`);
   return {
     ...(lower && { lower }),
-    ...(lower && overlay && overlayTop(lower[0]!, top)),
+    ...(lower && (overlay || isBare(lower, snapshots)) && overlayTop(lower[0]!, top)),
     ...(subpath !== undefined && { subpath }),
     ...(chown && { chown }),
     ...(idmap && { uids: idmapRanges(idmap, "uids"), gids: idmapRanges(idmap, "gids") }),
   };
+}
+
+/**
+ * An image of one layer would be that layer's own directory, which is read-only until a container with CAP_SYS_ADMIN says
+ * otherwise, and other containers' too. Two layers are an overlay, which takes nothing without a directory for it.
+ */
+function isBare(lower: readonly string[], { name }: SnapshotDriver): boolean {
+  return lower.length === 1 && name === "overlay";
 }
 
 /** @param below whose mode and owner it has: they are the mount's own */

@@ -132,3 +132,12 @@ test("an overlay over a directory changes nothing of it, and an owner that is ma
   const { code } = await host().rt(["run", "--rm", ...flags, image, "cat", "/m/secret"]);
   expect(code).toBe(1);
 });
+
+test("an image's files stay the image's, whatever the one that mounts it makes of the mount", async () => {
+  const script = "mount -o remount,rw,bind /i; echo x > /i/poison; rm /i/etc/passwd; true";
+  const flags = ["--cap-add", "SYS_ADMIN", "--mount", `type=image,src=${image},dst=/i`];
+  await host().rt(["run", "--rm", ...flags, image, "sh", "-c", script]);
+  await host().ok(["run", "--rm", image, "sh", "-c", "test -e /etc/passwd && ! test -e /poison"]);
+  expect(await host().ok(["run", "--rm", ...flags.slice(2), image, "ls", "/i/etc/passwd"])).toContain("passwd");
+  expect((await host().rt(["run", "--rm", ...flags.slice(2), image, "touch", "/i/new"])).code).toBe(1);
+});
