@@ -8,7 +8,7 @@ import { formatSeconds, humanDuration, secondsOf } from "./time.ts";
 export interface ContainerSummary {
   id: string;
   name: string;
-  /** The image as the user called it. */
+  /** The image as the user called it, or its id where that is not its name any more. */
   image: string;
   imageId: string;
   /** The words of the command, with spaces between. */

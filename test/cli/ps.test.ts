@@ -52,6 +52,23 @@ test("-q, --no-trunc, -n, -l", async () => {
   expect(await names("-l")).toEqual([up.name]);
 });
 
+test("an image whose name went to another is shown by its id, as docker does", async () => {
+  const shown = async (...args: string[]) =>
+    (await ps("-a", "-f", "name=^of-old$", "--format", "{{.Image}}", ...args)).trim();
+  await host().ok(["commit", "first", "moves"]);
+  const id = (await host().ok(["inspect", "-f", "{{.Id}}", "moves"])).trim();
+  await host().ok(["create", "--name", "of-old", "moves"]);
+  try {
+    expect(await shown()).toBe("moves");
+    await host().ok(["commit", "second", "moves"]);
+    expect(await shown()).toBe(id.slice(7, 19));
+    expect(await shown("--no-trunc")).toBe(id);
+  } finally {
+    await host().ok(["rm", "of-old"]);
+    await host().ok(["rmi", "-f", "moves", id]);
+  }
+});
+
 test("what ended says how, what runs since when", async () => {
   const status = async (name: string) =>
     (await ps("-a", "-f", `name=^${name}$`, "--format", "{{.State}} {{.Status}}")).trim();

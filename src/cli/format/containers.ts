@@ -73,7 +73,10 @@ function row(summary: ContainerSummary, truncate: boolean, now: number): Record<
       return goTime(created);
     },
     ID: truncate ? id.slice(0, 12) : id,
-    Image: summary.image,
+    Image:
+      truncate && summary.image === summary.imageId
+        ? summary.imageId.replace("sha256:", "").slice(0, 12)
+        : summary.image,
     Labels: sorted.map(([key, value]) => `${key}=${value}`).join(","),
     Label: (key: string) => (Object.hasOwn(labels, key) ? labels[key] : ""),
     LocalVolumes: String(mounts.filter((mount) => mount.type === "volume").length),

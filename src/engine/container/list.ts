@@ -11,6 +11,7 @@ import {
   matcher,
   namePattern,
 } from "../../docker/filters.ts";
+import { isNear } from "../../reference/kind.ts";
 import { type Live, reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { healthStatusOf } from "./health-state.ts";
@@ -51,7 +52,8 @@ export async function list(host: Host, options: ListOptions): Promise<ContainerS
   for (const { container } of matching) if (container.damage) host.warn(container.damage.message);
   const shown = matching.slice(0, options.last);
   const now = Date.now();
-  const summaries = shown.map((each) => summaryOf(host, each, now));
+  const nameOf = imageNames(host);
+  const summaries = shown.map((each) => ({ ...summaryOf(host, each, now), image: nameOf(each.container) }));
   if (options.details) {
     for (const [index, { container }] of shown.entries()) addDetails(summaries[index]!, container);
   }
@@ -77,18 +79,37 @@ function newestFirst({ container: a }: Found, { container: b }: Found): number {
   return a.id < b.id ? -1 : 1;
 }
 
-function summaryOf(host: Host, { container, state }: Found, now: number): ContainerSummary {
+function summaryOf(host: Host, { container, state }: Found, now: number): Omit<ContainerSummary, "image"> {
   const health = state.status === "running" ? healthStatusOf(host, container.id, state) : undefined;
   return {
     id: container.id,
     name: container.name,
-    image: container.reference,
     imageId: container.imageId,
     command: container.command,
     created: container.created,
     state: state.status,
     status: `${statusText(state, now, health)}${container.damage ? " (damaged)" : ""}`,
   };
+}
+
+/** What the image was called, or its id where that now is another's name or none. A file's name says nothing of now. */
+function imageNames(host: Host): (container: Container) => string {
+  const ids = new Map<string, string | undefined>();
+  const idOf = (reference: string) => {
+    if (!ids.has(reference)) ids.set(reference, imageIdOf(host, reference));
+    return ids.get(reference);
+  };
+  return ({ reference, imageId }) => (isNear(reference) || idOf(reference) === imageId ? reference : imageId);
+}
+
+function imageIdOf(host: Host, reference: string): string | undefined {
+  try {
+    return host.images.idOf(reference);
+  } catch (error) {
+    // The beginning of an id, which fits several by now.
+    if (error instanceof RtError) return undefined;
+    throw error;
+  }
 }
 
 function addDetails(summary: ContainerSummary, container: Container): void {
