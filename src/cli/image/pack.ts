@@ -60,7 +60,10 @@ export default class PackCommand extends ContainerFlags {
     const engine = await this.engine({ needsRoot: true });
     const { command } = settings;
     const packed = await engine.image.pack({ image, pull, command, output, flags });
-    if (!this.quiet) this.context.stdout.write(`${output}: ${humanSize(packed.size)}, ${packed.image.id}\n`);
+    if (!this.quiet)
+      this.context.stdout.write(
+        `${output}: ${humanSize(packed.size)}, with the image ${packed.image.manifest.digest}\n`,
+      );
     return 0;
   }
 
