@@ -120,6 +120,7 @@ export const laterCommands: Readonly<Record<string, string>> = {
   import: "it comes in a later version",
   load: "pull docker-archive:FILE or oci-archive:FILE instead",
   login: "rt reads the credentials that docker login or podman login wrote",
+  logout: "rt keeps no credentials: docker logout or podman logout removes theirs",
   network: "it comes with bridge networks",
   push: "it comes in a later version",
   save: "it comes in a later version",

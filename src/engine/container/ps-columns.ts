@@ -102,7 +102,9 @@ function column(name: string): Column {
 }
 
 function unknownField(name: string): RtError {
-  return new RtError("invalid-argument", `unknown field ${JSON.stringify(name)} of top -o`, { exitCode: 1 });
+  const some = "pid, ppid, user, pcpu, pmem, vsz, rss, tty, stat, etime, time, args";
+  const text = `unknown field ${JSON.stringify(name)} of top -o: there are those of ps, as ${some}`;
+  return new RtError("invalid-argument", text, { exitCode: 1 });
 }
 
 function command({ words, name, state }: ProcessFacts): string {
