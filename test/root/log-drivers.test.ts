@@ -164,7 +164,10 @@ test("journald: a datagram a line with docker's fields; it is kept too, unless t
     "-l",
     "app=w eb",
     // Of a container's own a stranger decides nothing.
-    ...["container-name", "message", "priority", "syslog.identifier"].flatMap((key) => ["-l", `${key}=forged`]),
+    ...["container-name", "message", "priority", "syslog.identifier"].flatMap((key) => [
+      "-l",
+      `${key}=forged`,
+    ]),
     "--log-driver=journald",
     "--log-opt=labels-regex=.",
     image,

@@ -209,12 +209,14 @@ test("root of a user namespace is told that it is no more than that", async () =
   await refused(["unshare", "--map-root-user"], line);
 });
 
-test("a store that belongs to another user is told of by its database", async () => {
+test("a store and a state directory of another user are told of in a line", async () => {
   chmodSync(host.dir, 0o711);
   try {
     const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", rtBinary, "ps"];
     const { stdout, stderr, code } = await host.rt(nobody, { binary: "setpriv" });
-    expect(stderr).toMatch(/^rt: cannot create \S+db\.sqlite: EACCES: permission denied[^\n]*\n$/);
+    expect(stderr).toMatch(
+      /^rt: cannot use the state directory \S+state: EACCES: permission denied[^\n]*\n$/,
+    );
     expect([stdout, code]).toEqual(["", 125]);
   } finally {
     chmodSync(host.dir, 0o700);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { isErrno } from "../../base/errors.ts";
+import { dirname, join } from "node:path";
+import { isErrno, withCause } from "../../base/errors.ts";
 
 /** <state>/boot: the boot in which the state directories were last looked at. */
 export function bootFile(state: string): string {
@@ -21,6 +21,6 @@ function read(path: string): string | undefined {
     return readFileSync(path, "latin1");
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
+    throw withCause(`cannot use the state directory ${dirname(path)}`, error);
   }
 }

@@ -138,6 +138,8 @@ test("an image's files stay the image's, whatever the one that mounts it makes o
   const flags = ["--cap-add", "SYS_ADMIN", "--mount", `type=image,src=${image},dst=/i`];
   await host().rt(["run", "--rm", ...flags, image, "sh", "-c", script]);
   await host().ok(["run", "--rm", image, "sh", "-c", "test -e /etc/passwd && ! test -e /poison"]);
-  expect(await host().ok(["run", "--rm", ...flags.slice(2), image, "ls", "/i/etc/passwd"])).toContain("passwd");
+  expect(await host().ok(["run", "--rm", ...flags.slice(2), image, "ls", "/i/etc/passwd"])).toContain(
+    "passwd",
+  );
   expect((await host().rt(["run", "--rm", ...flags.slice(2), image, "touch", "/i/new"])).code).toBe(1);
 });
