@@ -60,7 +60,9 @@ const Lister = struct {
     }
 };
 
+/// Nothing but whole ones go out: a failure may come behind them.
 pub fn write(kind: u8, path: []const u8) void {
+    if (sink.buffer.len - sink.used < path.len + 2) sink.flush();
     sink.write(&.{kind});
     sink.write(path);
     sink.write("\x00");

@@ -1,4 +1,5 @@
-//! How much a tree takes: allocated bytes and inodes, a file with several names once.
+//! How much a tree takes: allocated bytes and inodes, a file with several names once. A container may nest directories without
+//! end; what no path can name is not counted, so that nobody's listing ends at it.
 const std = @import("std");
 const linux = std.os.linux;
 const Listing = @import("remove.zig").Listing;
@@ -43,7 +44,10 @@ pub const Usage = struct {
     }
 
     fn enter(self: *Usage, fd: i32) void {
-        if (self.levels.items.len > names.depth_max) report.fail(.limit, "directories are more than {d} deep", .{names.depth_max});
+        if (self.levels.items.len > names.depth_max) {
+            _ = linux.close(fd);
+            return;
+        }
         const level = self.levels.addOne(std.heap.smp_allocator) catch outOfMemory();
         level.fd = fd;
         level.listing.open(fd);

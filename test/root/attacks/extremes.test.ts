@@ -171,3 +171,14 @@ test("a fork bomb of orphans leaves no zombie behind an init", async () => {
     return stats !== "" && !stats.includes(") Z ");
   });
 });
+
+test("directories that are nested deeper than any path end nobody's listing", async () => {
+  const script = `nest() { mkdir $1; cd $1; for n in $(seq 1500); do mkdir d && cd d || exit 1; done; }
+    (nest /a); nest /b; mv /a deeper`;
+  await host().ok(["run", "--name", "nested", image, "sh", "-c", script]);
+  expect(await host().ok(["ps", "-as", "--format", "{{.Names}} {{.Size}}"])).toContain("nested ");
+  expect(await host().ok(["system", "df"])).toContain("Containers");
+  const { stderr, code } = await host().rt(["diff", "nested"]);
+  expect([oneLine(stderr), code]).toEqual(["directories are more than 2048 deep", 125]);
+  await host().ok(["rm", "nested"]);
+});
