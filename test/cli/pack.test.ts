@@ -49,7 +49,7 @@ test("the file is rt, padding, the image's blobs and a trailer; a line says so",
   const app = join(place(), "app");
   const id = (await host().ok(["images", "-q", "--no-trunc", image])).trim();
   const said = await host().ok(["pack", "-o", app, image]);
-  expect(said).toMatch(/^\S+\/app: [\d.]+MB, with the image sha256:[0-9a-f]{64}\n$/);
+  expect(said).toMatch(/^\S+\/app: [\d.]+MB, sha256:[0-9a-f]{64}\n$/);
   expect(said).toContain(id);
   expect(statSync(app).mode & 0o7777).toBe(0o755);
   const { offset, length } = partOf(app);

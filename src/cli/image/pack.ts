@@ -60,10 +60,7 @@ export default class PackCommand extends ContainerFlags {
     const engine = await this.engine({ needsRoot: true });
     const { command } = settings;
     const packed = await engine.image.pack({ image, pull, command, output, flags });
-    if (!this.quiet)
-      this.context.stdout.write(
-        `${output}: ${humanSize(packed.size)}, with the image ${packed.image.manifest.digest}\n`,
-      );
+    if (!this.quiet) this.context.stdout.write(`${output}: ${humanSize(packed.size)}, ${packed.image.id}\n`);
     return 0;
   }
 
@@ -72,8 +69,8 @@ export default class PackCommand extends ContainerFlags {
     const [more] = this.command;
     if (more !== undefined) throw invalid(`pack --check reads one FILE, got ${visible(more)} as well`);
     const { checkApp } = await import("../../engine/app/check.ts");
-    const manifest = await checkApp(this.image);
-    this.context.stdout.write(`${this.image}: whole, with the image ${manifest}\n`);
+    const id = await checkApp(this.image);
+    this.context.stdout.write(`${this.image}: whole, with the image ${id}\n`);
     return 0;
   }
 
