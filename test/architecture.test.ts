@@ -23,6 +23,7 @@ const rooms: Record<string, string> = {
   image: "source content snapshot store reference oci base",
   container: "volume store settings oci base",
   volume: "store settings base",
+  network: "native base",
   log: "base",
   events: "base",
   runtime: "snapshot oci native base",

@@ -8,8 +8,10 @@ const answer = @import("linux/answer.zig");
 const attach = @import("lib/attach.zig");
 const cgroup = @import("linux/cgroup.zig");
 const fault = @import("wire/fault.zig");
+const link = @import("linux/net/link.zig");
 const memfd = @import("linux/memfd.zig");
 const paths = @import("linux/path.zig");
+const network = @import("lib/network.zig");
 const process = @import("linux/process.zig");
 const remove = @import("linux/remove.zig");
 const spawn = @import("lib/spawn.zig");
@@ -159,7 +161,54 @@ pub export fn rt_cgroup_freeze(path: [*:0]const u8, wanted: u32) i32 {
     return answer.code(cgroup.freeze(std.mem.span(path), wanted != 0));
 }
 
+/// Do the operations of `request` (lib/network.zig), some of them in the network namespace of the process `pid` that started at
+/// `start` (0: none of them). -errno: `done` says how many were done before the one that failed; `words`, with a NUL, is what
+/// the kernel says about it.
+pub export fn rt_network_apply(
+    pid: i32,
+    start: u64,
+    request: [*]const u8,
+    length: usize,
+    done: *[1]u32,
+    words: [*]u8,
+    capacity: usize,
+) i32 {
+    return network.apply(pid, start, request[0..length], &done[0], words[0..capacity]);
+}
+
+/// Put the table of `request` (linux/net/nftables.zig) in the place of the one of its name. `words` as above.
+pub export fn rt_firewall_replace(request: [*]const u8, length: usize, words: [*]u8, capacity: usize) i32 {
+    return network.replaceTable(request[0..length], words[0..capacity]);
+}
+
+/// The comment of a table of nftables: bytes of it; -ENOENT without such a table.
+pub export fn rt_firewall_comment(family: u32, name: [*:0]const u8, into: [*]u8, capacity: usize) i32 {
+    return network.tableComment(@truncate(family), std.mem.span(name), into[0..capacity]);
+}
+
+/// The group of an interface; -ENODEV without such an interface.
+pub export fn rt_link_group(name: [*:0]const u8) i32 {
+    return network.linkGroup(std.mem.span(name));
+}
+
+comptime {
+    // linux/ knows no one, so the two are written down twice.
+    for (@typeInfo(link.Destination).@"struct".fields, @typeInfo(abi.RouteDestination).@"struct".fields) |a, b| {
+        if (!std.mem.eql(u8, a.name, b.name) or a.type != b.type) @compileError("RouteDestination is not what link.zig answers");
+    }
+}
+
+/// Where this host's routes lead, as `RouteDestination`s: how many there are, of which `into` has the first `capacity`.
+pub export fn rt_route_destinations(into: [*]u32, capacity: usize) i32 {
+    return network.destinations(@as([*]link.Destination, @ptrCast(into))[0..capacity]);
+}
+
 /// exit_group(2): no destructor of the runtime's runs.
 pub export fn rt_exit(status: i32) noreturn {
     linux.exit_group(status);
+}
+
+test {
+    _ = network;
+    _ = @import("linux/net/namespace.zig");
 }

@@ -38,6 +38,13 @@ export const AttachResult = {
   message_bytes: 16,
   bytes: 20,
 } as const;
+/** Byte offsets. */
+export const RouteDestination = {
+  family: 0,
+  prefix: 4,
+  address: 8,
+  bytes: 24,
+} as const;
 export const Ended = {
   exit: 1,
   failed: 2,
@@ -70,6 +77,11 @@ export const declarations = {
   rt_cgroup_remove: { args: ["ptr"], returns: "i32" },
   rt_cgroup_end: { args: ["ptr"], returns: "i32" },
   rt_cgroup_freeze: { args: ["ptr", "u32"], returns: "i32" },
+  rt_network_apply: { args: ["i32", "u64", "ptr", "usize", "ptr", "ptr", "usize"], returns: "i32" },
+  rt_firewall_replace: { args: ["ptr", "usize", "ptr", "usize"], returns: "i32" },
+  rt_firewall_comment: { args: ["u32", "ptr", "ptr", "usize"], returns: "i32" },
+  rt_link_group: { args: ["ptr"], returns: "i32" },
+  rt_route_destinations: { args: ["ptr", "usize"], returns: "i32" },
   rt_exit: { args: ["i32"], returns: "void" },
 } as const;
 /** librt's functions. */
@@ -155,8 +167,30 @@ export interface Exports {
    */
   rt_cgroup_freeze(path: Uint8Array, wanted: number): number;
   /**
+   * Do the operations of `request` (lib/network.zig), some of them in the network namespace of the process `pid` that started at
+   * `start` (0: none of them). -errno: `done` says how many were done before the one that failed; `words`, with a NUL, is what
+   * the kernel says about it.
+   */
+  rt_network_apply(pid: number, start: bigint, request: Uint8Array, length: number, done: Uint32Array, words: Uint8Array, capacity: number): number;
+  /**
+   * Put the table of `request` (linux/net/nftables.zig) in the place of the one of its name. `words` as above.
+   */
+  rt_firewall_replace(request: Uint8Array, length: number, words: Uint8Array, capacity: number): number;
+  /**
+   * The comment of a table of nftables: bytes of it; -ENOENT without such a table.
+   */
+  rt_firewall_comment(family: number, name: Uint8Array, into: Uint8Array, capacity: number): number;
+  /**
+   * The group of an interface; -ENODEV without such an interface.
+   */
+  rt_link_group(name: Uint8Array): number;
+  /**
+   * Where this host's routes lead, as `RouteDestination`s: how many there are, of which `into` has the first `capacity`.
+   */
+  rt_route_destinations(into: Uint32Array, capacity: number): number;
+  /**
    * exit_group(2): no destructor of the runtime's runs.
    */
   rt_exit(status: number): never;
 }
-export const hash = 1027596573;
+export const hash = 3073680035;

@@ -49,6 +49,7 @@ export const allowed: Allowed = {
     ...{ openat: [1, '"." of a directory that is held open'], statx: [1, one], fchownat: [1, one] },
   },
   "linux/idmap.zig": { open: [2, kernel] },
+  "linux/net/namespace.zig": { open: [2, "this thread's own network namespace, by the kernel's link"] },
   "boot.zig": { chdir: [1, early] },
   "boot/console.zig": { open: [2, kernel] },
   "boot/finish.zig": { umount2: [1, "the machine goes down: no container lives"], mount: [1, "as before"] },

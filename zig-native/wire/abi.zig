@@ -76,6 +76,9 @@ comptime {
     if (@sizeOf(AttachResult) != 5 * @sizeOf(u32)) @compileError("AttachResult is not five words");
 }
 
+/// What `rt_route_destinations` answers. An address of IPv4 (family 2) has twelve zeros behind it.
+pub const RouteDestination = extern struct { family: u32, prefix: u32, address: [16]u8 };
+
 pub const Ended = enum(u32) {
     /// An `exit` frame came.
     exit = 1,
