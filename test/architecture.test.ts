@@ -18,12 +18,12 @@ const project = resolve(import.meta.dir, "..");
 const rooms: Record<string, string> = {
   cli: "engine docker settings reference base native",
   engine:
-    "app image container log volume events source content snapshot layer runtime store docker spec settings reference oci base",
+    "app image container log volume network events source content snapshot layer runtime store docker spec settings reference oci base",
   app: "source content reference oci base",
   image: "source content snapshot store reference oci base",
   container: "volume store settings oci base",
   volume: "store settings base",
-  network: "native base",
+  network: "store native base",
   log: "base",
   events: "base",
   runtime: "snapshot oci native base",

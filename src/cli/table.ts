@@ -61,6 +61,15 @@ const rows: readonly Row[] = [
     load: () => import("./volume/remove.ts"),
   },
   { paths: ["volume prune"], load: () => import("./volume/prune.ts") },
+  { paths: ["network create"], load: () => import("./network/create.ts") },
+  { paths: ["network ls", "network list"], listed: "network list", load: () => import("./network/list.ts") },
+  { paths: ["network inspect"], load: () => import("./network/inspect.ts") },
+  {
+    paths: ["network rm", "network remove"],
+    listed: "network remove",
+    load: () => import("./network/remove.ts"),
+  },
+  { paths: ["network prune"], load: () => import("./network/prune.ts") },
   { paths: ["pack", "image pack"], load: () => import("./image/pack.ts") },
   { paths: ["inspect"], load: () => import("./system/inspect.ts") },
   { paths: ["init"], load: () => import("./system/init.ts") },
@@ -109,6 +118,7 @@ export const groups: ReadonlyMap<string, string> = new Map([
   ["container", "Manage containers"],
   ["image", "Manage images"],
   ["volume", "Manage volumes"],
+  ["network", "Manage networks"],
   ["system", "Manage rt"],
 ]);
 
@@ -121,7 +131,6 @@ export const laterCommands: Readonly<Record<string, string>> = {
   load: "pull docker-archive:FILE or oci-archive:FILE instead",
   login: "rt reads the credentials that docker login or podman login wrote",
   logout: "rt keeps no credentials: docker logout or podman logout removes theirs",
-  network: "it comes with bridge networks",
   push: "it comes in a later version",
   save: "it comes in a later version",
   search: "it comes in a later version",

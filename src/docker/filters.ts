@@ -87,6 +87,22 @@ export const volumePruneFilters: FilterGrammar = {
   values: { all: truth },
 };
 
+export const networkFilters: FilterGrammar = {
+  keys: ["dangling", "driver", "id", "label", "name", "scope", "type"],
+  later: [],
+  values: {
+    dangling: truth,
+    type: { isGood: (value) => value === "builtin" || value === "custom", want: "want builtin or custom" },
+  },
+};
+
+/** Which of the networks that no container runs in go with `network prune`. */
+export const networkPruneFilters: FilterGrammar = {
+  keys: ["label", "label!", "until"],
+  later: [],
+  values: { until: { isGood: isMoment, want: "want a time, or how long ago: 24h" } },
+};
+
 export const eventFilters: FilterGrammar = {
   keys: ["container", "event", "image", "label", "type", "volume"],
   later: ["config", "daemon", "network", "node", "plugin", "scope", "secret", "service"],

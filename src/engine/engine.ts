@@ -9,6 +9,7 @@ import type { ImageDeleteItem, PrunedImages } from "../docker/image-delete.ts";
 import type { ImageInspect } from "../docker/image-inspect.ts";
 import type { ImageSummary } from "../docker/image-summary.ts";
 import type { Info } from "../docker/info.ts";
+import type { NetworkDocument, PrunedNetworks } from "../docker/network.ts";
 import type { ProcessTable } from "../docker/process-table.ts";
 import type { StatsDocument } from "../docker/stats.ts";
 import type { Version } from "../docker/version.ts";
@@ -30,6 +31,7 @@ import type { ImagesOptions } from "./image/list.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
+import type { CreateNetworkOptions } from "./network/create.ts";
 import type { Session } from "./session.ts";
 import type { Finding } from "./system/check.ts";
 import type { EachContainer } from "./system/each-container.ts";
@@ -50,6 +52,7 @@ export interface Engine extends Disposable {
   readonly exec: ExecVerbs;
   readonly image: ImageVerbs;
   readonly volume: VolumeVerbs;
+  readonly network: NetworkVerbs;
   readonly system: SystemVerbs;
   /** The same engine, for another caller. */
   as(session: Session): Engine;
@@ -142,6 +145,18 @@ export interface VolumeVerbs {
   remove(name: string, options: { force: boolean }): Promise<void>;
   /** Remove what no container has: of those that nobody named, or with the filter `all=true` of all. */
   prune(options: { filters: Filters }): Promise<PrunedVolumes>;
+}
+
+export interface NetworkVerbs {
+  /** A new one; on the host nothing is made before a container needs it. @returns its id */
+  create(options: CreateNetworkOptions): Promise<string>;
+  /** By name. */
+  list(options: { filters: Filters }): Promise<NetworkDocument[]>;
+  inspect(name: string): Promise<NetworkDocument>;
+  /** @param options with `force` one that is not there is fine; in use is in use */
+  remove(name: string, options: { force: boolean }): Promise<void>;
+  /** Remove what no container runs in. */
+  prune(options: { filters: Filters }): Promise<PrunedNetworks>;
 }
 
 export interface SystemVerbs {

@@ -7,6 +7,7 @@ import { ContainerStore } from "../container/container-store.ts";
 import { readRecordCopy } from "../container/state-file.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { ImageStore } from "../image/image-store.ts";
+import type { Networks } from "../network/networks.ts";
 import { packedReference } from "../reference/kind.ts";
 import { exitProcess } from "../runtime/process.ts";
 import type { SnapshotDriver } from "../snapshot/snapshot.ts";
@@ -43,6 +44,7 @@ interface Opened {
   containers?: ContainerStore;
   content?: ContentStore;
   volumes?: VolumeStore;
+  networks?: Networks;
   snapshots?: SnapshotDriver;
 }
 
@@ -119,6 +121,14 @@ export class Host implements Disposable {
       this.#opened.volumes = new VolumeStore(this.database, this.paths.root);
     }
     return this.#opened.volumes;
+  }
+
+  async networks(): Promise<Networks> {
+    if (!this.#opened.networks) {
+      const { Networks } = await import("../network/networks.ts");
+      this.#opened.networks = new Networks(this.database, this.paths.root);
+    }
+    return this.#opened.networks;
   }
 
   async config(): Promise<Config> {
@@ -201,7 +211,8 @@ export class Host implements Disposable {
 
   close(): void {
     const { database } = this.#opened;
-    for (const store of ["database", "images", "containers", "volumes"] as const) delete this.#opened[store];
+    for (const store of ["database", "images", "containers", "volumes", "networks"] as const)
+      delete this.#opened[store];
     database?.close();
   }
 

@@ -1,5 +1,5 @@
 import { needsRoot } from "../base/errors.ts";
-import type { ContainerVerbs, Engine, ImageVerbs, SystemVerbs, VolumeVerbs } from "./engine.ts";
+import type { ContainerVerbs, Engine, ImageVerbs, NetworkVerbs, SystemVerbs, VolumeVerbs } from "./engine.ts";
 import type { Host, HostOptions } from "./host.ts";
 import type { Session } from "./session.ts";
 
@@ -63,6 +63,7 @@ function engineOf(hosts: Hosts): Engine {
     exec: { inspect: async (id) => (await import("./exec/inspect.ts")).inspectExec(await hosts.get(), id) },
     image: imageVerbs(hosts),
     volume: volumeVerbs(hosts),
+    network: networkVerbs(hosts),
     system: systemVerbs(hosts),
     as: (session) => engineOf(hosts.as(session)),
     [Symbol.dispose]: () => hosts[Symbol.dispose](),
@@ -141,6 +142,18 @@ function volumeVerbs(hosts: Hosts): VolumeVerbs {
     remove: async (name, options) =>
       (await import("./volume/remove.ts")).removeVolume(await hosts.get(), name, options),
     prune: async (options) => (await import("./volume/prune.ts")).pruneVolumes(await hosts.get(), options),
+  };
+}
+
+function networkVerbs(hosts: Hosts): NetworkVerbs {
+  return {
+    create: async (options) =>
+      (await import("./network/create.ts")).createNetwork(await hosts.get(), options),
+    list: async (options) => (await import("./network/list.ts")).listNetworks(await hosts.get(), options),
+    inspect: async (name) => (await import("./network/inspect.ts")).inspectNetwork(await hosts.get(), name),
+    remove: async (name, options) =>
+      (await import("./network/remove.ts")).removeNetwork(await hosts.get(), name, options),
+    prune: async (options) => (await import("./network/prune.ts")).pruneNetworks(await hosts.get(), options),
   };
 }
 

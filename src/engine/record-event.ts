@@ -1,6 +1,7 @@
 import { type Container, recordOf } from "../container/container-store.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import { appendEvent, type NewEvent } from "../events/append.ts";
+import type { Network } from "../network/network-store.ts";
 import { propagations } from "../settings/volume.ts";
 import type { Host } from "./host.ts";
 
@@ -72,4 +73,15 @@ export function volumeEvent(
 ): void {
   const attributes = { driver: "local", ...more };
   appendEvent(host.paths.state, { type: "volume", action, id: name, attributes });
+}
+
+/** @param more Docker's attribute of who comes and goes: container */
+export function networkEvent(
+  host: Host,
+  action: "create" | "destroy" | "connect" | "disconnect",
+  { id, name, driver }: Network,
+  more: { container?: string } = {},
+): void {
+  const attributes = { name, type: driver, ...more };
+  appendEvent(host.paths.state, { type: "network", action, id, attributes });
 }

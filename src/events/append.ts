@@ -13,7 +13,7 @@ import { directoryOf, fileOf, numbersIn } from "./files.ts";
 
 /** What has happened to what, just now. */
 export interface NewEvent {
-  type: "container" | "image" | "volume";
+  type: "container" | "image" | "volume" | "network";
   /** Docker's word: "create", "exec_start: ls -l". */
   action: string;
   id: string;
@@ -41,7 +41,7 @@ export function appendEvent(state: string, event: NewEvent): void {
 function lineOf({ type, action, id, attributes }: NewEvent): string {
   const time = now();
   const from = attributes.image === undefined ? {} : { from: attributes.image };
-  const status = type === "volume" ? {} : { status: action, id, ...from };
+  const status = type === "volume" || type === "network" ? {} : { status: action, id, ...from };
   const actor = { Type: type, Action: action, Actor: { ID: id, Attributes: attributes } };
   const head = { ...status, ...actor, scope: "local", time: Number(time / 1_000_000_000n) };
   // More digits than a number of JavaScript has.

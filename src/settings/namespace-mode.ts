@@ -66,6 +66,11 @@ export function parseNetworkMode(text: string, what: string): string {
   );
 }
 
+/** What a network may be called. */
+export function isNetworkName(text: string): boolean {
+  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(text);
+}
+
 /** What lists of networks call it: one of another container or of the host's has no name. */
 export function networkName(mode: string): string {
   return Object.hasOwn(words.network, mode) ? mode : "";

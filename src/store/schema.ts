@@ -10,6 +10,9 @@ import { fillContainerColumns, fillContainerVolumes } from "./backfill.ts";
  *   containers                 the record, and the exit facts once somebody has seen the exit
  *      └ 1─n container_volumes       the volumes that it has: they are in use. No record of it is needed to tell
  *   volumes                    what was said of a volume; one that has a directory and no row is a volume too
+ *   networks                   what was said of a network; three are there from the beginning
+ *      └ 1─n network_endpoints ─ containers    who has been in it, until he is removed
+ *           └ 1─n network_leases               and his addresses: nobody else has one of these in that network
  *   leases 1─n lease_items     what a running command is about to refer to: not garbage yet
  *
  * A `record` is one CBOR value (codec.ts). Columns beside it exist to be searched or joined, or because a list of a thousand
@@ -132,6 +135,38 @@ export const migrations: readonly Migration[] = [
   {
     // Somebody has stopped it since its last start: what the state directory says of that does not outlive the machine.
     sql: "ALTER TABLE containers ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0;",
+  },
+  {
+    // `interface` is the host's; NULL of a network that has none, or none yet. An address is 4 bytes, or 16, in the network's
+    // order, so that they sort as numbers do.
+    sql: `
+  CREATE TABLE networks (
+    id        TEXT NOT NULL PRIMARY KEY,
+    name      TEXT NOT NULL UNIQUE,
+    driver    TEXT NOT NULL,
+    created   TEXT NOT NULL,
+    interface TEXT UNIQUE,
+    record    BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE network_endpoints (
+    container TEXT NOT NULL REFERENCES containers (id) ON DELETE CASCADE,
+    network   TEXT NOT NULL REFERENCES networks (id) ON DELETE CASCADE,
+    id        TEXT NOT NULL,
+    mac       TEXT NOT NULL,
+    PRIMARY KEY (container, network)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX network_endpoints_network ON network_endpoints (network);
+
+  CREATE TABLE network_leases (
+    network   TEXT NOT NULL,
+    address   BLOB NOT NULL,
+    container TEXT NOT NULL,
+    PRIMARY KEY (network, address),
+    FOREIGN KEY (container, network) REFERENCES network_endpoints (container, network) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX network_leases_container ON network_leases (container, network);
+  `,
   },
 ];
 

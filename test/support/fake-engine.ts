@@ -11,6 +11,7 @@ import type {
   Engine,
   ExecVerbs,
   ImageVerbs,
+  NetworkVerbs,
   SystemVerbs,
   VolumeVerbs,
 } from "../../src/engine/engine.ts";
@@ -31,6 +32,7 @@ export interface FakeVerbs {
   exec?: Partial<ExecVerbs>;
   image?: Partial<ImageVerbs>;
   volume?: Partial<VolumeVerbs>;
+  network?: Partial<NetworkVerbs>;
   system?: Partial<SystemVerbs>;
 }
 
@@ -52,6 +54,7 @@ export function fakeEngine(verbs: FakeVerbs = {}): FakeEngine {
     exec: noun<ExecVerbs>("exec", verbs.exec),
     image: noun<ImageVerbs>("image", verbs.image),
     volume: noun<VolumeVerbs>("volume", verbs.volume),
+    network: noun<NetworkVerbs>("network", verbs.network),
     system: noun<SystemVerbs>("system", verbs.system),
     as: () => engine,
     [Symbol.dispose]() {},

@@ -5,6 +5,8 @@ import {
   type FilterGrammar,
   imageFilters,
   imagePruneFilters,
+  networkFilters,
+  networkPruneFilters,
   systemPruneFilters,
   volumeFilters,
   volumePruneFilters,
@@ -38,7 +40,7 @@ const known: Readonly<Record<string, string>> = {
   "--security-opt": "no-new-privileges seccomp=unconfined",
   "--signal": "HUP INT KILL QUIT STOP CONT TERM USR1 USR2 WINCH",
   "--storage-driver": "overlay copy",
-  "--type": "container image volume exec",
+  "--type": "container image volume network exec",
   "--uts": "host",
 };
 
@@ -52,6 +54,8 @@ const filters: Readonly<Record<string, FilterGrammar>> = {
   ps: containerFilters,
   images: imageFilters,
   "volume ls": volumeFilters,
+  "network ls": networkFilters,
+  "network prune": networkPruneFilters,
   events: eventFilters,
   "system prune": systemPruneFilters,
   "image prune": imagePruneFilters,
@@ -75,7 +79,7 @@ export async function valuesOf(
   const long = place.option.names.find((name) => name.startsWith("--")) ?? place.name;
   if (long === "--filter") return filtersOf(place.text, canonical);
   if (long === "--network")
-    return joined(plain("none host"), await containersOf(engine, () => true, "container:"));
+    return joined(await networksOf(engine), await containersOf(engine, () => true, "container:"));
   if (long === "--pid" || long === "--ipc")
     return joined(plain("host"), await containersOf(engine, () => true, "container:"));
   if (long === "--volumes-from") return containersOf(engine, () => true);
@@ -137,6 +141,8 @@ async function byName(name: string, canonical: string, engine: () => Promise<Eng
     return { ...(await containersOf(engine, () => true, "", ":")), files: true, open: true };
   if (/^IMAGE/.test(name) || /^REPOSITORY/.test(name)) return imagesOf(engine);
   if (/^VOLUME/.test(name)) return volumesOf(engine);
+  // Of one that is to be made nobody knows the name.
+  if (/^NETWORK/.test(name)) return canonical === "network create" ? none : networksOf(engine);
   if (/^CONTAINER/.test(name)) return containersOf(engine, wanted[canonical] ?? (() => true));
   return /FILE|PATH|DIR/.test(name) ? { words: [], files: true } : none;
 }
@@ -161,4 +167,9 @@ async function imagesOf(engine: () => Promise<Engine>): Promise<Candidates> {
 async function volumesOf(engine: () => Promise<Engine>): Promise<Candidates> {
   const volumes = await (await engine()).volume.list({ filters: {} });
   return { words: volumes.map(({ Name }) => ({ word: Name })) };
+}
+
+async function networksOf(engine: () => Promise<Engine>): Promise<Candidates> {
+  const networks = await (await engine()).network.list({ filters: {} });
+  return { words: networks.map(({ Name }) => ({ word: Name })) };
 }

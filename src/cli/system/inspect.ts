@@ -6,7 +6,7 @@ import { Option, RtCommand, type Usage } from "../command.ts";
 import { Template } from "../format/template.ts";
 import { messageOf } from "../output/report.ts";
 
-const inspectTypes = ["container", "image", "volume", "exec"] as const;
+const inspectTypes = ["container", "image", "volume", "network", "exec"] as const;
 export type InspectType = (typeof inspectTypes)[number];
 
 /** What `inspect` and those of each noun share. */
@@ -51,7 +51,7 @@ async function inspectOne(engine: Engine, name: string, types: readonly InspectT
 export default class InspectCommand extends InspectBase {
   static override usage: Usage = {
     category: "Containers",
-    description: "Show all that is known of containers, images and volumes, as JSON",
+    description: "Show all that is known of containers, images, volumes and networks, as JSON",
     examples: [
       ["How a container ended", "$0 inspect -f '{{.State.Status}} {{.State.ExitCode}}' web"],
       [
@@ -62,7 +62,9 @@ export default class InspectCommand extends InspectBase {
   };
   static override later = { s: "sizes come in a later version", size: "sizes come in a later version" };
 
-  type = Option.String("--type", { description: "`TYPE` Only this type: container, image, volume or exec" });
+  type = Option.String("--type", {
+    description: "`TYPE` Only this type: container, image, volume, network or exec",
+  });
 
   override async execute(): Promise<number> {
     return this.inspect(parseType(this.type));
@@ -73,5 +75,5 @@ function parseType(text: string | undefined): readonly InspectType[] {
   if (text === undefined || text === "") return inspectTypes;
   const type = inspectTypes.find((known) => known === text);
   if (type !== undefined) return [type];
-  throw invalid(`invalid --type ${quote(text)}: want container, image, volume or exec`);
+  throw invalid(`invalid --type ${quote(text)}: want container, image, volume, network or exec`);
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { newId } from "../../base/new-id.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { findDevices } from "../../container/devices.ts";
 import { generateName } from "../../container/names.ts";
@@ -53,11 +54,6 @@ export function describeContainer(
     ],
     devices: asked.devices.flatMap((device) => findDevices(device)),
   };
-}
-
-/** 64 hex digits, at random. */
-export function newId(): string {
-  return crypto.getRandomValues(new Uint8Array(32)).toHex();
 }
 
 /** RFC 3339 in UTC, with nine digits as Docker has them. */

@@ -1,5 +1,6 @@
 import { closeSync } from "node:fs";
 import { RtError } from "../../base/errors.ts";
+import { newId } from "../../base/new-id.ts";
 import { openSessions, trimSessions, writeSession } from "../../container/exec-session.ts";
 import { cgroupPath } from "../../runtime/cgroup.ts";
 import { launch } from "../../runtime/native/driver.ts";
@@ -7,7 +8,6 @@ import type { Launched } from "../../runtime/runtime.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { consoleSize } from "./build.ts";
-import { newId } from "./describe.ts";
 import { eventLines } from "./event-lines.ts";
 import type { ExecOptions } from "./exec-options.ts";
 import { execProcess, isConfined } from "./exec-process.ts";

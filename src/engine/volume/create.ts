@@ -1,8 +1,8 @@
 import { RtError } from "../../base/errors.ts";
+import { newId } from "../../base/new-id.ts";
 import type { VolumeDocument } from "../../docker/volume.ts";
 import { localOptionsProblem } from "../../settings/local-volume.ts";
 import { isVolumeName } from "../../settings/volume.ts";
-import { newId } from "../container/describe.ts";
 import type { Host } from "../host.ts";
 import { volumeEvent } from "../record-event.ts";
 import { describeVolume } from "./describe.ts";

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { RtError } from "../../../src/base/errors.ts";
 import { runCli } from "../../../src/cli/cli.ts";
+import type { NetworkDocument } from "../../../src/docker/network.ts";
 import { statsDocument } from "../../../src/docker/stats.ts";
 import type { EachContainer } from "../../../src/engine/system/each-container.ts";
 import { type FakeVerbs, fakeEngine } from "../../support/fake-engine.ts";
@@ -317,6 +318,62 @@ test("a pull that is quiet prints the name only; flags choose the engine", async
   expect(pulled.engine.opened?.options).toMatchObject({ root: "/r", privileged: "pull" });
 });
 
+test("network: what is typed is handed on, ids and names are printed", async () => {
+  const one: NetworkDocument = {
+    ...{ Name: "lab", Id: "a".repeat(64), Created: "2025-01-02T03:04:05Z", Scope: "local", Driver: "bridge" },
+    ...{ EnableIPv4: true, EnableIPv6: false, IPAM: { Driver: "default", Options: null, Config: [] } },
+    ...{ Internal: false, Attachable: false, Ingress: false, ConfigFrom: { Network: "" }, ConfigOnly: false },
+    ...{ Containers: {}, Options: {}, Labels: { x: "y" } },
+  };
+  const network: NonNullable<FakeVerbs["network"]> = {
+    create: async () => one.Id,
+    list: async () => [one],
+    inspect: async () => one,
+    remove: async () => {},
+    prune: async () => ({ NetworksDeleted: ["lab"] }),
+  };
+  const flags =
+    "--subnet 10.1.0.0/16 --gateway 10.1.0.1 --ip-range 10.1.4.0/24 --aux-address a=10.1.0.9 --internal";
+  const made = await rt(["network", "create", ...flags.split(" "), "--label", "x=y", "-o", "k=v", "lab"], {
+    network,
+  });
+  expect(made.stdout).toBe(`${one.Id}\n`);
+  expect(made.engine.asked).toEqual([
+    [
+      "network.create",
+      {
+        ...{
+          name: "lab",
+          driver: "bridge",
+          labels: { x: "y" },
+          options: { k: "v" },
+          internal: true,
+          ipv6: false,
+        },
+        ...{ subnets: ["10.1.0.0/16"], gateways: ["10.1.0.1"], ranges: ["10.1.4.0/24"] },
+        auxiliary: { a: "10.1.0.9" },
+      },
+    ],
+  ]);
+  expect((await rt(["network", "ls"], { network })).stdout).toBe(
+    "NETWORK ID     NAME      DRIVER    SCOPE\naaaaaaaaaaaa   lab       bridge    local\n",
+  );
+  const listed = await rt(["network", "ls", "--no-trunc", "-q", "-f", "type=custom"], { network });
+  expect(listed.stdout).toBe(`${one.Id}\n`);
+  expect(listed.engine.asked).toEqual([["network.list", { filters: { type: ["custom"] } }]]);
+  const format = '{{.Name}} {{.Internal}} {{.IPv6}} {{.Labels}} {{.Label "x"}}';
+  expect((await rt(["network", "ls", "--format", format], { network })).stdout).toBe(
+    "lab false false x=y y\n",
+  );
+  expect((await rt(["network", "inspect", "-f", "{{.Scope}}", "lab"], { network })).stdout).toBe("local\n");
+  const removed = await rt(["network", "rm", "-f", "lab", "x"], { network });
+  expect(removed.stdout).toBe("lab\nx\n");
+  expect(removed.engine.asked[0]).toEqual(["network.remove", "lab", { force: true }]);
+  const pruned = await rt(["network", "prune", "-f", "--filter", "until=1h"], { network });
+  expect(pruned.stdout).toBe("Deleted Networks:\nlab\n\n");
+  expect(pruned.engine.asked).toEqual([["network.prune", { filters: { until: ["1h"] } }]]);
+});
+
 test("volume: what is typed is handed on, names are printed", async () => {
   const document = (Name: string) => ({
     ...{ Name, Driver: "local", Scope: "local" as const, Labels: null, Options: null },
@@ -384,12 +441,13 @@ test("inspect asks for a program that was executed last, or where it is told to 
     container: { inspect: nothing },
     image: { inspect: nothing },
     volume: { inspect: nothing },
+    network: { inspect: nothing },
     exec,
   };
   const found = await rt(["inspect", "-f", "{{.ExitCode}}", "abc"], verbs);
   expect(found).toMatchObject({ status: 0, stdout: "3\n" });
   expect(found.engine.asked.map(([verb]) => verb)).toEqual([
-    ...["container.inspect", "image.inspect", "volume.inspect", "exec.inspect"],
+    ...["container.inspect", "image.inspect", "volume.inspect", "network.inspect", "exec.inspect"],
   ]);
   const only = await rt(["inspect", "--type", "exec", "abc"], verbs);
   expect(only.engine.asked).toEqual([["exec.inspect", "abc"]]);

@@ -10,7 +10,9 @@ const golden = join(import.meta.dir, "golden");
 const paths = [
   "",
   ...groups.keys(),
-  ...[...commands.keys()].filter((path) => !/^(container|image|system) |^volume (list|remove)$/.test(path)),
+  ...[...commands.keys()].filter(
+    (path) => !/^(container|image|system) |^(volume|network) (list|remove)$/.test(path),
+  ),
 ];
 
 test.each(paths)("rt %s --help", async (path) => {
