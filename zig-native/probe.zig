@@ -1,11 +1,13 @@
 //! The prober: a static program of a few KB that prints what a container sees, one "key value" line per fact.
 //! It is the whole embedded image `hello`, and the eyes of the tests. A failure prints "error ERRNO WHAT" and ends with 1,
-//! wrong usage with 2. The subcommands live in probe/: see (identity, limits), files, streams, signals, network, attack, volume.
+//! wrong usage with 2. The subcommands live in probe/: see (identity, limits), files, streams, signals, network, connection, attack,
+//! volume.
 const std = @import("std");
 const builtin = @import("builtin");
 const linux = std.os.linux;
 const attack = @import("probe/attack.zig");
 const bomb = @import("probe/bomb.zig");
+const connection = @import("probe/connection.zig");
 const files = @import("probe/files.zig");
 const freezing = @import("probe/freeze.zig");
 const greeting = @import("probe/greeting.zig");
@@ -47,6 +49,8 @@ const commands = [_]Command{
     .{ .name = "symlink", .run = files.symlink, .usage = " TARGET PATH" },
     .{ .name = "unlink", .run = files.unlink, .usage = " FILE…" },
     .{ .name = "net", .run = network.net },
+    .{ .name = "serve", .run = connection.serve, .usage = " PORT TEXT" },
+    .{ .name = "fetch", .run = connection.fetch, .usage = " ADDRESS PORT [MILLISECONDS]" },
     .{ .name = "tty", .run = streams.tty },
     .{ .name = "winsize-wait", .run = streams.winsizeWait, .usage = " [COUNT]" },
     .{ .name = "echo", .run = streams.echo },

@@ -1,16 +1,24 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { isErrno } from "../base/errors.ts";
+import { networkOf } from "../settings/namespace-mode.ts";
 import type { ContainerRecord } from "./record.ts";
 
-/** /etc/hosts, /etc/hostname and /etc/resolv.conf: ours, bound over whatever the image has. Written into `directory`. */
-export function writeNameFiles(record: ContainerRecord, directory: string): void {
+/**
+ * /etc/hosts, /etc/hostname and /etc/resolv.conf: ours, bound over whatever the image has. Written into `directory`.
+ * @param addresses that the container knows itself by
+ */
+export function writeNameFiles(
+  record: ContainerRecord,
+  directory: string,
+  addresses: readonly string[] = ["127.0.0.1"],
+): void {
   const write = (name: string, text: string) => {
     const path = `${directory}/${name}`;
     writeFileSync(path, text);
     chmodSync(path, 0o644); // whatever our umask: every user of the container reads them
   };
   write("hostname", `${record.hostname}\n`);
-  write("hosts", hosts(record));
+  write("hosts", hosts(record, addresses));
   write("resolv.conf", resolvConf(record));
 }
 
@@ -22,15 +30,17 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 `;
 
-/** With the host's network its names hold too; otherwise the container knows itself by its loopback address. */
-function hosts(record: ContainerRecord): string {
+/** With the host's network its names hold too, and the container has none of its own. */
+function hosts(record: ContainerRecord, addresses: readonly string[]): string {
   const base = record.networkMode === "host" ? fileOr("/etc/hosts", loopback) : loopback;
-  const own = record.networkMode === "host" ? "" : `127.0.0.1\t${namesOf(record)}\n`;
+  const own = addresses.map((address) =>
+    record.networkMode === "host" ? "" : `${address}\t${namesOf(record)}\n`,
+  );
   const extra = record.extraHosts.map((entry) => {
     const colon = entry.indexOf(":");
     return `${entry.slice(colon + 1)}\t${entry.slice(0, colon)}\n`;
   });
-  return `${base}${base.endsWith("\n") ? "" : "\n"}${own}${extra.join("")}`;
+  return `${base}${base.endsWith("\n") ? "" : "\n"}${own.join("")}${extra.join("")}`;
 }
 
 /** With a domain that is the first of them. */
@@ -39,10 +49,23 @@ function namesOf({ hostname, domainname }: ContainerRecord): string {
 }
 
 function resolvConf(record: ContainerRecord): string {
-  const inherited = fileOr("/etc/resolv.conf", "");
+  const inherited =
+    networkOf(record.networkMode) === undefined ? fileOr("/etc/resolv.conf", "") : reachable();
   if (record.dns.length === 0) return inherited;
   const rest = inherited.split("\n").filter((line) => line !== "" && !/^\s*nameserver\b/.test(line));
   return `${[...record.dns.map((address) => `nameserver ${address}`), ...rest].join("\n")}\n`;
+}
+
+/** systemd-resolved's own servers, where the host asks it. */
+const resolvedServers = "/run/systemd/resolve/resolv.conf";
+
+/** The host's, but for name servers on its loopback interface: that is another one in the container's network. */
+function reachable(): string {
+  const own = fileOr("/etc/resolv.conf", "");
+  const lines = (/^\s*nameserver\s+127\.0\.0\.53\s*$/m.test(own) ? fileOr(resolvedServers, own) : own).split(
+    "\n",
+  );
+  return lines.filter((line) => !/^\s*nameserver\s+(127\.|::1\s*$)/.test(line)).join("\n");
 }
 
 function fileOr(path: string, absent: string): string {

@@ -27,11 +27,18 @@ import {
   mountDocuments,
   mountRequests,
 } from "./mount-request.ts";
+import {
+  type NetworkingConfig,
+  networkingConfig,
+  networkingDocument,
+  networkingSettings,
+} from "./networking-config.ts";
 import { given, type Harmless, isZero, read, refuseOthers } from "./zero.ts";
 
 /** The body of POST /containers/create: what a container is to be. Its name and platform are the query's. */
 export interface ContainerCreate extends ContainerConfig {
   HostConfig: HostConfig & { Mounts: MountDocument[] };
+  NetworkingConfig: NetworkingConfig;
 }
 
 /** As Docker reads it, too. */
@@ -52,6 +59,7 @@ export function containerCreate(image: string, settings: AskedSettings): Contain
       LogConfig: { Type: usualLog(settings) ? "" : settings.logDriver, Config: settings.logOptions },
       Runtime: "",
     },
+    NetworkingConfig: networkingDocument(settings),
   };
 }
 
@@ -118,6 +126,7 @@ const configFields = {
   User: word,
   Volumes: given(anything, {}),
   WorkingDir: word,
+  NetworkingConfig: given(networkingConfig, networkingConfig({}, "")),
   HostConfig: given(object(hostFields), object(hostFields)({}, "HostConfig")),
 };
 const body = object(configFields);
@@ -125,7 +134,6 @@ const body = object(configFields);
 /** What the client does with its own streams, and what is so anyway. */
 const configHarmless: Harmless = {
   StdinOnce: () => true,
-  NetworkingConfig: isPlainNetworking,
 };
 
 const isOneOf =
@@ -146,27 +154,6 @@ const hostHarmless: Harmless = {
   Runtime: isOneOf("native"),
   UsernsMode: isOneOf("host"),
 };
-
-/** An object whose fields are zero or fine. */
-function isStruct(value: unknown, fine: Harmless): boolean {
-  if (isZero(value)) return true;
-  if (typeof value !== "object" || value === null) return false;
-  return Object.entries(value).every(([key, field]) =>
-    Object.hasOwn(fine, key) ? fine[key]!(field) : isZero(field),
-  );
-}
-
-/** Endpoints of which nothing is asked. */
-function isPlainNetworking(value: unknown): boolean {
-  return isStruct(value, {
-    EndpointsConfig: (endpoints) =>
-      isZero(endpoints) ||
-      (typeof endpoints === "object" &&
-        Object.entries(endpoints as object).every(
-          ([name, endpoint]) => /^(default|none|host)$/.test(name) && isStruct(endpoint, {}),
-        )),
-  });
-}
 
 /**
  * The settings that a client asks for. Its texts are hostile, and are checked as the command line's are.
@@ -216,7 +203,7 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     init: host.Init,
     mounts: mountRequests({ ...host, Volumes: config.Volumes as Record<string, Record<string, never>> }),
     volumesFrom: host.VolumesFrom.map((entry) => parseVolumesFrom(entry, "HostConfig.VolumesFrom")),
-    networkMode: networkModeOf(host.NetworkMode),
+    ...networkingSettings(networkModeOf(host.NetworkMode), config.NetworkingConfig),
     pidMode: parseNamespaceMode("pid", host.PidMode, "HostConfig.PidMode"),
     ipcMode: parseNamespaceMode("ipc", host.IpcMode, "HostConfig.IpcMode"),
     utsMode: parseNamespaceMode("uts", host.UTSMode, "HostConfig.UTSMode"),

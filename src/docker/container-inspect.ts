@@ -1,6 +1,6 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
-import { networkName } from "../settings/namespace-mode.ts";
 import { type ContainerConfig, containerConfig } from "./container-config.ts";
+import { type EndpointFacts, type NetworkSettings, networkSettings } from "./endpoint-settings.ts";
 import type { Health } from "./health.ts";
 import { type HostConfig, hostConfig } from "./host-config.ts";
 import { type MountPoint, mountPoints } from "./mount-point.ts";
@@ -36,43 +36,8 @@ interface ContainerBody {
   GraphDriver: { Name: string; Data: Record<string, string> };
   Mounts: MountPoint[];
   Config: ContainerConfig;
-  NetworkSettings: typeof noNetwork & { Networks: Record<string, typeof noEndpoint> };
+  NetworkSettings: NetworkSettings;
 }
-
-const noAddress = {
-  EndpointID: "",
-  Gateway: "",
-  GlobalIPv6Address: "",
-  GlobalIPv6PrefixLen: 0,
-  IPAddress: "",
-  IPPrefixLen: 0,
-  IPv6Gateway: "",
-  MacAddress: "",
-};
-
-const noNetwork = {
-  Bridge: "",
-  SandboxID: "",
-  SandboxKey: "",
-  Ports: {} as Record<string, never>,
-  HairpinMode: false,
-  LinkLocalIPv6Address: "",
-  LinkLocalIPv6PrefixLen: 0,
-  SecondaryIPAddresses: null,
-  SecondaryIPv6Addresses: null,
-  ...noAddress,
-};
-
-const noEndpoint = {
-  IPAMConfig: null,
-  Links: null,
-  Aliases: null,
-  DriverOpts: null,
-  GwPriority: 0,
-  NetworkID: "",
-  ...noAddress,
-  DNSNames: null,
-};
 
 interface ContainerStateDocument {
   Status: string;
@@ -122,6 +87,8 @@ export interface ContainerDescription {
   filesDirectory: string;
   /** "" where nothing is kept. */
   logPath: string;
+  /** Its place in its network, while it has one. */
+  endpoint?: EndpointFacts | undefined;
   rootfs: Layers;
 }
 
@@ -141,7 +108,7 @@ export function containerInspect(
     const { id: Id, created: Created, imageId: Image } = facts;
     return { Id, Created, State, Image, Name, Config: { Image: facts.reference } };
   }
-  const { settings, driver, platform, filesDirectory, logPath, rootfs } = description;
+  const { settings, driver, platform, filesDirectory, logPath, rootfs, endpoint } = description;
   const { args, entrypointLength, mounts } = settings;
   return {
     Id: facts.id,
@@ -170,7 +137,7 @@ export function containerInspect(
       Entrypoint: entrypointLength > 0 ? args.slice(0, entrypointLength) : null,
       Volumes: anonymousPlaces(mounts),
     }),
-    NetworkSettings: { ...noNetwork, Networks: networksOf(settings) },
+    NetworkSettings: networkSettings(facts, settings, endpoint),
   };
 }
 
@@ -178,11 +145,6 @@ export function containerInspect(
 function placesOf(layers: Layers): Record<string, string> {
   if (layers.type === "bind") return { MergedDir: layers.source };
   return { LowerDir: layers.lower.join(":"), UpperDir: layers.upper, WorkDir: layers.work };
-}
-
-function networksOf({ networkMode }: ContainerSettings): ContainerBody["NetworkSettings"]["Networks"] {
-  const name = networkName(networkMode);
-  return name === "" ? {} : { [name]: noEndpoint };
 }
 
 function stateDocument(state: ContainerFacts["state"], health: Health | undefined): ContainerStateDocument {

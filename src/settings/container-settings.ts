@@ -14,7 +14,7 @@ import {
 import { digestShape } from "../oci/digest.ts";
 import { healthActions, healthcheck } from "./health.ts";
 import { logDrivers } from "./log.ts";
-import { namespaceMode } from "./namespace-mode.ts";
+import { namespaceMode, usualNetwork } from "./namespace-mode.ts";
 import { restartPolicy } from "./restart.ts";
 
 /**
@@ -61,11 +61,15 @@ const kept = {
   labels: words,
   annotations: words,
   /** Whose namespaces it has: "private" ones of its own unless something else is asked for (namespace-mode.ts). */
-  networkMode: namespaceMode("none"),
+  networkMode: namespaceMode(usualNetwork),
   pidMode: namespaceMode(""),
   ipcMode: namespaceMode("private"),
   utsMode: namespaceMode(""),
   cgroupnsMode: namespaceMode("private"),
+  /** What it has in its network: an address and a MAC ("" leaves them to us), and other names that it is found by. */
+  networkAddress: word,
+  networkMac: word,
+  networkAliases: texts,
   dns: texts,
   /** "host:address". */
   extraHosts: texts,

@@ -1,11 +1,10 @@
-import { RtError } from "../base/errors.ts";
 import { invalid, quote, rejectControl } from "../base/invalid.ts";
 import { defaulted, text } from "../base/shape.ts";
 
 /**
  * Whose namespaces a container has, a mode for each kind of them, as Docker and podman spell it:
  *
- *   network  none (its own, with nothing in it)   host   container:ID   ns:PATH
+ *   network  none (its own, with nothing in it)   host   container:ID   ns:PATH   or the network that it is in
  *   pid      "" (its own)                         host   container:ID   ns:PATH
  *   ipc      private, shareable, none (no /dev/shm) host container:ID   ns:PATH
  *   uts      "" (its own)                         host   container:ID   ns:PATH
@@ -57,23 +56,28 @@ export function parseNamespaceMode(kind: NamespaceKind, typed: string, what: str
   throw invalid(`invalid ${what} ${quote(text)}: want ${known.join(", ")}, container:NAME or ns:PATH`);
 }
 
-/** The same for a network. @throws RtError unsupported: a bridge */
+/** The same for a network, which may be one by its name or its id. */
 export function parseNetworkMode(text: string, what: string): string {
-  if (/^(none|host|container:.*|ns:.*)$/s.test(text)) return parseNamespaceMode("network", text, what);
-  throw new RtError(
-    "unsupported",
-    `network ${quote(text)} is not there yet: bridge networks come in a later version; now there are none, host, container:NAME and ns:PATH`,
-  );
+  if (text === "default") return usualNetwork;
+  return isNetworkName(text) ? text : parseNamespaceMode("network", text, what);
 }
+
+/** Where nobody says anything. */
+export const usualNetwork = "none";
 
 /** What a network may be called. */
 export function isNetworkName(text: string): boolean {
   return /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(text);
 }
 
+/** The network that a container with this mode is in, as it was called; undefined: it has a namespace of another kind. */
+export function networkOf(mode: string): string | undefined {
+  return isNetworkName(mode) && !Object.hasOwn(words.network, mode) ? mode : undefined;
+}
+
 /** What lists of networks call it: one of another container or of the host's has no name. */
 export function networkName(mode: string): string {
-  return Object.hasOwn(words.network, mode) ? mode : "";
+  return isNetworkName(mode) ? mode : "";
 }
 
 /** The container in "container:NAME". */

@@ -54,7 +54,11 @@ const rows: Row[] = [
   { args: ["pull", "a", "b"], line: /b/ },
   { args: ["run", "-p", "80:80", image], line: /-p.*later version/ },
   { args: ["run", "--memory", "1g", image], line: /--memory.*later version/ },
-  { args: ["run", "--network", "bridge", image], line: /bridge/ },
+  { args: ["run", "--network", "a/b", image], line: /a\/b/ },
+  { args: ["run", "--network", "nosuch", image], line: /network nosuch not found/ },
+  { args: ["run", "--network", "bridge", "--ip", "1.2.3", image], line: /1\.2\.3/ },
+  { args: ["run", "--network", "bridge", "--mac-address", "01:00:00:00:00:00", image], line: /01:00/ },
+  { args: ["run", "--ip", "10.1.0.2", image], line: /no network/ },
   // Values
   { args: ["run", "--name", "-bad", image, "true"], line: /-bad/ },
   { args: ["run", "--name", "a/b", image, "true"], line: /a\/b/ },
@@ -130,7 +134,7 @@ test("a full disk: a clear line, nothing committed, and room again", async () =>
   await tool(["mount", "-t", "tmpfs", "-o", "size=1m", "small", root]);
   try {
     const layout = await helloLayout();
-    writeFileSync(join(root, "filler"), new Uint8Array(900 << 10));
+    writeFileSync(join(root, "filler"), new Uint8Array(860 << 10));
     const { stderr, code } = await host().rt(["--root", root, "pull", "-q", `oci:${layout}`]);
     expect(oneLine(stderr)).toMatch(/no space|ENOSPC|full/i);
     expect(code).toBe(125);

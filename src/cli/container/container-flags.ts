@@ -17,11 +17,8 @@ export abstract class ContainerFlags extends RtCommand {
       "blkio-weight blkio-weight-device device-read-bps device-write-bps device-read-iops device-write-iops",
       "cgroup-parent device-cgroup-rule",
     ),
-    ...each(
-      "bridge networks come in a later version; now there are none, host, container:NAME and ns:PATH",
-      "p publish P publish-all expose ip ip6 link link-local-ip mac-address network-alias net-alias",
-      "dns-search dns-option dns-opt",
-    ),
+    ...each("publishing ports comes in a later version", "p publish P publish-all expose"),
+    ...each("it comes in a later version", "ip6 link link-local-ip dns-search dns-option dns-opt"),
     ...each("only rt run leaves its program to itself", "d detach"),
     ...each("user namespaces come in a later version", "userns"),
     ...each("it comes in a later version", "volume-driver gpus runtime isolation"),
@@ -80,6 +77,7 @@ export abstract class ContainerFlags extends RtCommand {
     description: "Run a small init as PID 1 that reaps and forwards signals",
   });
   interactive = programFlags.interactive();
+  ip = Option.String("--ip", { description: "`ADDRESS` Its address in the network, as 172.18.0.5" });
   ipc = Option.String("--ipc", {
     description: "`MODE` private (default), shareable, none, host, container:NAME or ns:PATH",
   });
@@ -93,12 +91,18 @@ export abstract class ContainerFlags extends RtCommand {
   logOptions = Option.Array("--log-opt", [], {
     description: "`KEY=VALUE` max-size=10m (a file's, or -1), max-file=3, compress, tag, labels, env …",
   });
+  macAddress = Option.String("--mac-address", {
+    description: "`MAC` Of its interface, as 02:42:ac:12:00:05",
+  });
   mounts = Option.Array("--mount", [], {
     description: "`SPEC` Mount, as type=bind|volume|tmpfs|image,src=…,dst=…[,ro]",
   });
   name = Option.String("--name", { description: "`NAME` Name of the container (default a random one)" });
   network = Option.String("--network,--net", "none", {
-    description: "`NAME` none (loopback only, the default), host, container:NAME or ns:PATH",
+    description: "`NAME` none (the default), host, bridge, one that was created, container:NAME or ns:PATH",
+  });
+  networkAliases = Option.Array("--network-alias,--net-alias", [], {
+    description: "`NAME` Another name of it in the network",
   });
   oomScoreAdj = Option.String("--oom-score-adj", {
     description: "`NUMBER` How readily it is ended where memory runs out, -1000 to 1000",

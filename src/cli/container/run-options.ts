@@ -97,6 +97,7 @@ const seldomNames = [
   ...(["domainname", "pid", "ipc", "uts", "cgroupns", "oomScoreAdj"] as const),
   ...(["healthCmd", "healthInterval", "healthOnFailure", "healthRetries", "healthStartInterval"] as const),
   ...(["healthStartPeriod", "healthTimeout", "noHealthcheck"] as const),
+  ...(["ip", "macAddress", "networkAliases"] as const),
 ] as const;
 
 /** Docker's rules: -i has stdin with it, and without -a the program's output comes too. */

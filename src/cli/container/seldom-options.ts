@@ -6,7 +6,8 @@ import { parseDevice } from "../../settings/device.ts";
 import { parseHostname } from "../../settings/identity.ts";
 import { parseLabels } from "../../settings/labels.ts";
 import { parseLogDriver, parseLogOptions } from "../../settings/log.ts";
-import { parseNamespaceMode } from "../../settings/namespace-mode.ts";
+import { parseNamespaceMode, parseNetworkMode } from "../../settings/namespace-mode.ts";
+import { checkNetworkSettings, parseAlias, parseMac, parseNetworkAddress } from "../../settings/network.ts";
 import { checkOomScore } from "../../settings/oom-score.ts";
 import { parseRestart, type RestartPolicy } from "../../settings/restart.ts";
 import { parseSecurityOptions } from "../../settings/security-opt.ts";
@@ -48,12 +49,26 @@ export function seldomOptions(flags: Omit<ContainerFlags, keyof RtCommand>): Par
     utsMode: parseNamespaceMode("uts", flags.uts ?? "", "--uts"),
     cgroupnsMode: parseNamespaceMode("cgroup", flags.cgroupns ?? "", "--cgroupns"),
     oomScoreAdj: parseOomScore(flags.oomScoreAdj ?? "0"),
+    ...networkSettings(flags, parseNetworkMode(flags.network, "--network")),
     ...(flags.stopTimeout !== undefined && { stopTimeout: parseStopTimeout(flags.stopTimeout) }),
     ...(flags.restart && { restart: parsePolicy(flags.restart, flags.rm) }),
     ...healthOptions(flags),
     logDriver,
     logOptions: parseLogOptions(logDriver, flags.logOptions),
   };
+}
+
+function networkSettings(
+  { ip = "", macAddress = "", networkAliases }: Omit<ContainerFlags, keyof RtCommand>,
+  networkMode: string,
+): Pick<AskedSettings, "networkAddress" | "networkMac" | "networkAliases"> {
+  const settings = {
+    networkAddress: parseNetworkAddress(ip, "--ip"),
+    networkMac: parseMac(macAddress, "--mac-address"),
+    networkAliases: networkAliases.map((text) => parseAlias(text, "--network-alias")),
+  };
+  checkNetworkSettings({ ...settings, networkMode });
+  return settings;
 }
 
 /** Docker's words. */

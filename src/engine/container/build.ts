@@ -18,10 +18,12 @@ import type {
 } from "../../runtime/native/request.ts";
 import type { Launched } from "../../runtime/runtime.ts";
 import { logFilesPlan } from "../../settings/log.ts";
+import { networkOf } from "../../settings/namespace-mode.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { generateSpec } from "../../spec/generate.ts";
 import { removeStateDirectory } from "../care/state-directory.ts";
 import type { Host } from "../host.ts";
+import type { NetworkPlace } from "../network/place.ts";
 import type { Session } from "../session.ts";
 import { awaitWriters } from "./await-writers.ts";
 import { descriptorsMax, isConfined } from "./exec-process.ts";
@@ -117,7 +119,7 @@ export async function prepareFiles(
 
 /**
  * Build the container on what was prepared: its files, its spec, its monitor, which goes on building while we do other
- * things. Every step leaves its undo on `undo`.
+ * things. Every step leaves its undo on `undo`. One that is in a network is on record already, as its addresses are its row's.
  * @param attended we stay until the program has ended, and conclude the run
  * @param restarting its restart policy has it started again
  */
@@ -138,7 +140,8 @@ export async function build(
   await awaitWriters(rootfs);
   const sources = await sourcesOf(host, record, snapshots, undo);
   const neighbours = neighboursOf(host, record);
-  if (!neighbours.network) writeNameFiles(record, state.directory);
+  const place = await placeOf(host, record);
+  if (!neighbours.network) writeNameFiles(record, state.directory, place?.addresses);
   const spec = generateSpec(record, {
     filesDirectory: state.directory,
     rootPath: join(state.directory, "rootfs"),
@@ -179,7 +182,28 @@ export async function build(
   undo.defer(() => launched.abandon());
   // It is the monitor's now: were it ours too, nobody would see that the monitor has died.
   closeLock(state.lock);
-  return launched;
+  return joined(launched, place);
+}
+
+/** Its place in its network; most have none. */
+async function placeOf(host: Host, record: ContainerRecord): Promise<NetworkPlace | undefined> {
+  if (networkOf(record.networkMode) === undefined) return undefined;
+  const { takePlace } = await import("../network/place.ts");
+  return takePlace(host, record);
+}
+
+/** Once it is built, and before it waits for its start, it is in its network. */
+function joined(launched: Launched, place: NetworkPlace | undefined): Launched {
+  if (!place) return launched;
+  return {
+    ...launched,
+    async ready(abort) {
+      place.bringUp();
+      const program = await launched.ready(abort);
+      place.plugIn(program);
+      return program;
+    },
+  };
 }
 
 async function sourcesOf(

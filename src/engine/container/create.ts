@@ -6,6 +6,7 @@ import type { ImageRecord } from "../../image/record.ts";
 import { closeLock } from "../../runtime/lock.ts";
 import type { Launched, Program } from "../../runtime/runtime.ts";
 import type { Mount } from "../../settings/container-settings.ts";
+import { networkOf } from "../../settings/namespace-mode.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { reconcileUnattended } from "../care/reconcile.ts";
 import { removeAnonymousVolumes } from "../care/remove.ts";
@@ -39,18 +40,31 @@ export async function create(
   undo.defer(() => removeAnonymousVolumes(host, wanted));
   using _ = await holdVolumes(host, wanted.mounts, options.settings.mounts);
   const state = openState(host, wanted.id, undo);
-  const launched = await starting(wanted, async () => {
-    await prepareFiles(host, wanted, snapshots, state.directory, undo);
-    return await build(host, wanted, snapshots, state, options, undo);
-  });
+  await starting(wanted, () => prepareFiles(host, wanted, snapshots, state.directory, undo));
+  const record = () => putOnRecord(host, wanted, options, state.directory, undo);
+  // An address belongs to a container's row.
+  const early = networkOf(wanted.networkMode) === undefined ? undefined : record();
+  const launched = await starting(wanted, () => build(host, wanted, snapshots, state, options, undo));
   // While the monitor builds.
+  const made = early ?? record();
+  const program = await starting(made, () => launched.ready(host.session.abort));
+  return { record: made, launched, program };
+}
+
+function putOnRecord(
+  host: Host,
+  wanted: ContainerRecord,
+  options: CreateOptions,
+  directory: string,
+  undo: AsyncDisposableStack,
+): ContainerRecord {
   const { record, bytes } = host.containers.create(wanted, renameOf(options));
   undo.defer(() => {
     if (host.containers.remove(record.id)) containerEvent(host, record, "destroy");
   });
-  writeRecordCopy(state.directory, bytes);
+  writeRecordCopy(directory, bytes);
   containerEvent(host, record, "create");
-  return { record, launched, program: await starting(record, () => launched.ready(host.session.abort)) };
+  return record;
 }
 
 /**
@@ -90,6 +104,7 @@ async function describe(
   snapshots: SnapshotDriver,
   options: CreateOptions,
 ): Promise<Disposable & { record: ContainerRecord }> {
+  await checkNetwork(host, options);
   const asked = { ...options, settings: withNeighbours(host, options.settings) };
   const taken = await takenMounts(host, asked);
   const record = describeContainer(host, image, snapshots.name, asked, taken);
@@ -102,6 +117,13 @@ async function describe(
 /** A name that we made up gives way to one that is taken; one that the user chose is a conflict. */
 function renameOf({ name }: CreateOptions): typeof generateName | undefined {
   return name === undefined ? generateName : undefined;
+}
+
+/** Before anything is made. @throws RtError not-found: its network */
+async function checkNetwork(host: Host, { settings }: CreateOptions): Promise<void> {
+  if (networkOf(settings.networkMode) === undefined) return;
+  const { findNetwork } = await import("../network/place.ts");
+  await findNetwork(host, settings.networkMode);
 }
 
 /** Most take none. */

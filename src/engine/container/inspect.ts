@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import type { ContainerRecord } from "../../container/record.ts";
 import { type ContainerInspect, containerInspect } from "../../docker/container-inspect.ts";
-import { joinedContainer } from "../../settings/namespace-mode.ts";
+import type { EndpointFacts } from "../../docker/endpoint-settings.ts";
+import { joinedContainer, networkOf } from "../../settings/namespace-mode.ts";
 import { reconcileOne } from "../care/reconcile.ts";
 import { runningExecs } from "../exec/inspect.ts";
 import type { Host } from "../host.ts";
@@ -24,5 +26,13 @@ export async function inspectContainer(host: Host, name: string): Promise<Contai
   const filesDirectory = host.stateOf(joinedContainer(record.networkMode) ?? id);
   // Docker's is empty where it is nobody's to read but the engine's.
   const logPath = record.logDriver === "json-file" ? join(host.filesOf(id), `${id}-json.log`) : "";
-  return containerInspect(facts, { settings: record, driver, platform, filesDirectory, logPath, rootfs });
+  const endpoint = state.pid > 0 ? await endpointOf(host, record) : undefined;
+  const settings = record;
+  return containerInspect(facts, { settings, driver, platform, filesDirectory, logPath, rootfs, endpoint });
+}
+
+async function endpointOf(host: Host, record: ContainerRecord): Promise<EndpointFacts | undefined> {
+  if (networkOf(record.networkMode) === undefined) return undefined;
+  const { describeEndpoint } = await import("../network/describe.ts");
+  return describeEndpoint(host, record.id);
 }

@@ -1,3 +1,4 @@
+import type { EndpointFacts } from "../../docker/endpoint-settings.ts";
 import { type NetworkContainer, type NetworkDocument, networkDocument } from "../../docker/network.ts";
 import { contains, formatAddress, parseCidr } from "../../network/address.ts";
 import type { ActiveEndpoint } from "../../network/endpoint-store.ts";
@@ -12,6 +13,28 @@ export async function describeNetwork(host: Host, network: Network): Promise<Net
   const subnets = record?.subnets.map(({ subnet }) => subnet) ?? [];
   const containers = active.map((each) => [each.container, containerOf(each, subnets)] as const);
   return networkDocument(network, record, Object.fromEntries(containers));
+}
+
+/** Where a container that runs is in its network. */
+export async function describeEndpoint(host: Host, container: string): Promise<EndpointFacts | undefined> {
+  const { endpoints, store } = await host.networks();
+  const [endpoint] = endpoints.ofContainer(container);
+  if (!endpoint) return undefined;
+  const { id: networkId, name: networkName, record } = store.get(endpoint.network);
+  const addresses = endpoint.addresses.flatMap((address) => {
+    const home = record.subnets.find(({ subnet }) => contains(parseCidr(subnet)!.subnet, address));
+    if (!home) return [];
+    const { prefix } = parseCidr(home.subnet)!.subnet;
+    return [
+      {
+        family: address.family,
+        address: formatAddress(address),
+        prefix,
+        gateway: record.internal ? "" : home.gateway,
+      },
+    ];
+  });
+  return { id: endpoint.id, networkId, networkName, mac: endpoint.mac, addresses };
 }
 
 function containerOf(endpoint: ActiveEndpoint, subnets: readonly string[]): NetworkContainer {

@@ -498,6 +498,39 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     await engine.container.remove("over", { force: false, volumes: false });
   });
 
+  test("a network is made, shown, and goes", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const wanted = {
+      ...{ name: "lab", driver: "", labels: { a: "b" }, options: {}, internal: true, ipv6: false },
+      ...{ subnets: ["10.123.0.0/24"], gateways: [], ranges: [], auxiliary: {} },
+    };
+    const id = await engine.network.create(wanted);
+    const lab = await engine.network.inspect("lab");
+    expect(lab).toMatchObject({
+      ...{ Id: id, Name: "lab", Driver: "bridge", Internal: true, Labels: { a: "b" }, Containers: {} },
+      IPAM: { Config: [{ Subnet: "10.123.0.0/24", Gateway: "10.123.0.1" }] },
+    });
+    expect(JSON.parse(JSON.stringify(lab))).toEqual(lab);
+    const names = async (filters: Record<string, string[]>) =>
+      (await engine.network.list({ filters })).map(({ Name }) => Name);
+    expect(await names({})).toEqual(["bridge", "host", "lab", "none"]);
+    expect(await names({ label: ["a=b"] })).toEqual(["lab"]);
+    expect(await names({ type: ["builtin"] })).toEqual(["bridge", "host", "none"]);
+    expect(await names({ dangling: ["true"] })).toEqual(["lab"]);
+    expect((await failure(engine.network.create(wanted))).code).toBe("conflict");
+    expect((await failure(engine.network.create({ ...wanted, name: "a/b" }))).code).toBe("invalid-argument");
+    expect((await failure(engine.network.list({ filters: { none: ["x"] } }))).code).toBe("invalid-argument");
+    expect((await failure(engine.network.remove("none", { force: true }))).code).toBe("forbidden");
+    const lost = options("--rm", "--network", "nosuch", image);
+    expect((await failure(engine.container.run(lost))).code).toBe("not-found");
+    expect((await engine.network.prune({ filters: { label: ["x"] } })).NetworksDeleted).toEqual([]);
+    expect((await engine.network.prune({ filters: { "label!": ["x"] } })).NetworksDeleted).toEqual(["lab"]);
+    expect((await failure(engine.network.inspect("lab"))).code).toBe("not-found");
+    expect((await failure(engine.network.remove("lab", { force: false }))).code).toBe("not-found");
+    await engine.network.remove("lab", { force: true });
+  });
+
   test("lists and documents are plain values, which a wire can carry", async () => {
     await using under = await make();
     using engine = await under.open(testSession());

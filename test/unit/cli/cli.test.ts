@@ -57,15 +57,15 @@ describe("finding the command", () => {
     [["exec", "c"], 'rt: "exec" needs COMMAND  (see rt exec --help)\n'],
     [
       ["run", "-p", "80:80", "x"],
-      "rt: run -p is not there yet: bridge networks come in a later version; now there are none, host, container:NAME and ns:PATH  (see rt run --help)\n",
+      "rt: run -p is not there yet: publishing ports comes in a later version  (see rt run --help)\n",
     ],
     [
       ["run", "--memory=1g", "x"],
       "rt: run --memory is not there yet: limits on resources come in a later version  (see rt run --help)\n",
     ],
     [
-      ["run", "--network", "mynet", "x"],
-      'rt: network "mynet" is not there yet: bridge networks come in a later version; now there are none, host, container:NAME and ns:PATH\n',
+      ["run", "--network", "../mynet", "x"],
+      'rt: invalid --network "../mynet": want none, host, container:NAME or ns:PATH\n',
     ],
     [
       ["kill", "-s", "NOPE", "x"],

@@ -93,6 +93,9 @@ describe("what is asked for comes out as it went in", () => {
       attached: ["stdin", "stderr"],
       domainname: "example.org",
       networkMode: "host",
+      networkAddress: "10.5.0.7",
+      networkMac: "02:42:0a:05:00:07",
+      networkAliases: ["db"],
       pidMode: "host",
       ipcMode: "shareable",
       utsMode: "ns:/run/uts",
@@ -122,7 +125,9 @@ describe("what is asked for comes out as it went in", () => {
       devices: [{ source: "/dev/a", destination: "/dev/b", permissions: "r" }],
     };
     for (const [name, value] of Object.entries(others)) {
-      const settings = askedSettings({ ...defaultSettings(), [name]: value }, "");
+      // Nothing is asked of a network by what is in none.
+      const mode = /^network./.test(name) ? { networkMode: "lab" } : {};
+      const settings = askedSettings({ ...defaultSettings(), ...mode, [name]: value }, "");
       const document = containerCreate("alpine", settings);
       expect([name, JSON.stringify(document) === plain]).toEqual([name, false]);
       expect([name, parseContainerCreate(json(document)).settings]).toEqual([name, settings]);
@@ -260,7 +265,6 @@ describe("what rt does not have is refused, not forgotten", () => {
     [{ PortBindings: { "80/tcp": [{ HostPort: "" }] } }, "HostConfig.PortBindings"],
     [{ PublishAllPorts: true }, "HostConfig.PublishAllPorts"],
     [{ LogConfig: { Type: "fluentd" } }, "HostConfig.LogConfig"],
-    [{ NetworkMode: "bridge" }, 'network "bridge" is not there yet'],
     [{ Runtime: "runsc" }, "HostConfig.Runtime"],
     [{ MaskedPaths: [] }, "HostConfig.MaskedPaths"],
     [{ ReadonlyPaths: [] }, "HostConfig.ReadonlyPaths"],
@@ -276,8 +280,14 @@ describe("what rt does not have is refused, not forgotten", () => {
 
   test.each<[object, string]>([
     [{ ExposedPorts: { "80/tcp": {} } }, "ExposedPorts"],
-    [{ NetworkingConfig: { EndpointsConfig: { front: {} } } }, "NetworkingConfig"],
-    [{ NetworkingConfig: { EndpointsConfig: { none: { Aliases: ["x"] } } } }, "NetworkingConfig"],
+    [{ NetworkingConfig: { EndpointsConfig: { front: {}, back: {} } } }, "NetworkingConfig"],
+    [
+      {
+        HostConfig: { NetworkMode: "front" },
+        NetworkingConfig: { EndpointsConfig: { front: { IPAMConfig: { IPv6Address: "fd00::2" } } } },
+      },
+      "IPAMConfig.IPv6Address",
+    ],
   ])("%j", (config, why) => {
     expect(() => parsed(config)).toThrow(expect.objectContaining({ code: "unsupported" }));
     expect(() => parsed(config)).toThrow(why);

@@ -1,0 +1,48 @@
+import { RtError } from "../../base/errors.ts";
+import type { ContainerRecord } from "../../container/record.ts";
+import { formatAddress } from "../../network/address.ts";
+import type { Network } from "../../network/network-store.ts";
+import type { Host } from "../host.ts";
+
+/** The name of the one interface that it has besides the loopback. */
+const interfaceName = "eth0";
+
+/** @throws RtError not-found */
+export async function findNetwork(host: Host, name: string): Promise<Network> {
+  try {
+    return (await host.networks()).store.get(name);
+  } catch (error) {
+    // Of a network's own verbs it is the only failure, and has the status of those.
+    throw error instanceof RtError ? new RtError(error.code, error.message) : error;
+  }
+}
+
+/** A container's place in its network. */
+export interface NetworkPlace {
+  addresses: string[];
+  /** What the network needs on the host, while the container is being built. */
+  bringUp(): void;
+  /**
+   * An interface with them for the container, once it is built and waits. Nothing of it has to be undone: it goes with the
+   * container's network namespace, and the addresses with its row.
+   */
+  plugIn(init: { pid: number; startTime: bigint }): void;
+}
+
+/**
+ * The container is on record, and gets addresses that nobody else has.
+ * @throws RtError not-found | conflict | exhausted | invalid-argument: the network, or the address that was asked for
+ */
+export async function takePlace(host: Host, record: ContainerRecord): Promise<NetworkPlace> {
+  const networks = await host.networks();
+  const { store, endpoints } = networks;
+  const network = networks.settled(await findNetwork(host, record.networkMode));
+  const driver = networks.driver(network.driver, (line) => host.warn(line));
+  const asked = { address: record.networkAddress, mac: record.networkMac };
+  const endpoint = endpoints.connect(() => store.get(network.id), record.id, asked);
+  return {
+    addresses: endpoint.addresses.map(formatAddress),
+    bringUp: () => driver.bringUp(network),
+    plugIn: (init) => driver.attach(network, endpoint, interfaceName, init),
+  };
+}

@@ -1,0 +1,236 @@
+/** `rt network …`, and containers in networks: who reaches whom, and what is left when they are gone. */
+import { afterAll, afterEach, expect } from "bun:test";
+import { type NetworkHost, networkHost, networkTools, worldAddress } from "../support/network-host.ts";
+import { probeBinary } from "../support/probe.ts";
+import { needs } from "../support/root.ts";
+import { until } from "../support/wait.ts";
+import { busyboxHost, image, nothingLeft, oneLine } from "./world.ts";
+
+const { test, beforeAll } = needs({ root: true, tools: ["busybox", "tar", ...networkTools] });
+
+let made: NetworkHost | undefined;
+const host = () => made!;
+
+beforeAll(async () => {
+  made = await networkHost(await busyboxHost());
+  await made.serveInWorld(80, "hello from the world");
+}, 120_000);
+
+/** No network, container, bridge or end of one; the kernel may be just clearing away. */
+afterEach(async () => {
+  if (!made) return;
+  await nothingLeft(host());
+  const names = (await host().ok(["network", "ls", "-q", "-f", "type=custom"])).trim();
+  if (names !== "") await host().ok(["network", "rm", ...names.split("\n")]);
+  await host().ok(["network", "prune", "-f"]);
+  await until("no interface is left", async () => (await host().links()).length === 0);
+  expect(names).toBe("");
+});
+
+afterAll(async () => await made?.[Symbol.asyncDispose]());
+
+/** A container that answers "NAME to WHOEVER" at port 80. Its address. */
+async function serve(name: string, network: string, ...flags: string[]): Promise<string> {
+  await host().ok([
+    "run",
+    "-d",
+    "--name",
+    name,
+    "--network",
+    network,
+    ...flags,
+    image,
+    "probe",
+    "serve",
+    "80",
+    name,
+  ]);
+  await until(`${name} serves`, async () => (await host().ok(["logs", name])).includes("serving"));
+  return addressOf(name);
+}
+
+async function addressOf(name: string): Promise<string> {
+  const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+  return (await host().ok(["inspect", "-f", format, name])).trim();
+}
+
+/** What a container in the network is told by whoever is at port 80 there. */
+async function fetch(network: string, address: string, patience = "3000"): Promise<string> {
+  const command = ["probe", "fetch", address, "80", patience];
+  return (await host().rt(["run", "--rm", "--network", network, image, ...command])).stdout.trim();
+}
+
+test("neighbours reach each other, the host and the world, which sees the host", async () => {
+  await host().ok(["network", "create", "--subnet", "10.5.0.0/24", "shop"]);
+  expect(await serve("web", "shop")).toBe("10.5.0.2");
+  expect(await fetch("shop", "10.5.0.2")).toBe("web to 10.5.0.3");
+  expect(await fetch("shop", worldAddress)).toBe("hello from the world to 192.0.2.2");
+  expect((await host().inHost([await probeBinary(), "fetch", "10.5.0.2", "80"])).trim()).toBe(
+    "web to 10.5.0.1",
+  );
+  const seen = await host().ok(["exec", "web", "sh", "-c", "probe net; ip route; tail -n 1 /etc/hosts"]);
+  expect(seen).toContain("interface eth0 up - 1500\n");
+  expect(seen).toContain("address eth0 10.5.0.2/24\n");
+  expect(seen).not.toContain("address eth0 fe80");
+  expect(seen).toContain("default via 10.5.0.1 dev eth0");
+  expect(seen).toMatch(/10\.5\.0\.2\t[0-9a-f]{12}\n$/);
+  await host().ok(["rm", "-f", "web"]);
+  await host().ok(["network", "rm", "shop"]);
+});
+
+test("a network is a fence: others do not reach it, nor does the world by a route; an internal one leads nowhere", async () => {
+  for (const network of ["front", "back"]) await host().ok(["network", "create", network]);
+  await host().ok(["network", "create", "--internal", "vault"]);
+  const [web, secret] = [await serve("web", "front"), await serve("secret", "vault")];
+  const nothing = "error ETIMEDOUT connect";
+  const [fromBack, fromVault, toVault, outOfVault] = await Promise.all([
+    fetch("back", web, "500"),
+    fetch("vault", web, "500"),
+    fetch("front", secret, "500"),
+    fetch("vault", worldAddress, "500"),
+  ]);
+  expect([fromBack, toVault]).toEqual([nothing, nothing]);
+  // Without a default route.
+  expect([fromVault, outOfVault]).toEqual(["error ENETUNREACH connect", "error ENETUNREACH connect"]);
+  expect(await fetch("vault", secret)).toMatch(/^secret to 172/);
+  await host().inWorld(["ip", "route", "add", `${web}/32`, "via", "192.0.2.2"]);
+  const probe = [await probeBinary(), "fetch", web, "80", "500"];
+  await expect(host().inWorld(probe)).rejects.toThrow("ended with 1");
+  await host().inWorld(["ip", "route", "del", `${web}/32`]);
+  await host().ok(["rm", "-f", "web", "secret"]);
+  await host().ok(["network", "rm", "front", "back", "vault"]);
+});
+
+test("the default network has its own subnet and bridge; prune takes them away, and the next container brings them back", async () => {
+  await host().ok(["network", "create", "shop"]);
+  expect(await serve("web", "bridge")).toBe("172.17.0.2");
+  expect(await host().links()).toContain("rt0");
+  const { NetworkSettings } = JSON.parse(await host().ok(["inspect", "web"]))[0];
+  expect(NetworkSettings).toMatchObject({
+    IPAddress: "172.17.0.2",
+    Gateway: "172.17.0.1",
+    IPPrefixLen: 16,
+    MacAddress: "02:42:ac:11:00:02",
+  });
+  const id = (await host().ok(["network", "ls", "-q", "--no-trunc", "-f", "name=^bridge$"])).trim();
+  expect(NetworkSettings.Networks.bridge.NetworkID).toBe(id);
+  expect(await host().ok(["network", "prune", "-f"])).toBe("Deleted Networks:\nshop\n\n");
+  expect(await host().links()).toContain("rt0");
+  await host().ok(["rm", "-f", "web"]);
+  await host().ok(["network", "prune", "-f"]);
+  expect(await host().links()).toEqual([]);
+  expect(await fetch("bridge", worldAddress)).toBe("hello from the world to 192.0.2.2");
+});
+
+test("a restart keeps the address; what does not run gives it up when all others are taken", async () => {
+  await host().ok(["network", "create", "--subnet", "10.5.0.0/29", "small"]);
+  const names = ["aa", "bb", "cc", "dd", "ee"];
+  for (const name of names) await serve(name, "small");
+  expect(await addressOf("cc")).toBe("10.5.0.4");
+  const full = await host().rt(["run", "--rm", "--network", "small", image, "true"]);
+  expect(oneLine(full.stderr)).toContain(
+    "no available IPv4 addresses on this network's address pools: small (",
+  );
+  expect(full.code).toBe(125);
+  await host().ok(["restart", "-t", "0", "cc"]);
+  expect(await addressOf("cc")).toBe("10.5.0.4");
+  await host().ok(["stop", "-t", "0", "bb", "cc"]);
+  expect(await addressOf("cc")).toBe("");
+  expect(await serve("ff", "small", "--ip", "10.5.0.4")).toBe("10.5.0.4");
+  expect(await serve("gg", "small")).toBe("10.5.0.3");
+  const start = await host().rt(["start", "bb"]);
+  expect(start.stderr).toContain("no available IPv4 addresses");
+  await host().ok(["rm", "-f", "gg"]);
+  await host().ok(["start", "bb"]);
+  expect(await addressOf("bb")).toBe("10.5.0.3");
+  await host().ok(["rm", "-f", ...names, "ff"]);
+  await host().ok(["network", "rm", "small"]);
+});
+
+test("an address, a MAC and other names that were asked for", async () => {
+  await host().ok(["network", "create", "--subnet", "10.5.0.0/16", "--ip-range", "10.5.7.0/24", "lab"]);
+  const flags = ["--ip", "10.5.0.99", "--mac-address", "02-42-0A-05-00-99", "--network-alias", "db"];
+  expect(await serve("web", "lab", ...flags)).toBe("10.5.0.99");
+  const { NetworkSettings } = JSON.parse(await host().ok(["inspect", "web"]))[0];
+  expect(NetworkSettings.Networks.lab).toMatchObject({
+    ...{ IPAMConfig: { IPv4Address: "10.5.0.99" }, Aliases: ["db"], MacAddress: "02:42:0a:05:00:99" },
+    ...{ Gateway: "10.5.7.0", IPPrefixLen: 16 },
+  });
+  expect(NetworkSettings.Networks.lab.DNSNames).toContain("db");
+  expect(await host().ok(["exec", "web", "cat", "/sys/class/net/eth0/address"])).toBe("02:42:0a:05:00:99\n");
+  expect(await fetch("lab", "10.5.0.99")).toBe("web to 10.5.7.1");
+  for (const [asked, text] of [
+    ["10.5.0.99", "address 10.5.0.99 is already in use on this network"],
+    ["10.5.7.0", "address 10.5.7.0 is already in use on this network"],
+    ["10.6.0.1", "no configured subnet contains the IP address 10.6.0.1: network lab has 10.5.0.0/16"],
+    [
+      "10.5.255.255",
+      "no configured subnet contains the IP address 10.5.255.255: network lab has 10.5.0.0/16",
+    ],
+  ] as const) {
+    const { stderr, code } = await host().rt([
+      "run",
+      "--rm",
+      "--network",
+      "lab",
+      "--ip",
+      asked,
+      image,
+      "true",
+    ]);
+    expect(oneLine(stderr)).toEndWith(text);
+    expect(code).toBe(125);
+  }
+  await host().ok(["rm", "-f", "web"]);
+  await host().ok(["network", "rm", "lab"]);
+});
+
+test("name servers on the host's loopback interface are not handed on", async () => {
+  const command = ["sh", "-c", "cat /etc/resolv.conf"];
+  expect(
+    await host().ok(["run", "--rm", "--network", "bridge", "--dns", "9.9.9.9", image, ...command]),
+  ).toContain("nameserver 9.9.9.9\n");
+});
+
+test("what cannot be made, found or removed: one line each, docker's status", async () => {
+  await host().ok(["network", "create", "--subnet", "10.5.0.0/16", "lab"]);
+  await serve("web", "lab");
+  const id = (await host().ok(["network", "inspect", "-f", "{{.Id}}", "lab"])).trim();
+  for (const [argv, text] of [
+    [["create", "lab"], "network with name lab already exists"],
+    [["create", "host"], "operation is not permitted on predefined host network"],
+    [["create", "../lab"], 'invalid network name "../lab"'],
+    [["create", "--subnet", "10.5.3.0/24", "x"], "Pool overlaps with other one on this address space"],
+    [["create", "--subnet", "10.6.0.1/16", "x"], "it should be 10.6.0.0/16"],
+    [["create", "--subnet", "10.6.0.0", "x"], 'invalid subnet "10.6.0.0"'],
+    [["create", "--gateway", "10.6.0.1", "x"], "must have a corresponding subnet"],
+    [
+      ["create", "--subnet", "10.6.0.0/16", "--gateway", "10.7.0.1", "x"],
+      "no matching subnet for gateway 10.7.0.1",
+    ],
+    [["create", "-o", "com.docker.network.driver.mtu=1", "x"], "want 68 to 65535 bytes"],
+    [["create", "-o", "com.docker.network.bridge.name=a/b", "x"], "want the name of an interface"],
+    [["create", "-d", "macvlan", "x"], "could not find plugin macvlan"],
+    [["rm", "nosuch"], "network nosuch not found"],
+    [["rm", "bridge"], "bridge is a pre-defined network and cannot be removed"],
+    [["rm", "lab"], 'network lab has active endpoints (name:"web"'],
+    [["inspect", "nosuch"], "network nosuch not found"],
+  ] as const) {
+    const { stderr, code } = await host().rt(["network", ...argv]);
+    expect([oneLine(stderr), code]).toEqual([expect.stringContaining(text), 1]);
+  }
+  expect((await host().rt(["network", "inspect", id.slice(0, 12)])).code).toBe(0);
+  await host().ok(["rm", "-f", "web"]);
+  expect(await host().ok(["network", "rm", id.slice(0, 12)])).toBe(`${id.slice(0, 12)}\n`);
+  await host().ok(["network", "rm", "-f", "nosuch"]);
+});
+
+test("an interface of somebody else's is not taken, nor touched", async () => {
+  await host().inHost(["ip", "link", "add", "br9", "type", "bridge"]);
+  await host().ok(["network", "create", "-o", "com.docker.network.bridge.name=br9", "lab"]);
+  const { stderr, code } = await host().rt(["run", "--rm", "--network", "lab", image, "true"]);
+  expect(oneLine(stderr)).toContain("the interface br9 is there already, and is not this network's");
+  expect(code).toBe(125);
+  await host().ok(["network", "rm", "lab"]);
+  await host().inHost(["ip", "link", "del", "br9"]);
+});
