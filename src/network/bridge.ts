@@ -93,10 +93,11 @@ function groupOf({ id }: Network): number {
 
 function bringUp(network: Network, firewall: Firewall, warn: (line: string) => void): void {
   const { name, record } = network;
+  // Closed first: nothing passes that is not to.
+  firewall.ensure();
   const group = linkGroup(network.interface);
   if (group === undefined) makeBridge(network, warn);
   else if (group !== groupOf(network)) throw foreign(network);
-  firewall.ensure();
   if (record.internal) return;
   forward(name, "ipv4/ip_forward");
   if (record.subnets.some(({ subnet }) => parseCidr(subnet)?.subnet.family === 6)) forward6(name);

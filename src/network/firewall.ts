@@ -24,23 +24,21 @@ export class Fence implements Firewall {
     this.#name = root === "/var/lib/rt" ? tableName : `${tableName}-${digest}`;
   }
 
+  /** Two of us at once would each put in what they know: the second waits until the first has done it, and sees what it has. */
   ensure(): void {
     const wanted = commentFor(this.#store.fingerprint());
-    if (tableComment(families[4], this.#name) !== wanted) this.#rebuild();
+    if (tableComment(families[4], this.#name) !== wanted) this.#store.exclusively(() => this.#build());
   }
 
-  /** The same, after a network went: where nobody has needed it yet it is not made for that. */
+  /** After a network went, while no other comes or goes. Where nobody has needed the fence yet it is not made for that. */
   refresh(): void {
-    if (tableComment(families[4], this.#name) !== undefined) this.#rebuild();
+    if (tableComment(families[4], this.#name) !== undefined) this.#build();
   }
 
-  /** Two of us at once would each put in what they know: the second waits until the first has done it, and sees what it has. */
-  #rebuild(): void {
-    this.#store.exclusively((networks) => {
-      const comment = commentFor(this.#store.fingerprint());
-      const fenced = networks.flatMap(fencedOf);
-      for (const family of [4, 6] as const) this.#put(family, comment, fenced);
-    });
+  #build(): void {
+    const comment = commentFor(this.#store.fingerprint());
+    const fenced = this.#store.list().flatMap(fencedOf);
+    for (const family of [4, 6] as const) this.#put(family, comment, fenced);
   }
 
   /** A table that nobody needs is not there. */

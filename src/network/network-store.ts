@@ -80,20 +80,31 @@ export class NetworkStore {
     });
   }
 
-  /** It is to be another one from here on, as `create`. @returns how it is then */
-  change(id: string, plan: (own: Network, others: readonly Network[]) => NetworkPlan): Network {
+  /**
+   * It is to be another one from here on, as `create`; or not.
+   * @param after done in the same transaction, when it is another one
+   * @returns how it is then
+   */
+  change(
+    id: string,
+    plan: (own: Network, others: readonly Network[]) => NetworkPlan | undefined,
+    after: () => void = () => {},
+  ): Network {
     return this.#database.transaction(() => {
       const others = this.list().filter((each) => each.id !== id);
       const wanted = plan(this.get(id), others);
-      const sql = "UPDATE networks SET interface = ?, record = ? WHERE id = ?";
-      this.#database.run(sql, wanted.interface || null, encodeRecord(networkType, wanted.record), id);
+      if (wanted) {
+        const sql = "UPDATE networks SET interface = ?, record = ? WHERE id = ?";
+        this.#database.run(sql, wanted.interface || null, encodeRecord(networkType, wanted.record), id);
+        after();
+      }
       return this.get(id);
     });
   }
 
-  /** `act` on all networks, none of which is made, changed or taken away meanwhile. */
-  exclusively(act: (networks: readonly Network[]) => void): void {
-    this.#database.transaction(() => act(this.list()));
+  /** `act` while no network is made, changed or taken away. */
+  exclusively(act: () => void): void {
+    this.#database.transaction(act);
   }
 
   /** By name, by id, else by the beginning of one id. @throws RtError not-found, in Docker's words; invalid-argument */
@@ -130,9 +141,14 @@ export class NetworkStore {
   /**
    * Take a network out of the world.
    * @param usersOf the containers in it, in Docker's words
+   * @param after done in the same transaction: should that be cut short, the network is there still
    * @throws RtError not-found; forbidden: it is always there; conflict: a container is in it
    */
-  take(text: string, usersOf: (id: string) => readonly string[]): Network {
+  take(
+    text: string,
+    usersOf: (id: string) => readonly string[],
+    after: (network: Network) => void = () => {},
+  ): Network {
     return this.#database.transaction(() => {
       const network = this.get(text);
       const { id, name } = network;
@@ -146,6 +162,7 @@ export class NetworkStore {
         throw new RtError("conflict", message, { exitCode: 1 });
       }
       this.#database.run("DELETE FROM networks WHERE id = ?", id);
+      after(network);
       return network;
     });
   }

@@ -63,9 +63,8 @@ export class Networks {
   settled(network: Network): Network {
     if (network.driver !== "bridge" || network.interface !== "") return network;
     const routes = routeDestinations();
-    return this.store.change(network.id, (own, others): NetworkPlan => {
-      const { id, record } = own;
-      if (own.interface !== "") return { interface: own.interface, record };
+    return this.store.change(network.id, ({ id, interface: chosen, record }, others) => {
+      if (chosen !== "") return undefined;
       const link = linkGroup(defaultInterface) === undefined ? defaultInterface : `rt-${id.slice(0, 12)}`;
       const subnets = planSubnets(plain, { others, routes, seed: hostSeed() });
       return { interface: link, record: { ...record, subnets } };
@@ -74,22 +73,25 @@ export class Networks {
 
   /** @throws RtError not-found | forbidden | conflict */
   remove(text: string, warn: (line: string) => void): Network {
-    const network = this.store.take(text, (id) => this.#usersOf(id));
+    return this.store.take(
+      text,
+      (id) => this.#usersOf(id),
+      (network) => this.#takeDown(network, warn),
+    );
+  }
+
+  #takeDown(network: Network, warn: (line: string) => void): void {
     this.driver(network.driver, warn).takeDown(network);
     this.#fence.refresh();
-    return network;
   }
 
   /** What the default network has on this host goes, until it is needed again, unless somebody is in it. */
   rest(network: Network, warn: (line: string) => void): void {
-    let isIdle = false;
-    this.store.change(network.id, ({ interface: link, record }) => {
-      isIdle = link !== "" && this.endpoints.active(network.id).length === 0;
-      return isIdle ? { interface: "", record: { ...record, subnets: [] } } : { interface: link, record };
-    });
-    if (!isIdle) return;
-    this.driver(network.driver, warn).takeDown(network);
-    this.#fence.refresh();
+    const idle = ({ id, interface: link, record }: Network): NetworkPlan | undefined =>
+      link !== "" && this.endpoints.active(id).length === 0
+        ? { interface: "", record: { ...record, subnets: [] } }
+        : undefined;
+    this.store.change(network.id, idle, () => this.#takeDown(network, warn));
   }
 
   /** In Docker's words. */

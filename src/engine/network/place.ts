@@ -1,6 +1,7 @@
 import { RtError } from "../../base/errors.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { formatAddress } from "../../network/address.ts";
+import type { NetworkEndpoint } from "../../network/endpoint-store.ts";
 import type { Network } from "../../network/network-store.ts";
 import type { Host } from "../host.ts";
 
@@ -36,10 +37,16 @@ export interface NetworkPlace {
 export async function takePlace(host: Host, record: ContainerRecord): Promise<NetworkPlace> {
   const networks = await host.networks();
   const { store, endpoints } = networks;
-  const network = networks.settled(await findNetwork(host, record.networkMode));
-  const driver = networks.driver(network.driver, (line) => host.warn(line));
+  const { id } = await findNetwork(host, record.networkMode);
   const asked = { address: record.networkAddress, mac: record.networkMac };
-  const endpoint = endpoints.connect(() => store.get(network.id), record.id, asked);
+  let network: Network;
+  let endpoint: NetworkEndpoint;
+  do {
+    network = networks.settled(store.get(id));
+    endpoint = endpoints.connect(() => store.get(id), record.id, asked);
+    // None, where somebody has just taken the default network's subnets back.
+  } while (endpoint.addresses.length < network.record.subnets.length);
+  const driver = networks.driver(network.driver, (line) => host.warn(line));
   return {
     addresses: endpoint.addresses.map(formatAddress),
     bringUp: () => driver.bringUp(network),
