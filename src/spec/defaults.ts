@@ -85,6 +85,12 @@ export const readonlyPaths: readonly string[] = [
   "/proc/sysrq-trigger",
 ];
 
+/** Of a network's interface, where the kernel has IPv6: no neighbour tells the container where its way out is, or who it is. */
+export const routerSysctls: Readonly<Record<string, string>> = {
+  "net.ipv6.conf.default.accept_ra": "0",
+  "net.ipv6.conf.default.autoconf": "0",
+};
+
 /** So that ping and port 80 work for anyone: both concern the container's own network namespace only. */
 export const networkSysctls: Readonly<Record<string, string>> = {
   "net.ipv4.ip_unprivileged_port_start": "0",

@@ -7,6 +7,7 @@ import {
   maskedPaths,
   networkSysctls,
   readonlyPaths,
+  routerSysctls,
   writable,
 } from "./defaults.ts";
 import { type Neighbours, namespaces, networkFiles, procMount, sharedMemory } from "./namespaces.ts";
@@ -25,6 +26,8 @@ export interface SpecContext {
   throttledCpus: number;
   /** Our own hard limit of open descriptors. */
   descriptorsMax: number;
+  /** It is in a network, whose other members could say that they are its routers (IPv6). */
+  hasRouters?: boolean;
   consoleSize?: { height: number; width: number } | undefined;
   /** The inits of the containers whose namespaces this one has too. */
   neighbours?: Neighbours;
@@ -68,7 +71,11 @@ export function generateSpec(settings: ContainerSettings, context: SpecContext):
       devices: devices(settings, context),
       cgroupsPath: context.cgroupsPath,
       resources: { devices: deviceRules(settings) },
-      sysctl: ownNetwork ? { ...networkSysctls, ...settings.sysctls } : settings.sysctls,
+      sysctl: {
+        ...(ownNetwork && networkSysctls),
+        ...(context.hasRouters && routerSysctls),
+        ...settings.sysctls,
+      },
       maskedPaths: settings.privileged ? [] : [...maskedPaths, ...throttle],
       readonlyPaths: settings.privileged ? [] : [...readonlyPaths],
     },

@@ -1,8 +1,11 @@
 /** `rt network …`, and containers in networks: who reaches whom, and what is left when they are gone. */
 import { afterAll, afterEach, expect } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type NetworkHost, networkHost, networkTools, worldAddress } from "../support/network-host.ts";
 import { probeBinary } from "../support/probe.ts";
 import { needs } from "../support/root.ts";
+import { rtBinary } from "../support/rt.ts";
 import { until } from "../support/wait.ts";
 import { busyboxHost, image, nothingLeft, oneLine } from "./world.ts";
 
@@ -101,6 +104,36 @@ test("a network is a fence: others do not reach it, nor does the world by a rout
   await host().ok(["network", "rm", "front", "back", "vault"]);
 });
 
+test("IPv6: neighbours, the host and the world, and no way into another network; no router is believed", async () => {
+  for (const network of ["six", "other"]) await host().ok(["network", "create", "--ipv6", network]);
+  await serve("web", "six");
+  const format = "{{.NetworkSettings.Networks.six.GlobalIPv6Address}}";
+  const address = (await host().ok(["inspect", "-f", format, "web"])).trim();
+  expect(address).toMatch(/^fd[0-9a-f:]+::2$/);
+  expect(await fetch("six", address)).toMatch(/^web to fd[0-9a-f:]+:0003$/);
+  expect(await fetch("six", "2001:db8::1")).toBe(
+    "hello from the world to 2001:0db8:0000:0000:0000:0000:0000:0002",
+  );
+  expect(await fetch("other", address, "500")).toBe("error ETIMEDOUT connect");
+  const seen = await host().inHost([await probeBinary(), "fetch", address, "80"]);
+  expect(seen).toMatch(/^web to fd[0-9a-f:]+:0001\n$/);
+  const settings = ["accept_ra", "autoconf"].map((name) => `/proc/sys/net/ipv6/conf/eth0/${name}`);
+  expect(await host().ok(["exec", "web", "cat", ...settings])).toBe("0\n0\n");
+  expect(await host().ok(["exec", "web", "tail", "-n", "1", "/etc/hosts"])).toStartWith(`${address}\t`);
+  await host().ok(["rm", "-f", "web"]);
+  await host().ok(["network", "rm", "six", "other"]);
+});
+
+test("a container that has another's network has its interface and its files", async () => {
+  expect(await serve("web", "bridge")).toBe("172.17.0.2");
+  const command = ["sh", "-c", "probe net; tail -n 1 /etc/hosts; probe fetch 127.0.0.1 80"];
+  const seen = await host().ok(["run", "--rm", "--network", "container:web", image, ...command]);
+  expect(seen).toContain("address eth0 172.17.0.2/16\n");
+  expect(seen).toContain("\n172.17.0.2\t");
+  expect(seen).toEndWith("web to 127.0.0.1\n");
+  await host().ok(["rm", "-f", "web"]);
+});
+
 test("the default network has its own subnet and bridge; prune takes them away, and the next container brings them back", async () => {
   await host().ok(["network", "create", "shop"]);
   expect(await serve("web", "bridge")).toBe("172.17.0.2");
@@ -186,10 +219,18 @@ test("an address, a MAC and other names that were asked for", async () => {
 });
 
 test("name servers on the host's loopback interface are not handed on", async () => {
-  const command = ["sh", "-c", "cat /etc/resolv.conf"];
-  expect(
-    await host().ok(["run", "--rm", "--network", "bridge", "--dns", "9.9.9.9", image, ...command]),
-  ).toContain("nameserver 9.9.9.9\n");
+  const servers = join(host().dir, "resolv.conf");
+  const stub = "nameserver 127.0.0.1\nnameserver ::1\nnameserver 192.0.2.53\nsearch example.org\n";
+  writeFileSync(servers, stub);
+  const { RT_ROOT, RT_STATE } = host().env;
+  const rt = `RT_ROOT=${RT_ROOT} RT_STATE=${RT_STATE} ${rtBinary} run --rm`;
+  const seen = (flags: string) => {
+    const command = `mount --bind ${servers} /etc/resolv.conf; ${rt} ${flags} ${image} cat /etc/resolv.conf`;
+    return host().inHost(["unshare", "-m", "sh", "-ec", command]);
+  };
+  expect(await seen("--network bridge")).toBe("nameserver 192.0.2.53\nsearch example.org\n");
+  expect(await seen("--network bridge --dns 9.9.9.9")).toBe("nameserver 9.9.9.9\nsearch example.org\n");
+  expect(await seen("--network none")).toBe(stub);
 });
 
 test("what cannot be made, found or removed: one line each, docker's status", async () => {

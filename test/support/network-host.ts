@@ -1,7 +1,7 @@
 /**
  * A host whose network is its own, and a world behind it:
  *
- *   rt's containers -- bridges -- the host 192.0.2.2  ======  192.0.2.1 the world, which is 198.51.100.1 too
+ *   rt's containers -- bridges -- the host 192.0.2.2, 2001:db8::2  ====  192.0.2.1, 2001:db8::1 the world, and 198.51.100.1
  *
  *   await using host = await networkHost(await busyboxHost());
  *   await host.ok(["run", "--rm", "--network", "bridge", image, "true"]);
@@ -69,13 +69,16 @@ export async function networkHost(base: TestHost): Promise<NetworkHost> {
     "link set lo up",
     `link add up0 type veth peer name up1 netns ${worldPid}`,
     "address add 192.0.2.2/24 dev up0",
+    "address add 2001:db8::2/64 dev up0 nodad",
     "link set up0 up",
     "route add default via 192.0.2.1",
+    "route add default via 2001:db8::1",
   ])
     await inHost(["ip", ...line.split(" ")]);
   for (const line of [
     "link set lo up",
     "address add 192.0.2.1/24 dev up1",
+    "address add 2001:db8::1/64 dev up1 nodad",
     "link set up1 up",
     `address add ${worldAddress}/32 dev lo`,
   ])

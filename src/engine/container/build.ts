@@ -149,6 +149,7 @@ export async function build(
     hostDevices: record.privileged ? hostDevices() : [],
     throttledCpus: throttledCpus(),
     descriptorsMax: descriptorsMax(),
+    hasRouters: place !== undefined && existsSync("/proc/sys/net/ipv6"),
     consoleSize: record.tty ? consoleSize(host.session) : undefined,
     neighbours,
   });
