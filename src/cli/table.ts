@@ -69,6 +69,7 @@ const rows: readonly Row[] = [
     listed: "network remove",
     load: () => import("./network/remove.ts"),
   },
+  { paths: ["network reload"], load: () => import("./network/reload.ts") },
   { paths: ["network prune"], load: () => import("./network/prune.ts") },
   { paths: ["pack", "image pack"], load: () => import("./image/pack.ts") },
   { paths: ["inspect"], load: () => import("./system/inspect.ts") },

@@ -23,8 +23,20 @@ export interface FilterGrammar {
 const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
 
 export const containerFilters: FilterGrammar = {
-  keys: ["ancestor", "before", "exited", "health", "id", "label", "name", "since", "status", "volume"],
-  later: ["expose", "isolation", "is-task", "network", "publish"],
+  keys: [
+    "ancestor",
+    "before",
+    "exited",
+    "health",
+    "id",
+    "label",
+    "name",
+    "network",
+    "since",
+    "status",
+    "volume",
+  ],
+  later: ["expose", "isolation", "is-task", "publish"],
   values: {
     status: { isGood: (value) => statuses.includes(value), want: `want one of ${statuses.join(", ")}` },
     health: {
@@ -104,8 +116,8 @@ export const networkPruneFilters: FilterGrammar = {
 };
 
 export const eventFilters: FilterGrammar = {
-  keys: ["container", "event", "image", "label", "type", "volume"],
-  later: ["config", "daemon", "network", "node", "plugin", "scope", "secret", "service"],
+  keys: ["container", "event", "image", "label", "network", "type", "volume"],
+  later: ["config", "daemon", "node", "plugin", "scope", "secret", "service"],
   values: {},
 };
 

@@ -157,6 +157,8 @@ export interface NetworkVerbs {
   remove(name: string, options: { force: boolean }): Promise<void>;
   /** Remove what no container runs in. */
   prune(options: { filters: Filters }): Promise<PrunedNetworks>;
+  /** What running containers need of it on the host is made again. */
+  reload(): Promise<void>;
 }
 
 export interface SystemVerbs {

@@ -153,6 +153,7 @@ function networkVerbs(hosts: Hosts): NetworkVerbs {
     inspect: async (name) => (await import("./network/inspect.ts")).inspectNetwork(await hosts.get(), name),
     remove: async (name, options) =>
       (await import("./network/remove.ts")).removeNetwork(await hosts.get(), name, options),
+    reload: async () => (await import("./network/reload.ts")).reloadNetworks(await hosts.get()),
     prune: async (options) => (await import("./network/prune.ts")).pruneNetworks(await hosts.get(), options),
   };
 }

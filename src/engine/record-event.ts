@@ -75,13 +75,6 @@ export function volumeEvent(
   appendEvent(host.paths.state, { type: "volume", action, id: name, attributes });
 }
 
-/** @param more Docker's attribute of who comes and goes: container */
-export function networkEvent(
-  host: Host,
-  action: "create" | "destroy" | "connect" | "disconnect",
-  { id, name, driver }: Network,
-  more: { container?: string } = {},
-): void {
-  const attributes = { name, type: driver, ...more };
-  appendEvent(host.paths.state, { type: "network", action, id, attributes });
+export function networkEvent(host: Host, action: "create" | "destroy", { id, name, driver }: Network): void {
+  appendEvent(host.paths.state, { type: "network", action, id, attributes: { name, type: driver } });
 }

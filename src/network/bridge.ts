@@ -44,6 +44,11 @@ export function bridgeDriver(firewall: Firewall, warn: (line: string) => void): 
     checkOptions,
     bringUp: (network) => bringUp(network, firewall, warn),
     attach: plug,
+    restore(network, endpoint) {
+      const port = { name: portOf(endpoint), bridge: network.interface };
+      const refusal = operate([{ port }]);
+      if (refusal) throw refused(`cannot restore network ${network.name}`, refusal);
+    },
     takeDown(network) {
       const { interface: name } = network;
       if (linkGroup(name) !== groupOf(network)) return;
@@ -179,11 +184,16 @@ function forward6(name: string): void {
   forward(name, all);
 }
 
+/** The host's end of a container's pair. */
+function portOf({ container }: NetworkEndpoint): string {
+  return `veth${container.slice(0, 11)}`;
+}
+
 /** A pair of interfaces, one of them in the container. */
 function plug(network: Network, endpoint: NetworkEndpoint, name: string, target: Target): void {
   const { record } = network;
   const link = {
-    name: `veth${endpoint.container.slice(0, 11)}`,
+    name: portOf(endpoint),
     mtu: mtuOf(network),
     group: groupOf(network),
     peer: name,

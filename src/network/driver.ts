@@ -8,6 +8,7 @@ import type { Network } from "./network-store.ts";
  *   driver.checkOptions(options)                          // a network is to be made
  *   driver.bringUp(network)                               // a container is being built
  *   driver.attach(network, endpoint, "eth0", program)     // it is built, and waits for its start
+ *   driver.restore(network, endpoint)                     // somebody has taken away what the host has of it
  *   driver.takeDown(network)                              // nobody is in it
  *
  * There is nothing that detaches: a container's end of everything goes with its network namespace, and the kernel takes the
@@ -21,6 +22,8 @@ export interface NetworkDriver {
   bringUp(network: Network): void;
   /** An interface `name`, with the endpoint's addresses, in the network namespace of a process. */
   attach(network: Network, endpoint: NetworkEndpoint, name: string, target: Target): void;
+  /** Of a container that runs: what the host has of its place is as it should be again. */
+  restore(network: Network, endpoint: NetworkEndpoint): void;
   /** What the network has on the host goes. */
   takeDown(network: Network): void;
 }

@@ -30,6 +30,11 @@ export class Fence implements Firewall {
     if (tableComment(families[4], this.#name) !== wanted) this.#store.exclusively(() => this.#build());
   }
 
+  /** Whatever it says now. */
+  restore(): void {
+    this.#store.exclusively(() => this.#build());
+  }
+
   /** After a network went, while no other comes or goes. Where nobody has needed the fence yet it is not made for that. */
   refresh(): void {
     if (tableComment(families[4], this.#name) !== undefined) this.#build();

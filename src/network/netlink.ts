@@ -33,6 +33,8 @@ export type Operation =
         link: { name: string; mtu: number; group: number; peer: string; peerMac: readonly number[] };
       };
     }
+  /** The interface becomes one of the bridge again. */
+  | { port: { name: string; bridge: string } }
   /** It gets no address of IPv6 by itself. */
   | { unnumbered: { name: string } }
   | { up: { name: string } }

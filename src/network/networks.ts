@@ -94,6 +94,19 @@ export class Networks {
     this.store.change(network.id, idle, () => this.#takeDown(network, warn));
   }
 
+  /** What containers that run need on the host is made again, whatever somebody has done to it. */
+  restore(warn: (line: string) => void): void {
+    const used = this.store.list().filter(({ interface: link }) => link !== "");
+    const places = used.map((network) => ({ network, endpoints: this.endpoints.active(network.id) }));
+    const needed = places.filter(({ endpoints }) => endpoints.length > 0);
+    if (needed.length > 0) this.#fence.restore();
+    for (const { network, endpoints } of needed) {
+      const driver = this.driver(network.driver, warn);
+      driver.bringUp(network);
+      for (const endpoint of endpoints) driver.restore(network, endpoint);
+    }
+  }
+
   /** In Docker's words. */
   #usersOf(id: string): string[] {
     return this.endpoints

@@ -134,6 +134,21 @@ test("a container that has another's network has its interface and its files", a
   await host().ok(["rm", "-f", "web"]);
 });
 
+test("a bridge that somebody took away is back with a reload, and so are its ports and the fence", async () => {
+  await host().ok(["network", "create", "--subnet", "10.5.0.0/24", "shop"]);
+  expect(await serve("web", "shop")).toBe("10.5.0.2");
+  const [bridge] = (await host().links()).filter((name) => name.startsWith("rt-"));
+  await host().inHost(["ip", "link", "del", bridge!]);
+  const reach = () => host().inHost(["timeout", "5", probe, "fetch", "10.5.0.2", "80", "2000"]);
+  const probe = await probeBinary();
+  await expect(reach()).rejects.toThrow("ended with 1");
+  await host().ok(["network", "reload"]);
+  expect(await reach()).toBe("web to 10.5.0.1\n");
+  expect(await host().ok(["exec", "web", "probe", "fetch", worldAddress, "80"])).toContain("to 192.0.2.2");
+  await host().ok(["rm", "-f", "web"]);
+  await host().ok(["network", "rm", "shop"]);
+});
+
 test("the default network has its own subnet and bridge; prune takes them away, and the next container brings them back", async () => {
   await host().ok(["network", "create", "shop"]);
   expect(await serve("web", "bridge")).toBe("172.17.0.2");
@@ -147,7 +162,14 @@ test("the default network has its own subnet and bridge; prune takes them away, 
   });
   const id = (await host().ok(["network", "ls", "-q", "--no-trunc", "-f", "name=^bridge$"])).trim();
   expect(NetworkSettings.Networks.bridge.NetworkID).toBe(id);
+  const named = ["ps", "--format", "{{.Names}} {{.Networks}}", "-f"];
+  for (const filter of ["bridge", id, id.slice(0, 12)])
+    expect(await host().ok([...named, `network=${filter}`])).toBe("web bridge\n");
+  for (const filter of ["shop", "none", "nosuch", ""])
+    expect(await host().ok([...named, `network=${filter}`])).toBe("");
   expect(await host().ok(["network", "prune", "-f"])).toBe("Deleted Networks:\nshop\n\n");
+  const told = ["events", "--since", "1h", "--until", "0s", "-f", "network=shop", "--format", "{{.Action}}"];
+  expect(await host().ok(told)).toContain("create\ndestroy\n");
   expect(await host().links()).toContain("rt0");
   await host().ok(["rm", "-f", "web"]);
   await host().ok(["network", "prune", "-f"]);

@@ -18,6 +18,8 @@ const Operation = union(enum) {
     bridge: link.Bridge,
     /// `bridge`: the name of what it becomes a port of.
     veth: struct { bridge: []const u8, link: link.Veth },
+    /// The interface `name` becomes one of the bridge again.
+    port: struct { name: []const u8, bridge: []const u8 },
     /// It gets no address of IPv6 by itself.
     unnumbered: struct { name: []const u8 },
     up: struct { name: []const u8 },
@@ -124,6 +126,11 @@ fn write(built: *message.Builder, socket: i32, other: i32, operation: Operation)
     switch (operation) {
         .bridge => unreachable,
         .veth => |veth| try link.addVeth(built, veth.link, index, other),
+        .port => |port| {
+            const master = link.indexOf(socket, port.bridge);
+            if (master < 0) return @enumFromInt(-master);
+            try link.addPort(built, index, master);
+        },
         .unnumbered => try link.leaveUnnumbered(built, index),
         .up => try link.setUp(built, index),
         .address => |each| {

@@ -18,8 +18,8 @@ export default class PsCommand extends RtCommand {
     description: "List containers",
     details: `
       Without -a, those that run. Filters: name, id, status (created, running, paused, restarting, exited), health
-      (healthy, unhealthy, starting, none), label, ancestor, exited (the exit status), before, since, volume (its name,
-      or where it is). Fields of --format: .ID .Names .Image .Command .CreatedAt .RunningFor .Status .State .Ports
+      (healthy, unhealthy, starting, none), label, network, ancestor, exited (the exit status), before, since, volume (its
+      name, or where it is). Fields of --format: .ID .Names .Image .Command .CreatedAt .RunningFor .Status .State .Ports
       .Labels .Mounts .Networks .LocalVolumes .Platform .Size, and {{.Label "key"}}.
     `,
     examples: [

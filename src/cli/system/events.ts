@@ -11,7 +11,7 @@ export default class EventsCommand extends RtCommand {
     description: "Show what happens to containers, images and volumes, as it happens",
     details: `
       --since and --until take a time (2025-01-31T12:00:00), seconds since 1970, or how long ago (10m). Filters: type,
-      event, container, image, volume, label. Fields of --format: .Type .Action .Actor.ID .Actor.Attributes .Time
+      event, container, image, volume, network, label. Fields of --format: .Type .Action .Actor.ID .Actor.Attributes .Time
       .TimeNano .Scope.
     `,
     examples: [

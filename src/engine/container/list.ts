@@ -11,7 +11,9 @@ import {
   matcher,
   namePattern,
 } from "../../docker/filters.ts";
+import type { Networks } from "../../network/networks.ts";
 import { isNear } from "../../reference/kind.ts";
+import { networkName } from "../../settings/namespace-mode.ts";
 import { type Live, reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { healthStatusOf } from "./health-state.ts";
@@ -47,7 +49,10 @@ export async function list(host: Host, options: ListOptions): Promise<ContainerS
     return { container, state: withPause(host, container.id, state) };
   });
   const found = options.all ? everything(host, live) : running(live);
-  const holds = matcher(options.filters, (key, value) => predicate(host, key, value));
+  const networks = (options.filters.network ?? []).length > 0 ? await host.networks() : undefined;
+  const holds = matcher(options.filters, (key, value) =>
+    key === "network" && networks ? isIn(networks, value) : predicate(host, key, value),
+  );
   const matching = found.filter(holds).sort(newestFirst);
   for (const { container } of matching) if (container.damage) host.warn(container.damage.message);
   const shown = matching.slice(0, options.last);
@@ -127,6 +132,19 @@ async function addSizes(host: Host, summaries: ContainerSummary[], found: readon
       snapshots && hasFiles(snapshots, record) ? (await snapshots.usage(container.id)).bytes : 0;
     summaries[index]!.size = { writable, virtual: writable + host.images.sizeOf(container.imageId) };
   }
+}
+
+/** In the network `wanted`, by its name or its id, whichever of them either was called by. */
+function isIn({ store }: Networks, wanted: string): (found: Found) => boolean {
+  const networks = store.list();
+  const idOf = (text: string) =>
+    networks.find(({ name }) => name === text)?.id ??
+    networks.find(({ id }) => text !== "" && id.startsWith(text))?.id;
+  const network = idOf(wanted);
+  return ({ container }) => {
+    const mode = networkName(recordOf(container)?.networkMode ?? "");
+    return network !== undefined && mode !== "" && idOf(mode) === network;
+  };
 }
 
 function predicate(host: Host, key: string, value: string): (found: Found) => boolean {

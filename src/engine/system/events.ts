@@ -50,6 +50,7 @@ function predicate(key: string, value: string): (event: EventMessage) => boolean
       // "exec_start: ls -l" is asked for without what is behind the colon.
       return ({ Action }) => Action === value || Action.startsWith(`${value}:`);
     case "container":
+    case "network":
     case "volume":
       return ({ Type, Actor }) =>
         Type === key && (Actor.ID.startsWith(value) || (Actor.Attributes.name ?? "").startsWith(value));

@@ -529,6 +529,7 @@ function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect((await failure(engine.network.inspect("lab"))).code).toBe("not-found");
     expect((await failure(engine.network.remove("lab", { force: false }))).code).toBe("not-found");
     await engine.network.remove("lab", { force: true });
+    await engine.network.reload();
   });
 
   test("lists and documents are plain values, which a wire can carry", async () => {

@@ -331,6 +331,7 @@ test("network: what is typed is handed on, ids and names are printed", async () 
     inspect: async () => one,
     remove: async () => {},
     prune: async () => ({ NetworksDeleted: ["lab"] }),
+    reload: async () => {},
   };
   const flags =
     "--subnet 10.1.0.0/16 --gateway 10.1.0.1 --ip-range 10.1.4.0/24 --aux-address a=10.1.0.9 --internal";
@@ -369,6 +370,7 @@ test("network: what is typed is handed on, ids and names are printed", async () 
   const removed = await rt(["network", "rm", "-f", "lab", "x"], { network });
   expect(removed.stdout).toBe("lab\nx\n");
   expect(removed.engine.asked[0]).toEqual(["network.remove", "lab", { force: true }]);
+  expect((await rt(["network", "reload"], { network })).engine.asked).toEqual([["network.reload"]]);
   const pruned = await rt(["network", "prune", "-f", "--filter", "until=1h"], { network });
   expect(pruned.stdout).toBe("Deleted Networks:\nlab\n\n");
   expect(pruned.engine.asked).toEqual([["network.prune", { filters: { until: ["1h"] } }]]);

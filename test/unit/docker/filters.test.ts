@@ -33,7 +33,7 @@ describe("the API's parameter", () => {
     ['{"label!":["x"]}', "invalid filter 'label!'"],
     ['{"status":["gone"]}', "invalid filter 'status=gone': want one of created, restarting"],
     ['{"exited":["one"]}', "invalid filter 'exited=one': want a number"],
-    ['{"network":["x"]}', "comes in a later version"],
+    ['{"publish":["x"]}', "comes in a later version"],
     ['{"health":["well"]}', "want one of starting, healthy, unhealthy, none"],
   ])("%s is refused", (json, why) => {
     expect(() => parseFilters(json, containerFilters)).toThrow(why);

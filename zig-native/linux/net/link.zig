@@ -90,6 +90,13 @@ pub fn addVeth(to: *message.Builder, veth: Veth, master: i32, namespace: i32) me
     to.end();
 }
 
+/// A port of the interface `master`, and up.
+pub fn addPort(to: *message.Builder, index: i32, master: i32) message.Error!void {
+    try to.begin(rtm_newlink, 0, Link{ .index = index, .flags = iff_up, .change = iff_up });
+    try to.number(ifla_master, master);
+    to.end();
+}
+
 /// The kernel makes no address of IPv6 for it, when it is set up after this.
 pub fn leaveUnnumbered(to: *message.Builder, index: i32) message.Error!void {
     const ifla_af_spec = 26;
