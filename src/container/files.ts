@@ -1,16 +1,22 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { isErrno } from "../base/errors.ts";
+import { namedAddresses } from "../settings/address.ts";
 import { networkOf } from "../settings/namespace-mode.ts";
 import type { ContainerRecord } from "./record.ts";
 
-/**
- * /etc/hosts, /etc/hostname and /etc/resolv.conf: ours, bound over whatever the image has. Written into `directory`.
- * @param addresses that the container knows itself by
- */
+/** What a container is called by in its network, and what the host is. */
+export interface NetworkAddresses {
+  addresses: readonly string[];
+  gateways: readonly string[];
+}
+
+const onlyItself: NetworkAddresses = { addresses: ["127.0.0.1"], gateways: [] };
+
+/** /etc/hosts, /etc/hostname and /etc/resolv.conf: ours, bound over whatever the image has. Written into `directory`. */
 export function writeNameFiles(
   record: ContainerRecord,
   directory: string,
-  addresses: readonly string[] = ["127.0.0.1"],
+  network: NetworkAddresses = onlyItself,
 ): void {
   const write = (name: string, text: string) => {
     const path = `${directory}/${name}`;
@@ -18,7 +24,7 @@ export function writeNameFiles(
     chmodSync(path, 0o644); // whatever our umask: every user of the container reads them
   };
   write("hostname", `${record.hostname}\n`);
-  write("hosts", hosts(record, addresses));
+  write("hosts", hosts(record, network));
   write("resolv.conf", resolvConf(record));
 }
 
@@ -31,15 +37,13 @@ ff02::2\tip6-allrouters
 `;
 
 /** With the host's network its names hold too, and the container has none of its own. */
-function hosts(record: ContainerRecord, addresses: readonly string[]): string {
+function hosts(record: ContainerRecord, { addresses, gateways }: NetworkAddresses): string {
   const base = record.networkMode === "host" ? fileOr("/etc/hosts", loopback) : loopback;
   const own = addresses.map((address) =>
     record.networkMode === "host" ? "" : `${address}\t${namesOf(record)}\n`,
   );
-  const extra = record.extraHosts.map((entry) => {
-    const colon = entry.indexOf(":");
-    return `${entry.slice(colon + 1)}\t${entry.slice(0, colon)}\n`;
-  });
+  const named = record.extraHosts.flatMap((entry) => namedAddresses(entry, gateways));
+  const extra = named.map(([name, address]) => `${address}\t${name}\n`);
   return `${base}${base.endsWith("\n") ? "" : "\n"}${own.join("")}${extra.join("")}`;
 }
 

@@ -1,5 +1,23 @@
 import { invalid, quote, rejectControl } from "../base/invalid.ts";
 
+/** The host's own address in the container's network, whatever that turns out to be. */
+const hostGateway = "host-gateway";
+
+/** "host:address" as it is kept, with `gateways` in the place of Docker's word for them. */
+export function namedAddresses(
+  entry: string,
+  gateways: readonly string[],
+): [name: string, address: string][] {
+  const colon = entry.indexOf(":");
+  const [name, address] = [entry.slice(0, colon), entry.slice(colon + 1)];
+  return (address === hostGateway ? gateways : [address]).map((each) => [name, each]);
+}
+
+/** Is the host's own address among those that are asked for? */
+export function namesHostGateway(entries: readonly string[]): boolean {
+  return entries.some((entry) => entry.endsWith(`:${hostGateway}`));
+}
+
 /**
  * `host:address` or `host=address`, IPv6 with or without brackets -> "host:address".
  *
@@ -12,10 +30,7 @@ export function parseAddHost(text: string, what = "--add-host"): string {
   if (!match) throw invalid(`invalid ${what} ${quote(text)}: want HOST:ADDRESS`);
   const host = match[1]!;
   const address = match[2]!.replace(/^\[(.*)\]$/, "$1");
-  if (address === "host-gateway") {
-    throw invalid(`invalid ${what} ${quote(text)}: host-gateway needs a bridge network, which comes later`);
-  }
-  if (!isAddress(address))
+  if (address !== hostGateway && !isAddress(address))
     throw invalid(`invalid ${what} ${quote(text)}: ${quote(address)} is not an IP address`);
   return `${host}:${address}`;
 }

@@ -1,5 +1,6 @@
 import { invalid, quote, rejectControl } from "../base/invalid.ts";
 import { defaulted, text } from "../base/shape.ts";
+import { namesHostGateway } from "./address.ts";
 
 /**
  * Whose namespaces a container has, a mode for each kind of them, as Docker and podman spell it:
@@ -107,6 +108,8 @@ export function checkNamespaces(
     if (dns.length > 0) throw conflict("dns and the network mode");
     if (extraHosts.length > 0) throw conflict("custom host-to-IP mapping and the network mode");
   }
+  if (namesHostGateway(extraHosts) && networkOf(networkMode) === undefined)
+    throw invalid("invalid --add-host: host-gateway is an address in a network: give one with --network");
   if (utsMode !== "") {
     if (hostname !== "") throw conflict("hostname and the UTS mode");
     if (domainname !== "") throw conflict("domainname and the UTS mode");

@@ -59,6 +59,7 @@ const rows: Row[] = [
   { args: ["run", "--network", "bridge", "--ip", "1.2.3", image], line: /1\.2\.3/ },
   { args: ["run", "--network", "bridge", "--mac-address", "01:00:00:00:00:00", image], line: /01:00/ },
   { args: ["run", "--ip", "10.1.0.2", image], line: /no network/ },
+  { args: ["run", "--add-host", "a:host-gateway", image], line: /host-gateway.*--network/ },
   // Values
   { args: ["run", "--name", "-bad", image, "true"], line: /-bad/ },
   { args: ["run", "--name", "a/b", image, "true"], line: /a\/b/ },

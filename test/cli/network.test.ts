@@ -78,6 +78,9 @@ test("neighbours reach each other, the host and the world, which sees the host",
   expect(seen).toContain("default via 10.5.0.1 dev eth0");
   expect(seen).toMatch(/10\.5\.0\.2\t[0-9a-f]{12}\n$/);
   await host().ok(["rm", "-f", "web"]);
+  const flags = ["--add-host", "box:host-gateway", "--add-host", "db=10.9.9.9", "--hostname", "me"];
+  const command = ["run", "--rm", "--network", "shop", ...flags, image, "tail", "-n", "3", "/etc/hosts"];
+  expect(await host().ok(command)).toBe("10.5.0.2\tme\n10.5.0.1\tbox\n10.9.9.9\tdb\n");
   await host().ok(["network", "rm", "shop"]);
 });
 

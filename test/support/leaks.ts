@@ -1,5 +1,6 @@
 /**
- * What the host holds, before and after: mounts, network namespaces, veths, cgroups, processes, temporary files.
+ * What the host holds, before and after: mounts, network namespaces, interfaces of containers and networks, cgroups, processes,
+ * temporary files.
  *
  *   const before = snapshotHost();
  *   …
@@ -7,13 +8,13 @@
  *
  * `about` limits the snapshot to what mentions one directory or id, for hosts (and test runs) where others work too.
  */
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 
 export interface HostSnapshot {
   mounts: Set<string>;
   netns: Set<string>;
-  veths: Set<string>;
+  links: Set<string>;
   cgroups: Set<string>;
   processes: Map<string, string>;
   files: Set<string>;
@@ -26,9 +27,7 @@ export function snapshotHost(temporary: readonly string[] = ["/tmp", "/dev/shm",
   return {
     mounts: new Set(mountPoints()),
     netns: new Set([...processes.keys()].flatMap((pid) => linkOf(`/proc/${pid}/ns/net`) ?? [])),
-    veths: new Set(
-      entries("/sys/class/net").filter((name) => name.startsWith("veth") || name.startsWith("rt")),
-    ),
+    links: new Set(entries("/sys/class/net").filter((name) => /^(veth|rt)/.test(name) || isBridge(name))),
     cgroups: new Set(cgroupDirectories()),
     processes,
     files: new Set(temporary.flatMap((dir) => entries(dir).map((name) => join(dir, name)))),
@@ -40,13 +39,17 @@ export function snapshotHost(temporary: readonly string[] = ["/tmp", "/dev/shm",
 export function leaksSince(before: HostSnapshot, ours: (what: string) => boolean = () => true): string[] {
   const after = snapshotHost(before.temporary);
   const leaks: string[] = [];
-  for (const kind of ["mounts", "netns", "veths", "cgroups", "files"] as const) {
+  for (const kind of ["mounts", "netns", "links", "cgroups", "files"] as const) {
     for (const each of after[kind]) if (!before[kind].has(each)) leaks.push(`${kind}: ${each}`);
   }
   for (const [pid, command] of after.processes) {
     if (!before.processes.has(pid)) leaks.push(`processes: ${pid} ${command}`);
   }
   return leaks.filter(ours);
+}
+
+function isBridge(link: string): boolean {
+  return existsSync(`/sys/class/net/${link}/bridge`);
 }
 
 export function mountPoints(pid: string | number = "self"): string[] {

@@ -25,7 +25,9 @@ export abstract class ContainerFlags extends RtCommand {
     "disable-content-trust": "signatures are not checked; digests always are",
   };
 
-  addHosts = Option.Array("--add-host", [], { description: "`HOST:ADDRESS` Add a line to /etc/hosts" });
+  addHosts = Option.Array("--add-host", [], {
+    description: "`HOST:ADDRESS` Add a line to /etc/hosts; host-gateway is the host",
+  });
   annotations = Option.Array("--annotation", [], { description: "`KEY=VALUE` Add an annotation" });
   attach = Option.Array("-a,--attach", [], {
     description: "`STREAM` Attach to stdin, stdout or stderr alone",

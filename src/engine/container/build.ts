@@ -141,7 +141,7 @@ export async function build(
   const sources = await sourcesOf(host, record, snapshots, undo);
   const neighbours = neighboursOf(host, record);
   const place = await placeOf(host, record);
-  if (!neighbours.network) writeNameFiles(record, state.directory, place?.addresses);
+  if (!neighbours.network) writeNameFiles(record, state.directory, place);
   const spec = generateSpec(record, {
     filesDirectory: state.directory,
     rootPath: join(state.directory, "rootfs"),

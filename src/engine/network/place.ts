@@ -1,4 +1,5 @@
 import { RtError } from "../../base/errors.ts";
+import type { NetworkAddresses } from "../../container/files.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { formatAddress } from "../../network/address.ts";
 import type { NetworkEndpoint } from "../../network/endpoint-store.ts";
@@ -19,8 +20,7 @@ export async function findNetwork(host: Host, name: string): Promise<Network> {
 }
 
 /** A container's place in its network. */
-export interface NetworkPlace {
-  addresses: string[];
+export interface NetworkPlace extends NetworkAddresses {
   /** What the network needs on the host, while the container is being built. */
   bringUp(): void;
   /**
@@ -49,6 +49,7 @@ export async function takePlace(host: Host, record: ContainerRecord): Promise<Ne
   const driver = networks.driver(network.driver, (line) => host.warn(line));
   return {
     addresses: endpoint.addresses.map(formatAddress),
+    gateways: network.record.subnets.map(({ gateway }) => gateway),
     bringUp: () => driver.bringUp(network),
     plugIn: (init) => driver.attach(network, endpoint, interfaceName, init),
   };
