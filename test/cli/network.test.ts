@@ -137,6 +137,29 @@ test("a container that has another's network has its interface and its files", a
   await host().ok(["rm", "-f", "web"]);
 });
 
+test("what its policy starts again has its address again", async () => {
+  const command = ["sh", "-c", "ip -4 -o address show eth0; exit 1"];
+  await host().ok([
+    "run",
+    "-d",
+    "--name",
+    "again",
+    "--restart",
+    "on-failure:2",
+    "--network",
+    "bridge",
+    image,
+    ...command,
+  ]);
+  await until("it has ended three times", async () => {
+    const state = await host().ok(["inspect", "-f", "{{.State.Status}} {{.RestartCount}}", "again"]);
+    return state === "exited 2\n";
+  });
+  const lines = (await host().ok(["logs", "again"])).trim().split("\n");
+  expect(lines.map((line) => /inet (\S+)/.exec(line)?.[1])).toEqual(Array(3).fill("172.17.0.2/16"));
+  await host().ok(["rm", "again"]);
+});
+
 test("a bridge that somebody took away is back with a reload, and so are its ports and the fence", async () => {
   await host().ok(["network", "create", "--subnet", "10.5.0.0/24", "shop"]);
   expect(await serve("web", "shop")).toBe("10.5.0.2");

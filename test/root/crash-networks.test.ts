@@ -1,11 +1,18 @@
 /** A hundred at once in one network, and starts that are cut short anywhere: nobody has another's address, and nothing is left. */
 import { afterAll, expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { busyboxHost, image, remains } from "../cli/world.ts";
 import { type NetworkHost, networkHost, networkTools } from "../support/network-host.ts";
 import { needs } from "../support/root.ts";
+import { rtBinary } from "../support/rt.ts";
 import { patience, until } from "../support/wait.ts";
 
-const { test, beforeAll } = needs({ root: true, tools: ["busybox", "tar", ...networkTools] });
+const { test, beforeAll } = needs({
+  root: true,
+  tools: ["busybox", "tar", ...networkTools],
+  also: () => (process.arch === "x64" ? undefined : "a processor whose system calls it knows (x86-64)"),
+});
 
 let made: NetworkHost | undefined;
 const host = () => made!;
@@ -47,6 +54,37 @@ test(
     for (const client of clients) client.closeStdin();
     expect(await Promise.all(clients.map(({ exited }) => exited))).toEqual(Array(starts).fill(0));
     await until("all interfaces are gone", async () => (await host().links()).length === 1, 60_000);
+  },
+  300_000 * patience,
+);
+
+test(
+  "a start that is killed right before each of its calls to the network leaves nothing with the next command",
+  async () => {
+    const trace = join(host().dir, "calls");
+    const tracer = join(import.meta.dir, "../support/crash-at.ts");
+    const command = ["run", "-d", "--name", "sample", "--network", "crowd", image, "sleep", "1000"];
+    const { RT_ROOT, RT_STATE } = host().env;
+    const attempt = (role: string, index: number) =>
+      host().inHost([
+        ...["env", `RT_ROOT=${RT_ROOT}`, `RT_STATE=${RT_STATE}`, "sh", "-c", '"$@" || true', "sh"],
+        ...[process.execPath, tracer, trace, "client", role, String(index), rtBinary, ...command],
+      ]);
+    await attempt("-", 0);
+    await host().ok(["rm", "-f", "sample"]);
+    const calls = readFileSync(trace, "utf8").split("\n");
+    const points = calls.flatMap((line) => /^client (\d+) (?:setns|sendto|sendmsg)\b/.exec(line)?.[1] ?? []);
+    expect(points.length).toBeGreaterThan(5);
+    for (const point of points) {
+      await attempt("client", Number(point));
+      await host().ok(["ps", "-a"]);
+      await host().rt(["rm", "-f", "sample"]);
+      await until(`nothing is left of ${point}`, async () => {
+        const { Containers } = JSON.parse(await host().ok(["network", "inspect", "crowd"]))[0];
+        const isEmpty = Object.keys(Containers).length === 0 && remains(host()).length === 0;
+        return isEmpty && (await host().links()).length === 1;
+      });
+    }
   },
   300_000 * patience,
 );

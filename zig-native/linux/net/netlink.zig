@@ -56,7 +56,7 @@ pub fn open(protocol: u32) i32 {
     return fd;
 }
 
-/// Send what was built, and read the answers.
+/// Send what was built, and read the answers. What failed first is told.
 pub fn transact(socket: i32, built: *message.Builder) Refusal {
     var refusal: Refusal = .{};
     if (built.count == 0) return refusal;
@@ -66,7 +66,7 @@ pub fn transact(socket: i32, built: *message.Builder) Refusal {
     return refusal;
 }
 
-/// The same for messages of which the last must not ask: the one before it does.
+/// One datagram. Whoever calls this has said which message asks for its answer, and reads that.
 pub fn send(socket: i32, built: *message.Builder, refusal: *Refusal) void {
     const bytes = built.bytes.items;
     if (bytes.len > send_buffer) {
