@@ -96,6 +96,7 @@ test("system prune: says what will go, and what has gone", async () => {
     [
       "WARNING! This will remove:",
       "  - all stopped containers",
+      "  - all networks not used by at least one container",
       "  - all anonymous volumes not used by at least one container",
       "  - all dangling images",
       "",

@@ -1,5 +1,6 @@
 import { networkPruneFilters } from "../../docker/filters.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
+import { prunedText } from "../format/pruned.ts";
 import { confirm } from "../output/confirm.ts";
 import { checkValues, parseFilterFlags } from "../parse/filter.ts";
 
@@ -24,8 +25,7 @@ export default class NetworkPruneCommand extends RtCommand {
     const loss = "all custom networks not used by at least one container";
     if (!this.force && !confirm(this.context, loss)) return 0;
     const { NetworksDeleted } = await engine.network.prune({ filters });
-    const names = NetworksDeleted.map((name) => `${name}\n`).join("");
-    if (names) this.context.stdout.write(`Deleted Networks:\n${names}\n`);
+    this.context.stdout.write(prunedText("Networks", NetworksDeleted));
     return 0;
   }
 }

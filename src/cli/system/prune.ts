@@ -10,9 +10,9 @@ export default class SystemPruneCommand extends RtCommand {
     category: "System",
     description: "Remove what is not in use",
     details: `
-      Containers that do not run, and images without a name; with -a all images that no container has, with --volumes volumes
-      that nobody named and no container has. Filters: until (made before that moment, or so long ago: 24h), label, and
-      label!=KEY for those without it.
+      Containers that do not run, networks that no container runs in, and images without a name; with -a all images that no
+      container has, with --volumes volumes that nobody named and no container has. Filters: until (made before that moment,
+      or so long ago: 24h), label, and label!=KEY for those without it.
     `,
     examples: [["All that a day has left, unasked", "$0 system prune -af --filter until=24h"]],
   };
@@ -31,6 +31,8 @@ export default class SystemPruneCommand extends RtCommand {
     const { stdout } = this.context;
     const containers = await engine.container.prune({ filters });
     stdout.write(prunedText("Containers", containers.ContainersDeleted));
+    const { NetworksDeleted } = await engine.network.prune({ filters });
+    stdout.write(prunedText("Networks", NetworksDeleted));
     let bytes = containers.SpaceReclaimed;
     if (this.volumes) {
       const volumes = await engine.volume.prune({ filters });
@@ -46,6 +48,7 @@ export default class SystemPruneCommand extends RtCommand {
   #losses(): string[] {
     return [
       "all stopped containers",
+      "all networks not used by at least one container",
       ...(this.volumes ? ["all anonymous volumes not used by at least one container"] : []),
       this.all ? "all images without at least one container associated to them" : "all dangling images",
     ];

@@ -91,10 +91,14 @@ test("image prune and system prune: what they ask of each noun, and what they pr
   const told = "Deleted Images:\nuntagged: a:1\ndeleted: sha256:b\n\n";
   expect(alone.stdout).toBe(`${told}Total reclaimed space: 1.235MB\n`);
   expect(alone.engine.asked).toEqual([["image.prune", { filters: { label: ["x"], dangling: ["false"] } }]]);
-  const all = await rt(["system", "prune", "-f", "--volumes"], { image, container, volume });
-  expect(all.stdout).toBe(`Deleted Containers:\nc1\n\n${told}Total reclaimed space: 2.235MB\n`);
+  const network = { prune: async () => ({ NetworksDeleted: ["lab"] }) };
+  const all = await rt(["system", "prune", "-f", "--volumes"], { image, container, volume, network });
+  expect(all.stdout).toBe(
+    `Deleted Containers:\nc1\n\nDeleted Networks:\nlab\n\n${told}Total reclaimed space: 2.235MB\n`,
+  );
   expect(all.engine.asked).toEqual([
     ["container.prune", { filters: {} }],
+    ["network.prune", { filters: {} }],
     ["volume.prune", { filters: {} }],
     ["image.prune", { filters: {} }],
   ]);
