@@ -186,9 +186,9 @@ pub export fn rt_firewall_comment(family: u32, name: [*:0]const u8, into: [*]u8,
     return network.tableComment(@truncate(family), std.mem.span(name), into[0..capacity]);
 }
 
-/// The group of an interface; -ENODEV without such an interface.
-pub export fn rt_link_group(name: [*:0]const u8) i32 {
-    return network.linkGroup(std.mem.span(name));
+/// The group of an interface, and how far it is (IF_OPER_*); -ENODEV without such an interface.
+pub export fn rt_link_facts(name: [*:0]const u8, into: *[2]u32) i32 {
+    return network.linkFacts(std.mem.span(name), into);
 }
 
 comptime {

@@ -80,7 +80,7 @@ export const declarations = {
   rt_network_apply: { args: ["i32", "u64", "ptr", "usize", "ptr", "ptr", "usize"], returns: "i32" },
   rt_firewall_replace: { args: ["ptr", "usize", "ptr", "usize"], returns: "i32" },
   rt_firewall_comment: { args: ["u32", "ptr", "ptr", "usize"], returns: "i32" },
-  rt_link_group: { args: ["ptr"], returns: "i32" },
+  rt_link_facts: { args: ["ptr", "ptr"], returns: "i32" },
   rt_route_destinations: { args: ["ptr", "usize"], returns: "i32" },
   rt_exit: { args: ["i32"], returns: "void" },
 } as const;
@@ -181,9 +181,9 @@ export interface Exports {
    */
   rt_firewall_comment(family: number, name: Uint8Array, into: Uint8Array, capacity: number): number;
   /**
-   * The group of an interface; -ENODEV without such an interface.
+   * The group of an interface, and how far it is (IF_OPER_*); -ENODEV without such an interface.
    */
-  rt_link_group(name: Uint8Array): number;
+  rt_link_facts(name: Uint8Array, into: Uint32Array): number;
   /**
    * Where this host's routes lead, as `RouteDestination`s: how many there are, of which `into` has the first `capacity`.
    */
@@ -193,4 +193,4 @@ export interface Exports {
    */
   rt_exit(status: number): never;
 }
-export const hash = 3073680035;
+export const hash = 347692545;

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
+import { holdsWithin } from "../base/wait.ts";
 import {
   addressBytes,
   contains,
@@ -11,7 +12,7 @@ import {
 } from "./address.ts";
 import type { NetworkDriver } from "./driver.ts";
 import type { NetworkEndpoint } from "./endpoint-store.ts";
-import { linkGroup, type Operation, operate, refused, routeDestinations, type Target } from "./netlink.ts";
+import { linkFacts, type Operation, operate, refused, routeDestinations, type Target } from "./netlink.ts";
 import type { Network } from "./network-store.ts";
 
 /**
@@ -51,7 +52,7 @@ export function bridgeDriver(firewall: Firewall, warn: (line: string) => void): 
     },
     takeDown(network) {
       const { interface: name } = network;
-      if (linkGroup(name) !== groupOf(network)) return;
+      if (linkFacts(name)?.group !== groupOf(network)) return;
       const refusal = operate([{ remove: { name } }]);
       if (refusal && refusal.errno !== "ENODEV")
         throw refused(`cannot remove network ${network.name}`, refusal);
@@ -100,9 +101,9 @@ function bringUp(network: Network, firewall: Firewall, warn: (line: string) => v
   const { name, record } = network;
   // Closed first: nothing passes that is not to.
   firewall.ensure();
-  const group = linkGroup(network.interface);
-  if (group === undefined) makeBridge(network, warn);
-  else if (group !== groupOf(network)) throw foreign(network);
+  const link = linkFacts(network.interface);
+  if (!link) makeBridge(network, warn);
+  else if (link.group !== groupOf(network)) throw foreign(network);
   if (record.internal) return;
   forward(name, "ipv4/ip_forward");
   if (record.subnets.some(({ subnet }) => parseCidr(subnet)?.subnet.family === 6)) forward6(name);
@@ -142,7 +143,7 @@ function makeBridge(network: Network, warn: (line: string) => void): void {
   const refusal = operate([bridge]);
   if (!refusal) return;
   // Somebody else was first.
-  if (refusal.errno === "EEXIST" && linkGroup(network.interface) === groupOf(network)) return;
+  if (refusal.errno === "EEXIST" && linkFacts(network.interface)?.group === groupOf(network)) return;
   const lacks =
     refusal.errno === "EOPNOTSUPP" ? "; this kernel has no bridges: use --network none or host" : "";
   throw refused(`cannot bring network ${name} up`, { ...refusal, text: `${refusal.text}${lacks}` });
@@ -190,7 +191,12 @@ function portOf({ container }: NetworkEndpoint): string {
 }
 
 /** A pair of interfaces, one of them in the container. */
-function plug(network: Network, endpoint: NetworkEndpoint, name: string, target: Target): void {
+async function plug(
+  network: Network,
+  endpoint: NetworkEndpoint,
+  name: string,
+  target: Target,
+): Promise<void> {
   const { record } = network;
   const link = {
     name: portOf(endpoint),
@@ -213,7 +219,13 @@ function plug(network: Network, endpoint: NetworkEndpoint, name: string, target:
     refusal = operate(host, inside, target);
   }
   if (refusal) throw refused(`cannot join network ${network.name}`, refusal);
+  // Before the kernel has told the port and then the bridge of it, what is sent first is lost, and sent again a second later.
+  const isUp = () => [link.name, network.interface].every((each) => linkFacts(each)?.isUp);
+  if (!isUp()) await holdsWithin(upWithin_ms, isUp);
 }
+
+/** Where that takes longer the program is started all the same. */
+const upWithin_ms = 2000;
 
 function addressIn(text: string, { addresses }: NetworkEndpoint, name: string): Operation[] {
   const { subnet } = parseCidr(text)!;

@@ -20,8 +20,8 @@ export interface NetworkDriver {
   checkOptions(options: Readonly<Record<string, string>>): void;
   /** What the network needs on the host is made, where it is not there. */
   bringUp(network: Network): void;
-  /** An interface `name`, with the endpoint's addresses, in the network namespace of a process. */
-  attach(network: Network, endpoint: NetworkEndpoint, name: string, target: Target): void;
+  /** An interface `name`, with the endpoint's addresses, in the network namespace of a process. It can be used at once. */
+  attach(network: Network, endpoint: NetworkEndpoint, name: string, target: Target): Promise<void>;
   /** Of a container that runs: what the host has of its place is as it should be again. */
   restore(network: Network, endpoint: NetworkEndpoint): void;
   /** What the network has on the host goes. */

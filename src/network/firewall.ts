@@ -43,7 +43,8 @@ export class Fence implements Firewall {
   #build(): void {
     const comment = commentFor(this.#store.fingerprint());
     const fenced = this.#store.list().flatMap(fencedOf);
-    for (const family of [4, 6] as const) this.#put(family, comment, fenced);
+    // What `ensure` looks at comes last: before that nothing is done.
+    for (const family of [6, 4] as const) this.#put(family, comment, fenced);
   }
 
   /** A table that nobody needs is not there. */

@@ -159,13 +159,17 @@ export function tableComment(family: number, name: string): string | undefined {
   return new TextDecoder().decode(into.subarray(0, result));
 }
 
-/** The group that the interface is in; undefined without such an interface. */
-export function linkGroup(name: string): number | undefined {
-  const result = native().rt_link_group(cstring(name));
+/** The group that an interface is in, and whether packets go through it; undefined without such an interface. */
+export function linkFacts(name: string): { group: number; isUp: boolean } | undefined {
+  const facts = new Uint32Array(2);
+  const result = native().rt_link_facts(cstring(name), facts);
   if (result === -ENODEV) return undefined;
   if (result < 0) throw unanswered(result);
-  return result;
+  return { group: facts[0]!, isUp: facts[1] === operationalUp };
 }
+
+/** IF_OPER_UP */
+const operationalUp = 6;
 
 function unanswered(result: number): RtError {
   const errno = errnoName(-result);

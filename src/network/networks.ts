@@ -5,7 +5,7 @@ import { bridgeDriver, nameOption } from "./bridge.ts";
 import type { NetworkDriver } from "./driver.ts";
 import { EndpointStore } from "./endpoint-store.ts";
 import { Fence } from "./firewall.ts";
-import { linkGroup, routeDestinations } from "./netlink.ts";
+import { linkFacts, routeDestinations } from "./netlink.ts";
 import { type Network, type NetworkPlan, NetworkStore } from "./network-store.ts";
 import { type AskedSubnets, planSubnets } from "./plan.ts";
 
@@ -65,7 +65,7 @@ export class Networks {
     const routes = routeDestinations();
     return this.store.change(network.id, ({ id, interface: chosen, record }, others) => {
       if (chosen !== "") return undefined;
-      const link = linkGroup(defaultInterface) === undefined ? defaultInterface : `rt-${id.slice(0, 12)}`;
+      const link = linkFacts(defaultInterface) === undefined ? defaultInterface : `rt-${id.slice(0, 12)}`;
       const subnets = planSubnets(plain, { others, routes, seed: hostSeed() });
       return { interface: link, record: { ...record, subnets } };
     });

@@ -57,6 +57,10 @@ async function addressOf(name: string): Promise<string> {
   return (await host().ok(["inspect", "-f", format, name])).trim();
 }
 
+async function idOf(network: string): Promise<string> {
+  return (await host().ok(["network", "inspect", "-f", "{{.Id}}", network])).trim();
+}
+
 /** What a container in the network is told by whoever is at port 80 there. */
 async function fetch(network: string, address: string, patience = "3000"): Promise<string> {
   const command = ["probe", "fetch", address, "80", patience];
@@ -135,6 +139,12 @@ test("a container that has another's network has its interface and its files", a
   expect(seen).toContain("\n172.17.0.2\t");
   expect(seen).toEndWith("web to 127.0.0.1\n");
   await host().ok(["rm", "-f", "web"]);
+});
+
+test("what a program sends first arrives: it is not begun before its way is open", async () => {
+  // A first packet that is lost is sent again after a second.
+  for (let round = 0; round < 25; round++)
+    expect(await fetch("bridge", worldAddress, "900")).toBe("hello from the world to 192.0.2.2");
 });
 
 test("what its policy starts again has its address again", async () => {
@@ -230,6 +240,9 @@ test("a restart keeps the address; what does not run gives it up when all others
 
 test("an address, a MAC and other names that were asked for", async () => {
   await host().ok(["network", "create", "--subnet", "10.5.0.0/16", "--ip-range", "10.5.7.0/24", "lab"]);
+  expect(await host().ok(["run", "--rm", "--network", (await idOf("lab")).slice(0, 7), image, "true"])).toBe(
+    "",
+  );
   const flags = ["--ip", "10.5.0.99", "--mac-address", "02-42-0A-05-00-99", "--network-alias", "db"];
   expect(await serve("web", "lab", ...flags)).toBe("10.5.0.99");
   const { NetworkSettings } = JSON.parse(await host().ok(["inspect", "web"]))[0];
@@ -309,6 +322,10 @@ test("what cannot be made, found or removed: one line each, docker's status", as
     expect([oneLine(stderr), code]).toEqual([expect.stringContaining(text), 1]);
   }
   expect((await host().rt(["network", "inspect", id.slice(0, 12)])).code).toBe(0);
+  const none = (await host().ok(["network", "inspect", "-f", "{{.Id}}", "none"])).trim();
+  const byId = await host().rt(["run", "--rm", "--network", none.slice(0, 12), image, "true"]);
+  expect(oneLine(byId.stderr)).toEndWith("is asked for by its name: --network none");
+  expect(byId.code).toBe(125);
   await host().ok(["rm", "-f", "web"]);
   expect(await host().ok(["network", "rm", id.slice(0, 12)])).toBe(`${id.slice(0, 12)}\n`);
   await host().ok(["network", "rm", "-f", "nosuch"]);

@@ -159,10 +159,14 @@ pub fn tableComment(family: u8, name: []const u8, into: []u8) i32 {
     return nftables.commentOf(arena_state.allocator(), family, name, into) catch |err| failed(err);
 }
 
-pub fn linkGroup(name: []const u8) i32 {
+/// Its group and its state, as `link.Facts` has them. 0, or -errno.
+pub fn linkFacts(name: []const u8, into: *[2]u32) i32 {
     var arena_state: std.heap.ArenaAllocator = .init(std.heap.page_allocator);
     defer arena_state.deinit();
-    return link.groupOf(arena_state.allocator(), name) catch |err| failed(err);
+    var facts: link.Facts = .{};
+    const errno = link.factsOf(arena_state.allocator(), name, &facts) catch |err| return failed(err);
+    into.* = .{ facts.group, facts.operational };
+    return answer.code(errno);
 }
 
 /// How many there are, or -errno.

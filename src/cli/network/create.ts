@@ -47,11 +47,18 @@ export default class NetworkCreateCommand extends RtCommand {
     const pairs = this.options.map((text) => cut(text)).map(([key, value]) => [key, value ?? ""]);
     const options: Record<string, string> = Object.fromEntries(pairs);
     const engine = await this.engine({ needsRoot: true });
-    const { driver, gateways, internal, ipv6, name, ranges, subnets } = this;
-    const asked = { name, driver, labels, options, internal, ipv6, subnets, gateways, ranges, auxiliary };
+    const { driver, internal, ipv6, name } = this;
+    const [subnets, gateways, ranges] = [this.subnets, this.gateways, this.ranges].map(listed);
+    const pools = { subnets: subnets!, gateways: gateways!, ranges: ranges!, auxiliary };
+    const asked = { name, driver, labels, options, internal, ipv6, ...pools };
     this.context.stdout.write(`${await engine.network.create(asked)}\n`);
     return 0;
   }
+}
+
+/** Docker takes several in one value, too. */
+function listed(values: readonly string[]): string[] {
+  return values.flatMap((value) => value.split(","));
 }
 
 function auxiliaryOf(text: string): [string, string] {

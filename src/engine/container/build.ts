@@ -201,7 +201,7 @@ function joined(launched: Launched, place: NetworkPlace | undefined): Launched {
     async ready(abort) {
       place.bringUp();
       const program = await launched.ready(abort);
-      place.plugIn(program);
+      await place.plugIn(program);
       return program;
     },
   };

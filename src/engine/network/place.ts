@@ -9,13 +9,21 @@ import type { Host } from "../host.ts";
 /** The name of the one interface that it has besides the loopback. */
 const interfaceName = "eth0";
 
-/** @throws RtError not-found */
-export async function findNetwork(host: Host, name: string): Promise<Network> {
+/** @throws RtError not-found; invalid-argument: it is one that nobody joins */
+export async function findNetwork(host: Host, text: string): Promise<Network> {
+  const { store } = await host.networks();
+  const network = asStart(() => store.get(text));
+  const { name, driver } = network;
+  if (driver === "bridge") return network;
+  throw new RtError("invalid-argument", `network ${text} is asked for by its name: --network ${name}`);
+}
+
+/** What a network's own verbs end with 1 for is a container's failure to start. */
+function asStart<T>(act: () => T): T {
   try {
-    return (await host.networks()).store.get(name);
+    return act();
   } catch (error) {
-    // Of a network's own verbs it is the only failure, and has the status of those.
-    throw error instanceof RtError ? new RtError(error.code, error.message) : error;
+    throw error instanceof RtError ? new RtError(error.code, error.message, { cause: error }) : error;
   }
 }
 
@@ -27,7 +35,7 @@ export interface NetworkPlace extends NetworkAddresses {
    * An interface with them for the container, once it is built and waits. Nothing of it has to be undone: it goes with the
    * container's network namespace, and the addresses with its row.
    */
-  plugIn(init: { pid: number; startTime: bigint }): void;
+  plugIn(init: { pid: number; startTime: bigint }): Promise<void>;
 }
 
 /**
@@ -42,10 +50,11 @@ export async function takePlace(host: Host, record: ContainerRecord): Promise<Ne
   let network: Network;
   let endpoint: NetworkEndpoint;
   do {
-    network = networks.settled(store.get(id));
-    endpoint = endpoints.connect(() => store.get(id), record.id, asked);
-    // None, where somebody has just taken the default network's subnets back.
-  } while (endpoint.addresses.length < network.record.subnets.length);
+    asStart(() => networks.settled(store.get(id)));
+    endpoint = asStart(() => endpoints.connect(() => store.get(id), record.id, asked));
+    // From here on it stays as it is. Before, somebody may have taken the default network's subnets back.
+    network = asStart(() => store.get(id));
+  } while (endpoint.addresses.length < Math.max(network.record.subnets.length, 1));
   const driver = networks.driver(network.driver, (line) => host.warn(line));
   return {
     addresses: endpoint.addresses.map(formatAddress),

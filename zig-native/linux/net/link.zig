@@ -165,26 +165,32 @@ pub fn indexOf(socket: i32, name: []const u8) i32 {
     return if (linux.errno(result) == .SUCCESS) query.index else answer.of(result);
 }
 
-/// The group of the interface `name`, or -errno.
-pub fn groupOf(arena: std.mem.Allocator, name: []const u8) message.Error!i32 {
+/// What is asked of an interface: its group, and how far it is (IF_OPER_*: 6 is up).
+pub const Facts = struct { group: u32 = 0, operational: u32 = 0 };
+
+/// Of the interface `name`. Since Linux 6.8 it is as far as it will get when this answers.
+pub fn factsOf(arena: std.mem.Allocator, name: []const u8, facts: *Facts) message.Error!linux.E {
     const socket = netlink.open(netlink.route);
-    if (socket < 0) return socket;
+    if (socket < 0) return @enumFromInt(-socket);
     defer _ = linux.close(socket);
     const index = indexOf(socket, name);
-    if (index < 0) return index;
+    if (index < 0) return @enumFromInt(-index);
     var question: message.Builder = .{ .arena = arena };
     try question.begin(rtm_getlink, 0, Link{ .index = index });
     question.end();
-    var group: i32 = answer.code(.NODEV);
-    const errno = netlink.list(socket, &question, rtm_newlink, &group, takeGroup);
-    return if (errno == .SUCCESS) group else answer.code(errno);
+    return netlink.list(socket, &question, rtm_newlink, facts, takeFacts);
 }
 
-fn takeGroup(group: *i32, body: []const u8) bool {
+fn takeFacts(facts: *Facts, body: []const u8) bool {
+    const ifla_operstate = 16;
     if (body.len < @sizeOf(Link)) return false;
-    const bytes = message.find(body[@sizeOf(Link)..], ifla_group) orelse return false;
-    // What has no place in an answer is no group of ours.
-    if (bytes.len == 4) group.* = std.math.cast(i32, std.mem.readInt(u32, bytes[0..4], .native)) orelse 0;
+    const attributes = body[@sizeOf(Link)..];
+    if (message.find(attributes, ifla_group)) |bytes| if (bytes.len == 4) {
+        facts.group = std.mem.readInt(u32, bytes[0..4], .native);
+    };
+    if (message.find(attributes, ifla_operstate)) |bytes| if (bytes.len == 1) {
+        facts.operational = bytes[0];
+    };
     return false;
 }
 
@@ -299,6 +305,17 @@ test "an address of IPv6 is there at once" {
         \\0a 40 00 00 09000000
         \\1400 0200 fd000000000000000000000000000002 1400 0100 fd000000000000000000000000000002 0800 0800 02000000
     );
+}
+
+test "what is no group and no state of an interface is none" {
+    const header = [_]u8{0} ** 16;
+    var facts: Facts = .{};
+    _ = takeFacts(&facts, &(header ++ [_]u8{ 8, 0, 27, 0, 7, 0, 0, 0, 5, 0, 16, 0, 6, 0, 0, 0 }));
+    try std.testing.expectEqual(Facts{ .group = 7, .operational = 6 }, facts);
+    facts = .{};
+    _ = takeFacts(&facts, &(header ++ [_]u8{ 7, 0, 27, 0, 7, 0, 0, 0, 6, 0, 16, 0, 6, 0, 0, 0 }));
+    _ = takeFacts(&facts, header[0..15]);
+    try std.testing.expectEqual(Facts{}, facts);
 }
 
 test "a route that lies about its length is left out" {
