@@ -375,3 +375,14 @@ test("-t without -i under a shell: ^Z stops the client, and in the background it
   shell.type("exit\r");
   expect(await shell.exited).toBe(0);
 });
+
+test("whoever attaches again has the screen drawn again, though the size is the same", async () => {
+  await host().ok(["run", "-dit", "--name", "redrawn", image, "probe", "winsize-wait", "1000"]);
+  for (let times = 0; times < 2; times++) {
+    await using terminal = host().pty(["attach", "redrawn"], { rows: 24, columns: 80 });
+    await terminal.screen.waitFor("winsize 24 80");
+    terminal.type("\x10\x11");
+    expect(await terminal.exited).toBe(0);
+  }
+  await host().ok(["rm", "-f", "redrawn"]);
+});

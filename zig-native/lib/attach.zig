@@ -39,6 +39,8 @@ const Client = struct {
     credit: bool = true,
     eof_pending: bool = false,
     resize_pending: bool = false,
+    /// A program that runs already is told another size first: a shell draws its prompt anew when the size changes.
+    redraw_pending: bool = false,
     closed_pending: [2]bool = .{ false, false },
     /// Keys that detach; none when empty. At most `keys_max`.
     keys: []const u8,
@@ -78,6 +80,7 @@ pub fn attach(socket: i32, stdio: [3]i32, flags: u32, pidfd: i32, keys: []const 
     // Only keys that go to the program are not for our own terminal; and a job in the background may not touch it.
     const raw = flags & abi.attach_tty != 0 and client.stdin_open and linux.errno(linux.tcgetattr(stdio[0], &before)) == .SUCCESS;
     client.resize_pending = flags & abi.attach_tty != 0;
+    client.redraw_pending = client.resize_pending and client.begun;
     // Handlers first: a signal between the two would leave the terminal raw.
     const wakeup = if (flags & (abi.attach_signals | abi.attach_tty) != 0) signals.install(flags & abi.attach_signals != 0) else -1;
     defer signals.uninstall();
@@ -208,8 +211,12 @@ fn nextControl(client: *Client) bool {
     if (client.resize_pending) {
         client.resize_pending = false;
         const size = windowSize(client) orelse return nextControl(client);
-        std.mem.writeInt(u16, payload[0..2], size.rows, .big);
-        std.mem.writeInt(u16, payload[2..4], size.columns, .big);
+        // The right size comes next; a terminal that has none draws nothing.
+        client.resize_pending = client.redraw_pending and size.rows > 0;
+        client.redraw_pending = false;
+        const extra: u16 = @intFromBool(client.resize_pending);
+        std.mem.writeInt(u16, payload[0..2], size.rows +| extra, .big);
+        std.mem.writeInt(u16, payload[2..4], size.columns +| extra, .big);
         put(client, .resize, &payload);
     } else if (client.closed_pending[0] or client.closed_pending[1]) {
         const index: usize = if (client.closed_pending[0]) 0 else 1;
