@@ -38,7 +38,7 @@ test("what ps(1) says of the same process", async () => {
   await using container = await running(host(), ["probe", "signal-wait", "--exit-on", "TERM", "TERM"]);
   await container.client.stdout.waitFor("ready");
   const pid = String(await pidOf(host(), container.name));
-  const fields = "pid,ppid,pgid,sid,user,uid,gid,group,s,stat,tname,ni,nlwp,comm,vsz,rss,args";
+  const fields = "pid,ppid,pgid,sid,user:20,uid,gid,group,s,stat,tname,ni,nlwp,comm,vsz,sz,rss,lstart,args";
   const ours = (await host().ok(["top", container.name, "-o", fields])).trimEnd().split("\n");
   const theirs = (await Bun.$`ps -p ${pid} -o ${fields}`.text()).trimEnd().split("\n");
   const words = (line: string | undefined) => line?.trim().split(/\s+/);
@@ -51,7 +51,12 @@ test("forms of ps: aux, -eo, titles; a field or option that there is not", async
   expect(await top("aux")).toMatch(/^USER +PID +%CPU +%MEM +VSZ +RSS +TTY +STAT +START +TIME +COMMAND\n/);
   expect(await top("-eo", "pid,comm=WHAT")).toMatch(/^PID +WHAT\n\d+ +sleep\n$/);
   expect(await top("-o", "pid", "-o", "args")).toMatch(/^PID +COMMAND\n\d+ +sleep 1000\n$/);
-  for (const words of [["-o", "nothing"], ["--forest"], ["-o"]]) {
+  for (const words of [
+    ["-o", "pid="],
+    ["-o", "pid", "--no-headers"],
+  ])
+    expect(await top(...words)).toMatch(/^\d+\n$/);
+  for (const words of [["-o", "nothing"], ["-o", "pid:x"], ["--forest"], ["-o"]]) {
     const { stderr, code } = await host().rt(["top", container.name, ...words]);
     oneLine(stderr);
     expect(code).toBe(1);

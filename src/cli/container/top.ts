@@ -20,7 +20,9 @@ export default class TopCommand extends RtCommand {
   override async execute(): Promise<number> {
     const engine = await this.engine({ needsRoot: true });
     const { Titles, Processes } = await engine.container.top(this.container, this.psArguments);
-    const lines = [Titles, ...Processes].map((cells) => cells.map(visible).join("\t"));
+    // As ps does: titles that are all empty are no line.
+    const titles = Titles.some((title) => title !== "") ? [Titles] : [];
+    const lines = [...titles, ...Processes].map((cells) => cells.map(visible).join("\t"));
     const { stdout } = this.context;
     // Docker's columns are wide; on a terminal they would break around.
     if (stdout.isTerminal) stdout.write(cutLines(alignColumns(lines, 6), stdout.columns));

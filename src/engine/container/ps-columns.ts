@@ -8,6 +8,10 @@ export interface Column {
   show: (facts: ProcessFacts) => string;
 }
 
+const page_bytes = 4096;
+/** As long as ps shows a user's name, where nobody says. */
+const userWidth = 8;
+
 /** What `-o` names, with procps's titles. */
 const fields: Readonly<Record<string, Column>> = {
   ...each("args command", "COMMAND", command),
@@ -18,6 +22,7 @@ const fields: Readonly<Record<string, Column>> = {
   etimes: { title: "ELAPSED", show: (facts) => String(age_s(facts)) },
   ...each("gid egid", "GID", ({ gid }) => String(gid)),
   ...each("group egroup", "GROUP", ({ gid }) => nameOf("/etc/group", gid)),
+  lstart: { title: "STARTED", show: ({ started_s }) => longStart(new Date(started_s * 1000)) },
   ...each("ni nice", "NI", ({ nice }) => String(nice)),
   ...each("nlwp thcount", "NLWP", ({ threads }) => String(threads)),
   ...each("pcpu %cpu", "%CPU", (facts) => processorShare(facts).toFixed(1)),
@@ -32,11 +37,12 @@ const fields: Readonly<Record<string, Column>> = {
   ...each("sid sess session", "SID", ({ session }) => String(session)),
   ...each("stat", "STAT", stat),
   ...each("stime start_time", "STIME", startTime),
+  sz: { title: "SZ", show: ({ virtual_bytes }) => String(Math.floor(virtual_bytes / page_bytes)) },
   ...each("time cputime", "TIME", ({ processor_s }) => longTime(processor_s)),
   ...each("tt tty", "TT", terminal),
   tname: { title: "TTY", show: terminal },
   ...each("uid euid", "UID", ({ uid }) => String(uid)),
-  ...each("user euser uname", "USER", user),
+  ...each("user euser uname", "USER", (facts) => user(facts)),
   ...each("vsz vsize", "VSZ", ({ virtual_bytes }) => String(Math.floor(virtual_bytes / 1024))),
 };
 
@@ -45,7 +51,7 @@ function each(names: string, title: string, show: Column["show"]): Record<string
 }
 
 const full: readonly Column[] = [
-  { title: "UID", show: user },
+  { title: "UID", show: (facts) => user(facts) },
   ...["pid", "ppid", "c", "stime", "tname", "time", "cmd"].map((name) => fields[name]!),
 ];
 
@@ -59,17 +65,19 @@ const bsd: readonly Column[] = [
 const short: readonly Column[] = ["pid", "tname", "time", "cmd"].map((name) => fields[name]!);
 
 /**
- * The columns that the words of a ps command line ask for: `-ef` (Docker's own, for none), `aux`, and `-o FIELD[=TITLE],…`. Which
- * processes are shown they do not say: those of the container.
+ * The columns that the words of a ps command line ask for: `-ef` (Docker's own, for none), `aux`, and `-o FIELD[:WIDTH][=TITLE],…`;
+ * titles that are empty with `--no-headers`. Which processes are shown they do not say: those of the container.
  * @throws RtError invalid-argument | unsupported
  */
 export function psColumns(words: readonly string[]): readonly Column[] {
   let columns: readonly Column[] | undefined;
+  let titled = true;
   const chosen: Column[] = [];
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!;
     const output = /^-?[aAexdw]*o(.*)$/.exec(word) ?? /^--format(?:=(.*))?$/.exec(word);
     if (output) chosen.push(...chosenColumns(output[1] || (words[++at] ?? "")));
+    else if (/^--no-?head(er|ers|ing|ings)$/.test(word)) titled = false;
     else if (/^-[aAedwF]*[fF][aAedwF]*$/.test(word)) columns = full;
     else if (/^-?[axw]*u[axw]*$/.test(word)) columns = bsd;
     else if (/^-[aAedw]+$|^[axw]+$/.test(word)) columns ??= short;
@@ -80,7 +88,8 @@ export function psColumns(words: readonly string[]): readonly Column[] {
         { exitCode: 1 },
       );
   }
-  return chosen.length > 0 ? chosen : (columns ?? full);
+  const shown = chosen.length > 0 ? chosen : (columns ?? full);
+  return titled ? shown : shown.map((column) => ({ ...column, title: "" }));
 }
 
 function chosenColumns(list: string): Column[] {
@@ -95,10 +104,13 @@ function chosenColumns(list: string): Column[] {
   return columns;
 }
 
-function column(name: string): Column {
-  const found = Object.hasOwn(fields, name.toLowerCase()) ? fields[name.toLowerCase()] : undefined;
-  if (!found) throw unknownField(name);
-  return found;
+function column(word: string): Column {
+  const [, name = "", width] = /^(.*?)(?::(\d{1,3}))?$/.exec(word.toLowerCase()) ?? [];
+  const found = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (!found) throw unknownField(word);
+  // Columns are as wide as what is in them: a width says only how much of a user's name there is.
+  if (found.title !== "USER" || !width) return found;
+  return { ...found, show: (facts) => user(facts, Number(width)) };
 }
 
 function unknownField(name: string): RtError {
@@ -172,10 +184,17 @@ function terminal({ terminal: number }: ProcessFacts): string {
   return major === 5 && minor === 1 ? "console" : "?";
 }
 
+/** As asctime(3): Sun Nov 29 09:13:20 2026. */
+function longStart(started: Date): string {
+  const [date, day] = [started.toDateString(), String(started.getDate()).padStart(2, " ")];
+  const time = [started.getHours(), started.getMinutes(), started.getSeconds()].map(two).join(":");
+  return `${date.slice(0, 7)} ${day} ${time} ${started.getFullYear()}`;
+}
+
 /** The host's name of a user; a long one is cut as ps does. */
-function user({ uid }: ProcessFacts): string {
+function user({ uid }: ProcessFacts, width = userWidth): string {
   const name = nameOf("/etc/passwd", uid);
-  return name.length > 8 ? `${name.slice(0, 7)}+` : name;
+  return name.length > width && width > 0 ? `${name.slice(0, width - 1)}+` : name;
 }
 
 function nameOf(file: string, id: number): string {
