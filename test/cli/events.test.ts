@@ -110,6 +110,18 @@ test("the life of a detached one, to whom much is done", async () => {
   expect(renamed).toEqual(["/busy renamed"]);
 });
 
+test("what stop has ended has died before whatever comes next", async () => {
+  const since = await now();
+  for (let times = 0; times < 10; times++) {
+    await host().ok(["run", "-d", "--name", "brief", image, "sleep", "1000"]);
+    await host().ok(["stop", "-t", "0", "brief"]);
+    await host().ok(["rename", "brief", "late"]);
+    await host().ok(["rm", "late"]);
+  }
+  const said = await past(since, "{{.Action}}", "-f", "event=die", "-f", "event=rename");
+  expect(said).toEqual(Array(10).fill(["die", "rename"]).flat());
+});
+
 test("volumes and images", async () => {
   const since = await now();
   await host().ok(["volume", "create", "data"]);

@@ -5,6 +5,7 @@ import { type Container, recordOf } from "../../container/container-store.ts";
 import { markStopped } from "../../container/stopped.ts";
 import { cgroupPath, thawCgroup } from "../../runtime/cgroup.ts";
 import { signalProcess } from "../../runtime/process.ts";
+import { putRight } from "../care/put-right.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
@@ -68,16 +69,21 @@ export async function stop(
   // It hears of that when it goes on.
   if (sent && status === "paused") thawCgroup(cgroupPath(container.id));
   const timeout_s = options.timeout_s ?? recordOf(container)?.stopTimeout ?? patience_s;
-  const hasStopped = () => containerEvent(host, container, "stop");
+  const hasStopped = async () => {
+    // Its end is on record, and told, before whatever the caller does next; its monitor may still be on the way to that.
+    const ended = host.containers.find(container.id);
+    if (ended && !ended.autoRemove) await putRight(host, ended);
+    containerEvent(host, container, "stop");
+  };
   if (await holdsWithin(timeout_s < 0 ? Number.POSITIVE_INFINITY : timeout_s * 1000, over))
-    return hasStopped();
+    return await hasStopped();
   onLate?.();
   const { state, monitor } = look(host, container);
   containerEvent(host, container, "kill", { signal: "9" });
-  if (!killContainer(container.id, state)) return hasStopped();
+  if (!killContainer(container.id, state)) return await hasStopped();
   // A monitor that somebody has stopped would not tell of the end.
   if (monitor.pid > 0) signalProcess(monitor.pid, monitor.startTime, SIGCONT);
-  if (await holdsWithin(limit_ms, over)) return hasStopped();
+  if (await holdsWithin(limit_ms, over)) return await hasStopped();
   throw notEnding(container.name);
 }
 
