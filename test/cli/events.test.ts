@@ -122,6 +122,18 @@ test("what stop has ended has died before whatever comes next", async () => {
   expect(said).toEqual(Array(10).fill(["die", "rename"]).flat());
 });
 
+test("whoever looks into one is told of, too", async () => {
+  const since = await now();
+  await host().ok(["run", "-d", "--name", "seen", image, "sleep", "1000"]);
+  await host().ok(["cp", "seen:/etc/passwd", "-"]);
+  await host().ok(["cp", "/etc/hostname", "seen:/tmp"]);
+  await host().ok(["export", "seen"]);
+  await host().ok(["top", "seen"]);
+  await host().ok(["rm", "-f", "seen"]);
+  const said = await past(since, "{{.Action}}");
+  expect(said.slice(0, -3)).toEqual(["create", "start", "archive-path", "extract-to-dir", "export", "top"]);
+});
+
 test("volumes and images", async () => {
   const since = await now();
   await host().ok(["volume", "create", "data"]);

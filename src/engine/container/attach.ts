@@ -28,6 +28,7 @@ export async function attach(host: Host, name: string, options: AttachCommandOpt
     tty: record.tty,
     signals: options.sigProxy,
   });
+  if (status === undefined) containerEvent(host, record, "detach");
   return status ?? 0;
 }
 

@@ -12,6 +12,7 @@ import {
   sendTo,
 } from "../../layer/root.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { find, type Look } from "./find.ts";
 import { liveRoot } from "./root.ts";
 
@@ -51,6 +52,8 @@ export async function copyFrom(
   const { followLink: follow, to, archive } = options;
   const sent: Sent = { root, path: source.path, directory: source.isDirectory, follow, as: top };
   const { stdio, abort } = host.session;
+  // Docker tells of it as it begins.
+  containerEvent(host, seen.container, "archive-path");
   try {
     if (to !== undefined) {
       // As the caller's own would be; what gives rights is kept for one who asks for it.
@@ -90,6 +93,7 @@ export async function copyTo(
     readonlyRoot: seen.container.record.readonlyRootfs,
   };
   const { stdio, abort } = host.session;
+  containerEvent(host, seen.container, "extract-to-dir");
   try {
     if (source) return (await moveTree(source.sent, received, abort)).bytes;
     if (stdio.kind === "descriptors") return (await receiveFrom(stdio.stdin, received, abort)).bytes;

@@ -1,6 +1,7 @@
 import { withCause } from "../../base/errors.ts";
 import { sendPieces, sendTo } from "../../layer/root.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { find } from "./find.ts";
 import { bareRoot } from "./root.ts";
 
@@ -16,6 +17,7 @@ export async function exportContainer(host: Host, name: string, file?: number): 
     if (file !== undefined) await sendTo(file, sent, abort);
     else if (stdio.kind === "descriptors") await sendTo(stdio.stdout, sent, abort);
     else await sendPieces((bytes) => stdio.output("stdout", bytes), sent, abort);
+    containerEvent(host, seen.container, "export");
   } catch (error) {
     throw withCause(`cannot export container ${seen.container.name}`, error);
   }

@@ -40,5 +40,7 @@ async function go(host: Host, record: ContainerRecord, program: Program, options
   containerEvent(host, record, "start");
   const { tty, openStdin } = record;
   const stdin = openStdin && options.stdin;
-  return follow(host, record, program, { start: true, stdin, tty, signals: options.sigProxy });
+  const status = await follow(host, record, program, { start: true, stdin, tty, signals: options.sigProxy });
+  if (status === undefined) containerEvent(host, record, "detach");
+  return status;
 }

@@ -3,6 +3,7 @@ import { cgroupPath } from "../../runtime/cgroup.ts";
 import { membersOf } from "../../runtime/members.ts";
 import { factsOf } from "../../runtime/process-facts.ts";
 import type { Host } from "../host.ts";
+import { containerEvent } from "../record-event.ts";
 import { find, requireRunning } from "./find.ts";
 import { psColumns } from "./ps-columns.ts";
 
@@ -16,6 +17,7 @@ export async function top(host: Host, name: string, psArguments: readonly string
   await requireRunning(host, seen);
   const columns = psColumns(psArguments);
   const processes = factsOf(membersOf(cgroupPath(seen.container.id)));
+  containerEvent(host, seen.container, "top");
   return {
     Titles: columns.map(({ title }) => title),
     Processes: processes.map((facts) => columns.map(({ show }) => show(facts))),
