@@ -34,6 +34,9 @@ interface ContainerBody {
   ExecIDs: string[] | null;
   HostConfig: HostConfig & { Mounts?: MountDocument[] };
   GraphDriver: { Name: string; Data: Record<string, string> };
+  /** Bytes of its own files, and of those with its image's; where they were asked for. */
+  SizeRw?: number;
+  SizeRootFs?: number;
   Mounts: MountPoint[];
   Config: ContainerConfig;
   NetworkSettings: NetworkSettings;
@@ -90,6 +93,8 @@ export interface ContainerDescription {
   /** Its place in its network, while it has one. */
   endpoint?: EndpointFacts | undefined;
   rootfs: Layers;
+  /** Bytes, where somebody has asked for them. */
+  size?: { writable: number; virtual: number } | undefined;
 }
 
 /** Where the driver has the layers, the image's top one first. */
@@ -108,7 +113,7 @@ export function containerInspect(
     const { id: Id, created: Created, imageId: Image } = facts;
     return { Id, Created, State, Image, Name, Config: { Image: facts.reference } };
   }
-  const { settings, driver, platform, filesDirectory, logPath, rootfs, endpoint } = description;
+  const { settings, driver, platform, filesDirectory, logPath, rootfs, endpoint, size } = description;
   const { args, entrypointLength, mounts } = settings;
   return {
     Id: facts.id,
@@ -131,6 +136,7 @@ export function containerInspect(
     ExecIDs: facts.execIds?.length ? [...facts.execIds] : null,
     HostConfig: hostDocument(settings),
     GraphDriver: { Name: driver, Data: placesOf(rootfs) },
+    ...(size && { SizeRw: size.writable, SizeRootFs: size.virtual }),
     Mounts: mountPoints(mounts),
     Config: containerConfig(settings, facts.reference, {
       Cmd: args.slice(entrypointLength),

@@ -108,8 +108,8 @@ export interface ContainerVerbs {
   copyTo(name: string, path: string, options: CopyToOptions): Promise<number>;
   /** Newest first. */
   list(options: ListOptions): Promise<ContainerSummary[]>;
-  /** Docker's document. */
-  inspect(name: string): Promise<ContainerInspect>;
+  /** Docker's document. @param options with `size` it says what the container's files take, which is looked for among them */
+  inspect(name: string, options?: { size?: boolean }): Promise<ContainerInspect>;
   remove(name: string, options: { force: boolean; volumes: boolean }): Promise<void>;
   /** All that do not run are removed, and their volumes stay. */
   prune(options: { filters: Filters }): Promise<PrunedContainers>;

@@ -112,8 +112,8 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
     copyTo: async (name, path, options) =>
       (await import("./container/copy.ts")).copyTo(await hosts.get(), name, path, options),
     list: async (options) => (await import("./container/list.ts")).list(await hosts.get(), options),
-    inspect: async (name) =>
-      (await import("./container/inspect.ts")).inspectContainer(await hosts.get(), name),
+    inspect: async (name, options) =>
+      (await import("./container/inspect.ts")).inspectContainer(await hosts.get(), name, options),
     remove: async (name, options) =>
       (await import("./container/remove.ts")).removeContainer(await hosts.get(), name, options),
     prune: async (options) =>

@@ -204,3 +204,19 @@ test("-t and -i show", async () => {
   await terminal.exited;
   await host().ok(["rm", "tty"]);
 });
+
+test("-s: what its own files take, as ps -s has it, and only where it is asked for", async () => {
+  await using container = await running(host(), ["sleep", "1000"]);
+  const sizes = "{{.SizeRw}} {{.SizeRootFs}}";
+  const sized = async () => {
+    const words = (await host().ok(["inspect", "-s", "-f", sizes, container.name])).split(" ");
+    return words.map(Number);
+  };
+  const [before, whole] = await sized();
+  await host().ok(["exec", container.name, "sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x >/big"]);
+  const [after, wholeAfter] = await sized();
+  expect(after! - before!).toBeGreaterThanOrEqual(1_000_000);
+  expect(wholeAfter! - whole!).toBe(after! - before!);
+  expect(whole).toBeGreaterThan(before!);
+  expect((await host().rt(["inspect", "-f", sizes, container.name])).stdout).toBe("<no value> <no value>\n");
+});

@@ -1,5 +1,5 @@
-import type { Usage } from "../command.ts";
-import { InspectBase } from "../system/inspect.ts";
+import { Option, type Usage } from "../command.ts";
+import { InspectBase, sizeWords } from "../system/inspect.ts";
 
 export default class ContainerInspectCommand extends InspectBase {
   static override usage: Usage = {
@@ -7,9 +7,10 @@ export default class ContainerInspectCommand extends InspectBase {
     description: "Show all that is known of containers, as JSON",
     examples: [["How a container ended", "$0 container inspect -f '{{.State.ExitCode}}' web"]],
   };
-  static override later = { s: "sizes come in a later version", size: "sizes come in a later version" };
+
+  size = Option.Boolean("-s,--size", false, { description: sizeWords });
 
   override async execute(): Promise<number> {
-    return this.inspect(["container"]);
+    return this.inspect(["container"], this.size ? { size: true } : undefined);
   }
 }

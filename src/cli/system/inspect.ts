@@ -9,19 +9,22 @@ import { messageOf } from "../output/report.ts";
 const inspectTypes = ["container", "image", "volume", "network", "exec"] as const;
 export type InspectType = (typeof inspectTypes)[number];
 
+export const sizeWords = "Say what a container's files take";
+
 /** What `inspect` and those of each noun share. */
 export abstract class InspectBase extends RtCommand {
   format = Option.String("-f,--format", { description: "`FORMAT` json, or a Go template" });
   names = Option.Rest({ name: "NAME", required: 1 });
 
-  protected async inspect(types: readonly InspectType[]): Promise<number> {
+  /** @param options for the containers among them */
+  protected async inspect(types: readonly InspectType[], options?: { size?: boolean }): Promise<number> {
     const template = this.format && this.format !== "json" ? new Template(this.format) : undefined;
     const engine = await this.engine();
     const found: unknown[] = [];
     let failed = false;
     for (const name of this.names) {
       try {
-        found.push(await inspectOne(engine, name, types));
+        found.push(await inspectOne(engine, name, types, options));
       } catch (error) {
         if (!(error instanceof RtError)) throw error;
         failed = true;
@@ -35,10 +38,17 @@ export abstract class InspectBase extends RtCommand {
   }
 }
 
-async function inspectOne(engine: Engine, name: string, types: readonly InspectType[]): Promise<unknown> {
+async function inspectOne(
+  engine: Engine,
+  name: string,
+  types: readonly InspectType[],
+  options?: { size?: boolean },
+): Promise<unknown> {
   for (const type of types) {
     try {
-      return await engine[type].inspect(name);
+      return await (type === "container" && options
+        ? engine.container.inspect(name, options)
+        : engine[type].inspect(name));
     } catch (error) {
       // Several types: the name may be one of the next, and a text that is no image name at all is simply not found.
       const next = error instanceof RtError && /^(not-found|invalid-argument)$/.test(error.code);
@@ -60,14 +70,14 @@ export default class InspectCommand extends InspectBase {
       ],
     ],
   };
-  static override later = { s: "sizes come in a later version", size: "sizes come in a later version" };
 
+  size = Option.Boolean("-s,--size", false, { description: sizeWords });
   type = Option.String("--type", {
     description: "`TYPE` Only this type: container, image, volume, network or exec",
   });
 
   override async execute(): Promise<number> {
-    return this.inspect(parseType(this.type));
+    return this.inspect(parseType(this.type), this.size ? { size: true } : undefined);
   }
 }
 

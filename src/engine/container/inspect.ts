@@ -10,8 +10,12 @@ import { readable } from "../readable.ts";
 import { healthOf } from "./health-state.ts";
 import { look, withPause, withShortage } from "./look.ts";
 
-/** `docker container inspect`'s object. @throws not-found */
-export async function inspectContainer(host: Host, name: string): Promise<ContainerInspect> {
+/** `docker container inspect`'s object. @param options with `size` what its files take is added up @throws not-found */
+export async function inspectContainer(
+  host: Host,
+  name: string,
+  options: { size?: boolean } = {},
+): Promise<ContainerInspect> {
   const container = await reconcileOne(host, name);
   const { id, created, imageId, reference } = container;
   const { state: seen, restarts = 0 } = look(host, container);
@@ -27,8 +31,9 @@ export async function inspectContainer(host: Host, name: string): Promise<Contai
   // Docker's is empty where it is nobody's to read but the engine's.
   const logPath = record.logDriver === "json-file" ? join(host.filesOf(id), `${id}-json.log`) : "";
   const endpoint = state.pid > 0 ? await endpointOf(host, record) : undefined;
-  const settings = record;
-  return containerInspect(facts, { settings, driver, platform, filesDirectory, logPath, rootfs, endpoint });
+  const size = options.size ? await (await import("./sizes.ts")).sizesOf(host, container) : undefined;
+  const places = { filesDirectory, logPath, rootfs, endpoint };
+  return containerInspect(facts, { settings: record, driver, platform, size, ...places });
 }
 
 async function endpointOf(host: Host, record: ContainerRecord): Promise<EndpointFacts | undefined> {

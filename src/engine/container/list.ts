@@ -18,7 +18,6 @@ import { type Live, reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { healthStatusOf } from "./health-state.ts";
 import { isUp, look, withPause } from "./look.ts";
-import { hasFiles } from "./root.ts";
 
 export interface ListOptions {
   /** Also those that do not run. */
@@ -125,13 +124,9 @@ function addDetails(summary: ContainerSummary, container: Container): void {
 }
 
 async function addSizes(host: Host, summaries: ContainerSummary[], found: readonly Found[]): Promise<void> {
-  for (const [index, { container }] of found.entries()) {
-    const record = recordOf(container);
-    const snapshots = record && (await host.snapshotsOf(record.driver));
-    const writable =
-      snapshots && hasFiles(snapshots, record) ? (await snapshots.usage(container.id)).bytes : 0;
-    summaries[index]!.size = { writable, virtual: writable + host.images.sizeOf(container.imageId) };
-  }
+  const { sizesOf } = await import("./sizes.ts");
+  for (const [index, { container }] of found.entries())
+    summaries[index]!.size = await sizesOf(host, container);
 }
 
 /** In the network `wanted`, by its name or its id, whichever of them either was called by. */

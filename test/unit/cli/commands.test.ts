@@ -311,6 +311,8 @@ test("rmi prints what the engine says, inspect asks for a container and then for
     ["container.inspect", "a"],
     ["image.inspect", "a"],
   ]);
+  const sized = await rt(["inspect", "-s", "a"], { container: { inspect }, image });
+  expect(sized.engine.asked[0]).toEqual(["container.inspect", "a", { size: true }]);
 });
 
 test("a pull that is quiet prints the name only; flags choose the engine", async () => {
