@@ -54,6 +54,9 @@ const Session = launching.Session;
 
 var relay: relays.Relay = undefined;
 var log: logs.Log = undefined;
+/// All descriptors that we may have are in use: whoever wants to attach waits, and is not looked at all the time meanwhile.
+var deaf = false;
+const deaf_ms = 100;
 var health: healths.Health = undefined;
 
 pub fn main(arguments: std.process.Init.Minimal) u8 {
@@ -272,8 +275,10 @@ fn serve(session: *Session, cgroup_path: []const u8) fault.Error!u32 {
         var set: Poll = undefined;
         const fds = fillPoll(&set, session, status != null);
         const relayed: i32 = if (!idle) relay.patience() else if (status != null) 0 else -1;
-        const ready = linux.poll(fds.ptr, fds.len, sooner(relayed, if (session.asked) health.patience() else -1));
+        const patience = sooner(if (session.asked) health.patience() else -1, if (deaf) deaf_ms else -1);
+        const ready = linux.poll(fds.ptr, fds.len, sooner(relayed, patience));
         if (linux.errno(ready) == .INTR) continue;
+        deaf = false;
         _ = try fault.check(ready, .monitor, "poll", .{});
         if (!idle) relay.dropStuck();
         if (set[1].revents != 0) terminate(session);
@@ -331,7 +336,7 @@ fn fillPoll(set: *Poll, session: *const Session, ended: bool) []linux.pollfd {
     const fds = [slots]i32{
         if (ended) -1 else session.pidfd,
         session.signals,
-        session.listener,
+        if (deaf) -1 else session.listener,
         if (readable) relay.stdout else -1,
         if (readable) relay.stderr else -1,
         if (relay.stdin_blocked) relay.stdin else -1,
@@ -387,7 +392,11 @@ fn terminate(session: *const Session) void {
 
 fn accept(session: *const Session) void {
     const socket = linux.accept4(session.listener, null, null, linux.SOCK.CLOEXEC);
-    if (linux.errno(socket) == .SUCCESS) relay.add(@intCast(socket));
+    switch (linux.errno(socket)) {
+        .SUCCESS => relay.add(@intCast(socket)),
+        .MFILE, .NFILE => deaf = true,
+        else => {},
+    }
 }
 
 /// Its exit status.

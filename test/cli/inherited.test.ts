@@ -1,8 +1,13 @@
 /** What a process has from whoever started it is not the container's: it starts as if from a daemon, as docker's do. */
 import { expect } from "bun:test";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { dirname, join } from "node:path";
 import { run } from "../support/command.ts";
 import { facts } from "../support/probe.ts";
 import { rtBinary } from "../support/rt.ts";
+import { until } from "../support/wait.ts";
 import { containerTests, image, running } from "./world.ts";
 
 const { test, host } = containerTests(["python3", "prlimit"]);
@@ -59,5 +64,29 @@ test("few descriptors are enough for a container that many may attach to", async
     env: host().env,
   });
   expect(await host().ok(["exec", "few", "echo", "there"])).toBe("there\n");
+  // When all are in use whoever comes waits, and the monitor does not look for him all the time.
+  const id = (await host().ok(["ps", "-q", "--no-trunc"])).trim();
+  const socket = join(host().state, "containers", id, "attach.sock");
+  const pid = Number(/^monitor (\d+)/m.exec(readFileSync(join(dirname(socket), "pid"), "latin1"))![1]);
+  const clients = await Promise.all(Array.from({ length: 60 }, () => connected(socket)));
+  await until("no more of them is let in", () => readdirSync(`/proc/${pid}/fd`).length === 40);
+  const [busy, since] = [ticksOf(pid), performance.now()];
+  await Bun.sleep(1000);
+  expect(ticksOf(pid) - busy).toBeLessThan((performance.now() - since) / 100); // a tick is 10 ms
+  for (const client of clients) client.destroy();
+  await until("they are gone", () => readdirSync(`/proc/${pid}/fd`).length < 30);
+  expect(await host().ok(["exec", "few", "echo", "there"])).toBe("there\n");
   await host().ok(["rm", "-f", "few"]);
 });
+
+async function connected(path: string): Promise<Socket> {
+  const socket = connect(path);
+  await once(socket, "connect");
+  return socket;
+}
+
+/** Of processor time: fields 14 and 15 of /proc/PID/stat. */
+function ticksOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]!.split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}
