@@ -9,8 +9,8 @@ const say = @import("say.zig");
 /// Memory that the runtime reserves in its first milliseconds, measured with the JIT's share as environment.zig sets it.
 const memory_bytes = 320 << 20;
 const stack_bytes_min = 256 << 10;
-/// The smallest thing that is written before the engine itself can tell: the list of libraries.
-const file_bytes_min = 64 << 10;
+/// What is written before the engine itself can tell: its library of system calls, and less than that.
+const file_bytes_min = 256 << 10;
 
 pub fn check(auxiliary: [*]const [2]usize) void {
     // A file with the set-user-ID bit, or with capabilities, would act for whoever calls it.
