@@ -160,10 +160,13 @@ uml.test("set-user-ID programs work there, in a container's root and on a volume
 });
 
 uml.test("a packed app with a name of its own, one that was to stay, is /init", async () => {
-  const app = join(await directory(), "app");
+  const place = await directory();
+  const app = join(place, "app");
+  const ours = ["--root", join(place, "root"), "--state", join(place, "state")];
   const flags = ["--name", "mine", "--rm=false", "--cidfile=/x", "--entrypoint", "sh"];
   await run([
     rtBinary,
+    ...ours,
     "pack",
     "-q",
     ...flags,

@@ -3,4 +3,5 @@ import { guestSuite } from "./suite.ts";
 
 guestSuite("snapshots", ["test/contract/snapshot.test.ts", "test/root/unpack-breakout.test.ts"], {
   tests: 200,
+  except: { "unpacked again by": "attributes of users, which a tmpfs of this Linux has not" },
 });
