@@ -1,6 +1,6 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
 import { networkName } from "../settings/namespace-mode.ts";
-import { type HealthStatus, healthWords } from "./health.ts";
+import { type HealthStatus, healthWords } from "./health-status.ts";
 import { type MountPoint, mountOf, mountPoints } from "./mount-point.ts";
 import { formatSeconds, humanDuration, secondsOf } from "./time.ts";
 

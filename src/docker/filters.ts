@@ -1,5 +1,5 @@
 import { RtError } from "../base/errors.ts";
-import { healthStatuses } from "./health.ts";
+import { healthStatuses } from "./health-status.ts";
 import { parseMoment } from "./timestamp.ts";
 
 /**

@@ -10,10 +10,6 @@ const health = object({
   Log: listOf(object({ Start: text, End: text, ExitCode: integer, Output: text })),
 });
 export type Health = Infer<typeof health>;
-export type HealthStatus = Health["Status"];
-
-/** Those of `ps --filter health=`: "none" where nothing is checked. */
-export const healthStatuses = ["starting", "healthy", "unhealthy", "none"] as const;
 
 /** @returns undefined for what no monitor has written */
 export function parseHealth(json: string): Health | undefined {
@@ -28,11 +24,6 @@ export function parseHealth(json: string): Health | undefined {
     if (error instanceof SyntaxError || error instanceof ShapeError) return undefined;
     throw error;
   }
-}
-
-/** In the words of a listing: "healthy", "unhealthy", "health: starting". */
-export function healthWords(status: HealthStatus): string {
-  return status === "starting" ? "health: starting" : status;
 }
 
 /** What nobody said is not in it. */

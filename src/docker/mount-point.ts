@@ -1,5 +1,5 @@
 import type { Mount } from "../settings/container-settings.ts";
-import { propagations } from "../settings/volume.ts";
+import { propagations } from "../settings/propagation.ts";
 
 /** A mount in the documents of a container. */
 export interface MountPoint {

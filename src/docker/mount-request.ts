@@ -4,6 +4,7 @@ import { flag, type Infer, integer, listOf, mapOf, natural, object, optional, te
 import type { MountRequest } from "../settings/container-settings.ts";
 import { parseLabels } from "../settings/labels.ts";
 import { localOptionsProblem } from "../settings/local-volume.ts";
+import { propagations } from "../settings/propagation.ts";
 import { tmpfsDefaults, tmpfsMount } from "../settings/tmpfs.ts";
 import {
   checkChown,
@@ -12,7 +13,6 @@ import {
   isVolumeName,
   parseIdmap,
   parseVolume,
-  propagations,
   rejectTwice,
 } from "../settings/volume.ts";
 import { given, refuseOthers, unsupported } from "./zero.ts";

@@ -2,7 +2,7 @@ import { type Container, recordOf } from "../container/container-store.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import { appendEvent, type NewEvent } from "../events/append.ts";
 import type { Network } from "../network/network-store.ts";
-import { propagations } from "../settings/volume.ts";
+import { propagations } from "../settings/propagation.ts";
 import type { Host } from "./host.ts";
 
 /**

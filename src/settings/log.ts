@@ -1,7 +1,5 @@
 import { RtError } from "../base/errors.ts";
 import { invalid, quote } from "../base/invalid.ts";
-import { checkTag } from "./log-attributes.ts";
-import { parseFacility, parseSyslogAddress, parseSyslogFormat } from "./syslog.ts";
 
 /** What becomes of the output of a container's program. */
 export const logDrivers = ["json-file", "local", "journald", "syslog", "none"] as const;
@@ -92,12 +90,16 @@ function checkOption(key: string, value: string, what: string): void {
   if (name === "max-size") parseMaxSize(value, what, key);
   else if (name === "max-file") parseMaxFile(value, what, key);
   else if (name === "compress" || name === "disabled") parseFlag(value, what, key);
-  else if (key === "tag") checkTag(value);
+  else if (key === "tag") attributes().checkTag(value);
   else if (key.endsWith("-regex")) parsePattern(value, what, key);
-  else if (key === "syslog-address") parseSyslogAddress(value);
-  else if (key === "syslog-facility") parseFacility(value);
-  else if (key === "syslog-format") parseSyslogFormat(value);
+  else if (key === "syslog-address") syslog().parseSyslogAddress(value);
+  else if (key === "syslog-facility") syslog().parseFacility(value);
+  else if (key === "syslog-format") syslog().parseSyslogFormat(value);
 }
+
+/** Few containers have such options: loaded for those. */
+const attributes = () => require("./log-attributes.ts") as typeof import("./log-attributes.ts");
+const syslog = () => require("./syslog.ts") as typeof import("./syslog.ts");
 
 /** Of checked options. Undefined: it is kept in no file. @throws RtError invalid-argument: they contradict each other */
 export function logFilesPlan(

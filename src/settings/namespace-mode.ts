@@ -108,7 +108,7 @@ export function checkNamespaces(
     if (dns.length > 0) throw conflict("dns and the network mode");
     if (extraHosts.length > 0) throw conflict("custom host-to-IP mapping and the network mode");
   }
-  if (namesHostGateway(extraHosts) && networkOf(networkMode) === undefined)
+  if (networkOf(networkMode) === undefined && namesHostGateway(extraHosts))
     throw invalid("invalid --add-host: host-gateway is an address in a network: give one with --network");
   if (utsMode !== "") {
     if (hostname !== "") throw conflict("hostname and the UTS mode");

@@ -1,10 +1,8 @@
 import { posix } from "node:path";
 import { invalid, quote, rejectControl } from "../base/invalid.ts";
 import type { MountRequest } from "./container-settings.ts";
+import { propagations } from "./propagation.ts";
 
-export const propagations: ReadonlySet<string> = new Set(
-  "private rprivate shared rshared slave rslave".split(" "),
-);
 /**
  * Where Docker takes at most one of each kind. The caches are Docker Desktop's: accepted. z and Z ask for SELinux labels, and do
  * nothing where there is no SELinux, as with Docker; rt has no labels, so nowhere. From U on they are podman's.

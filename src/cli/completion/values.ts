@@ -11,7 +11,7 @@ import {
   volumeFilters,
   volumePruneFilters,
 } from "../../docker/filters.ts";
-import { healthStatuses } from "../../docker/health.ts";
+import { healthStatuses } from "../../docker/health-status.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { logDrivers } from "../../settings/log.ts";
 import type { Place } from "./place.ts";

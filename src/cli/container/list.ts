@@ -8,7 +8,6 @@ import {
   showsDetails,
   showsSizes,
 } from "../format/containers.ts";
-import { fitTable } from "../format/fit.ts";
 import { type Layout, renderRows } from "../format/rows.ts";
 import { checkValues, parseFilterFlags } from "../parse/filter.ts";
 
@@ -54,11 +53,15 @@ export default class PsCommand extends RtCommand {
     const { stdout } = this.context;
     const listing = containerListing(found, !this.noTrunc, Date.now());
     const isFitted = asked === "table" && !this.noTrunc && stdout.isTerminal;
-    // A line that breaks at the edge of the terminal is hard to read.
-    const fitted: Layout = (lines) => fitTable(lines, stdout.columns, containersGive);
-    stdout.write(renderRows(format, listing, isFitted ? fitted : undefined));
+    stdout.write(renderRows(format, listing, isFitted ? await fittedTo(stdout.columns) : undefined));
     return 0;
   }
+}
+
+/** A line that breaks at the edge of the terminal is hard to read. */
+async function fittedTo(columns: number): Promise<Layout> {
+  const { fitTable } = await import("../format/fit.ts");
+  return (lines) => fitTable(lines, columns, containersGive);
 }
 
 /** Docker's -1 is "all that the other flags say". */

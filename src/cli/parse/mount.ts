@@ -4,15 +4,9 @@ import { callerPath } from "../../base/working-directory.ts";
 import type { MountRequest } from "../../settings/container-settings.ts";
 import { cut } from "../../settings/labels.ts";
 import { localOptionsProblem } from "../../settings/local-volume.ts";
+import { propagations } from "../../settings/propagation.ts";
 import { checkTmpfsOption, tmpfsDefaults } from "../../settings/tmpfs.ts";
-import {
-  checkChown,
-  checkSubpath,
-  destinationOf,
-  isVolumeName,
-  parseIdmap,
-  propagations,
-} from "../../settings/volume.ts";
+import { checkChown, checkSubpath, destinationOf, isVolumeName, parseIdmap } from "../../settings/volume.ts";
 import { parseCsv } from "./csv.ts";
 import { parseSize } from "./size.ts";
 

@@ -24,8 +24,8 @@ import { generateSpec } from "../../spec/generate.ts";
 import { removeStateDirectory } from "../care/state-directory.ts";
 import type { Host } from "../host.ts";
 import type { NetworkPlace } from "../network/place.ts";
-import type { Session } from "../session.ts";
 import { awaitWriters } from "./await-writers.ts";
+import { consoleSize } from "./console-size.ts";
 import { descriptorsMax, isConfined } from "./exec-process.ts";
 import { neighboursOf } from "./neighbours.ts";
 import { successorOf } from "./successor.ts";
@@ -250,11 +250,6 @@ async function logOf(host: Host, record: ContainerRecord): Promise<LogRequest | 
 function hasPlainLog({ logDriver, logOptions }: ContainerRecord): boolean {
   const isFile = logDriver === "json-file" || logDriver === "local";
   return isFile && !Object.keys(logOptions).some((key) => /^(tag|labels|env)/.test(key));
-}
-
-export function consoleSize(session: Session): { height: number; width: number } | undefined {
-  const size = session.terminalSize();
-  return size && { height: size.rows, width: size.columns };
 }
 
 /** Reading a CPU's thermal throttling is a side channel; where sysfs has it, it is masked for each CPU. */

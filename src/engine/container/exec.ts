@@ -7,7 +7,7 @@ import { launch } from "../../runtime/native/driver.ts";
 import type { Launched } from "../../runtime/runtime.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
-import { consoleSize } from "./build.ts";
+import { consoleSize } from "./console-size.ts";
 import { eventLines } from "./event-lines.ts";
 import type { ExecOptions } from "./exec-options.ts";
 import { execProcess, isConfined } from "./exec-process.ts";

@@ -1,7 +1,8 @@
 import { isContainerId } from "../../container/container-store.ts";
 import { readHealth, readHealthStatus } from "../../container/health.ts";
 import type { ContainerState } from "../../container/record.ts";
-import { type Health, type HealthStatus, healthStatuses, parseHealth } from "../../docker/health.ts";
+import type { Health } from "../../docker/health.ts";
+import { type HealthStatus, healthStatuses } from "../../docker/health-status.ts";
 import type { Host } from "../host.ts";
 import { isRunning } from "./look.ts";
 
@@ -22,5 +23,8 @@ export function healthStatusOf(host: Host, id: string, state: ContainerState): H
 }
 
 function parse(text: string | undefined): Health | undefined {
-  return text === undefined ? undefined : parseHealth(text);
+  if (text === undefined) return undefined;
+  // A listing needs no more of it than the status.
+  const { parseHealth } = require("../../docker/health.ts") as typeof import("../../docker/health.ts");
+  return parseHealth(text);
 }
