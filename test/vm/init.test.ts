@@ -192,7 +192,7 @@ uml.test("too little memory for more than the engine is said", async () => {
 
 // What the README says is enough. Of a tmpfs the kernel takes half of the memory for the initramfs, of a ramfs what it needs.
 for (const [memory, append] of [
-  ["400M", []],
+  ["420M", []],
   ["320M", ["rootfstype=ramfs"]],
 ] as const) {
   qemu.test(`${memory} are enough for a PC: ${append.join() || "as it is"}`, async () => {
