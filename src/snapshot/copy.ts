@@ -115,16 +115,20 @@ class CopyDriver implements SnapshotDriver {
     return this.#directory.list();
   }
 
+  /** What a container has begun with. */
+  #image(chain: readonly Digest[]): { tree?: string } {
+    const [tree] = this.layers(chain);
+    return tree === undefined ? {} : { tree };
+  }
+
   changes(
     key: string,
     chain: readonly Digest[],
     given: readonly string[],
     abort?: AbortSignal,
   ): Promise<Change[]> {
-    const image = chain.at(-1);
-    const root = image && { tree: join(this.#directory.committed, hexOf(image), "rootfs") };
     const top = { path: join(this.#directory.active, key, "rootfs"), isUpper: false };
-    return changesOf(root ?? {}, top, given, abort);
+    return changesOf(this.#image(chain), top, given, abort);
   }
 
   commit(
@@ -134,10 +138,8 @@ class CopyDriver implements SnapshotDriver {
     file: number,
     options?: { sizeMax?: number | undefined; abort?: AbortSignal | undefined },
   ): Promise<WrittenLayer> {
-    const image = chain.at(-1);
-    const root = image && { tree: join(this.#directory.committed, hexOf(image), "rootfs") };
     const top = { path: join(this.#directory.active, key, "rootfs"), isUpper: false };
-    return commitTo(file, root ?? {}, top, given, options);
+    return commitTo(file, this.#image(chain), top, given, options);
   }
 
   differences(chain: Digest, other: SnapshotDriver, abort?: AbortSignal): Promise<Change[]> {

@@ -116,9 +116,8 @@ export class OverlayDriver implements SnapshotDriver {
     file: number,
     options?: { sizeMax?: number | undefined; abort?: AbortSignal | undefined },
   ): Promise<WrittenLayer> {
-    const lower = chain.map((digest) => join(this.#committed(digest), "diff")).reverse();
     const top = { path: join(this.#directory.active, key, "upper"), isUpper: true };
-    return commitTo(file, { lower }, top, given, options);
+    return commitTo(file, { lower: this.layers(chain) }, top, given, options);
   }
 
   differences(chain: Digest, other: SnapshotDriver, abort?: AbortSignal): Promise<Change[]> {
