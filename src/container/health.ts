@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { asSystemError } from "../base/errors.ts";
 import { readStateFile } from "./state-file.ts";
 
 /**
@@ -41,7 +42,8 @@ export function keepHealth(state: string, files: string): void {
   try {
     mkdirSync(files, { recursive: true, mode: 0o700 });
     writeFileSync(join(files, "health"), text, { mode: 0o600 });
-  } catch {
+  } catch (error) {
     // The disk is full, and the container is over all the same.
+    if (!asSystemError(error)) throw error;
   }
 }

@@ -8,7 +8,7 @@ import type { Host } from "../host.ts";
 import { type Look, requireRunning } from "./find.ts";
 
 /** Ours, mounted over the image's. */
-export const nameFiles = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+const nameFiles = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
 
 /** What a start makes in every container, where its image has nothing. */
 export const madeByStart = ["/etc", ...nameFiles, "/dev", "/proc", "/sys"];
