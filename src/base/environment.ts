@@ -13,6 +13,9 @@ export interface CallerEnvironment {
   all(): Record<string, string>;
 }
 
+/** What a command that has executed itself again says to its start (zig-native/start/user.zig); no caller gave it. */
+const againVariable = "RT_HOLDER";
+
 /** Of this process. Nothing is read before it is asked for. */
 export const callerEnvironment: CallerEnvironment = lazily(() => {
   let bytes: Buffer;
@@ -42,7 +45,8 @@ export function parseEnvironment(bytes: Buffer): CallerEnvironment {
     const equals = bytes.indexOf(0x3d, start);
     if (equals > start && equals < end) {
       const name = bytes.toString("utf8", start, equals);
-      if (!variables.has(name)) variables.set(name, bytes.subarray(equals + 1, end));
+      if (name !== againVariable && !variables.has(name))
+        variables.set(name, bytes.subarray(equals + 1, end));
     }
     start = end + 1;
   }

@@ -57,12 +57,16 @@ export function withCause(phrase: string, failure: unknown): RtError {
   });
 }
 
+/** The same failure with another exit status; what is no failure of ours stays as it is. */
+export function withExitCode(error: unknown, exitCode: number): unknown {
+  return error instanceof RtError
+    ? new RtError(error.code, error.message, { cause: error, exitCode })
+    : error;
+}
+
 /** Said before anything was touched. @param verb what was asked for: "container rm" */
 export function needsRoot(verb: string): RtError {
-  return new RtError(
-    "forbidden",
-    `${verb} needs root: run "sudo rt ${verb} …" (rootless comes in a later version)`,
-  );
+  return new RtError("forbidden", `${verb} needs root: run "sudo rt ${verb} …"`);
 }
 
 interface SystemError extends Error {
@@ -101,6 +105,7 @@ export function codeOfErrno(errno: string): ErrorCode {
       return "exhausted";
     case "ENOSYS":
     case "EOPNOTSUPP":
+    case "EPROTONOSUPPORT":
       return "unsupported";
     case "EINVAL":
       return "invalid-argument";

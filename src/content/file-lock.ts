@@ -55,7 +55,7 @@ export class FileLock implements Disposable {
     const start = performance.now();
     let told = false;
     for (let delay = pollFirst_ms; ; delay = Math.min(delay * 1.5, pollLast_ms)) {
-      if (options.signal?.aborted) throw new RtError("cancelled", `cancelled while waiting for ${path}`);
+      if (options.signal?.aborted) throw cancelled(options.signal, path);
       const lock = FileLock.try(path, options.mode);
       if (lock) return lock;
       if (!told && performance.now() - start > quiet_ms) {
@@ -124,4 +124,9 @@ export function isHeld(path: string): boolean {
   } finally {
     closeSync(fd);
   }
+}
+
+/** Why, where somebody has said it. */
+function cancelled({ reason }: AbortSignal, path: string): RtError {
+  return reason instanceof RtError ? reason : new RtError("cancelled", `cancelled while waiting for ${path}`);
 }

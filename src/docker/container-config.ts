@@ -1,6 +1,7 @@
 import type { Healthcheck } from "../oci/image-config.ts";
 import type { ContainerSettings } from "../settings/container-settings.ts";
 import { healthcheckDocument } from "./health.ts";
+import { exposedDocument } from "./port-bindings.ts";
 
 /** `Config` of a container: what of it an image could say as well. */
 export interface ContainerConfig {
@@ -10,6 +11,7 @@ export interface ContainerConfig {
   AttachStdin: boolean;
   AttachStdout: boolean;
   AttachStderr: boolean;
+  ExposedPorts?: Record<string, Record<string, never>>;
   Tty: boolean;
   OpenStdin: boolean;
   StdinOnce: boolean;
@@ -39,6 +41,8 @@ type Kept = Pick<
   | "openStdin"
   | "tty"
   | "env"
+  | "expose"
+  | "publish"
   | "workingDirectory"
   | "labels"
   | "stopSignal"
@@ -61,6 +65,7 @@ export function containerConfig(
     AttachStdin: settings.attached.includes("stdin"),
     AttachStdout: settings.attached.includes("stdout"),
     AttachStderr: settings.attached.includes("stderr"),
+    ...exposedDocument(settings),
     Tty: settings.tty,
     OpenStdin: settings.openStdin,
     StdinOnce: settings.openStdin && settings.attached.includes("stdin"),

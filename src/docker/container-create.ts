@@ -1,12 +1,18 @@
 import { invalid, quote, rejectControl, rejectNul } from "../base/invalid.ts";
 import { flag, integer, listOf, mapOf, natural, object, optional, type Shape, text } from "../base/shape.ts";
 import { parseSignal } from "../base/signals.ts";
-import { parseAddHost, parseDns } from "../settings/address.ts";
-import { parseCapability } from "../settings/capability.ts";
+import { parseAddHost, parseDns, parseDnsOption, parseDnsSearch } from "../settings/address.ts";
+import { checkBandwidth, checkBandwidthMode } from "../settings/bandwidth.ts";
+import { checkCapabilities, parseCapability } from "../settings/capability.ts";
+import { parseCgroupParent } from "../settings/cgroup-parent.ts";
 import { checkVariable } from "../settings/combine.ts";
 import { type AskedSettings, defaultSettings } from "../settings/container-settings.ts";
 import { parseDevice } from "../settings/device.ts";
+import { checkDeviceRule } from "../settings/device-rule.ts";
+import { parseEgressList } from "../settings/egress.ts";
+import { parseGroups } from "../settings/group.ts";
 import { parseHealthAction } from "../settings/health.ts";
+import { parseIdMapping } from "../settings/id-mapping.ts";
 import { parseHostname, parseUser, parseWorkingDirectory } from "../settings/identity.ts";
 import { checkLogOptions, parseLogDriver } from "../settings/log.ts";
 import { parseNamespaceMode, parseNetworkMode } from "../settings/namespace-mode.ts";
@@ -15,11 +21,16 @@ import { checkRestart, parseRestart, type RestartPolicy } from "../settings/rest
 import { parseSecurityOptions } from "../settings/security-opt.ts";
 import { refuseStorageOptions } from "../settings/storage-opt.ts";
 import { parseSysctls } from "../settings/sysctl.ts";
+import { allPaths, checkSystemPath, systemPaths, wishesOfLists } from "../settings/system-paths.ts";
+import { checkTimeOffsets } from "../settings/time-offset.ts";
 import { parseUlimit } from "../settings/ulimit.ts";
+import { parseUsernsMode, type UserNamespaceWishes } from "../settings/user-namespace.ts";
 import { parseVolumesFrom } from "../settings/volume.ts";
 import { type ContainerConfig, containerConfig } from "./container-config.ts";
+import { deviceRequestDocument, requestedDevices } from "./device-requests.ts";
 import { healthcheckField, healthcheckSettings } from "./health.ts";
-import { type HostConfig, hostConfig } from "./host-config.ts";
+import { type HostConfig, hostConfig, type IdMappingsDocument } from "./host-config.ts";
+import { hostResourceFields, parseHostResources } from "./host-resources.ts";
 import {
   labelsOf,
   type MountDocument,
@@ -33,6 +44,7 @@ import {
   networkingDocument,
   networkingSettings,
 } from "./networking-config.ts";
+import { exposedOf, portBindings, wishesOfBindings } from "./port-bindings.ts";
 import { given, type Harmless, isZero, read, refuseOthers } from "./zero.ts";
 
 /** The body of POST /containers/create: what a container is to be. Its name and platform are the query's. */
@@ -55,6 +67,7 @@ export function containerCreate(image: string, settings: AskedSettings): Contain
     HostConfig: {
       ...hostConfig(settings, { Binds, Tmpfs }),
       Mounts,
+      ...askedPaths(settings),
       // Whoever reads it logs and runs as he is used to, unless something was asked for.
       LogConfig: { Type: usualLog(settings) ? "" : settings.logDriver, Config: settings.logOptions },
       Runtime: "",
@@ -63,18 +76,40 @@ export function containerCreate(image: string, settings: AskedSettings): Contain
   };
 }
 
+/** Null where only the options say it, or nothing does. */
+function askedPaths(settings: AskedSettings): Pick<HostConfig, "MaskedPaths" | "ReadonlyPaths"> {
+  const { masked, readonly } = systemPaths({ ...settings, privileged: false });
+  const all = settings.unmask.includes(allPaths);
+  return {
+    MaskedPaths: all ? masked : null,
+    ReadonlyPaths: all || settings.readonlyPaths.length > 0 ? readonly : null,
+  };
+}
+
 const texts = given(listOf(text), []);
 const words = given(mapOf(text), {});
 const off = given(flag, false);
 const word = given(text, "");
 
+const textsOrNull: Shape<string[] | null> = (value, path) =>
+  value === undefined || value === null ? null : listOf(text)(value, path);
+
 const hostFields = {
+  ...hostResourceFields,
   Annotations: words,
   CgroupnsMode: word,
+  CgroupParent: word,
   IpcMode: word,
   OomScoreAdj: given(integer, 0),
   PidMode: word,
   UTSMode: word,
+  UsernsMode: word,
+  IDMappings: given(object({ UidMap: texts, GidMap: texts, SubuidName: word, SubgidName: word }), {
+    UidMap: [],
+    GidMap: [],
+    SubuidName: "",
+    SubgidName: "",
+  }),
   AutoRemove: off,
   Binds: texts,
   CapAdd: texts,
@@ -82,11 +117,17 @@ const hostFields = {
   LogConfig: given(object({ Type: word, Config: words }), { Type: "", Config: {} }),
   Devices: given(listOf(object({ PathOnHost: text, PathInContainer: word, CgroupPermissions: word })), []),
   Dns: texts,
+  DnsOptions: texts,
+  DnsSearch: texts,
+  EgressAllow: texts,
   ExtraHosts: texts,
   GroupAdd: texts,
   Init: off,
+  Links: texts,
   Mounts: given(listOf(mountDocument), []),
   NetworkMode: word,
+  PortBindings: given(portBindings, {}),
+  PublishAllPorts: off,
   Privileged: off,
   ReadonlyRootfs: off,
   RestartPolicy: given(object({ Name: word, MaximumRetryCount: given(natural, 0) }), {
@@ -94,11 +135,18 @@ const hostFields = {
     MaximumRetryCount: 0,
   }),
   SecurityOpt: texts,
+  /** Null: the usual ones; an empty list is none. */
+  MaskedPaths: textsOrNull,
+  ReadonlyPaths: textsOrNull,
+  DeviceCgroupRules: texts,
+  DeviceRequests: given(listOf(deviceRequestDocument), []),
+  TimeOffsets: words,
   ShmSize: given(natural, 0),
   StorageOpt: words,
   Sysctls: words,
   Tmpfs: words,
   VolumesFrom: texts,
+  NetworkBandwidth: given(object({ Up: given(natural, 0), Down: given(natural, 0) }), { Up: 0, Down: 0 }),
   Ulimits: given(listOf(object({ Name: text, Soft: integer, Hard: integer })), []),
 };
 
@@ -113,6 +161,7 @@ const configFields = {
   Domainname: word,
   Entrypoint: texts,
   Env: texts,
+  ExposedPorts: given(anything, {}),
   Healthcheck: healthcheckField,
   HealthcheckOnFailureAction: word,
   Hostname: word,
@@ -140,19 +189,14 @@ const isOneOf =
   (...values: unknown[]) =>
   (value: unknown) =>
     isZero(value) || values.includes(value);
-/** Null is ours; an empty list asks for nothing to be masked. */
-const isAbsent = (value: unknown) => value === null || value === undefined;
-
 const hostHarmless: Harmless = {
   ConsoleSize: () => true,
   ContainerIDFile: () => true,
   Isolation: isOneOf("default"),
-  MaskedPaths: isAbsent,
-  MemorySwappiness: isOneOf(-1),
-  PidsLimit: isOneOf(-1),
-  ReadonlyPaths: isAbsent,
+  // Docker's own forget it too: it is part of Memory.
+  KernelMemory: () => true,
+  KernelMemoryTCP: () => true,
   Runtime: isOneOf("native"),
-  UsernsMode: isOneOf("host"),
 };
 
 /**
@@ -172,6 +216,11 @@ export function parseContainerCreate(document: unknown): { image: string; settin
   const [firstWord] = config.Entrypoint;
   const entrypoint = config.Entrypoint.map((word) => rejectNul("Entrypoint", word));
   const defaults = defaultSettings();
+  const networkMode = networkModeOf(host.NetworkMode, config.NetworkingConfig);
+  const capAdd = host.CapAdd.map((name) => parseCapability(name, "HostConfig.CapAdd"));
+  const capDrop = host.CapDrop.map((name) => parseCapability(name, "HostConfig.CapDrop"));
+  checkCapabilities(capAdd, capDrop, "HostConfig.CapAdd and HostConfig.CapDrop");
+  const publish = wishesOfBindings(host.PortBindings, "HostConfig.PortBindings");
   const settings: AskedSettings = {
     ...defaults,
     command: config.Cmd.map((word) => rejectNul("Cmd", word)),
@@ -190,24 +239,34 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     workingDirectory: parseWorkingDirectory(config.WorkingDir, "WorkingDir"),
     annotations: labelsOf(host.Annotations, "HostConfig.Annotations"),
     autoRemove: host.AutoRemove,
-    capAdd: host.CapAdd.map((name) => parseCapability(name, "HostConfig.CapAdd")),
-    capDrop: host.CapDrop.map((name) => parseCapability(name, "HostConfig.CapDrop")),
+    capAdd,
+    capDrop,
     devices: host.Devices.map((device) => {
       const { PathOnHost, PathInContainer, CgroupPermissions } = device;
       const parts = [PathOnHost, PathInContainer || PathOnHost, CgroupPermissions || "rwm"];
       return parseDevice(parts.join(":"), "HostConfig.Devices");
     }),
     dns: host.Dns.map((address) => parseDns(address, "HostConfig.Dns")),
+    dnsOptions: host.DnsOptions.map((option) => parseDnsOption(option, "HostConfig.DnsOptions")),
+    dnsSearch: host.DnsSearch.map((domain) => parseDnsSearch(domain, "HostConfig.DnsSearch")),
+    egressAllow: parseEgressList(host.EgressAllow, networkMode, "HostConfig.EgressAllow"),
     extraHosts: host.ExtraHosts.map((entry) => parseAddHost(entry, "HostConfig.ExtraHosts")),
-    groupAdd: host.GroupAdd.map((group) => rejectControl("HostConfig.GroupAdd", group)),
+    groupAdd: parseGroups(host.GroupAdd, "HostConfig.GroupAdd"),
     init: host.Init,
     mounts: mountRequests({ ...host, Volumes: config.Volumes as Record<string, Record<string, never>> }),
     volumesFrom: host.VolumesFrom.map((entry) => parseVolumesFrom(entry, "HostConfig.VolumesFrom")),
-    ...networkingSettings(networkModeOf(host.NetworkMode), config.NetworkingConfig),
+    ...networkingSettings(networkMode, config.NetworkingConfig, host.Links),
+    ...bandwidthSettings(networkMode, host.NetworkBandwidth),
+    publish,
+    publishAll: host.PublishAllPorts,
+    expose: exposedOf(config.ExposedPorts, publish, "ExposedPorts"),
     pidMode: parseNamespaceMode("pid", host.PidMode, "HostConfig.PidMode"),
     ipcMode: parseNamespaceMode("ipc", host.IpcMode, "HostConfig.IpcMode"),
     utsMode: parseNamespaceMode("uts", host.UTSMode, "HostConfig.UTSMode"),
     cgroupnsMode: parseNamespaceMode("cgroup", host.CgroupnsMode, "HostConfig.CgroupnsMode"),
+    ...userNamespace(host),
+    resources: parseHostResources(host),
+    cgroupParent: parseCgroupParent(host.CgroupParent, "HostConfig.CgroupParent"),
     oomScoreAdj: checkOomScore(host.OomScoreAdj, "HostConfig.OomScoreAdj"),
     privileged: host.Privileged,
     readonlyRootfs: host.ReadonlyRootfs,
@@ -226,9 +285,55 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     ulimits: host.Ulimits.map(({ Name, Soft, Hard }) =>
       parseUlimit(`${Name}=${Soft}:${Hard}`, "HostConfig.Ulimits"),
     ),
-    ...parseSecurityOptions(host.SecurityOpt, "HostConfig.SecurityOpt"),
+    ...securitySettings(host),
+    deviceCgroupRules: host.DeviceCgroupRules.map((text) =>
+      checkDeviceRule(text, "HostConfig.DeviceCgroupRules"),
+    ),
+    cdiDevices: host.DeviceRequests.flatMap(requestedDevices),
+    timeOffsets: checkTimeOffsets(host.TimeOffsets, "HostConfig.TimeOffsets"),
   };
   return { image: rejectControl("Image", config.Image), settings };
+}
+
+function securitySettings({
+  SecurityOpt,
+  MaskedPaths,
+  ReadonlyPaths,
+}: {
+  SecurityOpt: string[];
+  MaskedPaths: string[] | null;
+  ReadonlyPaths: string[] | null;
+}): ReturnType<typeof parseSecurityOptions> & Pick<AskedSettings, "readonlyPaths"> {
+  const options = parseSecurityOptions(SecurityOpt, "HostConfig.SecurityOpt");
+  const masked = MaskedPaths?.map((path) => checkSystemPath(path, "HostConfig.MaskedPaths"));
+  const readonly = ReadonlyPaths?.map((path) => checkSystemPath(path, "HostConfig.ReadonlyPaths"));
+  const { mask, unmask, readonlyPaths } = wishesOfLists(masked, readonly);
+  return {
+    ...options,
+    mask: [...new Set([...options.mask, ...mask])],
+    unmask: [...new Set([...options.unmask, ...unmask])],
+    readonlyPaths,
+  };
+}
+
+/** Where the mode decides the maps, a document that has them is another container's, and they are that one's. */
+function userNamespace({
+  UsernsMode,
+  IDMappings: { UidMap, GidMap, SubuidName = "", SubgidName = "" },
+}: {
+  UsernsMode: string;
+  IDMappings: IdMappingsDocument;
+}): UserNamespaceWishes {
+  const usernsMode = parseUsernsMode(UsernsMode, "HostConfig.UsernsMode");
+  if (usernsMode !== "" && usernsMode !== "private")
+    return { usernsMode, uidMap: [], gidMap: [], subuidName: "", subgidName: "" };
+  return {
+    usernsMode,
+    uidMap: UidMap.map((range) => parseIdMapping(range, "HostConfig.IDMappings.UidMap")),
+    gidMap: GidMap.map((range) => parseIdMapping(range, "HostConfig.IDMappings.GidMap")),
+    subuidName: rejectControl("HostConfig.IDMappings.SubuidName", SubuidName),
+    subgidName: rejectControl("HostConfig.IDMappings.SubgidName", SubgidName),
+  };
 }
 
 function attachedOf(
@@ -257,9 +362,31 @@ function logSettings({ Type, Config }: { Type: string; Config: Record<string, st
   return { logDriver, logOptions: checkLogOptions(logDriver, Config, "HostConfig.LogConfig") };
 }
 
-function networkModeOf(text: string): AskedSettings["networkMode"] {
-  if (text === "" || text === "default") return defaultSettings().networkMode;
+/** Where only the networks are said it is in those. */
+function networkModeOf(
+  text: string,
+  { EndpointsConfig }: { EndpointsConfig: object },
+): AskedSettings["networkMode"] {
+  if (text === "" || text === "default") {
+    const usual = defaultSettings().networkMode;
+    const asked = Object.keys(EndpointsConfig);
+    const [first] = asked;
+    if (first === undefined || asked.includes("default") || asked.includes(usual)) return usual;
+    return parseNetworkMode(first, "NetworkingConfig.EndpointsConfig");
+  }
   return parseNetworkMode(text, "HostConfig.NetworkMode");
+}
+
+function bandwidthSettings(
+  networkMode: string,
+  { Up, Down }: { Up: number; Down: number },
+): Pick<AskedSettings, "bandwidthUp" | "bandwidthDown"> {
+  const settings = {
+    bandwidthUp: checkBandwidth(Up, "HostConfig.NetworkBandwidth.Up"),
+    bandwidthDown: checkBandwidth(Down, "HostConfig.NetworkBandwidth.Down"),
+  };
+  checkBandwidthMode(networkMode, settings);
+  return settings;
 }
 
 function sysctlTexts(sysctls: Readonly<Record<string, string>>): string[] {

@@ -1,8 +1,9 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
 import { type ContainerConfig, containerConfig } from "./container-config.ts";
+import type { PortFacts } from "./container-ports.ts";
 import { type EndpointFacts, type NetworkSettings, networkSettings } from "./endpoint-settings.ts";
 import type { Health } from "./health.ts";
-import { type HostConfig, hostConfig } from "./host-config.ts";
+import { type HostConfig, hostConfig, idMapDocument } from "./host-config.ts";
 import { type MountPoint, mountPoints } from "./mount-point.ts";
 import { type MountDocument, mountDocuments } from "./mount-request.ts";
 
@@ -90,9 +91,13 @@ export interface ContainerDescription {
   filesDirectory: string;
   /** "" where nothing is kept. */
   logPath: string;
-  /** Its place in its network, while it has one. */
-  endpoint?: EndpointFacts | undefined;
+  /** Its places in its networks. */
+  endpoints: readonly EndpointFacts[];
+  /** Of one that runs. */
+  ports?: readonly PortFacts[];
   rootfs: Layers;
+  /** What the kernel's security modules know it by. */
+  labels?: { apparmorProfile?: string; selinuxLabel?: string; mountLabel?: string };
   /** Bytes, where somebody has asked for them. */
   size?: { writable: number; virtual: number } | undefined;
 }
@@ -113,7 +118,18 @@ export function containerInspect(
     const { id: Id, created: Created, imageId: Image } = facts;
     return { Id, Created, State, Image, Name, Config: { Image: facts.reference } };
   }
-  const { settings, driver, platform, filesDirectory, logPath, rootfs, endpoint, size } = description;
+  const {
+    settings,
+    driver,
+    platform,
+    filesDirectory,
+    logPath,
+    rootfs,
+    endpoints,
+    ports,
+    size,
+    labels = {},
+  } = description;
   const { args, entrypointLength, mounts } = settings;
   return {
     Id: facts.id,
@@ -130,11 +146,11 @@ export function containerInspect(
     RestartCount: facts.restarts ?? 0,
     Driver: driver,
     Platform: platform.split("/")[0]!,
-    ProcessLabel: "",
-    MountLabel: "",
-    AppArmorProfile: "",
+    ProcessLabel: labels.selinuxLabel ?? "",
+    MountLabel: labels.mountLabel ?? "",
+    AppArmorProfile: labels.apparmorProfile ?? "",
     ExecIDs: facts.execIds?.length ? [...facts.execIds] : null,
-    HostConfig: hostDocument(settings),
+    HostConfig: hostDocument(facts.name, settings),
     GraphDriver: { Name: driver, Data: placesOf(rootfs) },
     ...(size && { SizeRw: size.writable, SizeRootFs: size.virtual }),
     Mounts: mountPoints(mounts),
@@ -143,7 +159,7 @@ export function containerInspect(
       Entrypoint: entrypointLength > 0 ? args.slice(0, entrypointLength) : null,
       Volumes: anonymousPlaces(mounts),
     }),
-    NetworkSettings: networkSettings(facts, settings, endpoint),
+    NetworkSettings: networkSettings(facts, settings, endpoints, ports),
   };
 }
 
@@ -171,10 +187,14 @@ function stateDocument(state: ContainerFacts["state"], health: Health | undefine
 }
 
 /** As they were asked for; Docker has `Mounts` there only where `--mount` asked for one. */
-function hostDocument(settings: ContainerSettings): ContainerBody["HostConfig"] {
+function hostDocument(name: string, settings: ContainerSettings): ContainerBody["HostConfig"] {
   const asked = settings.mounts.filter(({ implied }) => !implied).map(askedOf);
   const { Binds, Mounts, Tmpfs } = mountDocuments(asked);
-  return { ...hostConfig(settings, { Binds, Tmpfs }), ...(Mounts.length > 0 && { Mounts }) };
+  const document = hostConfig(settings, { Binds, Tmpfs });
+  const Links = document.Links?.map((link) => `/${link.replace(":", `:/${name}/`)}`) ?? null;
+  const { idMappings } = settings;
+  const own = idMappings && { IDMappings: idMapDocument(idMappings) };
+  return { ...document, ...own, Links, ...(Mounts.length > 0 && { Mounts }) };
 }
 
 /** Where `-v /x` and the image's VOLUMEs have volumes that nobody named. */

@@ -1,5 +1,5 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
-import { networkName } from "../settings/namespace-mode.ts";
+import { type PortElement, type PortFacts, portElement, portFacts } from "./container-ports.ts";
 import { type HealthStatus, healthWords } from "./health-status.ts";
 import { type MountPoint, mountOf, mountPoints } from "./mount-point.ts";
 import { formatSeconds, humanDuration, secondsOf } from "./time.ts";
@@ -19,6 +19,8 @@ export interface ContainerSummary {
   state: string;
   /** The state in words: "Up 3 minutes". */
   status: string;
+  /** Of one that runs. */
+  ports: PortFacts[];
   /** Only when asked for: to read a thousand of them takes a while. Undefined of a damaged one as well. */
   details?: ContainerDetails;
   /** Bytes of the writable top, and with the image's; only when asked for. */
@@ -27,6 +29,8 @@ export interface ContainerSummary {
 
 export interface ContainerDetails extends Pick<ContainerSettings, "labels" | "networkMode"> {
   mounts: Mount[];
+  /** Names, sorted. */
+  networks: string[];
   /** "linux/amd64"; "" when nobody says. */
   platform: string;
 }
@@ -73,7 +77,7 @@ export interface ContainerListElement {
   Command: string;
   /** Seconds since the epoch. */
   Created: number;
-  Ports: [];
+  Ports: PortElement[];
   SizeRw?: number;
   SizeRootFs?: number;
   Labels: Record<string, string>;
@@ -94,13 +98,13 @@ export function containerListElement(summary: ContainerSummary): ContainerListEl
     ImageID: summary.imageId,
     Command: summary.command,
     Created: secondsOf(summary.created),
-    Ports: [],
+    Ports: summary.ports.map(portElement),
     ...(size && { SizeRw: size.writable, SizeRootFs: size.virtual }),
     Labels: details?.labels ?? {},
     State: summary.state,
     Status: summary.status,
     HostConfig: { NetworkMode: network },
-    NetworkSettings: { Networks: networkName(network) === "" ? {} : { [network]: {} } },
+    NetworkSettings: { Networks: Object.fromEntries((details?.networks ?? []).map((name) => [name, {}])) },
     Mounts: mountPoints(details?.mounts ?? []),
   };
 }
@@ -117,10 +121,12 @@ export function containerSummary(element: ContainerListElement): ContainerSummar
     created: formatSeconds(element.Created),
     state: element.State,
     status: element.Status,
+    ports: element.Ports.map(portFacts),
     details: {
       labels: element.Labels,
       networkMode: element.HostConfig.NetworkMode as ContainerDetails["networkMode"],
       mounts: element.Mounts.map(mountOf),
+      networks: Object.keys(element.NetworkSettings.Networks),
       platform: "",
     },
     ...(SizeRootFs !== undefined && { size: { writable: SizeRw ?? 0, virtual: SizeRootFs } }),

@@ -19,6 +19,11 @@ export interface FilterGrammar {
   readonly values: Readonly<Record<string, { isGood(value: string): boolean; want: string }>>;
 }
 
+const portNumbers = {
+  isGood: (value: string) => /^\d{1,5}(-\d{1,5})?(\/(tcp|udp|sctp))?$/i.test(value),
+  want: "want a port or a range of them, as 80, 53/udp or 8000-8010/tcp",
+};
+
 /** Docker's states; that rt has no container in some of them is an answer, and no mistake. */
 const statuses = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
 
@@ -27,22 +32,26 @@ export const containerFilters: FilterGrammar = {
     "ancestor",
     "before",
     "exited",
+    "expose",
     "health",
     "id",
     "label",
     "name",
     "network",
+    "publish",
     "since",
     "status",
     "volume",
   ],
-  later: ["expose", "isolation", "is-task", "publish"],
+  later: ["isolation", "is-task"],
   values: {
     status: { isGood: (value) => statuses.includes(value), want: `want one of ${statuses.join(", ")}` },
     health: {
       isGood: (value) => (healthStatuses as readonly string[]).includes(value),
       want: `want one of ${healthStatuses.join(", ")}`,
     },
+    expose: portNumbers,
+    publish: portNumbers,
     exited: { isGood: (value) => /^-?\d{1,9}$/.test(value), want: "want a number" },
   },
 };

@@ -9,6 +9,15 @@ export interface Info {
   ContainersStopped: number;
   Images: number;
   Driver: string;
+  /** What this host's control groups can limit. */
+  MemoryLimit: boolean;
+  SwapLimit: boolean;
+  CpuCfsPeriod: boolean;
+  CpuCfsQuota: boolean;
+  CPUShares: boolean;
+  CPUSet: boolean;
+  PidsLimit: boolean;
+  OomKillDisable: boolean;
   LoggingDriver: string;
   CgroupDriver: string;
   CgroupVersion: string;
@@ -24,11 +33,24 @@ export interface Info {
   StateDir: string;
   /** What holds for a container of which nothing else is said. */
   SecurityOptions: string[];
+  /** Where devices are described, and those that are: their names of CDI. */
+  CDISpecDirs: string[];
+  DiscoveredDevices: { Source: "cdi"; ID: string }[];
   DefaultRuntime: string;
   /** Containers outlive whoever started them. */
   LiveRestoreEnabled: boolean;
   Swarm: { LocalNodeState: string };
   Warnings: string[];
+}
+
+interface LimitFacts {
+  memory: boolean;
+  swap: boolean;
+  cpuQuota: boolean;
+  cpuShares: boolean;
+  cpuset: boolean;
+  pids: boolean;
+  oomKillDisable: boolean;
 }
 
 export interface InfoFacts {
@@ -38,8 +60,11 @@ export interface InfoFacts {
   paused: number;
   images: number;
   driver: string;
+  /** "none": no group can be made. */
+  cgroupManager: "cgroupfs" | "systemd" | "none";
   /** "2", "1", "hybrid" or "none". */
   cgroupVersion: string;
+  limits: LimitFacts;
   kernel: { type: string; release: string; machine: string };
   operatingSystem: string;
   processors: number;
@@ -47,6 +72,16 @@ export interface InfoFacts {
   hostname: string;
   root: string;
   state: string;
+  /** "builtin", "unconfined" or a path: of a container that names none. */
+  seccompProfile: string;
+  cdiDirectories: readonly string[];
+  cdiDevices: readonly string[];
+  /** Those that label containers: "apparmor", "selinux". */
+  securityModules: string[];
+  /** A container that names no user namespace has one of its own. */
+  ownUsers: boolean;
+  /** Of an ordinary user. */
+  isRootless: boolean;
   warnings: string[];
 }
 
@@ -59,8 +94,16 @@ export function infoDocument(facts: InfoFacts): Info {
     ContainersStopped: facts.containers - facts.running - facts.paused,
     Images: facts.images,
     Driver: facts.driver,
+    MemoryLimit: facts.limits.memory,
+    SwapLimit: facts.limits.swap,
+    CpuCfsPeriod: facts.limits.cpuQuota,
+    CpuCfsQuota: facts.limits.cpuQuota,
+    CPUShares: facts.limits.cpuShares,
+    CPUSet: facts.limits.cpuset,
+    PidsLimit: facts.limits.pids,
+    OomKillDisable: facts.limits.oomKillDisable,
     LoggingDriver: defaultSettings().logDriver,
-    CgroupDriver: "cgroupfs",
+    CgroupDriver: facts.cgroupManager,
     CgroupVersion: facts.cgroupVersion,
     KernelVersion: facts.kernel.release,
     OperatingSystem: facts.operatingSystem,
@@ -71,10 +114,32 @@ export function infoDocument(facts: InfoFacts): Info {
     Name: facts.hostname,
     DockerRootDir: facts.root,
     StateDir: facts.state,
-    SecurityOptions: ["name=seccomp,profile=builtin", "name=cgroupns"],
+    SecurityOptions: [
+      ...facts.securityModules.map((name) => `name=${name}`),
+      `name=seccomp,profile=${facts.seccompProfile}`,
+      ...(facts.isRootless ? ["name=rootless"] : []),
+      "name=cgroupns",
+      ...(facts.ownUsers ? ["name=userns"] : []),
+    ],
+    CDISpecDirs: [...facts.cdiDirectories],
+    DiscoveredDevices: facts.cdiDevices.map((ID) => ({ Source: "cdi", ID })),
     DefaultRuntime: "native",
     LiveRestoreEnabled: true,
     Swarm: { LocalNodeState: "inactive" },
-    Warnings: facts.warnings,
+    // Without groups there is one reason for all of them, which is said.
+    Warnings: [...facts.warnings, ...(facts.cgroupManager === "none" ? [] : limitWarnings(facts.limits))],
   };
+}
+
+/** In Docker's words. Who asks for one of them all the same is told. */
+function limitWarnings({ memory, swap, cpuQuota, cpuShares, cpuset, pids }: LimitFacts): string[] {
+  const missing: [boolean, string][] = [
+    [memory, "memory limit"],
+    [swap, "swap limit"],
+    [cpuQuota, "cpu cfs quota"],
+    [cpuShares, "cpu shares"],
+    [cpuset, "cpuset"],
+    [pids, "pids limit"],
+  ];
+  return missing.flatMap(([has, what]) => (has ? [] : [`No ${what} support`]));
 }

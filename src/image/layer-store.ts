@@ -1,6 +1,20 @@
 import type { Digest } from "../oci/digest.ts";
 import type { Database } from "../store/database.ts";
 
+export interface LayerOwners {
+  uid: number;
+  uidPath: string;
+  gid: number;
+  gidPath: string;
+}
+
+interface OwnersRow {
+  uid: number;
+  uid_path: string;
+  gid: number;
+  gid_path: string;
+}
+
 /** Which layers are unpacked, by which driver, and who needs them: what collection asks. */
 export class LayerStore {
   readonly #database: Database;
@@ -26,6 +40,22 @@ export class LayerStore {
     const sql = "SELECT chain, made FROM layers WHERE driver = ?";
     const rows = this.#database.all<{ chain: string; made: number }>(sql, driver);
     return new Map(rows.map((row) => [row.chain, row.made]));
+  }
+
+  /** The highest owners in what `driver` has of the layer, and where, once somebody has looked. */
+  owners(chain: Digest, driver: string): LayerOwners | undefined {
+    const sql = "SELECT uid, uid_path, gid, gid_path FROM layer_owners WHERE chain = ? AND driver = ?";
+    const row = this.#database.get<OwnersRow>(sql, chain, driver);
+    return row && { uid: row.uid, uidPath: row.uid_path, gid: row.gid, gidPath: row.gid_path };
+  }
+
+  /** They are those of that layer for ever. One that is not on record any more is not remembered. */
+  noteOwners(chain: Digest, driver: string, { uid, uidPath, gid, gidPath }: LayerOwners): void {
+    this.#database.run(
+      `INSERT OR REPLACE INTO layer_owners (chain, driver, uid, uid_path, gid, gid_path)
+       SELECT chain, driver, ?, ?, ?, ? FROM layers WHERE chain = ? AND driver = ?`,
+      ...[uid, uidPath, gid, gidPath, chain, driver],
+    );
   }
 
   remove(chain: Digest, driver: string): void {

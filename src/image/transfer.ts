@@ -4,7 +4,7 @@ import { GrowingFile } from "../content/growing-file.ts";
 import type { Ingest } from "../content/ingest.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { SnapshotDriver } from "../snapshot/snapshot.ts";
+import type { SnapshotDriver, UnpackResult } from "../snapshot/snapshot.ts";
 import type { Source } from "../source/source.ts";
 
 /** One layer of an image: what comes in, and what it becomes. */
@@ -36,7 +36,7 @@ export interface TransferRequest {
   /** The file size of a layer that is unpacked and on record, else undefined. */
   known: (layer: LayerPlan) => number | undefined;
   /** A layer has been unpacked: put it on record. */
-  onUnpacked: (layer: LayerPlan, size: number) => void;
+  onUnpacked: (layer: LayerPlan, result: UnpackResult) => void;
   onProgress: (progress: LayerProgress) => void;
   /** Waiting for another rt, and for what. */
   onWait: (what: string) => void;
@@ -106,20 +106,18 @@ async function bring(run: TransferRequest, plan: LayerPlan, parentReady: Promise
     onWait: () => run.onWait(`layer ${plan.descriptor.digest}`),
   });
   if (isThere()) return report(run, plan, "exists", plan.descriptor.size);
-  const size = await fetchAndUnpack(run, plan, parentReady);
-  run.onUnpacked(plan, size);
+  run.onUnpacked(plan, await fetchAndUnpack(run, plan, parentReady));
   report(run, plan, "done", plan.descriptor.size);
 }
 
 /**
- * Again if what was on disk already turns out to be the fault, or a mirror that can be left out. Answers the size of the
- * layer's files.
+ * Again if what was on disk already turns out to be the fault, or a mirror that can be left out.
  */
 async function fetchAndUnpack(
   run: TransferRequest,
   plan: LayerPlan,
   parentReady: Promise<void>,
-): Promise<number> {
+): Promise<UnpackResult> {
   for (let repaired = false; ; ) {
     using ingest = await run.content.ingest(plan.descriptor, {
       signal: run.signal,
@@ -157,7 +155,7 @@ async function attemptLayer(
   plan: LayerPlan,
   ingest: Ingest,
   parentReady: Promise<void>,
-): Promise<number> {
+): Promise<UnpackResult> {
   const stop = new AbortController();
   const signal = AbortSignal.any([run.signal, stop.signal]);
   const file = new GrowingFile(ingest.size);
@@ -169,9 +167,9 @@ async function attemptLayer(
   };
   const download = fetchBlob({ ...run, signal }, plan, ingest, file).catch(failed);
   const unpack = unpackBlob({ ...run, signal }, plan, ingest, file, parentReady).catch(failed);
-  const [, size] = await Promise.all([download, unpack]);
+  const [, result] = await Promise.all([download, unpack]);
   if (failure) throw failure.error;
-  return size ?? 0;
+  return result ?? { size: 0 };
 }
 
 async function fetchBlob(
@@ -208,11 +206,11 @@ async function unpackBlob(
   ingest: Ingest,
   file: GrowingFile,
   parentReady: Promise<void>,
-): Promise<number> {
+): Promise<UnpackResult> {
   if (!run.driver.parallel) await parentReady;
   const { descriptor, chain, parents, diffID } = plan;
   try {
-    const { size } = await run.driver.unpack({
+    return await run.driver.unpack({
       chain,
       parents,
       diffID,
@@ -221,7 +219,6 @@ async function unpackBlob(
       signal: run.signal,
       source: { mediaType: descriptor.mediaType, path: ingest.path, more: (have) => file.more(have) },
     });
-    return size;
   } catch (error) {
     if (run.signal.aborted) throw error;
     throw withCause(`layer ${descriptor.digest}`, error);

@@ -1,4 +1,5 @@
 import { codeOfErrno, RtError } from "../base/errors.ts";
+import { type IdMap, rangeText } from "../base/id-map.ts";
 import { helperDescriptor, helperPath } from "../native/helper.ts";
 
 /**
@@ -10,6 +11,11 @@ import { helperDescriptor, helperPath } from "../native/helper.ts";
 /** `key=value` arguments. Undefined ones are left out, and one of several values is said several times. */
 export type HelperArguments = Record<string, string | number | undefined | readonly string[]>;
 
+/** The maps of a container's user namespace, as the helper takes them. */
+export function ownerArguments(owners: IdMap | undefined): HelperArguments {
+  return owners ? { uids: owners.uids.map(rangeText), gids: owners.gids.map(rangeText) } : {};
+}
+
 export interface HelperAnswer {
   ok: true;
   [member: string]: unknown;
@@ -17,7 +23,17 @@ export interface HelperAnswer {
 
 interface HelperProblem {
   ok: false;
-  kind: "malformed" | "digest" | "limit" | "conflict" | "missing" | "refused" | "os" | "request" | "fault";
+  kind:
+    | "malformed"
+    | "digest"
+    | "limit"
+    | "conflict"
+    | "missing"
+    | "refused"
+    | "unmapped"
+    | "os"
+    | "request"
+    | "fault";
   errno: string;
   message: string;
 }
@@ -77,6 +93,8 @@ function problemOf({ kind, errno, message }: HelperProblem): Error {
       return new RtError("not-found", message, { exitCode: 1 });
     case "refused":
       return new RtError("conflict", message, { exitCode: 1 });
+    case "unmapped":
+      return new RtError("invalid-argument", message);
     case "malformed":
     case "digest":
       return new RtError("data-loss", message);

@@ -1,7 +1,16 @@
 import { RtError } from "../base/errors.ts";
+import type { IdMap } from "../base/id-map.ts";
 import { closeDescriptor, socketPair } from "../native/system.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
-import { endingOf, type HelperAnswer, helperCommand, nowhere, readAnswer } from "./helper.ts";
+import {
+  endingOf,
+  type HelperAnswer,
+  type HelperArguments,
+  helperCommand,
+  nowhere,
+  ownerArguments,
+  readAnswer,
+} from "./helper.ts";
 import { HelperPipe } from "./pipe.ts";
 
 /**
@@ -16,25 +25,45 @@ export interface RunningRoot {
   /** Its start time, which tells it from a later process of this number. */
   startTime: string;
   mounts: readonly string[];
+  /** It has a user namespace with these maps: whoever reads and writes in it has its numbers and its rights. */
+  owners?: IdMap | undefined;
 }
 
 /** A directory, or layers of overlay, topmost first; with an upper directory it can be written to. */
 export interface StillRoot {
   tree?: string;
   lower?: readonly string[];
+  /** A layer above those. */
+  own?: string;
   upper?: { directory: string; work: string };
   /** With that: a file that is locked from the moment on at which the container is to have its upper directory for itself. */
   attended?: string;
   /** What is mounted in it when it runs; parents before what is in them. */
-  volumes?: readonly { path: string; from: string; readonly: boolean; subpath?: string }[];
+  volumes?: readonly StillVolume[];
+  /** Of a container with a user namespace: as of a running one. */
+  owners?: IdMap | undefined;
+  /** With that: what `lower` has belongs to the container's numbers. All else belongs to the host's. */
+  mapped?: boolean;
 }
 
-function rootArguments(root: LiveRoot): Record<string, string | number | undefined | readonly string[]> {
-  if ("pid" in root) return { pid: root.pid, start: root.startTime, mount: root.mounts };
+export interface StillVolume {
+  path: string;
+  from: string;
+  readonly: boolean;
+  subpath?: string;
+  /** It belongs to the numbers of the container, which has a user namespace. */
+  mapped?: boolean;
+}
+
+function rootArguments(root: LiveRoot): HelperArguments {
+  const owners = ownerArguments(root.owners);
+  if ("pid" in root) return { pid: root.pid, start: root.startTime, mount: root.mounts, ...owners };
   const volumes = root.volumes ?? [];
   return {
     tree: root.tree,
+    own: root.own,
     lower: root.lower,
+    mapped: root.mapped ? 1 : undefined,
     upper: root.upper?.directory,
     work: root.upper?.work,
     attended: root.attended,
@@ -42,6 +71,8 @@ function rootArguments(root: LiveRoot): Record<string, string | number | undefin
     from: volumes.map(({ from }) => from),
     subpath: volumes.map(({ subpath = "" }) => subpath),
     readonly: volumes.filter(({ readonly }) => readonly).map(({ path }) => path),
+    "mapped-volume": volumes.filter(({ mapped }) => mapped).map(({ path }) => path),
+    ...owners,
   };
 }
 
@@ -220,15 +251,27 @@ export interface Change {
   path: string;
 }
 
-/** What `top`, an upper directory of overlay or else a whole tree, changed of an image; `given` is none of it where it is new. */
+/** What a container wrote: an upper directory of overlay, or else a whole tree. */
+export interface Top {
+  path: string;
+  isUpper: boolean;
+  /** It belongs to the host's numbers of a user namespace with these maps; the image, to the container's. */
+  owners: IdMap | undefined;
+}
+
+function topArguments({ path, isUpper, owners }: Top): HelperArguments {
+  return { new: path, overlay: isUpper ? 1 : undefined, ...ownerArguments(owners) };
+}
+
+/** What `top` changed of an image; `given` is none of it where it is new. */
 export async function changesOf(
   image: StillRoot,
-  top: { path: string; isUpper: boolean },
+  top: Top,
   given: readonly string[],
   abort?: AbortSignal,
 ): Promise<Change[]> {
   abort?.throwIfAborted();
-  const args = { ...rootArguments(image), new: top.path, overlay: top.isUpper ? 1 : undefined, given };
+  const args = { ...rootArguments(image), ...topArguments(top), given };
   const child = start(helperCommand("changes", args), nowhere(), abort);
   return changesToldBy(child, abort);
 }
@@ -262,13 +305,12 @@ export interface WrittenLayer {
 export async function commitTo(
   file: number,
   image: StillRoot,
-  top: { path: string; isUpper: boolean },
+  top: Top,
   given: readonly string[],
   { sizeMax, abort }: { sizeMax?: number | undefined; abort?: AbortSignal | undefined } = {},
 ): Promise<WrittenLayer> {
   abort?.throwIfAborted();
-  const overlay = top.isUpper ? 1 : undefined;
-  const args = { ...rootArguments(image), new: top.path, overlay, given, limit: sizeMax };
+  const args = { ...rootArguments(image), ...topArguments(top), given, limit: sizeMax };
   const child = start(helperCommand("commit", args), file, abort);
   let answer: HelperAnswer;
   try {

@@ -1,16 +1,28 @@
 import { basename, dirname } from "node:path";
+import type { IdMap } from "../base/id-map.ts";
 import { removeSmallTree } from "../native/system.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
-import { runHelper } from "./helper.ts";
+import { type HelperArguments, ownerArguments, runHelper } from "./helper.ts";
 
 /**
  * Whole trees, by rt-layer, so that this process goes on meanwhile: links are never followed, and neither modes nor depth are
  * an obstacle.
  */
 
+export interface CopyOptions {
+  /** What has a container's numbers comes to belong to the host's. */
+  owners?: IdMap | undefined;
+  abort?: AbortSignal | undefined;
+}
+
 /** Copy everything below `from` into the existing directory `to`: owners, modes, xattrs, times, hard links, holes. */
-export async function copyTree(from: string, to: string, abort?: AbortSignal): Promise<void> {
-  await runHelper("copy", { from, to }, abort);
+export async function copyTree(
+  from: string | LayeredRoot,
+  to: string,
+  { owners, abort }: CopyOptions = {},
+): Promise<void> {
+  const source = typeof from === "string" ? { from } : layerArguments(from);
+  await runHelper("copy", { ...source, to, ...ownerArguments(owners) }, abort);
 }
 
 export interface TreeUsage {
@@ -24,12 +36,29 @@ export async function treeUsage(path: string): Promise<TreeUsage> {
   return { bytes: Number(bytes), inodes: Number(inodes) };
 }
 
+/** The highest number of each kind that anything in a tree belongs to, but for nobody's, and where. */
+export interface HighestOwners {
+  uid: number;
+  uidPath: string;
+  gid: number;
+  gidPath: string;
+}
+
+export async function highestOwners(path: string): Promise<HighestOwners> {
+  const { uid, uidPath, gid, gidPath } = await runHelper("owners", { path });
+  return { uid: Number(uid), uidPath: String(uidPath), gid: Number(gid), gidPath: String(gidPath) };
+}
+
 /** An image's root: committed layers of a driver's directory, topmost first; one, or overlay's. */
 export interface LayeredRoot {
   /** The driver's directory, an absolute path. */
   root: string;
   leaf: string;
   layers: readonly Digest[];
+}
+
+function layerArguments({ root, leaf, layers }: LayeredRoot): HelperArguments {
+  return { root, leaf, layers: layers.map(hexOf).join(",") };
 }
 
 /**
@@ -39,13 +68,13 @@ export interface LayeredRoot {
  * @throws the reason of `abort`, which cuts it short
  */
 export async function seedVolume(
-  { root, leaf, layers }: LayeredRoot,
+  image: LayeredRoot,
   path: string,
   to: string,
-  abort?: AbortSignal,
+  { owners, abort }: CopyOptions = {},
 ): Promise<boolean> {
   const place = { parent: dirname(to), name: basename(to) };
-  const request = { ...place, root, leaf, layers: layers.map(hexOf).join(","), path };
+  const request = { ...place, ...layerArguments(image), path, ...ownerArguments(owners) };
   const answer = await runHelper("seed", request, abort);
   return answer.seeded === true;
 }

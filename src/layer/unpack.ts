@@ -38,6 +38,10 @@ export interface Unpacked {
   fileBytes: number;
   /** False: another process committed the same first. */
   committed: boolean;
+  /** Device nodes that could not be made: this is a user namespace. */
+  devicesLeftOut: number;
+  /** Files of other owners than the only one, on a file system that cannot note whose they are. */
+  ownersLost: number;
 }
 
 type Child = Bun.Subprocess<"pipe", "pipe", number>;
@@ -155,5 +159,10 @@ async function sayTo(child: Child, word: string, over: () => boolean): Promise<v
 }
 
 function toUnpacked(answer: HelperAnswer): Unpacked {
-  return { fileBytes: Number(answer.fileBytes), committed: answer.committed === true };
+  return {
+    fileBytes: Number(answer.fileBytes),
+    committed: answer.committed === true,
+    devicesLeftOut: Number(answer.devicesLeftOut),
+    ownersLost: Number(answer.ownersLost),
+  };
 }

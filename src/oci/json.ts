@@ -74,7 +74,7 @@ export function fieldsIn(value: unknown, what: string): Fields {
 }
 
 /** One spelling for all that Go's case folding holds equal: the Kelvin sign is a k, the long s an s. */
-function folded(name: string): string {
+export function folded(name: string): string {
   return name.toLowerCase().replaceAll("\u017f", "s");
 }
 

@@ -7,7 +7,26 @@ export interface RuntimeSpec {
   process: SpecProcess;
   mounts: SpecMount[];
   annotations?: Record<string, string>;
+  hooks?: SpecHooks;
   linux: SpecLinux;
+}
+
+/** In the order in which they come; config.md, "POSIX-platform Hooks". */
+export interface SpecHooks {
+  prestart?: SpecHook[];
+  createRuntime?: SpecHook[];
+  createContainer?: SpecHook[];
+  startContainer?: SpecHook[];
+  poststart?: SpecHook[];
+  poststop?: SpecHook[];
+}
+
+/** `timeout` in seconds. */
+export interface SpecHook {
+  path: string;
+  args?: string[];
+  env?: string[];
+  timeout?: number;
 }
 
 export interface SpecProcess {
@@ -21,6 +40,8 @@ export interface SpecProcess {
   rlimits: SpecRlimit[];
   noNewPrivileges: boolean;
   oomScoreAdj?: number;
+  apparmorProfile?: string;
+  selinuxLabel?: string;
 }
 
 export interface SpecCapabilities {
@@ -78,13 +99,102 @@ export interface SpecDeviceRule {
   access: string;
 }
 
+/** Bytes, microseconds, and -1 for no limit. */
+export interface SpecResources {
+  devices: SpecDeviceRule[];
+  memory?: {
+    limit?: number;
+    reservation?: number;
+    /** With memory. */
+    swap?: number;
+    swappiness?: number;
+    disableOOMKiller?: boolean;
+  };
+  cpu?: {
+    shares?: number;
+    quota?: number;
+    period?: number;
+    realtimeRuntime?: number;
+    realtimePeriod?: number;
+    cpus?: string;
+    mems?: string;
+  };
+  pids?: { limit: number };
+  blockIO?: {
+    weight?: number;
+    weightDevice?: (SpecBlockDevice & { weight: number })[];
+    throttleReadBpsDevice?: SpecThrottle[];
+    throttleWriteBpsDevice?: SpecThrottle[];
+    throttleReadIOPSDevice?: SpecThrottle[];
+    throttleWriteIOPSDevice?: SpecThrottle[];
+  };
+  /** `pageSize` as "2MB". */
+  hugepageLimits?: { pageSize: string; limit: number }[];
+  /** Files of cgroup v2. */
+  unified?: Record<string, string>;
+}
+
+export interface SpecBlockDevice {
+  major: number;
+  minor: number;
+}
+
+export interface SpecThrottle extends SpecBlockDevice {
+  rate: number;
+}
+
 export interface SpecLinux {
   namespaces: SpecNamespace[];
+  /** Of a user namespace that is new. */
+  uidMappings?: SpecIdMapping[];
+  gidMappings?: SpecIdMapping[];
   devices: SpecDevice[];
   cgroupsPath: string;
-  resources: { devices: SpecDeviceRule[] };
+  resources: SpecResources;
   sysctl: Record<string, string>;
   maskedPaths: string[];
   readonlyPaths: string[];
   rootfsPropagation?: string;
+  seccomp?: SpecSeccomp;
+  /** SELinux, of mounts. */
+  mountLabel?: string;
+  /** Of a time namespace that is new. */
+  timeOffsets?: { monotonic?: SpecTimeOffset; boottime?: SpecTimeOffset };
+}
+
+export interface SpecIdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
+
+export interface SpecTimeOffset {
+  secs: number;
+  nanosecs: number;
+}
+
+/** config-linux.md, "Seccomp". Names as libseccomp has them: SCMP_ACT_ALLOW, SCMP_ARCH_X86_64, SCMP_CMP_MASKED_EQ. */
+export interface SpecSeccomp {
+  defaultAction: string;
+  defaultErrnoRet?: number;
+  /** The first is the container's own. */
+  architectures: string[];
+  /** "SECCOMP_FILTER_FLAG_LOG". */
+  flags?: string[];
+  syscalls: SpecSyscalls[];
+}
+
+export interface SpecSyscalls {
+  names: string[];
+  action: string;
+  errnoRet?: number;
+  args?: SpecSyscallArgument[];
+}
+
+/** 64 bits each, as decimal digits where a number of JavaScript does not hold them. */
+export interface SpecSyscallArgument {
+  index: number;
+  value: number | string;
+  valueTwo?: number | string;
+  op: string;
 }

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno, RtError, withCause } from "../base/errors.ts";
+import { rootlessCaller } from "../base/rootless.ts";
 import { callerPath } from "../base/working-directory.ts";
 import { fieldsIn, type JsonObject, objectIn, optionalIn, parseJson, stringIn } from "../oci/json.ts";
 import type { Credential, CredentialOptions } from "./credential.ts";
@@ -46,7 +47,7 @@ function filesFor({ authFile, env = process.env, runDirectory = "/run" }: Creden
   const docker = env.DOCKER_CONFIG || (home && join(home, ".docker"));
   const runtime = env.XDG_RUNTIME_DIR
     ? join(env.XDG_RUNTIME_DIR, "containers")
-    : join(runDirectory, "containers", String(process.getuid?.()));
+    : join(runDirectory, "containers", String(rootlessCaller(env)?.uid ?? process.getuid?.()));
   const config = env.XDG_CONFIG_HOME || (home && join(home, ".config"));
   return [
     ...(docker ? [{ path: join(docker, "config.json") }] : []),

@@ -41,6 +41,20 @@ export function parseDns(text: string, what = "--dns"): string {
   return text;
 }
 
+/** A domain, or "." for none. @throws RtError invalid-argument */
+export function parseDnsSearch(text: string, what = "--dns-search"): string {
+  const name = text.trim();
+  if (name === "." || (/^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_.])?$/.test(name) && name.length <= 255))
+    return name;
+  throw invalid(`invalid ${what} ${quote(text)}: not a domain`);
+}
+
+/** A word of the line `options` in resolv.conf(5). @throws RtError invalid-argument */
+export function parseDnsOption(text: string, what = "--dns-option"): string {
+  if (/^[a-zA-Z0-9_-]+(:\d{1,5})?$/.test(text) && text.length <= 64) return text;
+  throw invalid(`invalid ${what} ${quote(text)}: want a word, as ndots:2 or rotate`);
+}
+
 /** IPv4 or IPv6 without a zone, written as inet_pton(3) takes it. */
 export function isAddress(text: string): boolean {
   return isIPv4(text) || isIPv6(text);

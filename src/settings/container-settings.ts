@@ -15,6 +15,9 @@ import { digestShape } from "../oci/digest.ts";
 import { healthActions, healthcheck } from "./health.ts";
 import { logDrivers } from "./log.ts";
 import { namespaceMode, usualNetwork } from "./namespace-mode.ts";
+import { networkWish } from "./network.ts";
+import { portWish } from "./port.ts";
+import { resources } from "./resources.ts";
 import { restartPolicy } from "./restart.ts";
 
 /**
@@ -66,23 +69,66 @@ const kept = {
   ipcMode: namespaceMode("private"),
   utsMode: namespaceMode(""),
   cgroupnsMode: namespaceMode("private"),
-  /** What it has in its network: an address and a MAC ("" leaves them to us), and other names that it is found by. */
-  networkAddress: word,
-  networkMac: word,
-  networkAliases: texts,
+  /** Its user namespace (user-namespace.ts). "": what the configuration says, or the host's. */
+  usernsMode: word,
+  /** "0:100000:65536": container's number, host's number, how many. Of one kind alone: they are the other's too. */
+  uidMap: texts,
+  gidMap: texts,
+  /** Whose lines of /etc/subuid and /etc/subgid are its ids. */
+  subuidName: word,
+  subgidName: word,
+  /** Unsaid: just the one that its mode names (network.ts). */
+  networks: optional(listOf(networkWish)),
+  /** Bits per second of what it sends to each of its networks, and receives; 0 is no limit. */
+  bandwidthUp: defaulted(natural, 0),
+  bandwidthDown: defaulted(natural, 0),
+  /** -p: ports of the host that lead to its own; --expose (in a record the image's too): "80/tcp"; -P: all of these. */
+  publish: defaulted(listOf(portWish), []),
+  expose: texts,
+  publishAll: off,
+  /** Where it may go outside of its networks (egress.ts); none: everywhere. */
+  egressAllow: texts,
   dns: texts,
+  /** Domains; "." alone is none. */
+  dnsSearch: texts,
+  /** Of resolv.conf(5): "ndots:2". */
+  dnsOptions: texts,
   /** "host:address". */
   extraHosts: texts,
 
   privileged: off,
   readonlyRootfs: off,
   noNewPrivileges: off,
-  /** No filter of system calls. A privileged container has none either. */
-  seccomp: optional(oneOf("unconfined")),
+  /**
+   * The filter of system calls: "builtin", ours; "unconfined", none; else a profile in Docker's format, its JSON
+   * (seccomp-profile.ts). Unsaid: ours, and of a privileged container none.
+   */
+  seccomp: optional(text),
+  /** Names of profiles; unsaid, what the host has for containers. "unconfined" is none. */
+  apparmor: optional(text),
+  /** Unsaid: where its network is the host's, of the abstract sockets there it reaches its own alone. */
+  landlock: optional(oneOf("unconfined")),
+  /** SELinux: "disable", "type:T", "level:L" and so on, as `--security-opt label=` has them. */
+  labelOptions: texts,
+  /** Paths that are hidden besides the usual ones, and those that are neither hidden nor read-only: globs, or "ALL". */
+  mask: texts,
+  unmask: texts,
+  /** Those that are read-only besides the usual ones. */
+  readonlyPaths: texts,
   /** "CAP_NET_ADMIN" or "ALL". */
   capAdd: texts,
   capDrop: texts,
 
+  /** Limits of its cgroup (resources.ts). */
+  resources: defaulted(resources, {}),
+  /** The group that its cgroup is below: absolute and clean, "" for ours. */
+  cgroupParent: word,
+  /** "c 1:3 rwm": devices that it may use besides those that it has; none is made for it. */
+  deviceCgroupRules: texts,
+  /** "vendor.com/class=name": devices that the host's CDI specifications describe. */
+  cdiDevices: texts,
+  /** Seconds ("-3600", "1.5") that its clocks are ahead of the host's: of "monotonic" and "boottime" (time_namespaces(7)). */
+  timeOffsets: words,
   ulimits: defaulted(listOf(ulimit), []),
   sysctls: words,
   /** -1000 to 1000: how readily the kernel ends it where memory runs out. */
@@ -187,21 +233,19 @@ const mount = object({
 });
 export type Mount = Infer<typeof mount>;
 
-/** `--device`: the host's node as it was found when the container was created. */
-const device = object({
-  source: text,
-  destination: text,
-  /** Some of "rwm". */
-  permissions: text,
-  type: oneOf("c", "b", "p"),
-  major: natural,
-  minor: natural,
+/** A node of the host's, as it is when the container is built. */
+export interface Device extends DeviceRequest {
+  type: "c" | "b" | "p";
+  major: number;
+  minor: number;
   /** Permission bits. */
-  mode: natural,
-  uid: natural,
-  gid: natural,
-});
-export type Device = Infer<typeof device>;
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** Container's number, host's, how many (base/id-map.ts). */
+const idRanges = listOf(object({ container: natural, host: natural, size: natural }));
 
 /** The fields of a container's record that say what it is to be: asked for, and combined with what the image says. */
 export const settingsFields = {
@@ -211,7 +255,10 @@ export const settingsFields = {
   /** How many of `args` came from the entrypoint. */
   entrypointLength: natural,
   mounts: defaulted(listOf(mount), []),
-  devices: defaulted(listOf(device), []),
+  /** Looked for at each start. */
+  devices: defaulted(listOf(deviceRequest), []),
+  /** The maps of its own user namespace, decided when it is made; none: it is in the one that rt runs in. */
+  idMappings: optional(object({ uids: idRanges, gids: idRanges })),
 };
 const containerSettings = object(settingsFields);
 export type ContainerSettings = Infer<typeof containerSettings>;

@@ -1,11 +1,13 @@
 import { invalid, quote, rejectControl } from "../base/invalid.ts";
 import { defaulted, text } from "../base/shape.ts";
 import { namesHostGateway } from "./address.ts";
+import { checkStack, stackKinds, stackOf } from "./network-stack.ts";
 
 /**
  * Whose namespaces a container has, a mode for each kind of them, as Docker and podman spell it:
  *
- *   network  none (its own, with nothing in it)   host   container:ID   ns:PATH   or the network that it is in
+ *   network  none (its own, with nothing in it)   host   container:ID   ns:PATH   or the network that it is in,
+ *            or the program that carries what comes and goes (network-stack.ts)
  *   pid      "" (its own)                         host   container:ID   ns:PATH
  *   ipc      private, shareable, none (no /dev/shm) host container:ID   ns:PATH
  *   uts      "" (its own)                         host   container:ID   ns:PATH
@@ -53,18 +55,29 @@ export function parseNamespaceMode(kind: NamespaceKind, typed: string, what: str
   const path = namespacePath(text);
   if (path?.startsWith("/")) return text;
   if (path !== undefined) throw invalid(`invalid ${what} ${quote(text)}: want ns:PATH with an absolute path`);
-  const known = Object.keys(words[kind]).filter((word) => word !== "");
+  const others = kind === "network" ? [...stackKinds, "a network's name"] : [];
+  const known = [...Object.keys(words[kind]).filter((word) => word !== ""), ...others];
   throw invalid(`invalid ${what} ${quote(text)}: want ${known.join(", ")}, container:NAME or ns:PATH`);
 }
 
 /** The same for a network, which may be one by its name or its id. */
 export function parseNetworkMode(text: string, what: string): string {
   if (text === "default") return usualNetwork;
+  const stack = stackOf(text);
+  if (stack) {
+    checkStack(stack, what);
+    return text;
+  }
   return isNetworkName(text) ? text : parseNamespaceMode("network", text, what);
 }
 
+/** Does `--network` name one network, or one mode, and say nothing besides? */
+export function isOneMode(text: string): boolean {
+  return /^(container|ns|pasta|slirp4netns):/.test(text) || !/[,=]/.test(text);
+}
+
 /** Where nobody says anything. */
-export const usualNetwork = "none";
+export const usualNetwork = "bridge";
 
 /** What a network may be called. */
 export function isNetworkName(text: string): boolean {
@@ -73,12 +86,13 @@ export function isNetworkName(text: string): boolean {
 
 /** The network that a container with this mode is in, as it was called; undefined: it has a namespace of another kind. */
 export function networkOf(mode: string): string | undefined {
-  return isNetworkName(mode) && !Object.hasOwn(words.network, mode) ? mode : undefined;
+  const isMode = Object.hasOwn(words.network, mode) || stackOf(mode) !== undefined;
+  return isNetworkName(mode) && !isMode ? mode : undefined;
 }
 
 /** What lists of networks call it: one of another container or of the host's has no name. */
 export function networkName(mode: string): string {
-  return isNetworkName(mode) ? mode : "";
+  return stackOf(mode)?.kind ?? (isNetworkName(mode) ? mode : "");
 }
 
 /** The container in "container:NAME". */
@@ -92,9 +106,9 @@ export function namespacePath(mode: string): string | undefined {
 }
 
 /** Of several containers one may be named twice. */
-export function joinedContainers(modes: NamespaceModes): string[] {
-  const names = namespaceKinds.flatMap((kind) => joinedContainer(modes[modeSettings[kind]]) ?? []);
-  return [...new Set(names)];
+export function joinedContainers(modes: NamespaceModes & { usernsMode: string }): string[] {
+  const each = [...namespaceKinds.map((kind) => modes[modeSettings[kind]]), modes.usernsMode];
+  return [...new Set(each.flatMap((mode) => joinedContainer(mode) ?? []))];
 }
 
 /** What is asked for that cannot be had together, in Docker's words. @throws RtError invalid-argument */
@@ -108,7 +122,8 @@ export function checkNamespaces(
     if (dns.length > 0) throw conflict("dns and the network mode");
     if (extraHosts.length > 0) throw conflict("custom host-to-IP mapping and the network mode");
   }
-  if (networkOf(networkMode) === undefined && namesHostGateway(extraHosts))
+  const isIn = networkOf(networkMode) !== undefined || stackOf(networkMode) !== undefined;
+  if (!isIn && namesHostGateway(extraHosts))
     throw invalid("invalid --add-host: host-gateway is an address in a network: give one with --network");
   if (utsMode !== "") {
     if (hostname !== "") throw conflict("hostname and the UTS mode");

@@ -13,6 +13,11 @@ const ipc = new Set([
   "kernel.shm_rmid_forced",
 ]);
 
+const ownFlag: Readonly<Record<string, string>> = {
+  "kernel.hostname": "--hostname",
+  "kernel.domainname": "--domainname",
+};
+
 /** `--sysctl net.core.somaxconn=1024`, last wins. @throws RtError invalid-argument: none that a namespace has */
 export function parseSysctls(texts: readonly string[], what = "--sysctl"): Record<string, string> {
   if (texts.length === 0) return {};
@@ -23,6 +28,8 @@ export function parseSysctls(texts: readonly string[], what = "--sysctl"): Recor
     if (!/^[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)+$/.test(key))
       throw invalid(`invalid ${what} ${quote(text)}: bad name`);
     const name = dotted(key);
+    const flag = ownFlag[name];
+    if (flag) throw invalid(`invalid ${what} ${quote(text)}: ${flag} sets ${name}`);
     if (!ipc.has(name) && !name.startsWith("net.") && !name.startsWith("fs.mqueue.")) {
       throw invalid(`invalid ${what} ${quote(text)}: ${name} is the host's, not the container's`);
     }

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import type { IdRange } from "../base/id-map.ts";
 import { invalid, quote, rejectControl } from "../base/invalid.ts";
 import type { MountRequest } from "./container-settings.ts";
 import { propagations } from "./propagation.ts";
@@ -91,29 +92,41 @@ function wishesOf(modes: Modes, mode: string, what: string): Wishes {
 }
 
 /**
- * podman's "uids=0-1000-10#…;gids=…": from the file system's number, to the container's, how many. "" is none.
+ * podman's "uids=0-1000-10#…;gids=…": from the file system's number, to the host's, or with "@" in front to the container's; how
+ * many. "" is none of these: as the container's user namespace has them, where it has one of its own.
  * @throws RtError invalid-argument
  */
 export function parseIdmap(text: string, what: string): string {
   for (const part of text === "" ? [] : text.split(";")) {
     const [, ranges] = /^[ug]ids=(.*)$/.exec(part) ?? [];
-    const isGood = ranges?.split("#").every((range) => /^\d{1,10}-\d{1,10}-[1-9]\d{0,9}$/.test(range));
+    const isGood = ranges?.split("#").every((range) => /^@?\d{1,10}-\d{1,10}-[1-9]\d{0,9}$/.test(range));
     if (!isGood) throw invalid(`invalid ${what}: bad idmap ${quote(text)}: want uids=FROM-TO-COUNT#…;gids=…`);
   }
   return text;
 }
 
-/** Each range of one kind: from the file system's number, to the container's, how many. */
+/**
+ * Each range of one kind: from the file system's number, to the host's, how many.
+ * @param own the container's map, where it has a user namespace of its own
+ * @throws RtError invalid-argument: a number that the container has not got
+ */
 export function idmapRanges(
   text: string,
   kind: "uids" | "gids",
+  own: readonly IdRange[] | undefined,
 ): [from: number, to: number, count: number][] {
   const part = text.split(";").find((each) => each.startsWith(`${kind}=`));
   if (part === undefined) return [];
-  return part
-    .slice(kind.length + 1)
-    .split("#")
-    .map((range) => range.split("-").map(Number) as [number, number, number]);
+  const ranges = part.slice(kind.length + 1).split("#");
+  return ranges.map((range) => {
+    const [from, to, count] = range.replace("@", "").split("-").map(Number) as [number, number, number];
+    if (!range.startsWith("@") || !own) return [from, to, count];
+    const around = own.find(({ container, size }) => to >= container && to + count <= container + size);
+    if (around) return [from, around.host + to - around.container, count];
+    throw invalid(
+      `invalid idmap ${quote(text)}: ${to}-${to + count - 1} of the container are not one of its ranges`,
+    );
+  });
 }
 
 /** What nobody's user is to own: podman's list, and the host is no longer usable without. */

@@ -1,18 +1,29 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../base/errors.ts";
-import { type Change, changesOf, commitTo, differencesOf, type WrittenLayer } from "../layer/root.ts";
+import { hostOwner, type IdMap } from "../base/id-map.ts";
+import {
+  type Change,
+  changesOf,
+  commitTo,
+  differencesOf,
+  type Top,
+  type WrittenLayer,
+} from "../layer/root.ts";
 import { copyTree, removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { syncCommitted } from "./boot.ts";
 import { randomName, SnapshotDirectory } from "./directory.ts";
-import type {
-  Rootfs,
-  RootfsOptions,
-  SnapshotCandidate,
-  SnapshotDriver,
-  UnpackRequest,
-  UnpackResult,
+import {
+  type PrepareOptions,
+  type Rootfs,
+  type RootfsOptions,
+  type SnapshotCandidate,
+  type SnapshotDriver,
+  type SnapshotOptions,
+  type UnpackRequest,
+  type UnpackResult,
+  unpackResult,
 } from "./snapshot.ts";
 
 /**
@@ -60,22 +71,30 @@ class CopyDriver implements SnapshotDriver {
         },
       );
       kept = result.committed;
-      return { size: result.fileBytes };
+      return unpackResult(result);
     } finally {
       closeSync(fd);
       if (!kept) await removeTree(join(this.#directory.tmp, name));
     }
   }
 
-  async prepare(key: string, chain: readonly Digest[], abort?: AbortSignal): Promise<void> {
+  /** Nothing is shared, and so nobody needs that. */
+  async mapsLayers(): Promise<boolean> {
+    return true;
+  }
+
+  async prepare(
+    key: string,
+    chain: readonly Digest[],
+    { abort, owners }: PrepareOptions = {},
+  ): Promise<void> {
     const top = chain.at(-1);
     if (top !== undefined && !this.has(top))
       throw new RtError("not-found", `the layers up to ${top} are not unpacked: pull the image again`);
     const rootfs = join(this.#directory.makeActive(key), "rootfs");
     mkdirSync(rootfs, { mode: 0o755 });
-    if (top === undefined)
-      chmodSync(rootfs, 0o755); // whatever our umask
-    else await copyTree(join(this.#directory.committed, hexOf(top), "rootfs"), rootfs, abort);
+    if (top === undefined) emptyRoot(rootfs, owners);
+    else await copyTree(join(this.#directory.committed, hexOf(top), "rootfs"), rootfs, { owners, abort });
   }
 
   rootfs(key: string, _chain: readonly Digest[], _options: RootfsOptions): Rootfs {
@@ -91,7 +110,7 @@ class CopyDriver implements SnapshotDriver {
     chain: readonly Digest[],
     path: string,
     destination: string,
-    abort?: AbortSignal,
+    options?: SnapshotOptions,
   ): Promise<boolean> {
     const top = chain.at(-1);
     if (top === undefined) return false;
@@ -99,7 +118,7 @@ class CopyDriver implements SnapshotDriver {
       { root: this.#directory.root, leaf: "rootfs", layers: [top] },
       path,
       destination,
-      abort,
+      options,
     );
   }
 
@@ -121,14 +140,17 @@ class CopyDriver implements SnapshotDriver {
     return tree === undefined ? {} : { tree };
   }
 
+  #top(key: string, owners: IdMap | undefined): Top {
+    return { path: join(this.#directory.active, key, "rootfs"), isUpper: false, owners };
+  }
+
   changes(
     key: string,
     chain: readonly Digest[],
     given: readonly string[],
-    abort?: AbortSignal,
+    { owners, abort }: SnapshotOptions = {},
   ): Promise<Change[]> {
-    const top = { path: join(this.#directory.active, key, "rootfs"), isUpper: false };
-    return changesOf(this.#image(chain), top, given, abort);
+    return changesOf(this.#image(chain), this.#top(key, owners), given, abort);
   }
 
   commit(
@@ -136,10 +158,9 @@ class CopyDriver implements SnapshotDriver {
     chain: readonly Digest[],
     given: readonly string[],
     file: number,
-    options?: { sizeMax?: number | undefined; abort?: AbortSignal | undefined },
+    options: SnapshotOptions & { sizeMax?: number | undefined } = {},
   ): Promise<WrittenLayer> {
-    const top = { path: join(this.#directory.active, key, "rootfs"), isUpper: false };
-    return commitTo(file, this.#image(chain), top, given, options);
+    return commitTo(file, this.#image(chain), this.#top(key, options.owners), given, options);
   }
 
   differences(chain: Digest, other: SnapshotDriver, abort?: AbortSignal): Promise<Change[]> {
@@ -157,6 +178,14 @@ class CopyDriver implements SnapshotDriver {
   sync(): Promise<void> {
     return syncCommitted(this.#directory);
   }
+}
+
+function emptyRoot(path: string, owners: IdMap | undefined): void {
+  if (owners) {
+    const { uid, gid } = hostOwner(owners, 0, 0);
+    chownSync(path, uid, gid);
+  }
+  chmodSync(path, 0o755); // whatever our umask
 }
 
 export const copy: SnapshotCandidate = {

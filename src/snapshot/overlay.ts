@@ -1,28 +1,42 @@
 import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError } from "../base/errors.ts";
+import { hostOwner, type IdMap } from "../base/id-map.ts";
 import { LayerConflict, runHelper } from "../layer/helper.ts";
-import { type Change, changesOf, commitTo, differencesOf, type WrittenLayer } from "../layer/root.ts";
-import { removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
+import {
+  type Change,
+  changesOf,
+  commitTo,
+  differencesOf,
+  type Top,
+  type WrittenLayer,
+} from "../layer/root.ts";
+import { copyTree, type LayeredRoot, removeTree, seedVolume, treeUsage } from "../layer/tree.ts";
 import type { Unpacked } from "../layer/unpack.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { syncCommitted } from "./boot.ts";
 import { randomName, SnapshotDirectory } from "./directory.ts";
-import type {
-  Rootfs,
-  RootfsOptions,
-  SnapshotCandidate,
-  SnapshotDriver,
-  UnpackRequest,
-  UnpackResult,
+import { mapsLayersIn } from "./mapped.ts";
+import {
+  type PrepareOptions,
+  type Rootfs,
+  type RootfsOptions,
+  type SnapshotCandidate,
+  type SnapshotDriver,
+  type SnapshotOptions,
+  type UnpackRequest,
+  type UnpackResult,
+  unpackResult,
 } from "./snapshot.ts";
 
 /**
  * Layers as overlayfs takes them: each a directory with its own files, whiteouts (character device 0:0) and opaque marks
- * (trusted.overlay.opaque). Shared by all images and containers, and unpacked without waiting for the layers below.
+ * (trusted.overlay.opaque, in a user namespace user.overlay.opaque). Shared by all images and containers, and unpacked without waiting for the layers below.
  *
  *   committed/<hex>/diff            root of a layer; its mode and owner are those of the image's root up to here
  *   active/<key>/{upper,work}
+ *   active/<key>/rootfs             instead of them, where a container with a user namespace cannot share layers: a copy of all
+ *   mapped                          whether it can, as of this boot (mapped.ts)
  */
 export class OverlayDriver implements SnapshotDriver {
   readonly name = "overlay";
@@ -44,27 +58,58 @@ export class OverlayDriver implements SnapshotDriver {
       this.#directory.ensure();
       await this.#directory.removeAbandoned();
       this.#directory.removeHollow(request.chain);
-      return { size: (await this.#unpackAny(request, fd)).fileBytes };
+      return unpackResult(await this.#unpackAny(request, fd));
     } finally {
       closeSync(fd);
     }
   }
 
-  async prepare(key: string, chain: readonly Digest[]): Promise<void> {
+  mapsLayers(): Promise<boolean> {
+    return mapsLayersIn(this.#directory.root);
+  }
+
+  async prepare(
+    key: string,
+    chain: readonly Digest[],
+    { owners, abort, tell }: PrepareOptions = {},
+  ): Promise<void> {
+    if (owners && chain.length > 0 && !(await this.mapsLayers())) {
+      tell?.("its files are copied, which takes time and room: here no layer can be shown with other owners");
+      return this.#copyAll(key, chain, { owners, abort });
+    }
     const path = this.#directory.makeActive(key);
     const upper = join(path, "upper");
     mkdirSync(upper, { mode: 0o755 });
     mkdirSync(join(path, "work"), { mode: 0o700 });
-    this.#likeImageRoot(upper, chain.at(-1));
+    this.#likeImageRoot(upper, chain.at(-1), owners);
+  }
+
+  async #copyAll(key: string, chain: readonly Digest[], options: SnapshotOptions): Promise<void> {
+    const missing = chain.find((digest) => !this.has(digest));
+    if (missing !== undefined) throw notUnpacked(missing);
+    const rootfs = join(this.#directory.makeActive(key), "rootfs");
+    mkdirSync(rootfs, { mode: 0o755 });
+    await copyTree(this.#image(chain), rootfs, options);
   }
 
   rootfs(key: string, chain: readonly Digest[], options: RootfsOptions): Rootfs {
     const path = join(this.#directory.active, key);
+    const top = options.owners && this.#top(key, options.owners);
+    if (top && !top.isUpper) return { type: "bind", source: top.path };
     const upper = join(path, "upper");
     // Overlay wants at least one layer below.
     if (chain.length === 0) return { type: "bind", source: upper };
     const lower = this.layers(chain);
-    return { type: "overlay", lower, upper, work: join(path, "work"), volatile: options.volatile ?? false };
+    const mapped = options.owners !== undefined;
+    const work = join(path, "work");
+    return {
+      type: "overlay",
+      lower,
+      upper,
+      work,
+      volatile: options.volatile ?? false,
+      ...(mapped && { mapped }),
+    };
   }
 
   layers(chain: readonly Digest[]): string[] {
@@ -75,15 +120,22 @@ export class OverlayDriver implements SnapshotDriver {
     chain: readonly Digest[],
     path: string,
     destination: string,
-    abort?: AbortSignal,
+    options?: SnapshotOptions,
   ): Promise<boolean> {
     if (chain.length === 0) return false;
-    return seedVolume(
-      { root: this.#directory.root, leaf: "diff", layers: chain.toReversed() },
-      path,
-      destination,
-      abort,
-    );
+    return seedVolume(this.#image(chain), path, destination, options);
+  }
+
+  #image(chain: readonly Digest[]): LayeredRoot {
+    return { root: this.#directory.root, leaf: "diff", layers: chain.toReversed() };
+  }
+
+  #top(key: string, owners: IdMap | undefined): Top {
+    const path = join(this.#directory.active, key);
+    // Only what has a user namespace may be a copy.
+    const copied = join(path, "rootfs");
+    if (owners && existsSync(copied)) return { path: copied, isUpper: false, owners };
+    return { path: join(path, "upper"), isUpper: true, owners };
   }
 
   removeActive(key: string): Promise<void> {
@@ -102,11 +154,9 @@ export class OverlayDriver implements SnapshotDriver {
     key: string,
     chain: readonly Digest[],
     given: readonly string[],
-    abort?: AbortSignal,
+    { owners, abort }: SnapshotOptions = {},
   ): Promise<Change[]> {
-    const lower = this.layers(chain);
-    const top = { path: join(this.#directory.active, key, "upper"), isUpper: true };
-    return changesOf({ lower }, top, given, abort);
+    return changesOf({ lower: this.layers(chain) }, this.#top(key, owners), given, abort);
   }
 
   commit(
@@ -114,9 +164,9 @@ export class OverlayDriver implements SnapshotDriver {
     chain: readonly Digest[],
     given: readonly string[],
     file: number,
-    options?: { sizeMax?: number | undefined; abort?: AbortSignal | undefined },
+    options: SnapshotOptions & { sizeMax?: number | undefined } = {},
   ): Promise<WrittenLayer> {
-    const top = { path: join(this.#directory.active, key, "upper"), isUpper: true };
+    const top = this.#top(key, options.owners);
     return commitTo(file, { lower: this.layers(chain) }, top, given, options);
   }
 
@@ -129,7 +179,9 @@ export class OverlayDriver implements SnapshotDriver {
   }
 
   usage(key: string): Promise<{ bytes: number; inodes: number }> {
-    return treeUsage(join(this.#directory.active, key, "upper"));
+    const path = join(this.#directory.active, key);
+    const upper = join(path, "upper");
+    return treeUsage(existsSync(upper) ? upper : join(path, "rootfs"));
   }
 
   sync(): Promise<void> {
@@ -176,20 +228,22 @@ export class OverlayDriver implements SnapshotDriver {
   }
 
   /** The mount's root is `upper`: what `stat /` shows in the container. */
-  #likeImageRoot(upper: string, top: Digest | undefined): void {
-    if (top === undefined) {
-      chmodSync(upper, 0o755); // whatever our umask
-      return;
-    }
+  #likeImageRoot(upper: string, top: Digest | undefined, owners: IdMap | undefined): void {
     try {
-      const { mode, uid, gid } = statSync(join(this.#committed(top), "diff"));
-      if (uid !== 0 || gid !== 0) chownSync(upper, uid, gid);
+      const like = top === undefined ? undefined : statSync(join(this.#committed(top), "diff"));
+      const { mode, uid, gid } = like ?? { mode: 0o755, uid: 0, gid: 0 };
+      const own = owners ? hostOwner(owners, uid, gid) : { uid, gid };
+      if (own.uid !== 0 || own.gid !== 0) chownSync(upper, own.uid, own.gid);
       chmodSync(upper, mode & 0o7777);
     } catch (error) {
       if (!isErrno(error, "ENOENT")) throw error;
-      throw new RtError("not-found", `the layers up to ${top} are not unpacked: pull the image again`);
+      throw notUnpacked(top);
     }
   }
+}
+
+function notUnpacked(top: Digest | undefined): RtError {
+  return new RtError("not-found", `the layers up to ${top} are not unpacked: pull the image again`);
 }
 
 export const overlay: SnapshotCandidate = {

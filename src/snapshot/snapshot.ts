@@ -1,5 +1,7 @@
+import type { IdMap } from "../base/id-map.ts";
 import type { Change, WrittenLayer } from "../layer/root.ts";
 import type { LayerStream } from "../layer/stream.ts";
+import type { Unpacked } from "../layer/unpack.ts";
 import type { Digest } from "../oci/digest.ts";
 
 export type { Change, LayerStream, WrittenLayer };
@@ -42,7 +44,12 @@ export interface SnapshotDriver {
    * A new active snapshot on top of `chain` (bottom first; empty = scratch).
    * @throws the reason of `abort`; what is half made is removed as if it were whole
    */
-  prepare(key: string, chain: readonly Digest[], abort?: AbortSignal): Promise<void>;
+  prepare(key: string, chain: readonly Digest[], options?: PrepareOptions): Promise<void>;
+  /**
+   * Can committed layers be seen through the maps of a user namespace, here? Where they cannot, a container with one of its own
+   * gets a copy of all of them. Looked at once after a boot; one read from then on.
+   */
+  mapsLayers(): Promise<boolean>;
   /** How the container's init mounts the active snapshot `key`. */
   rootfs(key: string, chain: readonly Digest[], options: RootfsOptions): Rootfs;
   /**
@@ -52,7 +59,12 @@ export interface SnapshotDriver {
    * nothing done, where the image has no directory there or `destination` is not empty.
    * @throws the reason of `abort`, which cuts it short: whoever uses the volume next completes it or takes it back
    */
-  seed(chain: readonly Digest[], path: string, destination: string, abort?: AbortSignal): Promise<boolean>;
+  seed(
+    chain: readonly Digest[],
+    path: string,
+    destination: string,
+    options?: SnapshotOptions,
+  ): Promise<boolean>;
   /** Remove an active snapshot. Not-found is not an error. */
   removeActive(key: string): Promise<void>;
   /** Remove a committed snapshot that no image and no active snapshot needs: the caller holds the store's lock. */
@@ -75,13 +87,13 @@ export interface SnapshotDriver {
   list(): { active: string[]; committed: Digest[] };
   /**
    * What the writable top `key` changed of `chain`, in no order. `given`: paths that whoever starts a container makes in it, and
-   * that are no change where the image has not got them.
+   * that are no change where the image has not got them. With `owners` as it was prepared with: owners of both are the container's.
    */
   changes(
     key: string,
     chain: readonly Digest[],
     given: readonly string[],
-    abort?: AbortSignal,
+    options?: SnapshotOptions,
   ): Promise<Change[]>;
   /**
    * The same changes as a layer: an archive, to an open file from its beginning, that `unpack` on top of `chain` makes of it
@@ -93,7 +105,7 @@ export interface SnapshotDriver {
     chain: readonly Digest[],
     given: readonly string[],
     file: number,
-    options?: { sizeMax?: number | undefined; abort?: AbortSignal | undefined },
+    options?: SnapshotOptions & { sizeMax?: number | undefined },
   ): Promise<WrittenLayer>;
   /** Bytes and inodes that the writable top takes. */
   usage(key: string): Promise<{ bytes: number; inodes: number }>;
@@ -109,7 +121,20 @@ export interface SnapshotCandidate {
   open(root: string): SnapshotDriver;
 }
 
+export interface SnapshotOptions {
+  abort?: AbortSignal | undefined;
+  /** Of the container's user namespace: what is made for it belongs to the host's numbers of these. */
+  owners?: IdMap | undefined;
+}
+
+export interface PrepareOptions extends SnapshotOptions {
+  /** A line for people: why this takes long. */
+  tell?: (line: string) => void;
+}
+
 export interface RootfsOptions {
+  /** The container has a user namespace with these maps. */
+  owners?: IdMap | undefined;
   /** Nobody will look at the writable top after a crash (`--rm`): skip syncs (overlay's `volatile`). */
   volatile?: boolean;
   readonly?: boolean;
@@ -117,7 +142,7 @@ export interface RootfsOptions {
 
 /** What the init stage mounts as the container's root. Mirrored by zig-native/wire/request.zig. */
 export type Rootfs =
-  | { type: "overlay"; lower: string[]; upper: string; work: string; volatile: boolean }
+  | { type: "overlay"; lower: string[]; upper: string; work: string; volatile: boolean; mapped?: boolean }
   | { type: "bind"; source: string };
 
 export interface UnpackRequest {
@@ -136,4 +161,22 @@ export interface UnpackRequest {
 export interface UnpackResult {
   /** Bytes of the files in this layer (not of the tar). */
   size: number;
+  /** What of it is not as the layer has it; undefined: nothing. */
+  shortfall?: Shortfall | undefined;
+}
+
+/** What a user namespace does not allow (zig-native/layer/ids.zig). */
+export interface Shortfall {
+  /** Device nodes that are not there. */
+  devices: number;
+  /** Files whose owners are forgotten. */
+  owners: number;
+}
+
+export function unpackResult({ fileBytes, devicesLeftOut, ownersLost }: Unpacked): UnpackResult {
+  const isWhole = devicesLeftOut === 0 && ownersLost === 0;
+  return {
+    size: fileBytes,
+    ...(!isWhole && { shortfall: { devices: devicesLeftOut, owners: ownersLost } }),
+  };
 }

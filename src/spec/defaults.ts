@@ -62,29 +62,6 @@ function character(path: string, major: number, minor: number): SpecDevice {
   return { path, type: "c", major, minor, fileMode: 0o666, uid: 0, gid: 0 };
 }
 
-export const maskedPaths: readonly string[] = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/sys/devices/virtual/powercap",
-  "/sys/firmware",
-];
-
-export const readonlyPaths: readonly string[] = [
-  "/proc/bus",
-  "/proc/fs",
-  "/proc/irq",
-  "/proc/sys",
-  "/proc/sysrq-trigger",
-];
-
 /** Of a network's interface, where the kernel has IPv6: no neighbour tells the container where its way out is, or who it is. */
 export const routerSysctls: Readonly<Record<string, string>> = {
   "net.ipv6.conf.default.accept_ra": "0",

@@ -10,10 +10,11 @@ import {
 import { shmMount } from "./defaults.ts";
 
 /** The inits of the containers whose namespaces one has, by the kind of those. */
-export type Neighbours = Readonly<Partial<Record<NamespaceKind, SpecProcessName>>>;
+export type Neighbours = Readonly<Partial<Record<NamespaceKind | "user", SpecProcessName>>>;
 
 /** As /proc/PID/ns calls them. */
-const files: Readonly<Record<NamespaceKind, string>> = {
+const files: Readonly<Record<NamespaceKind | "user", string>> = {
+  user: "user",
   network: "net",
   pid: "pid",
   ipc: "ipc",
@@ -22,7 +23,7 @@ const files: Readonly<Record<NamespaceKind, string>> = {
 };
 
 /** Where the namespace of a process is. */
-export function namespaceFile(kind: NamespaceKind, pid: number | "self"): string {
+export function namespaceFile(kind: NamespaceKind | "user", pid: number | "self"): string {
   return `/proc/${pid}/ns/${files[kind]}`;
 }
 
@@ -38,7 +39,18 @@ export function namespaces(settings: ContainerSettings, neighbours: Neighbours =
     if (!process) throw new Error(`nobody has said whose ${type} namespace is meant`);
     return [{ type, path: namespaceFile(type, process.pid), process }];
   });
-  return [{ type: "mount" }, ...others];
+  const time: SpecNamespace[] = Object.keys(settings.timeOffsets).length > 0 ? [{ type: "time" }] : [];
+  return [{ type: "mount" }, ...userNamespace(settings, neighbours), ...others, ...time];
+}
+
+/** New, with the maps of its record, or one that is joined, which has these. */
+function userNamespace(
+  { idMappings, usernsMode }: ContainerSettings,
+  { user: process }: Neighbours,
+): SpecNamespace[] {
+  if (!idMappings) return [];
+  const path = process ? namespaceFile("user", process.pid) : namespacePath(usernsMode);
+  return [{ type: "user", ...(path !== undefined && { path }), ...(process && { process }) }];
 }
 
 /** /proc shows the pid namespace of whoever mounts it, who is in none that is joined. */
@@ -56,14 +68,16 @@ export function procMount(
 /** What goes with the ipc namespace, though the kernel does not know of that. */
 export function sharedMemory(
   { ipcMode, shmSize }: ContainerSettings,
-  neighbours: Neighbours = {},
+  { neighbours = {}, isLocked = false }: { neighbours?: Neighbours; isLocked?: boolean } = {},
 ): SpecMount[] {
   const own = shmMount(shmSize);
   if (ipcMode === "none") return [];
   if (neighbours.ipc) return [{ ...own, process: neighbours.ipc }];
   if (ipcMode !== "host") return [own];
   const { destination } = own;
-  const options = ["bind", "nosuid", "noexec", "nodev", "rprivate"];
+  const closed = ["nosuid", "noexec", "nodev"];
+  const bind = isLocked ? ["rbind", ...closed.map((option) => `r${option}`)] : ["bind"];
+  const options = [...bind, ...closed, "rprivate"];
   return [{ destination, type: "bind", source: destination, options }];
 }
 

@@ -82,6 +82,11 @@ export class Database implements Disposable {
     }
   }
 
+  /** In the transaction that is going on, or else in one of its own. */
+  within<T>(fn: () => T): T {
+    return this.#inTransaction ? fn() : this.transaction(fn);
+  }
+
   #begin(): void {
     const deadline = performance.now() + busyTimeout_ms;
     for (;;) {

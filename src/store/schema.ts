@@ -7,12 +7,16 @@ import { fillContainerColumns, fillContainerVolumes } from "./backfill.ts";
  *   images 1─n tags            what people call it: "docker.io/library/alpine:latest", "docker.io/library/alpine@sha256:…"
  *      │ 1─n image_blobs ─ blobs          what save and push need, and what collection must keep
  *      └ 1─n image_layers ─ layers        chainIDs, bottom first; unpacked by a snapshot driver
+ *                          └ 1─1 layer_owners   the highest owners in it, once somebody has looked
  *   containers                 the record, and the exit facts once somebody has seen the exit
  *      └ 1─n container_volumes       the volumes that it has: they are in use. No record of it is needed to tell
  *   volumes                    what was said of a volume; one that has a directory and no row is a volume too
  *   networks                   what was said of a network; three are there from the beginning
  *      └ 1─n network_endpoints ─ containers    who has been in it, until he is removed
+ *           │ 1─n network_openings ─ containers   to whose ports he is let where others are not
  *           └ 1─n network_leases               and his addresses: nobody else has one of these in that network
+ *   containers 1─n container_ports   of one that runs: the ports that it shows, and those of the host that lead to them
+ *   containers 1─n container_ids     of one with a user namespace of its own: the host's numbers in its maps
  *   leases 1─n lease_items     what a running command is about to refer to: not garbage yet
  *
  * A `record` is one CBOR value (codec.ts). Columns beside it exist to be searched or joined, or because a list of a thousand
@@ -166,6 +170,92 @@ export const migrations: readonly Migration[] = [
     FOREIGN KEY (container, network) REFERENCES network_endpoints (container, network) ON DELETE CASCADE
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX network_leases_container ON network_leases (container, network);
+  `,
+  },
+  {
+    // The name of what joins them, in the container.
+    sql: `ALTER TABLE network_endpoints ADD COLUMN interface TEXT NOT NULL DEFAULT 'eth0'`,
+  },
+  {
+    // 1: what the container's record says of this network is not done yet in the container, which runs. Should he who does it
+    // die over it, the next command goes on.
+    sql: `
+  ALTER TABLE network_endpoints ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX network_endpoints_pending ON network_endpoints (container) WHERE pending = 1;
+  `,
+  },
+  {
+    // NULL of one that no port of the host leads to; `target` is the container's address, NULL where its monitor hands on.
+    // `pending`: what somebody leases who is just about to publish it, or not to publish it any more. Should he die, it goes.
+    sql: `
+  CREATE TABLE container_ports (
+    container    TEXT NOT NULL REFERENCES containers (id) ON DELETE CASCADE,
+    protocol     TEXT NOT NULL,
+    port         INTEGER NOT NULL,
+    host_address BLOB,
+    host_port    INTEGER,
+    target       BLOB,
+    pending      TEXT
+  ) STRICT;
+  CREATE INDEX container_ports_container ON container_ports (container);
+  CREATE INDEX container_ports_pending ON container_ports (pending) WHERE pending IS NOT NULL;
+  CREATE UNIQUE INDEX container_ports_host ON container_ports (protocol, host_port, host_address);
+  `,
+  },
+  {
+    // Which containers have which others by names of their own, so that one that is started again is found by those.
+    sql: `
+  CREATE TABLE container_links (
+    container TEXT NOT NULL REFERENCES containers (id) ON DELETE CASCADE,
+    target    TEXT NOT NULL,
+    PRIMARY KEY (container, target)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX container_links_target ON container_links (target);
+  `,
+  },
+  {
+    // Where it may go from there, of one that may not go everywhere: a JSON list.
+    sql: `ALTER TABLE network_endpoints ADD COLUMN egress TEXT`,
+  },
+  {
+    // Of a network whose containers do not know each other: to whom one is linked, and the ports of that one, a JSON list.
+    sql: `
+  CREATE TABLE network_openings (
+    container TEXT NOT NULL,
+    network   TEXT NOT NULL,
+    target    TEXT NOT NULL REFERENCES containers (id) ON DELETE CASCADE,
+    ports     TEXT NOT NULL,
+    PRIMARY KEY (container, network, target),
+    FOREIGN KEY (container, network) REFERENCES network_endpoints (container, network) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX network_openings_target ON network_openings (target, network);
+  `,
+  },
+  {
+    // What its record says too, where those who look for free numbers need not read all records, and for one that is damaged.
+    sql: `
+  CREATE TABLE container_ids (
+    container TEXT NOT NULL REFERENCES containers (id) ON DELETE CASCADE,
+    kind      TEXT NOT NULL,
+    first     INTEGER NOT NULL,
+    size      INTEGER NOT NULL,
+    PRIMARY KEY (container, kind, first)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  },
+  {
+    // What takes a walk through all of a layer to know: who makes maps for a container asks for it.
+    sql: `
+  CREATE TABLE layer_owners (
+    chain    TEXT NOT NULL,
+    driver   TEXT NOT NULL,
+    uid      INTEGER NOT NULL,
+    uid_path TEXT NOT NULL,
+    gid      INTEGER NOT NULL,
+    gid_path TEXT NOT NULL,
+    PRIMARY KEY (chain, driver),
+    FOREIGN KEY (chain, driver) REFERENCES layers (chain, driver) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
   `,
   },
 ];

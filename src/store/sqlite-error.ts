@@ -1,4 +1,6 @@
 import { SQLiteError } from "bun:sqlite";
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
 import { type ErrorCode, RtError, withCause } from "../base/errors.ts";
 
 /** SQLite's primary result code of `error` ("SQLITE_BUSY" for SQLITE_BUSY_SNAPSHOT too), or undefined. */
@@ -54,7 +56,20 @@ const advice: Readonly<Record<string, { code: ErrorCode; text: string }>> = {
 /** `error` of SQLite as one line about the database `path`; an RtError passes; anything else is an internal error. */
 export function storeError(error: unknown, path: string): RtError {
   if (error instanceof RtError) return error;
-  const known = advice[sqliteCode(error) ?? ""];
+  const code = sqliteCode(error) ?? "";
+  const known = advice[code === "SQLITE_IOERR" && hasNoRoom(path) ? "SQLITE_FULL" : code];
   if (known) return new RtError(known.code, `cannot use ${path}: ${known.text}`, { cause: error });
   return withCause(`cannot use ${path}`, error);
+}
+
+/** What SQLite takes at once for what it shares with others. That there is no room for it SQLite calls an error of the disk. */
+const room_bytes = 64 << 10;
+
+function hasNoRoom(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < room_bytes;
+  } catch {
+    return false; // it is the disk, then
+  }
 }

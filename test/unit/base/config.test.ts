@@ -25,8 +25,13 @@ describe("the form", () => {
   test("all keys", async () => {
     const config = await configOf(
       `storage-driver = "copy"
+       cgroup-manager = "systemd"
        max-layer-size = "2g"
        registry-timeout = 2.5
+       seccomp-profile = "/etc/profile.json"
+       selinux-enabled = true
+       userns = "auto:size=4096"
+       userns-ids = "2147483648:65536"
        [registries."docker.io"]
        mirrors = ["https://mirror.example", "http://127.0.0.1:5000"]
        [registries."r.lan:5000"]
@@ -34,8 +39,14 @@ describe("the form", () => {
        token-servers = ["login.example"]`,
     );
     expect(config.storageDriver).toBe("copy");
+    expect(config.cgroupManager).toBe("systemd");
     expect(config.maxLayerSize).toBe(2 * 1024 ** 3);
     expect(config.registryTimeout_ms).toBe(2500);
+    expect(config.seccompProfile).toBe("/etc/profile.json");
+    expect(config.selinuxEnabled).toBe(true);
+    expect(config.userns).toBe("auto:size=4096");
+    expect(config.usernsIds).toEqual({ first: 2147483648, size: 65536 });
+    expect((await configOf('seccomp-profile = "unconfined"')).seccompProfile).toBe("unconfined");
     expect((await configOf("max-layer-size = 4096")).maxLayerSize).toBe(4096);
     expect(config.registries.get("docker.io")).toEqual({
       mirrors: ["https://mirror.example", "http://127.0.0.1:5000"],
@@ -55,6 +66,21 @@ describe("the form", () => {
       '[registries."a.b"]\nmirors = []',
       `unknown key "registries.\\"a.b\\".mirors"; did you mean registries."a.b".mirrors?`,
     ],
+    ['seccomp-profile = "profile.json"', "seccomp-profile must be builtin, unconfined or the absolute path"],
+    ['userns = "hosts"', 'config file f: userns must be "host", "auto", "keep-id" or "nomap", with options'],
+    ["userns = true", "config file f: userns must be"],
+    ['userns = "container:x"', "config file f: userns must be"],
+    ['userns = "auto\\nx"', "config file f: userns must be"],
+    [
+      'userns-ids = "0:65536"',
+      'config file f: userns-ids must be "FIRST:COUNT", with numbers from 1 to 4294967294',
+    ],
+    ['userns-ids = "100000"', "config file f: userns-ids must be"],
+    ['userns-ids = "4294967294:2"', "config file f: userns-ids must be"],
+    ["userns-ids = [1, 2]", "config file f: userns-ids must be"],
+    ["selinux-enabled = 1", "selinux-enabled must be true or false"],
+    ["seccomp-profile = true", "seccomp-profile must be builtin, unconfined or the absolute path"],
+    ['cgroup-manager = "cgroup"', 'cgroup-manager must be "cgroupfs" or "systemd"'],
     ["storage-driver = 3", "config file f: storage-driver must be a string"],
     ["registries = 3", "registries must be a table"],
     ['[registries."a.b"]\ninsecure = "yes"', "insecure must be true or false"],

@@ -16,6 +16,11 @@ test("of a name that comes twice the first counts, as for getenv", () => {
   expect(parse("A=first\0A=second\0").get("A")).toBe("first");
 });
 
+test("what rt said to its own start is nobody's", () => {
+  expect(parse("RT_HOLDER=1\0A=1\0").all()).toEqual({ A: "1" });
+  expect(parse("RT_HOLDER=1\0").get("RT_HOLDER")).toBeUndefined();
+});
+
 test("bytes that are not text cannot be handed on by name; a program of the user's loses them", () => {
   const environment = parseEnvironment(Buffer.from("BAD=\xff\0GOOD=1\0", "latin1"));
   expect(() => environment.get("BAD")).toThrow('the environment variable "BAD" is not UTF-8 text');

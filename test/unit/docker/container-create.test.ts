@@ -12,6 +12,8 @@ import {
   defaultSettings,
   type MountRequest,
 } from "../../../src/settings/container-settings.ts";
+import { plainWish } from "../../../src/settings/network.ts";
+import { maskedPaths, readonlyPaths, systemPaths } from "../../../src/settings/system-paths.ts";
 import { capture } from "../cli/capture.ts";
 
 /** What `rt run` would ask for. */
@@ -48,7 +50,16 @@ describe("what is asked for comes out as it went in", () => {
     "--sysctl net.ipv4.conf.eth0/1.forwarding=1 --sysctl net/ipv4/conf/eth0.1/forwarding=0 alpine",
     "--cap-add net_admin --cap-drop all --group-add audio --group-add 5 alpine",
     "--privileged --security-opt no-new-privileges --security-opt seccomp=unconfined alpine",
+    "--security-opt mask=/a:/b --security-opt unmask=/proc/*:/sys/firmware --security-opt apparmor=p alpine",
+    "--security-opt systempaths=unconfined --security-opt mask=/a alpine",
     "--ulimit nofile=1:2 --ulimit core=-1 --shm-size 1g alpine",
+    "-m 64m --memory-swap 128m --memory-reservation 32m --memory-swappiness 0 --oom-kill-disable alpine",
+    "--cpus 1.5 -c 512 --cpuset-cpus 0-1,3 --cpuset-mems 0 --pids-limit 7 alpine",
+    "--cpu-quota 5000 --cpu-period 10000 --cpu-rt-runtime 5 --cpu-rt-period 10 --pids-limit -1 alpine",
+    "--blkio-weight 10 --blkio-weight-device /dev/a:20 --device-read-bps /dev/a:1k alpine",
+    "--device-write-bps /dev/b:1 --device-read-iops /dev/c:2 --device-write-iops /dev/d:3 alpine",
+    "--hugetlb-limit 2MB:0 --cgroup-conf memory.high=1 --memory-swap -1 alpine",
+    "--cgroup-parent /a/b alpine",
     "--dns 9.9.9.9 --dns ::1 --add-host a:192.0.2.1 --add-host b:[::1] alpine",
     "--device /dev/fuse --device /dev/null:/dev/n:rw alpine",
     "-v /a:/b -v /c:/d:ro,rslave -v name:/v:nocopy -v /anonymous alpine",
@@ -61,8 +72,10 @@ describe("what is asked for comes out as it went in", () => {
     "--mount type=image,src=busybox,dst=/i --mount type=image,src=a:b,dst=/j,rw=true,image-subpath=c alpine",
     "--mount type=tmpfs,dst=/t,tmpfs-mode=1770,U -v /a:/b:O,U -v vol:/v:ro,z alpine",
     "--volumes-from db --volumes-from other:ro,z alpine",
+    "-p 80 -p 8080:81 -p [::1]:8000-8010:82/udp -p 127.0.0.1::83/sctp -p 90-92:90-92 -P --expose 5-6 alpine",
     "--health-cmd ls --health-retries 2 --health-on-failure stop alpine",
     "--no-healthcheck alpine",
+    "--network shop --ip 10.1.0.2 --egress-allow *.Example.org. --egress-allow 10.0.0.0/8 --egress-allow [fd00::]/8:443 alpine",
     "--tmpfs /x --tmpfs /y:exec,size=64m,mode=1777,ro alpine",
   ])("rt run %s", (line) => {
     const settings = asked(line);
@@ -78,6 +91,7 @@ describe("what is asked for comes out as it went in", () => {
       workingDirectory: "/srv",
       user: "app",
       groupAdd: ["audio"],
+      egressAllow: ["example.org:443"],
       tty: true,
       openStdin: true,
       stopSignal: "SIGINT",
@@ -93,20 +107,48 @@ describe("what is asked for comes out as it went in", () => {
       attached: ["stdin", "stderr"],
       domainname: "example.org",
       networkMode: "host",
-      networkAddress: "10.5.0.7",
-      networkMac: "02:42:0a:05:00:07",
-      networkAliases: ["db"],
+      bandwidthUp: 8_000_000,
+      bandwidthDown: 1_000_000,
+      networks: [
+        {
+          ...plainWish("lab"),
+          ...{ address: "10.5.0.7", address6: "fd00::7", mac: "02:42:0a:05:00:07", aliases: ["db"] },
+          ...{ links: ["web:www"], options: { "a.b": "c" }, priority: -3 },
+        },
+        plainWish("back"),
+      ],
+      publish: [{ port: 80, protocol: "tcp", address: "127.0.0.1", first: 8080, last: 8080 }],
+      expose: ["53/udp"],
+      publishAll: true,
       pidMode: "host",
       ipcMode: "shareable",
       utsMode: "ns:/run/uts",
       cgroupnsMode: "host",
+      usernsMode: "private",
+      uidMap: ["0:100000:65536"],
+      gidMap: ["0:200000:65536"],
+      subuidName: "web",
+      subgidName: "www",
       oomScoreAdj: -7,
+      resources: { memory: 64 << 20 },
+      cgroupParent: "/a/b",
       dns: ["9.9.9.9"],
+      dnsSearch: ["example.org"],
+      dnsOptions: ["ndots:2"],
       extraHosts: ["a:192.0.2.1"],
       privileged: true,
       readonlyRootfs: true,
       noNewPrivileges: true,
       seccomp: "unconfined",
+      apparmor: "rt-web",
+      landlock: "unconfined",
+      labelOptions: ["type:web_t", "level:s0:c1,c2"],
+      readonlyPaths: ["/a"],
+      mask: ["/proc/uptime", "/sys/block"],
+      unmask: ["/proc/a*"],
+      deviceCgroupRules: ["c 1:3 rwm"],
+      cdiDevices: ["vendor.com/class=name"],
+      timeOffsets: { boottime: "-3600" },
       capAdd: ["ALL"],
       capDrop: ["CAP_KILL"],
       ulimits: [{ name: "nofile", soft: 1, hard: 2 }],
@@ -126,12 +168,56 @@ describe("what is asked for comes out as it went in", () => {
     };
     for (const [name, value] of Object.entries(others)) {
       // Nothing is asked of a network by what is in none.
-      const mode = /^network./.test(name) ? { networkMode: "lab" } : {};
+      const mode = /^(networks|egressAllow|bandwidth.*)$/.test(name) ? { networkMode: "lab" } : {};
       const settings = askedSettings({ ...defaultSettings(), ...mode, [name]: value }, "");
       const document = containerCreate("alpine", settings);
       expect([name, JSON.stringify(document) === plain]).toEqual([name, false]);
       expect([name, parseContainerCreate(json(document)).settings]).toEqual([name, settings]);
     }
+  });
+
+  test("where only networks are said it is in those; else its mode's is the first", () => {
+    const networks = (NetworkMode: string, ...names: string[]) => {
+      const EndpointsConfig = Object.fromEntries(names.map((name) => [name, {}]));
+      const document = { Image: "a", HostConfig: { NetworkMode }, NetworkingConfig: { EndpointsConfig } };
+      const { networkMode, networks = [] } = parseContainerCreate(json(document)).settings;
+      return [networkMode, ...networks.map(({ network }) => network)];
+    };
+    expect(networks("", "front", "back")).toEqual(["front", "front", "back"]);
+    expect(networks("back", "front", "back")).toEqual(["back", "back", "front"]);
+    expect(networks("lab", "front", "back")).toEqual(["lab", "lab", "front", "back"]);
+    expect(networks("lab")).toEqual(["lab"]);
+    expect(networks("host", "host")).toEqual(["host"]);
+    for (const [mode, ...names] of [
+      ["lab", "front"],
+      ["host", "front"],
+      ["none", "none", "front"],
+      ["lab", "lab", "host"],
+    ])
+      expect(() => networks(mode!, ...names)).toThrow(expect.objectContaining({ code: "invalid-argument" }));
+  });
+
+  test("links of the default network are HostConfig's, as inspect has them too", () => {
+    const networks = [{ ...plainWish("bridge"), links: ["db:store"] }];
+    const settings = askedSettings({ ...defaultSettings(), networkMode: "bridge", networks }, "");
+    const document = containerCreate("alpine", settings);
+    expect([document.HostConfig.Links, document.NetworkingConfig.EndpointsConfig]).toEqual([
+      ["db:store"],
+      {},
+    ]);
+    expect(parseContainerCreate(json(document)).settings).toEqual(settings);
+    const inspected = { ...document, HostConfig: { ...document.HostConfig, Links: ["/db:/web/store"] } };
+    expect(parseContainerCreate(json(inspected)).settings).toEqual(settings);
+    for (const [NetworkMode, Links] of [
+      ["host", ["db"]],
+      ["none", ["db"]],
+      ["container:x", ["db"]],
+      ["bridge", ["a:b:c"]],
+      ["bridge", [":"]],
+    ])
+      expect(() => parseContainerCreate({ Image: "a", HostConfig: { NetworkMode, Links } })).toThrow(
+        expect.objectContaining({ code: "invalid-argument" }),
+      );
   });
 
   test("what inspect says of a container makes another like it", () => {
@@ -164,6 +250,7 @@ describe("what is asked for comes out as it went in", () => {
       filesDirectory: "/run/rt/c",
       logPath: "",
       rootfs: { type: "bind", source: "/r" },
+      endpoints: [],
     });
     if (!("HostConfig" in document)) throw new Error("no document");
     const again = parseContainerCreate(json({ ...document.Config, HostConfig: document.HostConfig }));
@@ -249,6 +336,20 @@ describe("as Docker's client says it", () => {
     expect(host({ SecurityOpt: ["no-new-privileges:true", "label=disable"] }).noNewPrivileges).toBe(true);
   });
 
+  test("lists of what is hidden: null is the usual, an empty one is none, another one is just that", () => {
+    expect(host({ MaskedPaths: null }).unmask).toEqual([]);
+    expect(host({ MaskedPaths: [], ReadonlyPaths: [] }).unmask).toEqual(["ALL"]);
+    const some = host({ MaskedPaths: ["/proc/kcore", "/a"], ReadonlyPaths: ["/b", ...readonlyPaths] });
+    expect(some).toMatchObject({ mask: ["/a"], readonlyPaths: ["/b"] });
+    expect(systemPaths(some)).toEqual({
+      masked: ["/proc/kcore", "/a"],
+      readonly: [...readonlyPaths, "/b"],
+    });
+    expect(systemPaths(host({ ReadonlyPaths: [] }))).toEqual({ masked: [...maskedPaths], readonly: [] });
+    expect(() => host({ MaskedPaths: ["a"] })).toThrow("HostConfig.MaskedPaths");
+    expect(() => host({ ReadonlyPaths: ["/"] })).toThrow("HostConfig.ReadonlyPaths");
+  });
+
   test("a tmpfs with options of its own", () => {
     const TmpfsOptions = { SizeBytes: 65536, Mode: 0o700, Options: [["exec"], ["uid", "5"]] };
     const [mount] = host({ Mounts: [{ Type: "tmpfs", Target: "/t", ReadOnly: true, TmpfsOptions }] }).mounts;
@@ -261,14 +362,10 @@ describe("as Docker's client says it", () => {
 
 describe("what rt does not have is refused, not forgotten", () => {
   test.each<[object, string]>([
-    [{ Memory: 1 }, "HostConfig.Memory 1 is not there yet"],
-    [{ PortBindings: { "80/tcp": [{ HostPort: "" }] } }, "HostConfig.PortBindings"],
-    [{ PublishAllPorts: true }, "HostConfig.PublishAllPorts"],
+    [{ PortBindings: { "80/tcp": [{ HostPort: "", Later: true }] } }, "HostConfig.PortBindings.Later"],
     [{ LogConfig: { Type: "fluentd" } }, "HostConfig.LogConfig"],
     [{ Runtime: "runsc" }, "HostConfig.Runtime"],
-    [{ MaskedPaths: [] }, "HostConfig.MaskedPaths"],
-    [{ ReadonlyPaths: [] }, "HostConfig.ReadonlyPaths"],
-    [{ SecurityOpt: ["seccomp={}"] }, "profiles come in a later version"],
+    [{ Isolation: "hyperv" }, "HostConfig.Isolation"],
     [{ FromTheFuture: "x" }, "HostConfig.FromTheFuture"],
     [{ Mounts: [{ Type: "cluster", Target: "/a" }] }, 'Type "cluster"'],
     [{ Mounts: [{ Type: "bind", Source: "/a", Target: "/a", BindOptions: { Later: true } }] }, "Later"],
@@ -279,14 +376,22 @@ describe("what rt does not have is refused, not forgotten", () => {
   });
 
   test.each<[object, string]>([
-    [{ ExposedPorts: { "80/tcp": {} } }, "ExposedPorts"],
-    [{ NetworkingConfig: { EndpointsConfig: { front: {}, back: {} } } }, "NetworkingConfig"],
+    [{ OnBuild: ["RUN true"] }, "OnBuild"],
     [
       {
         HostConfig: { NetworkMode: "front" },
-        NetworkingConfig: { EndpointsConfig: { front: { IPAMConfig: { IPv6Address: "fd00::2" } } } },
+        NetworkingConfig: { EndpointsConfig: { front: { IPAMConfig: { LinkLocalIPs: ["169.254.1.1"] } } } },
       },
-      "IPAMConfig.IPv6Address",
+      "IPAMConfig.LinkLocalIPs",
+    ],
+    [
+      {
+        HostConfig: { NetworkMode: "front" },
+        NetworkingConfig: {
+          EndpointsConfig: { front: { DriverOpts: { "com.docker.network.endpoint.sysctls": "x" } } },
+        },
+      },
+      "DriverOpts",
     ],
   ])("%j", (config, why) => {
     expect(() => parsed(config)).toThrow(expect.objectContaining({ code: "unsupported" }));
@@ -316,6 +421,7 @@ describe("what cannot be is refused", () => {
     [{ Image: "a", Volumes: { "../x": {} } }, "must be an absolute path"],
     [{ Image: "a", Volumes: { "/x": {}, "/x/": {} } }, "two mounts at"],
     [{ Image: "a", HostConfig: [] }, "HostConfig is not a map"],
+    [{ Image: "a", HostConfig: { TimeOffsets: { tai: "1" } } }, 'invalid HostConfig.TimeOffsets "tai=1"'],
   ])("%j", (document, why) => {
     expect(() => parseContainerCreate(document)).toThrow(
       expect.objectContaining({ code: "invalid-argument" }),
@@ -324,6 +430,21 @@ describe("what cannot be is refused", () => {
   });
 
   test.each<[object, string]>([
+    [{ Memory: 1 }, "HostConfig.Memory 1: Minimum memory limit allowed is 6MB"],
+    [{ Memory: -1 }, "HostConfig.Memory -1: value must be a positive integer"],
+    [{ Memory: 1.5 }, "HostConfig.Memory is not an integer"],
+    [{ Memory: "64m" }, "HostConfig.Memory is not an integer"],
+    [{ Memory: 64 << 20, MemorySwap: 32 << 20 }, "HostConfig.MemorySwap 33554432: Minimum memoryswap"],
+    [{ MemorySwappiness: 101 }, "HostConfig.MemorySwappiness 101"],
+    [{ MemorySwappiness: -2 }, "HostConfig.MemorySwappiness -2"],
+    [{ NanoCpus: 1e9, CpuQuota: 5000 }, "HostConfig.NanoCpus 1: Conflicting options"],
+    [{ CpusetCpus: "0-" }, 'HostConfig.CpusetCpus "0-"'],
+    [{ CpusetCpus: 0.5 }, "HostConfig.CpusetCpus is not text"],
+    [{ BlkioWeightDevice: [{ Path: "/dev/a", Weight: 9 }] }, "invalid weight for device"],
+    [{ BlkioDeviceReadBps: [{ Path: "/etc/passwd", Rate: 1 }] }, "bad format for device path"],
+    [{ BlkioDeviceReadBps: [{ Path: "/dev/a", Rate: -1 }] }, "BlkioDeviceReadBps[0].Rate is not a natural"],
+    [{ CgroupConf: { "cgroup.procs": "1" } }, "cgroup.procs is the engine's own"],
+    [{ CgroupParent: "/a/../b" }, "invalid HostConfig.CgroupParent"],
     [{ CapAdd: ["FLY"] }, "no capability has that name"],
     [{ Binds: ["a/b:/c"] }, "not a volume's name"],
     [{ Binds: ["./a:/c"] }, "is not an absolute path"],
@@ -349,7 +470,7 @@ describe("what cannot be is refused", () => {
     [{ ExtraHosts: ["a:1.2.3.4\n6.6.6.6 b"] }, "control character"],
     [{ Devices: [{ PathOnHost: "/dev/a:/b", PathInContainer: "/c" }] }, "invalid HostConfig.Devices"],
     [{ Ulimits: [{ Name: "nofile", Soft: 2, Hard: 1 }] }, "above the hard one"],
-    [{ Sysctls: { "kernel.domainname": "x" } }, "is the host's"],
+    [{ Sysctls: { "kernel.panic": "1" } }, "is the host's"],
     [{ NetworkMode: "container:" }, "invalid container format"],
     [{ PidMode: "container:a\nb" }, "control character"],
     [{ IpcMode: "ns:run/ipc" }, "an absolute path"],

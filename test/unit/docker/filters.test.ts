@@ -33,7 +33,8 @@ describe("the API's parameter", () => {
     ['{"label!":["x"]}', "invalid filter 'label!'"],
     ['{"status":["gone"]}', "invalid filter 'status=gone': want one of created, restarting"],
     ['{"exited":["one"]}', "invalid filter 'exited=one': want a number"],
-    ['{"publish":["x"]}', "comes in a later version"],
+    ['{"publish":["x"]}', "invalid filter 'publish=x': want a port"],
+    ['{"is-task":["x"]}', "comes in a later version"],
     ['{"health":["well"]}', "want one of starting, healthy, unhealthy, none"],
   ])("%s is refused", (json, why) => {
     expect(() => parseFilters(json, containerFilters)).toThrow(why);

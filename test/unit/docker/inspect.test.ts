@@ -38,6 +38,7 @@ const place: Omit<ContainerDescription, "settings"> = {
   filesDirectory: "/run/rt/containers/c",
   logPath: "/var/lib/rt/containers/c/c-json.log",
   rootfs: { type: "overlay", lower: ["/2", "/1"], upper: "/u", work: "/w" },
+  endpoints: [],
 };
 
 test("a plain container", async () => {

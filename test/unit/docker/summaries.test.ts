@@ -25,9 +25,14 @@ describe("containers", () => {
     created: "2025-01-02T03:04:05Z",
     state: "exited",
     status: "Exited (3) 2 hours ago",
+    ports: [
+      { protocol: "tcp", port: 80, host: { address: "0.0.0.0", port: 8080 } },
+      { protocol: "udp", port: 53, host: undefined },
+    ],
     details: {
       labels: { a: "b" },
       networkMode: "none",
+      networks: ["none"],
       mounts: [
         { type: "bind", source: "/a", destination: "/b", readonly: true, options: ["rslave"] },
         { type: "volume", name: "v", source: "/v/_data", destination: "/v", readonly: false, options: [] },
@@ -45,7 +50,10 @@ describe("containers", () => {
       ImageID: `sha256:${"1".repeat(64)}`,
       Command: "sh -c true",
       Created: 1735787045,
-      Ports: [],
+      Ports: [
+        { IP: "0.0.0.0", PrivatePort: 80, PublicPort: 8080, Type: "tcp" },
+        { PrivatePort: 53, Type: "udp" },
+      ],
       SizeRw: 12,
       SizeRootFs: 3000,
       Labels: { a: "b" },

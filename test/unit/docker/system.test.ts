@@ -10,7 +10,12 @@ test("info", () => {
     paused: 0,
     images: 3,
     driver: "overlay",
+    cgroupManager: "cgroupfs" as const,
     cgroupVersion: "2",
+    limits: {
+      ...{ memory: true, swap: false, cpuQuota: true, cpuShares: true, cpuset: false, pids: true },
+      oomKillDisable: false,
+    },
     kernel: { type: "Linux", release: "6.12", machine: "x86_64" },
     operatingSystem: "Debian",
     processors: 4,
@@ -18,6 +23,12 @@ test("info", () => {
     hostname: "box",
     root: "/var/lib/rt",
     state: "/run/rt",
+    seccompProfile: "builtin",
+    cdiDirectories: ["/etc/cdi"],
+    cdiDevices: ["vendor.com/class=name"],
+    securityModules: ["apparmor"],
+    ownUsers: true,
+    isRootless: false,
     warnings: ["w"],
   };
   expect(infoDocument(facts)).toMatchObject({
@@ -31,10 +42,15 @@ test("info", () => {
     StateDir: "/run/rt",
     LoggingDriver: "json-file",
     // No container has no-new-privileges unless that is said.
-    SecurityOptions: ["name=seccomp,profile=builtin", "name=cgroupns"],
+    SecurityOptions: ["name=apparmor", "name=seccomp,profile=builtin", "name=cgroupns", "name=userns"],
+    CDISpecDirs: ["/etc/cdi"],
+    DiscoveredDevices: [{ Source: "cdi", ID: "vendor.com/class=name" }],
     Swarm: { LocalNodeState: "inactive" },
-    Warnings: ["w"],
+    ...{ MemoryLimit: true, SwapLimit: false, CpuCfsQuota: true, CPUShares: true, CPUSet: false },
+    ...{ PidsLimit: true, OomKillDisable: false },
+    Warnings: ["w", "No swap limit support", "No cpuset support"],
   });
+  expect(infoDocument({ ...facts, isRootless: true }).SecurityOptions).toContain("name=rootless");
 });
 
 test("version", () => {

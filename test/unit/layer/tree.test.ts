@@ -70,7 +70,7 @@ gated.test(
     expect(statSync(join(copied, "7")).ino).toBe(statSync(join(copied, "h7")).ino);
     expect(readdirSync(copied)).toHaveLength(2 * count);
   },
-  120_000,
+  240_000,
 );
 
 gated.test("usage counts a file with two names once, and follows no links", async () => {

@@ -1,5 +1,9 @@
 import { expect, test } from "bun:test";
-import { type ContainerSettings, defaultSettings } from "../../../src/settings/container-settings.ts";
+import {
+  type ContainerSettings,
+  type Device,
+  defaultSettings,
+} from "../../../src/settings/container-settings.ts";
 import { generateSpec, type SpecContext } from "../../../src/spec/generate.ts";
 
 /** Goldens are reviewable; to accept a change on purpose: RT_UPDATE_GOLDEN=1 bun test test/unit/spec */
@@ -21,13 +25,20 @@ const plain: ContainerSettings = {
   devices: [],
 };
 
+const fuse: Device = {
+  ...{ source: "/dev/fuse", destination: "/dev/fuse", permissions: "rw" },
+  ...{ type: "c", major: 10, minor: 229, mode: 0o666, uid: 0, gid: 0 },
+};
+
 const context: SpecContext = {
+  devices: [],
   filesDirectory: "/run/rt/containers/c",
   rootPath: "/run/rt/containers/c/rootfs",
   cgroupsPath: `/rt/${"c".repeat(64)}`,
   hostDevices: [{ path: "/dev/sda", type: "b", major: 8, minor: 0, fileMode: 0o660, uid: 0, gid: 6 }],
   throttledCpus: 2,
   descriptorsMax: 524288,
+  processesMax: 4096,
 };
 
 test("a plain container", () => golden("plain", generateSpec(plain, context)));
@@ -68,23 +79,42 @@ test("everything a user can ask for", () =>
             options: [],
           },
         ],
-        devices: [
-          {
-            source: "/dev/fuse",
-            destination: "/dev/fuse",
-            permissions: "rw",
-            type: "c",
-            major: 10,
-            minor: 229,
-            mode: 0o666,
-            uid: 0,
-            gid: 0,
-          },
-        ],
       },
-      { ...context, consoleSize: { height: 24, width: 80 } },
+      { ...context, devices: [fuse], consoleSize: { height: 24, width: 80 } },
     ),
   ));
+
+test("limits in the specification's words: those that are asked for, and the usual one on processes", () => {
+  const resources: ContainerSettings["resources"] = {
+    ...{ memory: 1000, memorySwap: 2000, memoryReservation: 500, memorySwappiness: 0, oomKillDisable: true },
+    ...{ nanoCpus: 1.5e9, cpuShares: 7, cpusetCpus: "0", cpusetMems: "1", blkioWeight: 10 },
+    blkioWeightDevice: [{ path: "/dev/a", weight: 20 }],
+    deviceReadBps: [{ path: "/dev/b", rate: 30 }],
+    hugetlb: [{ size: "2MB", limit: 0 }],
+    cgroupConf: { "memory.high": "1" },
+  };
+  const blockDevices = { "/dev/a": { major: 8, minor: 0 }, "/dev/b": { major: 8, minor: 16 } };
+  const { devices, ...limits } = generateSpec({ ...plain, resources }, { ...context, blockDevices }).linux
+    .resources;
+  expect(devices.length).toBeGreaterThan(0);
+  expect(limits).toEqual({
+    memory: { limit: 1000, swap: 2000, reservation: 500, swappiness: 0, disableOOMKiller: true },
+    cpu: { shares: 7, quota: 150_000, period: 100_000, cpus: "0", mems: "1" },
+    pids: { limit: 4096 },
+    blockIO: {
+      weight: 10,
+      weightDevice: [{ major: 8, minor: 0, weight: 20 }],
+      throttleReadBpsDevice: [{ major: 8, minor: 16, rate: 30 }],
+    },
+    hugepageLimits: [{ pageSize: "2MB", limit: 0 }],
+    unified: { "memory.high": "1" },
+  });
+  const quota = { cpuQuota: 5000, cpuPeriod: 20_000, pidsLimit: -1 };
+  expect(generateSpec({ ...plain, resources: quota }, context).linux.resources).toMatchObject({
+    cpu: { quota: 5000, period: 20_000 },
+    pids: { limit: -1 },
+  });
+});
 
 test("a user's mount takes the place of ours on the same path", () => {
   const shm = {
@@ -132,10 +162,11 @@ test("namespaces of the host are none of the container's", () => {
   const spec = generateSpec({ ...plain, ...modes }, context);
   expect(spec.linux.namespaces).toEqual([{ type: "mount" }]);
   expect(spec.linux.sysctl).toEqual({});
-  expect(spec.mounts.find(({ destination }) => destination === "/dev/shm")).toMatchObject({
-    type: "bind",
-    source: "/dev/shm",
-  });
+  const shared = ({ mounts }: typeof spec) => mounts.find(({ destination }) => destination === "/dev/shm");
+  expect(shared(spec)).toMatchObject({ type: "bind", source: "/dev/shm" });
+  expect(shared(spec)!.options).not.toContain("rbind");
+  const locked = generateSpec({ ...plain, ...modes }, { ...context, isLocked: true });
+  expect(shared(locked)!.options.slice(0, 4)).toEqual(["rbind", "rnosuid", "rnoexec", "rnodev"]);
 });
 
 test("a container that is joined is named by its init, and so is what it shares", () => {
