@@ -2,6 +2,7 @@
 //!   librt.so     leaf system calls for the TypeScript side (lib.zig), and abi.ts generated from wire/abi.zig
 //!   rt-monitor   static helper: one per running container or exec (monitor, init stage, rt-reaper for --init)
 //!   rt-init      static helper: process 1 of a machine or a pid namespace
+//!   rt-holder    static helper: the process that keeps an ordinary user's namespace
 //!   rt-layer     static helper: layer archives to directories, tree copies (threads, hot loops)
 //!   rt-start     the stub that the kernel starts: brings ld.so and libc out of rt's own file (build/static.ts)
 //!   rt-probe     the prober: prints what a container sees; the embedded image, and the tests' eyes
@@ -23,6 +24,7 @@ pub fn build(b: *std.Build) void {
     const init = executable(b, target, "rt-init", "boot.zig", .ReleaseSafe, .single);
     _ = executable(b, target, "rt-layer", "layer.zig", .ReleaseSafe, .multi);
     _ = executable(b, target, "rt-probe", "probe.zig", .ReleaseSmall, .single);
+    _ = executable(b, target, "rt-holder", "holder.zig", .ReleaseSmall, .single);
 
     // At an address that is far from Bun's program (which ends below 256 MiB) and within reach of the small code model.
     const start = executable(b, target, "rt-start", "start.zig", .ReleaseSmall, .single);
@@ -43,7 +45,7 @@ pub fn build(b: *std.Build) void {
     for ([_][2][]const u8{ .{ "rt-fuzz", "fuzz_inflate.zig" }, .{ "rt-fuzz-layer", "fuzz_layer.zig" }, .{
         "rt-fuzz-frames",
         "fuzz_frames.zig",
-    } }) |each| {
+    }, .{ "rt-fuzz-names", "fuzz_names.zig" }, .{ "rt-fuzz-seccomp", "fuzz_seccomp.zig" } }) |each| {
         const exe = b.addExecutable(
             .{ .name = each[0], .linkage = .static, .root_module = module(b, each[1], target, .ReleaseSafe, .multi) },
         );

@@ -162,7 +162,13 @@ fn sendFrame(socket: i32) void {
 fn syncCase() void {
     const both = pair(linux.SOCK.SEQPACKET);
     defer _ = linux.close(both[1]);
-    var channel: sync.Channel = .{ .socket = both[1], .terminal_due = below(2) == 0, .process_due = below(2) == 0 };
+    var channel: sync.Channel = .{
+        .socket = both[1],
+        .terminal_due = below(2) == 0,
+        .process_due = below(2) == 0,
+        .pause_due = below(2) == 0,
+    };
+    var pauses: u32 = @intFromBool(channel.pause_due);
     for (0..1 + below(8)) |_| sendPacket(both[0]);
     _ = linux.close(both[0]);
     while (true) {
@@ -173,7 +179,11 @@ fn syncCase() void {
             .terminal => @panic("a terminal that is none"),
             .warning => |text| expectPlain(text),
             .failure => |failure| expectPlain(failure.message),
-            .ready => if (channel.terminal_due) @panic("ready before it is"),
+            .paused => {
+                if (pauses == 0) @panic("a pause that is not due");
+                pauses -= 1;
+            },
+            .ready => if (channel.terminal_due or channel.pause_due) @panic("ready before it is"),
         }
     }
 }
@@ -187,7 +197,7 @@ const Control = extern struct { header: linux.cmsghdr, descriptors: [4]i32 };
 
 fn sendPacket(socket: i32) void {
     random.random().bytes(bytes[0..1400]);
-    if (below(8) != 0) bytes[0] = "RTPWEGS"[below(7)];
+    if (below(8) != 0) bytes[0] = "RTPWEGSH"[below(8)];
     if (below(2) == 0) @memset(bytes[1..7], 0);
     const lengths = [_]usize{ 0, 1, 1, 2, 4, 5, 5, 6, 8, 9, 9, 20, 600, 1023, 1024, 1025, 1400 };
     const vector = [_]std.posix.iovec_const{.{ .base = &bytes, .len = lengths[below(lengths.len)] }};

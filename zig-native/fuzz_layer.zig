@@ -13,6 +13,7 @@
 //! ours. A failure tells the target and the seed, from which the same run follows, and what was in the archives.
 const std = @import("std");
 const fault = @import("wire/fault.zig");
+const ids = @import("layer/ids.zig");
 const report = @import("layer/report.zig");
 const Request = @import("layer/request.zig").Request;
 const Clock = @import("layer/fuzz/clock.zig").Clock;
@@ -32,6 +33,7 @@ pub fn main(init: std.process.Init.Minimal) u8 {
     @as(*volatile u64, &aligned).* = 1;
     fault.program = "rt-fuzz-layer";
     fault.tell = &tellSeed;
+    ids.look();
     const arguments = init.args.vector;
     if (arguments.len < 2) report.fail(.request, "a target is missing", .{});
     const request: Request = .{ .arguments = @ptrCast(arguments[2..]) };

@@ -5,11 +5,15 @@
 //!                                  {"ok":false,"kind":"…","errno":"ENOSPC","message":"…"}
 //!
 //!   copy from=DIR to=DIR           a whole tree into an empty directory
+//!     root=DIR leaf=LEAF layers=HEX,HEX…    instead of `from`: what an image has
+//!     uids=… gids=…                for a container with these maps (owners.zig): what is its own in `from` is the host's in `to`
 //!   remove parent=DIR name=NAME    rm -rf
 //!   usage path=DIR                 "bytes" and "inodes" of what is below
+//!   owners path=DIR                "uid" and "gid", the highest of what is there and below, "uidPath" and "gidPath" that have them
 //!   settle committed=DIR           sync, and mark each tree `durable`
 //!   seed parent=DIR name=NAME      what PATH of an image has, into an empty directory; "seeded": was there anything to do?
 //!     path=PATH                    without layers: put right what a crash has left of that
+//!     uids=… gids=…                as of `copy`, where the volume cannot be seen through a container's maps
 //!     root=DIR leaf=LEAF layers=HEX,HEX…    the image: a driver's directory, committed layers of it, topmost first
 //!   send ROOT path=PATH as=NAME      a file or a tree as an archive, to descriptor 3; "bytes" of it. send.zig
 //!     directory=1                  it must be one; follow=1: a link at PATH is followed
@@ -20,11 +24,13 @@
 //!     overlay=1 given=PATH…        `new` is an upper directory of overlay; what is no change where it is new
 //!   commit ROOT new=DIR overlay=1 given=PATH…   the same as a layer, to the file at descriptor 3: commit.zig
 //!     limit=BYTES                    "bytes", "digest", and "leftOut": names that no layer can have
+//!     uids=… gids=…                  the top has the host's numbers: owners.zig
 //!   verify found=DIR wanted=DIR      a committed tree against a new one of the same layer, as `changes` tells it: verify.zig
 //!   ROOT                             a tree: root.zig
 //!   mount at=DIR device=TEXT       a volume's own file system, in the caller's mount namespace; "errno" is "" where it is there now
 //!     type=TEXT flags=N propagation=N data=TEXT
 //!   probe-overlay directory=DIR    "works": does overlay, here?
+//!   probe-mapped directory=DIR     "works": does it, on layers that are seen through the maps of another user namespace?
 //!   unpack …                       one layer onto disk:
 //!
 //!     root=DIR                     a driver's directory, with tmp/ and committed/
@@ -57,6 +63,8 @@ const changes = @import("layer/changes.zig");
 const commit = @import("layer/commit.zig");
 const confine = @import("layer/confine.zig");
 const copy = @import("layer/copy.zig");
+const highest = @import("layer/highest.zig");
+const ids = @import("layer/ids.zig");
 const mounting = @import("layer/mounting.zig");
 const place = @import("layer/place.zig");
 const probe = @import("layer/probe.zig");
@@ -76,7 +84,23 @@ pub const std_options = fault.options;
 /// own allocator has four bytes); it checks for that of a pointer before there is anything that could tell of a fault.
 threadlocal var aligned: u64 align(16) = 0;
 
-const Verb = enum { unpack, copy, remove, usage, seed, settle, send, receive, changes, commit, mount, verify, @"probe-overlay" };
+const Verb = enum {
+    unpack,
+    copy,
+    remove,
+    usage,
+    owners,
+    seed,
+    settle,
+    send,
+    receive,
+    changes,
+    commit,
+    mount,
+    verify,
+    @"probe-overlay",
+    @"probe-mapped",
+};
 
 pub fn main(init: std.process.Init.Minimal) u8 {
     @as(*volatile u64, &aligned).* = 1; // or it would not be there
@@ -87,15 +111,10 @@ pub fn main(init: std.process.Init.Minimal) u8 {
     const request: Request = .{ .arguments = @ptrCast(arguments[2..]) };
     const verb = std.meta.stringToEnum(Verb, std.mem.span(arguments[1])) orelse report.fail(.request, "unknown verb", .{});
     confine.settle();
+    ids.look();
     switch (verb) {
         .unpack => unpack.run(request),
-        .copy => {
-            const from = place.openPath(request.need("from"));
-            const to = place.openPath(request.need("to"));
-            confine.enter(to, &confine.copying);
-            copy.treeInto(from, to, .copied);
-            report.succeed("", .{});
-        },
+        .copy => copy.run(request),
         .remove => {
             const parent = place.openPath(request.need("parent"));
             confine.enter(parent, &confine.removing);
@@ -109,6 +128,7 @@ pub fn main(init: std.process.Init.Minimal) u8 {
             usage.add(tree);
             report.succeed(",\"bytes\":{d},\"inodes\":{d}", .{ usage.bytes, usage.inodes });
         },
+        .owners => highest.run(request),
         .seed => seed.run(request),
         .send => send.run(request),
         .receive => receive.run(request),
@@ -121,13 +141,16 @@ pub fn main(init: std.process.Init.Minimal) u8 {
             confine.enter(committed, &confine.marking);
             settle.run(committed);
         },
-        .@"probe-overlay" => probe.run(request.need("directory")),
+        .@"probe-overlay" => probe.run(request.need("directory"), .plain),
+        .@"probe-mapped" => probe.run(request.need("directory"), .mapped),
     }
 }
 
 test {
     _ = @import("layer/crc32.zig");
+    _ = @import("layer/ids.zig");
     _ = @import("layer/names.zig");
+    _ = @import("layer/owners.zig");
     _ = @import("layer/pax.zig");
     _ = @import("layer/sha256.zig");
     _ = @import("layer/sparse.zig");

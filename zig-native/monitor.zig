@@ -20,10 +20,13 @@
 //! program runs; `exit`, once it has ended; the last two appear by rename, and so does `health` (monitor/health.zig). An exec
 //! leaves how it ended in the directory that is its descriptor 2.
 //! Descriptors at start: 0 the request, 1 the client's socket, 2 the locked file, 3 rt's executable where the request has a
-//! successor (monitor/successor.zig): what we become at the end when no client sees to it.
+//! successor (monitor/successor.zig): what we become at the end when no client sees to it; the next, where the request says so,
+//! brings the sockets of ports (monitor/ports.zig). With the word "hook" we run one hook of a client's instead (monitor/hook.zig),
+//! with "stack" a container's user-mode network (monitor/stack.zig).
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("wire/abi.zig");
+const accept = @import("monitor/accept.zig");
 const cgroup = @import("linux/cgroup.zig");
 const cgroup_memory = @import("linux/cgroup_memory.zig");
 const clock = @import("monitor/clock.zig");
@@ -31,17 +34,22 @@ const fault = @import("wire/fault.zig");
 const freezer = @import("linux/cgroup_freezer.zig");
 const events = @import("monitor/events.zig");
 const frame = @import("wire/frame.zig");
+const hook = @import("monitor/hook.zig");
 const healths = @import("monitor/health.zig");
 const join = @import("stage/join.zig");
 const launching = @import("monitor/launch.zig");
 const logs = @import("monitor/log.zig");
 const memory = @import("linux/memory.zig");
+const ports = @import("monitor/ports.zig");
+const names_ = @import("monitor/names.zig");
 const process = @import("linux/process.zig");
 const records = @import("monitor/records.zig");
 const relays = @import("monitor/relay.zig");
 const request = @import("wire/request.zig");
 const restart = @import("monitor/restart.zig");
 const signals = @import("linux/signals.zig");
+const stack = @import("monitor/stack.zig");
+const stage_hooks = @import("stage/hooks.zig");
 const stdio = @import("monitor/stdio.zig");
 const successors = @import("monitor/successor.zig");
 const wait = @import("linux/wait.zig");
@@ -54,13 +62,11 @@ const Session = launching.Session;
 
 var relay: relays.Relay = undefined;
 var log: logs.Log = undefined;
-/// All descriptors that we may have are in use: whoever wants to attach waits, and is not looked at all the time meanwhile.
-var deaf = false;
-const deaf_ms = 100;
 var health: healths.Health = undefined;
+var names: names_.Names = undefined;
+var poststart: hook.Poststart = undefined;
 
 pub fn main(arguments: std.process.Init.Minimal) u8 {
-    _ = arguments;
     // An exec has no lock; 2 must not become something that a panic would write to.
     if (linux.errno(linux.fcntl(2, linux.F.GETFD, 0)) != .SUCCESS) _ = linux.openat(
         linux.AT.FDCWD,
@@ -71,6 +77,10 @@ pub fn main(arguments: std.process.Init.Minimal) u8 {
     // Executed from a descriptor, the kernel would call us by its number.
     _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-monitor"), 0, 0, 0);
     fault.program = "rt-monitor";
+    const words = arguments.args.vector;
+    if (words.len > 1 and std.mem.eql(u8, std.mem.span(words[1]), "hook")) return hook.serve();
+    if (words.len > 1 and std.mem.eql(u8, std.mem.span(words[1]), "hold")) return hold();
+    if (words.len > 1 and std.mem.eql(u8, std.mem.span(words[1]), "stack")) return stack.serve();
     fault.tell = &tellClients;
     relay.init();
     relay.addMaker(client_socket);
@@ -83,6 +93,14 @@ pub fn main(arguments: std.process.Init.Minimal) u8 {
         .conclude => next.rt.toConclude(),
         .restart => next.rt.toRestart(launching.lock_file),
     };
+    return 0;
+}
+
+/// All that is wanted of us is that we are there, until descriptor 0 ends: systemd has no scope without a process
+/// (src/runtime/systemd/scope.ts).
+fn hold() u8 {
+    var byte: [1]u8 = undefined;
+    while (linux.errno(linux.read(0, &byte, 1)) == .INTR) {}
     return 0;
 }
 
@@ -118,27 +136,36 @@ fn tellClients(line: []const u8) void {
 /// What we become.
 const Next = struct { rt: successors.Successor, to: enum { conclude, restart } };
 
-fn run() fault.Error!?Next {
+fn run() linksection(memory.starting) fault.Error!?Next {
     const region = request.Memory.map() catch return fault.fail(.request, .NOMEM, "mmap", .{});
     var session: Session = .{ .relay = &relay, .request = try request.read(region.allocator()) };
+    // The request and what reads it are the most that we ever have at once.
+    memory.releaseProgram();
     try open(&session);
+    memory.wipeStack(); // the stage begins with a copy of it
+    memory.releaseStack();
     var cgroup_path_buffer: [256]u8 = undefined;
     const cgroup_path = try copyCgroupPath(&session, &cgroup_path_buffer);
     // Undone in every case: it is ours.
     errdefer leaveCgroup(&session, cgroup_path);
     // Also when building fails: a half-built init must not wait for ever.
     errdefer launching.killStage(&session);
-    // The request and what reads it are the most that we ever have at once.
     memory.releaseProgram();
     try launching.launch(&session, region.allocator());
     memory.releaseProgram();
     try launching.awaitReady(&session);
+    if (session.shares_pids and cgroup_path.len == 0) session.relatives = .of(session.pid);
+    if (session.has_ports) try ports.open(session.state);
+    if (session.ports >= 0) try ports.receive(session.ports);
     if (session.health) |wanted| try health.prepare(wanted, session.state, session.pid, session.start_time);
     session.health = null; // it goes with the request
-    region.unmap();
+    const hooks = if (session.hooks()) |wanted| (if (wanted.poststart.len > 0) wanted.* else null) else null;
+    if (hooks == null) region.unmap();
     try launching.start(&session);
+    if (hooks) |*wanted| {
+        if (poststart.begin(&relay, region, wanted, session.pid)) session.poststart = &poststart;
+    } else relay.announce(.started, "");
     if (session.asked) health.begin(session.pidfd, cgroup_path, frozenWatch(session.pid));
-    memory.releaseProgram();
     const status = try serve(&session, cgroup_path);
     if (relay.log) |kept| kept.finish();
     finish(&session, status);
@@ -178,31 +205,26 @@ fn frozenWatch(pid: i32) freezer.Watch {
 }
 
 /// The state directory, the attach socket in it, the signals we look at.
-fn open(session: *Session) fault.Error!void {
+noinline fn open(session: *Session) linksection(memory.starting) fault.Error!void {
     if (session.request == .create) {
         relay.attended = session.request.create.attended;
         if (session.request.create.successor) |wanted| session.successor = .of(wanted);
         const directory = session.request.create.stateDirectory;
-        var path_buffer: [4096]u8 = undefined;
-        const path = std.fmt.bufPrintZ(&path_buffer, "{s}", .{directory}) catch return fault.fail(
-            .request,
-            .NAMETOOLONG,
-            "{s}",
-            .{directory},
-        );
-        session.state = @intCast(
-            try fault.check(
-                linux.openat(linux.AT.FDCWD, path, .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0),
-                .monitor,
-                "open {s}",
-                .{directory},
-            ),
-        );
+        session.state = try openDirectory(directory);
         session.listener = try listen(directory);
         session.restart = session.request.create.restart;
         session.shares_pids = launching.sharesPids(&session.request.create.spec);
         session.health = session.request.create.health;
         session.asked = session.health != null;
+        if (session.request.create.ports) |wanted| {
+            session.has_ports = true;
+            const before: i32 = if (session.request.create.successor == null) 0 else 1;
+            if (wanted.given) session.ports = successors.executable + before;
+        }
+        if (session.request.create.names) |wanted| {
+            session.networks = try openDirectory(wanted.networks);
+            session.names = &names;
+        }
         if (session.request.create.log) |wanted| {
             try log.init(wanted, session.request.create.id, session.state);
             relay.log = &log;
@@ -219,6 +241,13 @@ fn open(session: *Session) fault.Error!void {
     linux.sigaddset(&set, .TERM);
     _ = linux.sigprocmask(linux.SIG.BLOCK, &set, null);
     session.signals = @intCast(try fault.check(linux.signalfd(-1, &set, 0o2000000 | 0o4000), .monitor, "signalfd", .{}));
+}
+
+fn openDirectory(directory: []const u8) fault.Error!i32 {
+    var buffer: [4096]u8 = undefined;
+    const path = std.fmt.bufPrintZ(&buffer, "{s}", .{directory}) catch return fault.fail(.request, .NAMETOOLONG, "{s}", .{directory});
+    const opened = linux.openat(linux.AT.FDCWD, path, .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
+    return @intCast(try fault.check(opened, .monitor, "open {s}", .{directory}));
 }
 
 fn listen(directory: []const u8) fault.Error!i32 {
@@ -265,41 +294,55 @@ fn leaveCgroup(session: *const Session, cgroup_path: []const u8) void {
 }
 
 /// Relay until the program has ended and its output has been handed on. Answers its exit status.
-fn serve(session: *Session, cgroup_path: []const u8) fault.Error!u32 {
+fn serve(session: *Session, cgroup_path: []const u8) linksection(memory.serving) fault.Error!u32 {
+    memory.releaseProgram();
     var status: ?u32 = null;
     // What may still come of stdout and stderr, once the program has ended.
     var left: [2]usize = .{ 0, 0 };
     while (true) {
         const idle = relay.idle();
-        if (idle and status != null and !drain(&left)) return status.?;
+        const more = idle and status != null and !relay.holdsBack() and drain(&left);
+        if (idle and status != null and !more and session.poststart == null) return status.?;
         var set: Poll = undefined;
         const fds = fillPoll(&set, session, status != null);
-        const relayed: i32 = if (!idle) relay.patience() else if (status != null) 0 else -1;
-        const patience = sooner(if (session.asked) health.patience() else -1, if (deaf) deaf_ms else -1);
-        const ready = linux.poll(fds.ptr, fds.len, sooner(relayed, patience));
+        const relayed: i32 = if (!idle) relay.patience() else if (more) 0 else -1;
+        const patience = sooner(if (session.asked) health.patience() else -1, if (accept.deaf) accept.deaf_ms else -1);
+        const named = if (session.names != null) names.patience() else -1;
+        const hooked = if (session.poststart) |hooks| hooks.running.patience() else -1;
+        const ready = linux.poll(fds.ptr, fds.len, sooner(sooner(relayed, hooked), sooner(named, patience)));
         if (linux.errno(ready) == .INTR) continue;
-        deaf = false;
+        accept.deaf = false;
         _ = try fault.check(ready, .monitor, "poll", .{});
+        // First of all: at the program's end this is a race. Whatever it is that wakes us: the kernel is in no hurry to say this.
+        session.shortage.look();
         if (!idle) relay.dropStuck();
         if (set[1].revents != 0) terminate(session);
-        if (set[2].revents != 0) accept(session);
+        if (set[2].revents != 0) if (accept.take(session.listener, 0)) |client| relay.add(client);
         for (relay.clients[0..], set[slots..]) |*client, *entry| {
             if (client.socket < 0 or client.socket != entry.fd) continue;
             if (entry.revents & linux.POLL.OUT != 0) relay.sendMore(client);
             if (client.socket >= 0 and entry.revents & (linux.POLL.IN | linux.POLL.HUP | linux.POLL.ERR) != 0) relay.receive(client);
         }
         if (session.asked) health.tend(set[6].revents != 0, set[7].revents != 0);
+        if (session.names != null) names.tend(set[9].revents != 0);
+        if (session.poststart) |hooks| if (!hooks.tend(set[hook_slots..slots])) {
+            session.poststart = null;
+        };
         if (session.tied and status == null and relay.count() == 0) endTied(session);
         if (set[5].revents != 0) relay.feedBlocked();
+        if (set[8].revents != 0) ports.tend();
         if (relay.idle() and set[3].revents != 0) _ = relay.pump(&relay.stdout, .stdout);
         if (relay.idle() and set[4].revents != 0) _ = relay.pump(&relay.stderr, .stderr);
         if (set[0].revents != 0 and status == null) {
             status = reap(session);
             if (session.asked) health.end();
+            if (session.names != null) names.end();
+            abandonHooks(session);
             for (&left, [_]i32{ relay.stdout, relay.stderr }) |*bytes, fd| bytes.* = stdio.capacity(fd);
             // Before the end is told: whoever hears of it may start the program again, in a group of the same name.
             if (session.shares_pids) cgroup.end(cgroup_path);
-            const shortage = if (cgroup_path.len > 0) cgroup.conclude(cgroup_path) else cgroup_memory.Shortage{};
+            session.relatives.end();
+            const shortage = conclude(session, cgroup_path);
             // A full disk must not cost the client the exit status: that goes out in any case.
             if (session.state >= 0) decideRestart(session, status.?);
             if (session.state >= 0) records.writeExit(session.state, status.?, session.ended_by, shortage) catch {
@@ -310,6 +353,22 @@ fn serve(session: *Session, cgroup_path: []const u8) fault.Error!u32 {
             relay.peer = -1;
         }
     }
+}
+
+/// Whoever has the program killed does not want what goes with it either. One that ends otherwise has its hooks run to their end.
+fn abandonHooks(session: *Session) void {
+    const hooks = session.poststart orelse return;
+    if (session.ended_by != @intFromEnum(linux.SIG.KILL) or !restart.isStopped(session.state)) return;
+    hooks.abandon();
+    session.poststart = null;
+}
+
+/// The group goes, and whether the kernel has killed in it is known.
+fn conclude(session: *Session, cgroup_path: []const u8) cgroup_memory.Shortage {
+    const seen = session.shortage.conclude(session.ended_by == @intFromEnum(linux.SIG.KILL));
+    if (cgroup_path.len == 0) return .{};
+    const read = cgroup.conclude(cgroup_path);
+    return if (read.kills >= seen.kills) read else seen;
 }
 
 /// After the program's end: hand on what is still in its pipes, and that is no more than they hold. It may have given them to
@@ -324,26 +383,38 @@ fn drainOne(source: *i32, kind: abi.Frame, left: *usize) bool {
     return true;
 }
 
-/// Before the clients.
-const slots = 8;
+/// Before the clients; and before a hook's.
+const slots = hook_slots + stage_hooks.Running.slots;
+const hook_slots = 11;
 const Poll = [slots + relays.clients_max]linux.pollfd;
 
 /// Slots: 0 the program, 1 signals, 2 new clients, 3 stdout, 4 stderr, 5 stdin with room, 6 and 7 a health check and its
-/// monitor, then the clients.
+/// monitor, 8 ports of the host, 9 who asks for names, 10 what its group's memory is short of, then those of a
+/// hook, then the clients.
 fn fillPoll(set: *Poll, session: *const Session, ended: bool) []linux.pollfd {
-    const readable = relay.idle() and !ended;
+    const readable = relay.idle() and !ended and !relay.holdsBack();
     const check = if (session.asked) health.descriptors() else [2]i32{ -1, -1 };
-    const fds = [slots]i32{
+    const fds = [hook_slots]i32{
         if (ended) -1 else session.pidfd,
         session.signals,
-        if (deaf) -1 else session.listener,
+        if (accept.deaf) -1 else session.listener,
         if (readable) relay.stdout else -1,
         if (readable) relay.stderr else -1,
         if (relay.stdin_blocked) relay.stdin else -1,
         check[0],
         check[1],
+        if (accept.deaf) -1 else ports.descriptor,
+        if (session.names == null or accept.deaf) -1 else names.descriptor(),
+        session.shortage.descriptor(),
     };
-    for (fds, 0..) |fd, slot| set[slot] = .{ .fd = fd, .events = if (slot == 5) linux.POLL.OUT else linux.POLL.IN, .revents = 0 };
+    for (fds, 0..) |fd, slot| set[slot] = .{ .fd = fd, .revents = 0, .events = switch (slot) {
+        5 => linux.POLL.OUT,
+        10 => linux.POLL.PRI,
+        else => linux.POLL.IN,
+    } };
+    if (session.poststart) |hooks| hooks.running.fill(set[hook_slots..slots]) else for (set[hook_slots..slots]) |*entry| {
+        entry.* = .{ .fd = -1, .revents = 0, .events = 0 };
+    }
     // No more than are needed: poll(2) takes no more than RLIMIT_NOFILE, which may be small.
     var used: usize = slots;
     for (&relay.clients, set[slots..], slots..) |*client, *entry, slot| {
@@ -390,15 +461,6 @@ fn terminate(session: *const Session) void {
     _ = linux.pidfd_send_signal(session.pidfd, .TERM, null, 0);
 }
 
-fn accept(session: *const Session) void {
-    const socket = linux.accept4(session.listener, null, null, linux.SOCK.CLOEXEC);
-    switch (linux.errno(socket)) {
-        .SUCCESS => relay.add(@intCast(socket)),
-        .MFILE, .NFILE => deaf = true,
-        else => {},
-    }
-}
-
 /// Its exit status.
 fn reap(session: *Session) u32 {
     var status: u32 = 0;
@@ -420,6 +482,7 @@ fn finish(session: *Session, status: u32) void {
         }
     }
     if (session.listener >= 0) _ = linux.unlinkat(session.state, "attach.sock", 0);
+    if (session.has_ports) _ = linux.unlinkat(session.state, "ports.sock", 0);
 }
 
 test {
@@ -427,9 +490,12 @@ test {
     _ = events;
     _ = fault;
     _ = healths;
+    _ = hook;
     _ = @import("monitor/probe.zig");
     _ = launching;
     _ = logs;
+    _ = ports;
+    _ = names_;
     _ = restart;
     _ = successors;
     _ = @import("wire/frame.zig");

@@ -1,7 +1,7 @@
 //! The prober: a static program of a few KB that prints what a container sees, one "key value" line per fact.
 //! It is the whole embedded image `hello`, and the eyes of the tests. A failure prints "error ERRNO WHAT" and ends with 1,
-//! wrong usage with 2. The subcommands live in probe/: see (identity, limits), files, streams, signals, network, connection, attack,
-//! volume.
+//! wrong usage with 2. The subcommands live in probe/: see (identity, limits), files, streams, signals, network, connection, load,
+//! frame, attack, volume.
 const std = @import("std");
 const builtin = @import("builtin");
 const linux = std.os.linux;
@@ -9,10 +9,12 @@ const attack = @import("probe/attack.zig");
 const bomb = @import("probe/bomb.zig");
 const connection = @import("probe/connection.zig");
 const files = @import("probe/files.zig");
+const frame = @import("probe/frame.zig");
 const freezing = @import("probe/freeze.zig");
 const greeting = @import("probe/greeting.zig");
 const input = @import("probe/input.zig");
 const joining = @import("probe/joining.zig");
+const load = @import("probe/load.zig");
 const network = @import("probe/network.zig");
 const output = @import("probe/output.zig");
 const refuse = @import("probe/refuse.zig");
@@ -50,7 +52,14 @@ const commands = [_]Command{
     .{ .name = "unlink", .run = files.unlink, .usage = " FILE…" },
     .{ .name = "net", .run = network.net },
     .{ .name = "serve", .run = connection.serve, .usage = " PORT TEXT" },
+    .{ .name = "serve-datagrams", .run = connection.serveDatagrams, .usage = " PORT TEXT" },
+    .{ .name = "ask", .run = connection.ask, .usage = " ADDRESS PORT [MILLISECONDS [OWN-PORT]]" },
     .{ .name = "fetch", .run = connection.fetch, .usage = " ADDRESS PORT [MILLISECONDS]" },
+    .{ .name = "pour", .run = load.pour, .usage = " ADDRESS PORT BYTES" },
+    .{ .name = "drain", .run = load.drain, .usage = " PORT" },
+    .{ .name = "connects", .run = load.connects, .usage = " ADDRESS PORT COUNT" },
+    .{ .name = "send-frames", .run = frame.send, .usage = " INTERFACE HEX…" },
+    .{ .name = "capture", .run = frame.capture, .usage = " INTERFACE [SECONDS]" },
     .{ .name = "tty", .run = streams.tty },
     .{ .name = "winsize-wait", .run = streams.winsizeWait, .usage = " [COUNT]" },
     .{ .name = "echo", .run = streams.echo },

@@ -9,6 +9,7 @@
 //!             is this kernel, is this CPU new enough?       (one line and 125 if not)
 //!             do the caller's limits leave enough to start?         (start/limits.zig)
 //!             signals that we need are ignored no longer            (start/signals.zig)
+//!             an ordinary user's namespace is joined                (start/user.zig)
 //!             the environment is reduced to what may steer us       (start/environment.zig)
 //!             ld.so is mapped from the file                         (start/loader.zig)
 //!             the stack's auxiliary vector says what it would say had the kernel started ld.so itself
@@ -32,6 +33,7 @@ const machine = @import("start/machine.zig");
 const place = @import("start/place.zig");
 const say = @import("start/say.zig");
 const signals = @import("start/signals.zig");
+const user = @import("start/user.zig");
 
 pub const panic = std.debug.no_panic;
 
@@ -80,10 +82,12 @@ fn prepare(stack: [*]usize) callconv(.c) Jump {
     const file = loader.openSelf();
     var value: [app.value_size_max]u8 = undefined;
     const packed_image = app.variable(file, loader.builtSize(), loader.header(), &value);
+    var caller: [user.value_size_max]u8 = undefined;
+    const rootless = user.enter(block.auxiliary, block.envp, &caller);
     const interpreter = loader.load(file, block.pageSize());
-    var added: [3][:0]const u8 = .{ environment.runtime, undefined, undefined };
+    var added: [4][:0]const u8 = .{ environment.runtime, undefined, undefined, undefined };
     var count: usize = 1;
-    for ([_]?[:0]const u8{ packed_image, place.leaveLost() }) |variable| {
+    for ([_]?[:0]const u8{ packed_image, rootless, place.leaveLost() }) |variable| {
         added[count] = variable orelse continue;
         count += 1;
     }

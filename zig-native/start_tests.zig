@@ -2,4 +2,5 @@
 test {
     _ = @import("start/block.zig");
     _ = @import("start/first.zig");
+    _ = @import("start/user.zig");
 }

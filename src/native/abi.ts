@@ -15,6 +15,8 @@ export const Frame = {
   output_closed: 11,
   warning: 12,
   stdin_taken: 13,
+  paused: 14,
+  proceed: 15,
 } as const;
 export const failure_header_bytes = 8;
 export const Stage = {
@@ -28,6 +30,7 @@ export const Stage = {
   identity: 8,
   cwd: 9,
   exec: 10,
+  hook: 11,
 } as const;
 /** Byte offsets. */
 export const AttachResult = {
@@ -39,12 +42,45 @@ export const AttachResult = {
   bytes: 20,
 } as const;
 /** Byte offsets. */
+export const Interface = {
+  index: 0,
+  kind: 4,
+  flags: 8,
+  mtu: 12,
+  name: 16,
+  mac: 32,
+  bytes: 40,
+} as const;
+/** Byte offsets. */
 export const RouteDestination = {
   family: 0,
   prefix: 4,
   address: 8,
   bytes: 24,
 } as const;
+/** Byte offsets. */
+export const PortsHeader = {
+  request: 0,
+  count: 4,
+  bytes: 8,
+} as const;
+export const PortsRequest = {
+  hold: 1,
+  release: 2,
+  repoint: 3,
+} as const;
+/** Byte offsets. */
+export const PortEntry = {
+  protocol: 0,
+  family: 4,
+  port: 8,
+  target_family: 12,
+  target_port: 16,
+  address: 20,
+  target: 36,
+  bytes: 52,
+} as const;
+export const port_entries_max = 252;
 export const Ended = {
   exit: 1,
   failed: 2,
@@ -61,27 +97,48 @@ export const declarations = {
   rt_sealed_file: { args: ["ptr", "ptr", "usize", "u32", "ptr"], returns: "i32" },
   rt_spawn: { args: ["i32", "ptr", "ptr", "ptr", "u32"], returns: "i32" },
   rt_execute: { args: ["i32", "ptr", "u32", "ptr", "u32"], returns: "i32" },
+  rt_execute_apart: { args: ["ptr", "ptr", "u32", "ptr", "u32"], returns: "i32" },
   rt_mount: { args: ["ptr", "ptr", "ptr", "u32", "ptr"], returns: "i32" },
   rt_unmount: { args: ["ptr"], returns: "i32" },
+  rt_load_module: { args: ["i32", "ptr", "u32"], returns: "i32" },
   rt_is_mount_root: { args: ["ptr"], returns: "i32" },
   rt_ended: { args: ["i32"], returns: "i32" },
   rt_socketpair: { args: ["ptr"], returns: "i32" },
+  rt_packet_pair: { args: ["ptr"], returns: "i32" },
+  rt_hold_port: { args: ["u32", "ptr", "usize", "u32", "u32"], returns: "i32" },
+  rt_send_ports: { args: ["i32", "ptr", "usize", "ptr", "u32"], returns: "i32" },
+  rt_ask_ports: { args: ["ptr", "ptr", "usize", "ptr", "u32"], returns: "i32" },
   rt_connect: { args: ["ptr"], returns: "i32" },
   rt_close: { args: ["i32"], returns: "i32" },
   rt_flock: { args: ["i32", "i32"], returns: "i32" },
   rt_attach: { args: ["i32", "ptr", "u32", "i32", "u64", "ptr", "usize", "ptr", "usize", "ptr"], returns: "i32" },
+  rt_open_user_namespace: { args: ["i32", "u64", "u32"], returns: "i32" },
   rt_start_time: { args: ["i32"], returns: "u64" },
   rt_signal: { args: ["i32", "u64", "i32"], returns: "i32" },
+  rt_open_inside: { args: ["i32", "u64", "ptr"], returns: "i32" },
   rt_window_size: { args: ["i32"], returns: "i32" },
   rt_remove_tree: { args: ["ptr", "u32"], returns: "i32" },
   rt_cgroup_remove: { args: ["ptr"], returns: "i32" },
   rt_cgroup_end: { args: ["ptr"], returns: "i32" },
+  rt_cgroup_devices: { args: ["ptr", "ptr", "usize"], returns: "i32" },
   rt_cgroup_freeze: { args: ["ptr", "u32"], returns: "i32" },
   rt_network_apply: { args: ["i32", "u64", "ptr", "usize", "ptr", "ptr", "usize"], returns: "i32" },
   rt_firewall_replace: { args: ["ptr", "usize", "ptr", "usize"], returns: "i32" },
+  rt_firewall_change: { args: ["ptr", "usize", "ptr", "usize"], returns: "i32" },
+  rt_forget_flows: { args: ["u32", "ptr", "usize"], returns: "i32" },
+  rt_forget_address: { args: ["ptr", "usize"], returns: "i32" },
+  rt_firewall_keys: { args: ["u32", "ptr", "ptr", "ptr", "usize"], returns: "i32" },
   rt_firewall_comment: { args: ["u32", "ptr", "ptr", "usize"], returns: "i32" },
+  rt_firewall_closed: { args: ["u32", "ptr", "usize"], returns: "i32" },
   rt_link_facts: { args: ["ptr", "ptr"], returns: "i32" },
+  rt_network_world: { args: ["i32"], returns: "i32" },
   rt_route_destinations: { args: ["ptr", "usize"], returns: "i32" },
+  rt_interfaces: { args: ["ptr", "usize"], returns: "i32" },
+  rt_packet_open: { args: ["i32", "u32", "ptr"], returns: "i32" },
+  rt_packet_broadcast: { args: ["i32", "i32", "ptr", "usize"], returns: "i32" },
+  rt_packet_receive: { args: ["i32", "ptr", "usize"], returns: "i32" },
+  rt_packet_unicast: { args: ["ptr", "ptr", "ptr", "usize"], returns: "i32" },
+  rt_compile_filter: { args: ["ptr", "usize", "ptr", "usize", "ptr", "usize"], returns: "i32" },
   rt_exit: { args: ["i32"], returns: "void" },
 } as const;
 /** librt's functions. */
@@ -104,6 +161,10 @@ export interface Exports {
    */
   rt_execute(executable: number, words: Uint8Array, word_count: number, environment: Uint8Array, variable_count: number): number;
   /**
+   * The same of the program at `path`, in a mount namespace of its own.
+   */
+  rt_execute_apart(path: Uint8Array, words: Uint8Array, word_count: number, environment: Uint8Array, variable_count: number): number;
+  /**
    * mount(2). An empty source, type or data is a null one.
    */
   rt_mount(source: Uint8Array, target: Uint8Array, kind: Uint8Array, flags: number, data: Uint8Array): number;
@@ -111,6 +172,10 @@ export interface Exports {
    * umount2(2), at once: whoever still looks there keeps what he sees.
    */
   rt_unmount(target: Uint8Array): number;
+  /**
+   * finit_module(2). `compressed`, when not 0: the kernel unpacks it.
+   */
+  rt_load_module(fd: number, parameters: Uint8Array, compressed: number): number;
   /**
    * Is what lies at `target` (a link at its end not followed) the root of a mount? 1 or 0.
    */
@@ -123,6 +188,22 @@ export interface Exports {
    * A connected pair of stream sockets, close-on-exec.
    */
   rt_socketpair(pair: Int32Array): number;
+  /**
+   * The same of sockets that keep packets apart.
+   */
+  rt_packet_pair(pair: Int32Array): number;
+  /**
+   * A socket that holds a port of the host, at an address of 4 bytes or 16; lets nothing in unless `open` is not 0.
+   */
+  rt_hold_port(protocol: number, address: Uint8Array, length: number, number: number, open: number): number;
+  /**
+   * What is said of ports (wire/abi.zig), with their sockets, to a monitor that is being started.
+   */
+  rt_send_ports(socket: number, message: Uint8Array, length: number, descriptors: Int32Array, count: number): number;
+  /**
+   * The same to the monitor whose socket is at `path`: 0 once it is so.
+   */
+  rt_ask_ports(path: Uint8Array, message: Uint8Array, length: number, descriptors: Int32Array, count: number): number;
   /**
    * Connect to a unix stream socket.
    */
@@ -138,6 +219,10 @@ export interface Exports {
    */
   rt_attach(socket: number, stdio: Int32Array, flags: number, pid: number, start: bigint, keys: Uint8Array, keys_length: number, message: Uint8Array, capacity: number, result: Uint32Array): number;
   /**
+   * The user namespace of the process `pid` that started at `start`, if it is a child of ours and belongs to `owner`.
+   */
+  rt_open_user_namespace(pid: number, start: bigint, owner: number): number;
+  /**
    * Start time of `pid` in clock ticks since boot (field 22 of /proc/PID/stat), 0 when there is no such process.
    */
   rt_start_time(pid: number): bigint;
@@ -145,6 +230,10 @@ export interface Exports {
    * Signal the process `pid` if its start time (clock ticks since boot) is `start`; otherwise -ESRCH.
    */
   rt_signal(pid: number, start: bigint, signal: number): number;
+  /**
+   * The file `file` in the root of the process `pid` that started at `start`, open for reading and writing; or -errno.
+   */
+  rt_open_inside(pid: number, start: bigint, file: Uint8Array): number;
   /**
    * Terminal size of `fd` as rows << 16 | columns; -ENOTTY when it is no terminal.
    */
@@ -163,6 +252,10 @@ export interface Exports {
    */
   rt_cgroup_end(path: Uint8Array): number;
   /**
+   * The device rules of a group of cgroup v2, `count` words in all (lib/devices.zig), instead of those that it has.
+   */
+  rt_cgroup_devices(directory: Uint8Array, words: Uint32Array, count: number): number;
+  /**
    * Ask that everything in the cgroup `path` stands still (`wanted` not 0), or goes on.
    */
   rt_cgroup_freeze(path: Uint8Array, wanted: number): number;
@@ -177,20 +270,69 @@ export interface Exports {
    */
   rt_firewall_replace(request: Uint8Array, length: number, words: Uint8Array, capacity: number): number;
   /**
+   * Elements of sets and maps of nftables come and go, as `request` says (linux/net/nftables.zig). `words` as above.
+   */
+  rt_firewall_change(request: Uint8Array, length: number, words: Uint8Array, capacity: number): number;
+  /**
+   * What the kernel knows of flows of a protocol to these ports is forgotten.
+   */
+  rt_forget_flows(protocol: number, numbers: Uint32Array, count: number): number;
+  /**
+   * What the kernel knows of flows that began at this address, or led to it, is forgotten.
+   */
+  rt_forget_address(address: Uint8Array, length: number): number;
+  /**
+   * The keys of a set of nftables, one behind the other: bytes of all, of which `into` has the first `capacity`.
+   */
+  rt_firewall_keys(family: number, table: Uint8Array, set: Uint8Array, into: Uint8Array, capacity: number): number;
+  /**
    * The comment of a table of nftables: bytes of it; -ENOENT without such a table.
    */
   rt_firewall_comment(family: number, name: Uint8Array, into: Uint8Array, capacity: number): number;
+  /**
+   * A chain of nftables that drops what this host forwards, but for what its rules let through: bytes of "CHAIN of table TABLE"; 0: none.
+   */
+  rt_firewall_closed(family: number, into: Uint8Array, capacity: number): number;
   /**
    * The group of an interface, and how far it is (IF_OPER_*); -ENODEV without such an interface.
    */
   rt_link_facts(name: Uint8Array, into: Uint32Array): number;
   /**
+   * From here on `world`, a descriptor of a network namespace, stands for the host's; -1: no more. 0, or -errno.
+   */
+  rt_network_world(world: number): number;
+  /**
    * Where this host's routes lead, as `RouteDestination`s: how many there are, of which `into` has the first `capacity`.
    */
   rt_route_destinations(into: Uint32Array, capacity: number): number;
+  /**
+   * The interfaces of this network namespace, as `Interface`s: how many there are, of which `into` has the first `capacity`.
+   */
+  rt_interfaces(into: Uint32Array, capacity: number): number;
+  /**
+   * A socket for what a client of DHCP gets on the interface `index`: answers of the exchange `xid`, for the address `mac`.
+   */
+  rt_packet_open(index: number, xid: number, mac: Uint8Array): number;
+  /**
+   * Send a packet of IPv4 to everybody on the link.
+   */
+  rt_packet_broadcast(fd: number, index: number, bytes: Uint8Array, length: number): number;
+  /**
+   * The next packet: its length, which may be more than `capacity`; -EAGAIN: none is there.
+   */
+  rt_packet_receive(fd: number, into: Uint8Array, capacity: number): number;
+  /**
+   * Send bytes from port 68 of this host's address `from` to port 67 of `to`; each is four bytes.
+   */
+  rt_packet_unicast(from: Uint8Array, to: Uint8Array, bytes: Uint8Array, length: number): number;
+  /**
+   * The file of a filter of system calls, of `profile`, the runtime specification's in JSON: its bytes. -errno: `words`, with a
+   * NUL, say why.
+   */
+  rt_compile_filter(profile: Uint8Array, length: number, into: Uint8Array, capacity: number, words: Uint8Array, words_capacity: number): number;
   /**
    * exit_group(2): no destructor of the runtime's runs.
    */
   rt_exit(status: number): never;
 }
-export const hash = 347692545;
+export const hash = 3450531484;

@@ -103,6 +103,8 @@ export function check(result: number, what: string): number {
 export function errnoName(errno: number): string {
   // Only when something failed: node:os is not on the way of a run.
   const { constants } = require("node:os") as typeof import("node:os");
+  // Of two names for one number the other comes first there.
+  if (errno === constants.errno.EOPNOTSUPP) return "EOPNOTSUPP";
   for (const [name, number] of Object.entries(constants.errno)) if (number === errno) return name;
   return `errno ${errno}`;
 }

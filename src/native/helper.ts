@@ -1,14 +1,16 @@
 import { readFileSync } from "node:fs";
+import rtHolder from "#native/rt-holder" with { type: "file" };
 import rtLayer from "#native/rt-layer" with { type: "file" };
 import rtMonitor from "#native/rt-monitor" with { type: "file" };
 import { check, cstring, errnoName, native } from "./ffi.ts";
 
 /** The static helper programs that travel inside this executable. */
-export type Helper = "rt-monitor" | "rt-layer";
+export type Helper = "rt-monitor" | "rt-layer" | "rt-holder";
 
 const files: Record<Helper, string> = {
   "rt-monitor": rtMonitor,
   "rt-layer": rtLayer,
+  "rt-holder": rtHolder,
 };
 const sealed = new Map<Helper, number>();
 

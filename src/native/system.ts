@@ -6,8 +6,7 @@ import { check, cstring, native } from "./ffi.ts";
 
 const lock = { shared: 1, exclusive: 2, unlock: 8 } as const;
 const lockNonBlocking = 4;
-const EAGAIN = 11;
-const [ENOENT, ENODEV] = [2, 19];
+const [ENOENT, ESRCH, EAGAIN, EEXIST, ENODEV] = [2, 3, 11, 17, 19];
 
 /** flock(2). False when `wait` is false and somebody else holds it. */
 export function flock(fd: number, mode: keyof typeof lock, wait: boolean): boolean {
@@ -59,11 +58,26 @@ export function windowSize(fd: number): { rows: number; columns: number } | unde
 
 /** Signal `pid` if it still is the process that started at `startTime`. False when it is gone. */
 export function signalProcess(pid: number, startTime: string, signal: number): boolean {
-  const ESRCH = 3;
   const result = native().rt_signal(pid, BigInt(startTime), signal);
   if (result === -ESRCH) return false;
   check(result, `cannot signal process ${pid}`);
   return true;
+}
+
+/** A file in the root of another process, open for reading and writing; undefined where there is none, or no such process. */
+export function openInside(pid: number, startTime: bigint, path: string): number | undefined {
+  const result = native().rt_open_inside(pid, startTime, cstring(path));
+  if (result === -ENOENT || result === -ESRCH) return undefined;
+  return check(result, `cannot open ${path} of process ${pid}`);
+}
+
+/**
+ * The user namespace of the process `pid` that started at `startTime`, if it is a child of ours and belongs to `owner`; undefined
+ * where it is not, or there is no such process.
+ */
+export function openUserNamespace(pid: number, startTime: bigint, owner: number): number | undefined {
+  const result = native().rt_open_user_namespace(pid, startTime, owner);
+  return result < 0 ? undefined : result;
 }
 
 /** Remove an empty cgroup, given by its path below each hierarchy's root; absent is fine. */
@@ -74,6 +88,12 @@ export function removeCgroup(path: string): void {
 /** SIGKILL for all that is in a cgroup and below, frozen or not; absent is fine. */
 export function endCgroup(path: string): void {
   check(native().rt_cgroup_end(cstring(path)), `cannot end cgroup ${path}`);
+}
+
+/** The device rules of a group of cgroup v2, five words each (zig-native/lib/devices.zig), instead of those that it has. */
+export function setCgroupDevices(directory: string, words: Uint32Array): void {
+  const result = native().rt_cgroup_devices(cstring(directory), words, words.length);
+  check(result, `cannot change the device rules of ${directory}`);
 }
 
 /** Ask that everything in a cgroup stands still; it takes its time (runtime/cgroup.ts tells). */
@@ -102,6 +122,31 @@ export function mount(source: string, target: string, type: string, flags: numbe
   check(result, what);
 }
 
+/** finit_module(2), of a file that the kernel unpacks where it is `compressed`; one that is there already is fine. */
+export function loadModule(fd: number, parameters: string, compressed: boolean, what: string): void {
+  const result = native().rt_load_module(fd, cstring(parameters), compressed ? 1 : 0);
+  if (result !== -EEXIST) check(result, what);
+}
+
+/** Of a filter's file: a header, and the 4,096 instructions of 8 bytes that the kernel takes. */
+const filterBytesMax = 8 + 8 * 4096;
+
+/**
+ * A filter of system calls, as the file that the monitor is told of: 8 bytes of header (zig-native/linux/seccomp.zig), then 8 for
+ * each instruction.
+ * @param profile JSON of `SpecSeccomp`
+ * @throws RtError invalid-argument with what is wrong with it
+ */
+export function compileFilter(profile: Uint8Array): Uint8Array {
+  const into = new Uint8Array(filterBytesMax);
+  const words = Buffer.alloc(256);
+  const room = [into, into.length, words, words.length] as const;
+  const result = native().rt_compile_filter(profile, profile.length, ...room);
+  if (result >= 0) return into.slice(0, result);
+  const why = words.toString("utf8", 0, words.indexOf(0));
+  throw new RtError("invalid-argument", `cannot make a filter of the seccomp profile: ${why}`);
+}
+
 /** umount2(2), of what may still be in use. */
 export function unmount(target: string): void {
   check(native().rt_unmount(cstring(target)), `cannot unmount ${target}`);
@@ -119,13 +164,16 @@ export function hasEnded(pid: number): boolean {
 }
 
 /**
- * Become the program at `fd`. `environment`: NUL-terminated strings one after the other, as in /proc/self/environ.
+ * Become the program at `fd`. Both: NUL-terminated strings one after the other, as in /proc/self/cmdline and /proc/self/environ.
  * @throws RtError; it does not return
  */
-export function execute(fd: number, argv: readonly string[], environment: Buffer): void {
-  const variables = environment.filter((byte) => byte === 0).length;
-  const words = Buffer.concat(argv.map(cstring));
+export function execute(fd: number, words: Buffer, environment: Buffer): void {
   // An empty buffer has no address.
   const block = environment.length > 0 ? environment : Buffer.alloc(1);
-  check(native().rt_execute(fd, words, argv.length, block, variables), `cannot execute ${argv[0]}`);
+  const result = native().rt_execute(fd, words, stringsIn(words), block, stringsIn(environment));
+  check(result, `cannot execute ${words.toString("utf8", 0, words.indexOf(0))}`);
+}
+
+function stringsIn(block: Buffer): number {
+  return block.filter((byte) => byte === 0).length;
 }

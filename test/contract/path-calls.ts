@@ -44,12 +44,23 @@ const chrooted = "after the chroot, in a directory that is entered: one componen
 type Allowed = Readonly<Record<string, Readonly<Record<string, readonly [uses: number, reason: string]>>>>;
 
 export const allowed: Allowed = {
-  "stage/bench.zig": { open: [1, host], mkdirat: [1, fresh] },
+  "stage/bench.zig": { open: [1, host], mkdirat: [2, fresh], umount2: [1, host] },
+  "stage/sysctls.zig": { open: [1, kernel] },
+  "stage/init.zig": { open: [1, host], chdir: [1, host] },
+  "linux/time_namespace.zig": { open: [1, kernel] },
+  "linux/user_namespace.zig": { open: [2, kernel], statx: [2, kernel] },
   "stage/giveaway.zig": {
     ...{ openat: [1, '"." of a directory that is held open'], statx: [1, one], fchownat: [1, one] },
   },
   "linux/idmap.zig": { open: [2, kernel] },
+  "lib/devices.zig": { open: [1, kernel] },
+  "lib/network.zig": { open: [1, kernel] },
+  "linux/inside.zig": {
+    open: [1, kernel],
+    openat: [1, "/proc/PID/root of the directory of that very process"],
+  },
   "linux/net/namespace.zig": { open: [2, "this thread's own network namespace, by the kernel's link"] },
+  "linux/net/packet.zig": { bind: [2, "an interface by its number, and an address of IPv4: no path"] },
   "boot.zig": { chdir: [1, early] },
   "boot/console.zig": { open: [2, kernel] },
   "boot/finish.zig": { umount2: [1, "the machine goes down: no container lives"], mount: [1, "as before"] },
@@ -70,7 +81,8 @@ export const allowed: Allowed = {
   },
   "fuzz_frames.zig": { open: [1, 'a test\'s own "/"'] },
   "stage/join.zig": { open: [2, kernel], readlinkat: [1, kernel] },
-  "stage/neighbour.zig": { open: [3, 'a namespace that the user names, our own one, and "/" itself'] },
+  "stage/filter.zig": { open: [1, "our own file below --state, before the container's root is there"] },
+  "stage/neighbour.zig": { open: [5, 'namespaces that the user names, two of our own, and "/" itself'] },
   "layer/apply.zig": {
     ...{ unlinkat: [1, one], symlinkat: [1, one], mknodat: [1, one], fchownat: [1, one] },
     ...{ utimensat: [1, one], linkat: [1, one], mkdirat: [2, one] },
@@ -86,8 +98,8 @@ export const allowed: Allowed = {
   "layer/files.zig": { openat: [1, one] },
   "layer/lower.zig": { mknodat: [1, one] },
   "layer/overlay.zig": {
-    ...{ mkdirat: [4, fresh], symlinkat: [2, fresh], mount: [3, fresh], umount2: [1, fresh] },
-    ...{ fsconfig: [5, fresh], open: [2, kernel], chroot: [1, "back to where we were"] },
+    ...{ mkdirat: [5, fresh], symlinkat: [2, fresh], mount: [3, fresh], umount2: [1, fresh] },
+    ...{ fsconfig: [7, fresh], open: [2, kernel], chroot: [1, "back to where we were"] },
   },
   "layer/mounting.zig": {
     mount: [3, "a volume's directory in our store; the device is the user's"],
@@ -96,7 +108,7 @@ export const allowed: Allowed = {
   "layer/place.zig": { mkdirat: [2, one], renameat2: [1, one], open: [1, host] },
   "layer/probe.zig": {
     ...{ mkdirat: [2, fresh], mkdir: [1, fresh], mknod: [1, fresh], setxattr: [1, fresh] },
-    ...{ unlinkat: [2, fresh], umount2: [1, fresh] },
+    ...{ unlinkat: [2, fresh], umount2: [2, fresh] },
   },
   "layer/changes.zig": { openat: [1, '"." of a directory that is held open'] },
   "layer/receive.zig": {
@@ -122,9 +134,10 @@ export const allowed: Allowed = {
   "layer/walker.zig": { mkdirat: [1, one], readlinkat: [1, one], unlinkat: [1, one] },
   "layer/xattrs.zig": { lsetxattr: [2, chrooted], llistxattr: [1, chrooted], lgetxattr: [1, chrooted] },
   "lib.zig": { mount: [1, early], umount2: [1, "of our store, without following"] },
-  "linux/cgroup.zig": { mkdir: [1, kernel], open: [1, kernel] },
+  "linux/cgroup.zig": { access: [2, kernel], mkdir: [1, kernel], open: [1, kernel] },
   "linux/cgroup_freezer.zig": { open: [3, kernel], openat: [2, one] },
   "linux/cgroup_hierarchy.zig": { open: [1, kernel] },
+  "linux/cgroup_memory.zig": { open: [1, kernel] },
   "linux/cgroup_removal.zig": { rmdir: [2, kernel], openat: [1, one], unlinkat: [1, one] },
   "linux/cgroup_walk.zig": { openat: [1, one], mkdir: [1, "its test"], rmdir: [1, "its test"] },
   "linux/device.zig": { mknodat: [1, one], fchownat: [1, one] },
@@ -132,7 +145,7 @@ export const allowed: Allowed = {
   "linux/mount.zig": {
     open_tree: [1, "a descriptor, one component of the workbench, or a bind's source as the user wrote it"],
     ...{ move_mount: [1, empty], mount_setattr: [1, empty] },
-    fsconfig: [2, "options; an overlay's layers are paths of the store"],
+    fsconfig: [3, "options; an overlay's layers are paths of the store"],
   },
   "linux/mountinfo.zig": { open: [1, kernel] },
   "linux/remove.zig": {
@@ -150,21 +163,38 @@ export const allowed: Allowed = {
     statx: [2, "an empty path, or one of our store"],
     open: [1, "its test"],
   },
-  "monitor.zig": { openat: [2, host], bind: [1, host], unlinkat: [2, one] },
+  "monitor.zig": { openat: [2, host], bind: [1, host], unlinkat: [3, one] },
+  "monitor/ports.zig": { bind: [1, one], unlinkat: [1, one] },
+  "monitor/proxy.zig": { connect: [1, "an address: no path"] },
+  "linux/net/port.zig": { bind: [1, "an address: no path"] },
   "monitor/events.zig": {
     openat: [5, "the log's directory, which rt chose; in it, and in the state directory, one component"],
     ...{ mkdir: [1, host], unlinkat: [1, one] },
   },
   "monitor/health.zig": { openat: [2, one] },
+  "monitor/stack.zig": {
+    open: [4, "the state directory, which is the host's, /dev/null, procfs"],
+    openat: [2, one],
+    unlinkat: [1, one],
+    mknodat: [1, one],
+    mount: [
+      2,
+      "its own mount namespace, before the program is executed: the root's kind, and a namespace on a file of its directory",
+    ],
+    execve: [1, "pasta or slirp4netns, by the path that the caller's PATH has it at"],
+  },
   "monitor/probe.zig": {
     execve: [1, "/proc/self/exe: the monitor's own file, before any container is joined"],
   },
-  "stage/mounts.zig": { open: [2, host], mkdirat: [1, fresh], symlinkat: [1, fresh] },
+  "stage/mounts.zig": { open: [2, host] },
+  "stage/cgroup_mounts.zig": { mkdirat: [1, fresh], symlinkat: [1, fresh] },
+  "stage/mapped.zig": { mount: [1, slash], open: [1, slash], umount2: [1, slash], mkdirat: [1, fresh] },
+  "stage/outside.zig": { open: [1, '"." of the workbench'], fchownat: [1, empty] },
   "linux/process.zig": {
     openat: [2, "/proc/PID/stat; the directory of a socket of ours"],
     connect: [1, host],
   },
-  "stage/devices.zig": { symlinkat: [1, one] },
+  "stage/devices.zig": { symlinkat: [1, one], open: [1, kernel] },
   "stage/paths.zig": {
     ...{ mkdirat: [2, one], readlinkat: [1, one], open: [1, "its tests"], mkdir: [1, "its tests"] },
     ...{ openat: [4, "its tests"], unlinkat: [2, "its tests"], symlinkat: [1, "its tests"] },
@@ -177,19 +207,37 @@ export const allowed: Allowed = {
     ],
     ...{ mkdir: [1, host], mkdirat: [1, one], renameat: [1, one], unlinkat: [2, one] },
   },
+  "fuzz_names.zig": {
+    open: [1, "what its test gave it"],
+    openat: [1, "in that"],
+    connect: [1, "an address of IPv4"],
+  },
+  "monitor/names_files.zig": { statx: [1, one], openat: [1, one] },
+  "monitor/names_sockets.zig": {
+    ...{ open: [2, kernel], bind: [1, "an address of IPv4"], connect: [2, "addresses of IP"] },
+  },
   "monitor/log_compress.zig": { openat: [4, one], renameat: [1, one], unlinkat: [2, one] },
   "monitor/log_remote.zig": {
     connect: [1, "the log daemon's socket, a path of the host that the caller chose"],
   },
   "monitor/successor.zig": { open: [1, "/dev/null"], execveat: [1, empty] },
   "monitor/records.zig": { openat: [1, one], renameat: [1, one], unlinkat: [2, one] },
+  "monitor/relatives.zig": { open: [2, kernel], openat: [1, kernel] },
   "monitor/restart.zig": { faccessat: [1, one], openat: [1, one] },
   "stage/rootfs.zig": {
     ...{ symlinkat: [1, fresh], mount: [4, slash], umount2: [2, slash], open: [5, slash] },
     ...{ pivot_root: [1, slash], chroot: [1, slash], chdir: [1, "the new root"] },
   },
-  "lib/spawn.zig": { chdir: [1, "/"], execveat: [2, empty] },
+  "lib/spawn.zig": {
+    ...{ chdir: [1, "/"], execveat: [2, empty], mount: [1, slash] },
+    execve: [1, "a program of the host's that the user names, as him"],
+  },
   "start/first.zig": { execveat: [1, empty] },
+  "start/user.zig": {
+    ...{ open: [1, "a directory that is taken where it is the user's own"], statx: [1, empty] },
+    openat: [1, "rt's own two names in it, the last not followed, and one of the kernel's"],
+  },
+  "holder.zig": { open: [1, "its own program, by the kernel's link"], execveat: [1, empty] },
   "monitor/sync.zig": { open: [1, "its test"] },
   "start/limits.zig": { open: [1, kernel], readlink: [1, kernel] },
   "start/loader.zig": { mkdir: [1, early], mount: [1, early], open: [1, kernel], statfs: [1, kernel] },

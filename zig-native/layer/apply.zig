@@ -14,6 +14,7 @@ const Pool = @import("pool.zig").Pool;
 const Seen = @import("seen.zig").Seen;
 const device = @import("../linux/device.zig");
 const files = @import("files.zig");
+const ids = @import("ids.zig");
 const names = @import("names.zig");
 const pax = @import("pax.zig");
 const remove = @import("remove.zig");
@@ -66,6 +67,8 @@ pub const Apply = struct {
     has_aufs_links: bool = false,
     entries: u64 = 0,
     file_bytes: u64 = 0,
+    /// Nodes that nobody but the host's root can make.
+    devices_left_out: u64 = 0,
 
     pub fn run(self: *Apply) void {
         while (self.archive.next()) |entry| {
@@ -98,6 +101,7 @@ pub const Apply = struct {
             .deletion => |name| return whiteout.delete(self, at.parent, name),
         }
         xattrs.check(entry.xattrs, path);
+        ids.check(entry.uid, entry.gid, path);
         if (entry.xattrs.len > 0) self.noteAcls(entry);
         if (path.len == 0) return self.root(entry);
         if (at.base.len > names.name_bytes_max) report.fail(.malformed, "the name {f} is too long", .{shown(entry.name)});
@@ -166,8 +170,9 @@ pub const Apply = struct {
             // The end may have been a hole.
             files.check(linux.ftruncate(fd, @intCast(entry.stored_bytes)), "set the size of", target.path);
         }
-        files.setOwnerAndMode(fd, parent.inherits, meta, 0o777, target.path);
+        files.setOwnerAndMode(fd, parent.inherits, ids.given(meta.owner(), true), 0o777, target.path);
         xattrs.set(fd, entry.xattrs, target.path);
+        ids.keep(fd, meta.owner(), true, target.path);
         files.setTime(fd, meta.mtime, target.path);
         _ = linux.close(fd);
     }
@@ -228,21 +233,26 @@ pub const Apply = struct {
         };
         if (kind == linux.S.IFCHR and entry.device_major == 0 and entry.device_minor == 0)
             report.fail(.malformed, "{f} is the device 0:0, which is overlay's mark for a deleted file", .{shown(target.path)});
+        if (kind != linux.S.IFIFO and ids.extent != .every) return self.leaveOut(target);
         const parent = self.claim(target, .file);
         const number = device.number(entry.device_major, entry.device_minor);
         files.check(linux.mknodat(parent.fd, target.name.ptr(), kind | (entry.mode & 0o777), number), "create", target.path);
         finishNoFollow(entry, parent, target, true);
     }
 
+    /// A device node that cannot be made. Its name shows nothing of the layers below.
+    fn leaveOut(self: *Apply, target: Target) void {
+        self.devices_left_out += 1;
+        const parent = self.claim(target, .whiteout);
+        if (self.directories.blind) self.noteWhiteout(parent.canonical, target.base);
+    }
+
     /// For what cannot be opened.
     fn finishNoFollow(entry: *const Entry, parent: *Directory, target: Target, has_mode: bool) void {
         const name = target.name.ptr();
-        if (entry.uid != 0 or entry.gid != 0 or parent.inherits)
-            files.check(
-                linux.fchownat(parent.fd, name, entry.uid, entry.gid, linux.AT.SYMLINK_NOFOLLOW),
-                "change the owner of",
-                target.path,
-            );
+        const owner = ids.given(metaOf(entry).owner(), false);
+        if (owner.uid != 0 or owner.gid != 0 or parent.inherits)
+            files.checkOwner(linux.fchownat(parent.fd, name, owner.uid, owner.gid, linux.AT.SYMLINK_NOFOLLOW), owner, target.path);
         if (has_mode and (entry.mode & ~@as(u32, 0o777) != 0 or parent.inherits))
             files.check(sys.changeMode(parent.fd, name, entry.mode), "change the mode of", target.path);
         xattrs.setNoFollow(parent.fd, name, entry.xattrs, target.path);
@@ -257,19 +267,28 @@ pub const Apply = struct {
         if (path.len == 0) report.fail(.malformed, "{f} is a hard link to the root", .{shown(target.path)});
         self.pool.idle();
         const at = names.split(path);
-        const target_parent = target.path[0 .. target.path.len - target.base.len];
+        const parent_path = names.split(target.path).parent;
         const source = self.directories.get(at.parent, .existing) orelse self.noLinkTarget(target.path, path);
         const source_fd = sys.duplicate(source.fd);
         defer _ = linux.close(source_fd);
         const source_name = names.NameZ.init(at.base);
-        const found = sys.stat(source_fd, source_name.ptr()) orelse self.noLinkTarget(target.path, path);
+        // One more name of what was left out.
+        const is_device = self.devices_left_out > 0 and self.seen.get(source.canonical, at.base) == .whiteout;
+        const found = sys.stat(source_fd, source_name.ptr()) orelse {
+            if (!is_device) self.noLinkTarget(target.path, path);
+            const outer = self.parentOf(parent_path);
+            return self.leaveOut(.{ .parent = outer, .name = target.name, .base = target.base, .path = target.path });
+        };
+        // What a diff only implies may be a link in a lower layer.
+        const is_implied = self.directories.blind and self.seen.get(source.canonical, at.base) == .implied_directory;
+        if (is_implied) report.fail(.conflict, "{f} links to {f}, which this layer has not", .{ shown(target.path), shown(path) });
         if (sys.isDirectory(found)) report.fail(
             .malformed,
             "{f} is a hard link to the directory {f}",
             .{ shown(target.path), shown(path) },
         );
         // The look-up above may have emptied the slot that the parent lived in.
-        const parent = self.parentOf(std.mem.trimEnd(u8, target_parent, "/"));
+        const parent = self.parentOf(parent_path);
         if (sys.stat(parent.fd, target.name.ptr())) |there|
             if (there.ino == found.ino and there.dev_major == found.dev_major and there.dev_minor == found.dev_minor) return;
         const free = self.claim(.{ .parent = parent, .name = target.name, .base = target.base, .path = target.path }, .file);
@@ -326,9 +345,10 @@ pub const Apply = struct {
         const meta = metaOf(entry);
         // Files that are on their way into it take from it what it had when they were listed.
         if (unknown and (made.inherits or meta.mode & linux.S.ISGID != 0)) self.pool.idle();
-        files.setOwnerAndMode(made.fd, unknown, meta, 0o1777, path);
+        files.setOwnerAndMode(made.fd, unknown, ids.given(meta.owner(), false), 0o1777, path);
         if (unknown) xattrs.clear(made.fd, path);
         xattrs.set(made.fd, entry.xattrs, path);
+        ids.keep(made.fd, meta.owner(), false, path);
         made.inherits = sys.inherits(made.fd, self.directories.default_acls);
         self.timed.append(self.arena.allocator(), .{ .path = self.keep(made.canonical), .mtime = entry.mtime }) catch outOfMemory();
     }

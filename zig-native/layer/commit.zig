@@ -9,6 +9,7 @@ const linux = std.os.linux;
 const Attributes = entries.Attributes;
 const Comparer = @import("compare.zig").Comparer;
 const Entries = entries.Entries;
+const Owners = @import("owners.zig").Owners;
 const Request = @import("request.zig").Request;
 const Root = @import("root.zig").Root;
 const Sha256 = @import("sha256.zig").Sha256;
@@ -16,6 +17,7 @@ const Sink = @import("tar_writer.zig").Sink;
 const changes = @import("changes.zig");
 const confine = @import("confine.zig");
 const entries = @import("entries.zig");
+const ids = @import("ids.zig");
 const mount = @import("../linux/mount.zig");
 const names = @import("names.zig");
 const overlay = @import("overlay.zig");
@@ -42,6 +44,9 @@ pub fn run(request: Request) noreturn {
     const old: ?i32 = if (image) |fd| changes.reopened(fd) else null;
     layer.is_upper = request.get("overlay") != null;
     layer.root = new;
+    layer.owners = .of(request);
+    layer.entries.attributes.owners = layer.owners;
+    layer.image = old;
     if (old) |fd| layer.noteRoot(fd, new);
     comparer.init(&layer, request);
     comparer.all(old, changes.reopened(new));
@@ -56,7 +61,10 @@ fn withoutDevices(path: [:0]const u8) i32 {
     const cloned = mount.clone(linux.AT.FDCWD, path.ptr, false);
     if (linux.errno(cloned) != .SUCCESS) report.failErrno(linux.errno(cloned), "cannot open {f}", .{shown(path)});
     const attributes = mount.attribute_nodev | mount.attribute_readonly | mount.attribute_noatime;
-    const set = mount.setAttributes(@intCast(cloned), .{ .set = attributes, .clear = mount.attribute_atime_mask }, true);
+    var set = mount.setAttributes(@intCast(cloned), .{ .set = attributes, .clear = mount.attribute_atime_mask }, true);
+    // In a user namespace, how the host notes access times cannot be changed.
+    if (linux.errno(set) == .PERM)
+        set = mount.setAttributes(@intCast(cloned), .{ .set = mount.attribute_nodev | mount.attribute_readonly }, true);
     if (linux.errno(set) != .SUCCESS) report.failErrno(linux.errno(set), "cannot set the attributes of {f}", .{shown(path)});
     return @intCast(cloned);
 }
@@ -65,6 +73,8 @@ const Layer = struct {
     entries: Entries,
     is_upper: bool = false,
     root: i32 = -1,
+    owners: ?Owners = null,
+    image: ?i32 = null,
     root_told: bool = false,
     /// What cannot be said in a layer.
     left_out: u64 = 0,
@@ -73,9 +83,10 @@ const Layer = struct {
     /// Its owner, mode and attributes; its time says only that somebody started it.
     fn noteRoot(self: *Layer, old: i32, new: i32) void {
         const before = sys.statFd(old);
-        const now = sys.statFd(new);
+        const now = self.seen(new);
         const is_same = before.mode == now.mode and before.uid == now.uid and before.gid == now.gid;
-        if (!is_same or !self.sameAttributes(old, new)) self.tellRoot();
+        const attributes = ids.withoutKept(self.own.of(old));
+        if (!is_same or !entries.sameAttributes(attributes, ids.withoutKept(self.entries.attributes.of(new)))) self.tellRoot();
     }
 
     fn tellRoot(self: *Layer) void {
@@ -83,7 +94,14 @@ const Layer = struct {
         self.root_told = true;
         self.entries.path_bytes = 0;
         self.entries.push(".");
-        self.entries.directory(self.root, sys.statFd(self.root));
+        // The top of a container begins without the image's note of whose it is.
+        self.entries.directory(self.root, ids.readBack(self.image orelse self.root, self.seen(self.root)));
+    }
+
+    /// As the container sees what is open there.
+    fn seen(self: *const Layer, fd: i32) linux.Statx {
+        const s = sys.statFd(fd);
+        return if (self.owners) |owners| owners.seen(s) else s;
     }
 
     /// `path` begins with a slash, which no name in a layer does.
@@ -95,7 +113,7 @@ const Layer = struct {
 
     pub fn directory(self: *Layer, path: []const u8, fd: i32, s: linux.Statx, _: bool) void {
         self.begin(path);
-        if (self.is_upper) refuseReferrals(fd, "trusted.overlay.redirect", path);
+        if (self.is_upper) refuseReferrals(fd, ids.overlayMark("redirect"), path);
         self.entries.directory(fd, s);
     }
 
@@ -104,8 +122,8 @@ const Layer = struct {
         switch (s.mode & linux.S.IFMT) {
             linux.S.IFREG => if (self.entries.openFile(parent, name)) |fd| {
                 defer _ = linux.close(fd);
-                if (self.is_upper) refuseReferrals(fd, "trusted.overlay.metacopy", path);
-                const now = sys.statFd(fd);
+                if (self.is_upper) refuseReferrals(fd, ids.overlayMark("metacopy"), path);
+                const now = self.seen(fd);
                 self.entries.contents(fd, now, now.size);
             },
             linux.S.IFLNK => self.entries.symbolicLink(parent, name, s),

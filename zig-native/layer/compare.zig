@@ -4,6 +4,9 @@
 //! As the upper directory of overlay, `new` holds only what was touched: a name that it does not have is as it was, unless the
 //! directory around it is opaque, and the device 0:0 stands for a deleted one.
 //!
+//! `new` may be of a container with a user namespace of its own: its owners are told as the container's numbers, as the image
+//! has them.
+//!
 //! A teller hears of it, parents before what is in them:
 //!
 //!   directory(path, fd, stat, is_new)         changed itself, or something in it did
@@ -16,6 +19,7 @@ const linux = std.os.linux;
 const Listing = @import("remove.zig").Listing;
 const Request = @import("request.zig").Request;
 const names = @import("names.zig");
+const owners = @import("owners.zig");
 const report = @import("report.zig");
 const sys = @import("sys.zig");
 const whiteout = @import("whiteout.zig");
@@ -45,6 +49,7 @@ pub fn Comparer(comptime Teller: type) type {
         is_verbatim: bool,
         /// `given=PATH`: whoever starts a container makes these, and where they are new they are no change.
         request: Request,
+        owners: ?owners.Owners,
         path: [64 * 1024]u8,
         path_bytes: usize,
         levels: std.ArrayList(Level),
@@ -54,6 +59,7 @@ pub fn Comparer(comptime Teller: type) type {
             self.is_upper = request.get("overlay") != null;
             self.is_verbatim = false;
             self.request = request;
+            self.owners = .of(request);
             self.path_bytes = 0;
             self.levels = .empty;
         }
@@ -86,7 +92,7 @@ pub fn Comparer(comptime Teller: type) type {
             level.* = .{
                 .old = entered.old,
                 .new = entered.new,
-                .stat = sys.statFd(entered.new),
+                .stat = self.seen(sys.statFd(entered.new)),
                 .path_bytes = self.path_bytes,
                 .told = entered.told,
                 .is_new = entered.is_new,
@@ -109,7 +115,7 @@ pub fn Comparer(comptime Teller: type) type {
         }
 
         fn one(self: *Self, level: Level, name: []const u8, name_z: *const names.NameZ) void {
-            const new = sys.stat(level.new, name_z.ptr()) orelse return; // gone since it was listed
+            const new = self.seen(sys.stat(level.new, name_z.ptr()) orelse return); // gone since it was listed
             const before = if (level.old) |fd| sys.stat(fd, name_z.ptr()) else null;
             const old = if (before) |s| (if (self.isMark(s)) null else before) else null;
             if (self.is_upper and self.isMark(new)) {
@@ -145,6 +151,10 @@ pub fn Comparer(comptime Teller: type) type {
                 .is_whole = level.is_whole,
             });
             if (is_changed) self.tellAbove();
+        }
+
+        fn seen(self: *const Self, s: linux.Statx) linux.Statx {
+            return if (self.owners) |map| map.seen(s) else s;
         }
 
         fn isMark(self: *const Self, s: linux.Statx) bool {

@@ -63,8 +63,8 @@ pub const copying = [_]u5{
 /// That, and leaving its own overlay mount for another root.
 pub const unpacking = copying ++ [_]u5{linux.CAP.SYS_CHROOT};
 
-/// Device nodes that hide files, an overlay mount, and the trusted.* attributes of both.
-pub const probing = [_]u5{ linux.CAP.DAC_OVERRIDE, linux.CAP.FOWNER, linux.CAP.MKNOD, linux.CAP.SYS_ADMIN };
+/// Device nodes that hide files, an overlay mount, the trusted.* attributes of both, and files of others.
+pub const probing = [_]u5{ linux.CAP.CHOWN, linux.CAP.DAC_OVERRIDE, linux.CAP.FOWNER, linux.CAP.MKNOD, linux.CAP.SYS_ADMIN };
 
 /// Directories that nobody may enter, and sticky ones of others.
 pub const removing = [_]u5{ linux.CAP.DAC_OVERRIDE, linux.CAP.DAC_READ_SEARCH, linux.CAP.FOWNER };

@@ -1,11 +1,17 @@
 //! Whole trees, copied: owners, modes, times, xattrs, hard links, holes, devices. Blocks are shared where the file
-//! system can do that.
+//! system can do that. For a container with a user namespace of its own they come to belong to the host's numbers of its users.
 const std = @import("std");
 const linux = std.os.linux;
 const Listing = @import("remove.zig").Listing;
+const Owners = @import("owners.zig").Owners;
+const Request = @import("request.zig").Request;
+const confine = @import("confine.zig");
 const device = @import("../linux/device.zig");
 const files = @import("files.zig");
+const layers = @import("layers.zig");
 const names = @import("names.zig");
+const overlay = @import("overlay.zig");
+const place = @import("place.zig");
 const report = @import("report.zig");
 const sys = @import("sys.zig");
 const xattrs = @import("xattrs.zig");
@@ -20,11 +26,24 @@ const SEEK_HOLE = 4;
 
 pub const Devices = enum { copied, left_out };
 
-/// Everything below the directory `from` into the directory `to`, which is empty, and its own metadata too.
-pub fn treeInto(from: i32, to: i32, devices: Devices) void {
-    var copier: Copier = .{ .to_root = to, .inherits = sys.inherits(to, true), .devices = devices };
+/// `copy`: of a directory, or of what layers of an image show together.
+pub fn run(request: Request) noreturn {
+    const parents = layers.of(request, "layers");
+    // Before anything is opened: see there.
+    if (parents.count > 1) overlay.privateNamespace();
+    const from = if (parents.count == 0) place.openPath(request.need("from")) else layers.open(request, &parents);
+    const to = place.openPath(request.need("to"));
+    confine.enter(to, &confine.copying);
+    treeInto(from, to, .copied, .of(request));
+    report.succeed("", .{});
+}
+
+/// Everything below the directory `from` into the directory `to`, which is empty, and its own metadata too. With `owners` what
+/// has a container's numbers in `from` has the host's in `to`.
+pub fn treeInto(from: i32, to: i32, devices: Devices, owners: ?Owners) void {
+    var copier: Copier = .{ .to_root = to, .inherits = sys.inherits(to, true), .devices = devices, .owners = owners };
     copier.children(from, to);
-    finishDirectory(from, to, "");
+    copier.finishDirectory(from, to);
 }
 
 /// A directory that is being filled; `kept` is its path, once a hard link's first name is in it.
@@ -52,6 +71,7 @@ const Copier = struct {
     /// nothing is inherited from them.
     inherits: bool,
     devices: Devices,
+    owners: ?Owners,
     can_clone: bool = true,
     can_copy_range: bool = true,
 
@@ -67,7 +87,7 @@ const Copier = struct {
             } else {
                 const done = self.levels.pop().?;
                 if (self.levels.items.len == 0) return;
-                finishDirectory(done.from, done.to, self.here());
+                self.finishDirectory(done.from, done.to);
                 _ = linux.close(done.from);
                 _ = linux.close(done.to);
             }
@@ -100,7 +120,7 @@ const Copier = struct {
     }
 
     fn entry(self: *Copier, from: i32, to: i32, name: [*:0]const u8) void {
-        const s = sys.stat(from, name) orelse return; // gone since it was listed
+        const s = self.shifted(sys.stat(from, name) orelse return); // gone since it was listed
         switch (s.mode & linux.S.IFMT) {
             linux.S.IFDIR => self.directory(from, to, name),
             linux.S.IFSOCK => {}, // nobody listens on a copy
@@ -115,6 +135,16 @@ const Copier = struct {
                 }
             },
         }
+    }
+
+    /// As it is to be in the copy.
+    fn shifted(self: *const Copier, s: linux.Statx) linux.Statx {
+        const owners = self.owners orelse return s;
+        return owners.onDisk(s) orelse report.fail(
+            .unmapped,
+            "{f} belongs to {d}:{d}, whom the container's user namespace has not got",
+            .{ shown(if (self.path_bytes == 0) "/" else self.here()), s.uid, s.gid },
+        );
     }
 
     fn directory(self: *Copier, from: i32, to: i32, name: [*:0]const u8) void {
@@ -177,8 +207,8 @@ const Copier = struct {
         self.contents(@intCast(source), @intCast(target), s);
         // New files are ours and have the mode that they were made with (the umask is 0): usually that is right already.
         if (s.uid != 0 or s.gid != 0 or s.mode & 0o7000 != 0 or self.inherits) {
-            finish(@intCast(source), @intCast(target), s, self.here());
-        } else finishOwned(@intCast(source), @intCast(target), s, self.here());
+            finishAs(@intCast(source), @intCast(target), s, self.owners, self.here());
+        } else finishOwned(@intCast(source), @intCast(target), s, self.owners, self.here());
         _ = linux.close(@intCast(source));
         _ = linux.close(@intCast(target));
     }
@@ -254,25 +284,30 @@ const Copier = struct {
     fn finishNoFollow(self: *Copier, from: i32, to: i32, name: [*:0]const u8, s: linux.Statx, has_mode: bool) void {
         files.check(linux.fchownat(to, name, s.uid, s.gid, linux.AT.SYMLINK_NOFOLLOW), "change the owner of", self.here());
         if (has_mode) files.check(sys.changeMode(to, name, s.mode & 0o7777), "change the mode of", self.here());
-        xattrs.copyNoFollow(from, to, name, self.here());
+        xattrs.copyNoFollow(from, to, name, self.owners, self.here());
         const times = timesOf(s);
         files.check(linux.utimensat(to, name, &times, linux.AT.SYMLINK_NOFOLLOW), "set the time of", self.here());
     }
-};
 
-fn finishDirectory(from: i32, to: i32, path: []const u8) void {
-    finish(from, to, sys.statFd(from), path);
-}
+    fn finishDirectory(self: *Copier, from: i32, to: i32) void {
+        finishAs(from, to, self.shifted(sys.statFd(from)), self.owners, self.here());
+    }
+};
 
 /// Owner, mode and times of `s`, attributes of `from`.
 pub fn finish(from: i32, to: i32, s: linux.Statx, path: []const u8) void {
-    files.check(linux.fchown(to, s.uid, s.gid), "change the owner of", path);
-    files.check(linux.fchmod(to, s.mode & 0o7777), "change the mode of", path);
-    finishOwned(from, to, s, path);
+    finishAs(from, to, s, null, path);
 }
 
-fn finishOwned(from: i32, to: i32, s: linux.Statx, path: []const u8) void {
-    xattrs.copy(from, to, path);
+/// `s` is as it is to be; attributes that have numbers in them are still the container's.
+fn finishAs(from: i32, to: i32, s: linux.Statx, owners: ?Owners, path: []const u8) void {
+    files.check(linux.fchown(to, s.uid, s.gid), "change the owner of", path);
+    files.check(linux.fchmod(to, s.mode & 0o7777), "change the mode of", path);
+    finishOwned(from, to, s, owners, path);
+}
+
+fn finishOwned(from: i32, to: i32, s: linux.Statx, owners: ?Owners, path: []const u8) void {
+    xattrs.copy(from, to, owners, path);
     const times = timesOf(s);
     files.check(linux.futimens(to, &times), "set the time of", path);
 }

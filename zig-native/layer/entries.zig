@@ -2,7 +2,9 @@
 //! what stood there before, and a file is never longer than its header says.
 const std = @import("std");
 const linux = std.os.linux;
+const Owners = @import("owners.zig").Owners;
 const Writer = @import("tar_writer.zig").Writer;
+const ids = @import("ids.zig");
 const names = @import("names.zig");
 const pax = @import("pax.zig");
 const report = @import("report.zig");
@@ -50,7 +52,13 @@ pub const Entries = struct {
         const opened = linux.openat(parent, name, .{ .NOFOLLOW = true, .CLOEXEC = true, .NONBLOCK = true, .NOCTTY = true }, 0);
         switch (linux.errno(opened)) {
             .SUCCESS => {},
-            .NOENT, .NOTDIR, .LOOP, .NXIO, .NODEV, .ACCES => return null, // something else by now
+            .NOENT, .NOTDIR, .LOOP, .NXIO, .NODEV => return null, // something else by now
+            .ACCES => {
+                // A device, where none opens; or in a container's own user namespace a file of somebody whom it has not got.
+                const now = sys.stat(parent, name) orelse return null;
+                if (now.mode & linux.S.IFMT != linux.S.IFREG) return null;
+                report.failErrno(.ACCES, "cannot open {f}", .{shown(self.here())});
+            },
             else => |e| report.failErrno(e, "cannot open {f}", .{shown(self.here())}),
         }
         const fd: i32 = @intCast(opened);
@@ -63,14 +71,14 @@ pub const Entries = struct {
     pub fn directory(self: *Entries, fd: i32, s: linux.Statx) void {
         self.path[self.path_bytes] = '/';
         self.path_bytes += 1;
-        self.put(s, '5', "", 0, self.attributes.of(fd));
+        self.put(ids.readBack(fd, s), '5', "", 0, ids.withoutKept(self.attributes.of(fd)));
         self.path_bytes -= 1;
     }
 
     /// Of the open regular file the first `size` bytes.
     pub fn contents(self: *Entries, fd: i32, s: linux.Statx, size: u64) void {
-        if (s.nlink > 1) if (self.firstName(s)) |first| return self.put(s, '1', first, 0, &.{});
-        self.put(s, '0', "", size, self.attributes.of(fd));
+        if (s.nlink > 1) if (self.firstName(s)) |first| return self.put(ids.readBack(fd, s), '1', first, 0, &.{});
+        self.put(ids.readBack(fd, s), '0', "", size, ids.withoutKept(self.attributes.of(fd)));
         const sink = self.writer.sink;
         const has_holes = s.blocks * 512 < size and size >= hole_bytes_min;
         var left = size;
@@ -172,9 +180,11 @@ pub const Entries = struct {
 pub const Attributes = struct {
     bytes: [128 * 1024]u8 = undefined,
     found: [64]pax.Xattr = undefined,
+    /// Of a file that lies there with the host's numbers.
+    owners: ?Owners = null,
 
     /// Until it is asked again.
-    pub fn of(self: *Attributes, fd: i32) []const pax.Xattr {
+    pub fn of(self: *Attributes, fd: i32) []pax.Xattr {
         var list: [16 * 1024]u8 = undefined;
         const length = linux.flistxattr(fd, &list, list.len);
         if (linux.errno(length) != .SUCCESS) return &.{};
@@ -193,8 +203,12 @@ pub const Attributes = struct {
             const room = self.bytes[used..];
             const got = linux.fgetxattr(fd, @ptrCast(own_name.ptr), room.ptr, room.len);
             if (linux.errno(got) != .SUCCESS) continue;
+            const value = if (self.owners != null and std.mem.eql(u8, name, "security.capability"))
+                self.owners.?.seenCapability(room[0..got]) orelse continue
+            else
+                room[0..got];
             used += got;
-            self.found[count] = .{ .name = own_name[0..name.len], .value = room[0..got] };
+            self.found[count] = .{ .name = own_name[0..name.len], .value = value };
             count += 1;
         }
         return self.found[0..count];

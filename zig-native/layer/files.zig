@@ -1,6 +1,7 @@
 //! Regular files: created exclusively, beneath an open directory, never through a link.
 const std = @import("std");
 const linux = std.os.linux;
+const ids = @import("ids.zig");
 const report = @import("report.zig");
 const names = @import("names.zig");
 const pax = @import("pax.zig");
@@ -24,12 +25,23 @@ pub const Job = struct {
     }
 };
 
-pub const Meta = struct { mode: u32, uid: u32, gid: u32, mtime: pax.Time };
+pub const Meta = struct {
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    mtime: pax.Time,
+
+    pub fn owner(self: Meta) ids.Owner {
+        return .{ .uid = self.uid, .gid = self.gid, .mode = self.mode };
+    }
+};
 
 pub fn create(job: *const Job) void {
-    const fd = openNew(job.directory, job.name.ptr(), job.nameText(), job.meta.mode);
+    const owner = job.meta.owner();
+    const fd = openNew(job.directory, job.name.ptr(), job.nameText(), owner.mode);
     writeAll(fd, job.bytes, job.nameText());
-    setOwnerAndMode(fd, job.directory.inherits, job.meta, 0o777, job.nameText());
+    setOwnerAndMode(fd, job.directory.inherits, ids.given(owner, true), 0o777, job.nameText());
+    ids.keep(fd, owner, true, job.nameText());
     setTime(fd, job.meta.mtime, job.nameText());
     _ = linux.close(fd);
 }
@@ -69,11 +81,11 @@ pub fn writeOrSkip(fd: i32, bytes: []const u8, text: []const u8) void {
 /// Owner first, then the bits that a change of owner clears. A new file belongs to us and has the bits of `given_mask`;
 /// only what differs is changed. In a set-group-id directory, or one with a default ACL, nothing is taken for granted, and
 /// an ACL that came from there goes.
-pub fn setOwnerAndMode(fd: i32, inherits: bool, meta: Meta, given_mask: u32, text: []const u8) void {
-    const owned = meta.uid == 0 and meta.gid == 0 and !inherits;
+pub fn setOwnerAndMode(fd: i32, inherits: bool, owner: ids.Owner, given_mask: u32, text: []const u8) void {
+    const owned = owner.uid == 0 and owner.gid == 0 and !inherits;
     if (inherits) _ = linux.fremovexattr(@intCast(fd), "system.posix_acl_access");
-    if (!owned) check(linux.fchown(fd, meta.uid, meta.gid), "change the owner of", text);
-    if (inherits or meta.mode & ~given_mask != 0) check(linux.fchmod(fd, meta.mode), "change the mode of", text);
+    if (!owned) checkOwner(linux.fchown(fd, owner.uid, owner.gid), owner, text);
+    if (inherits or owner.mode & ~given_mask != 0) check(linux.fchmod(fd, owner.mode), "change the mode of", text);
 }
 
 pub fn setTime(fd: i32, mtime: pax.Time, text: []const u8) void {
@@ -85,6 +97,16 @@ pub fn setTime(fd: i32, mtime: pax.Time, text: []const u8) void {
 pub fn timesOf(mtime: pax.Time) [2]linux.timespec {
     const time: linux.timespec = .{ .sec = mtime.seconds, .nsec = mtime.nanoseconds };
     return .{ time, time };
+}
+
+/// A server's file system knows nothing of our maps, and lets nobody but its own root give files away.
+pub fn checkOwner(rc: usize, owner: ids.Owner, text: []const u8) void {
+    if (ids.extent == .every or linux.errno(rc) != .PERM) return check(rc, "change the owner of", text);
+    report.fail(
+        .unmapped,
+        "the file system does not let {f} belong to {d}:{d}, as NFS does not: put the data directory on another (--root, RT_ROOT)",
+        .{ shown(text), owner.uid, owner.gid },
+    );
 }
 
 pub fn check(rc: usize, comptime what: []const u8, text: []const u8) void {

@@ -1,7 +1,9 @@
 //! A list of layers in the request: chainIDs, topmost first.
 const std = @import("std");
-const report = @import("report.zig");
+const Place = @import("place.zig").Place;
 const Request = @import("request.zig").Request;
+const overlay = @import("overlay.zig");
+const report = @import("report.zig");
 
 /// As many as overlay takes.
 pub const count_max = 500;
@@ -24,4 +26,13 @@ pub fn of(request: Request, key: []const u8) Layers {
         layers.count += 1;
     }
     return layers;
+}
+
+/// What `root=DIR leaf=LEAF` has of them, open to be read. In a mount namespace of our own, where they are more than one.
+pub fn open(request: Request, layers: *const Layers) i32 {
+    const leaf = request.need("leaf");
+    const root = request.need("root");
+    // Overlay wants two at least; one alone is what it would show.
+    if (layers.count == 1) return Place.open(root).layer(layers.slice()[0], leaf);
+    return overlay.mountLowers(root, leaf, layers.slice());
 }

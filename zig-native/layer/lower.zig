@@ -38,7 +38,9 @@ fn hide(apply: *Apply, path: []const u8, lowers: []const i32) void {
     if (!isBelow(lowers, at.parent, at.base) or apply.seen.get(at.parent, at.base) != .whiteout) return;
     if (whiteout.hidden(apply, at.parent)) return;
     const parent = apply.parentOf(at.parent);
-    files.check(linux.mknodat(parent.fd, names.NameZ.init(at.base).ptr(), linux.S.IFCHR, 0), "create the whiteout of", path);
+    const made = linux.mknodat(parent.fd, names.NameZ.init(at.base).ptr(), linux.S.IFCHR, 0);
+    // A name may be noted twice: for two devices that were left out.
+    if (linux.errno(made) != .EXIST) files.check(made, "create the whiteout of", path);
 }
 
 fn hideAll(apply: *Apply, path: []const u8, lowers: []const i32) void {
@@ -131,6 +133,6 @@ fn take(from: i32, to: i32, path: []const u8) void {
     const s = sys.statFd(from);
     files.check(linux.fchown(to, s.uid, s.gid), "change the owner of", path);
     files.check(linux.fchmod(to, s.mode & 0o7777), "change the mode of", path);
-    xattrs.copy(from, to, path);
+    xattrs.copy(from, to, null, path);
     files.setTime(to, .{ .seconds = s.mtime.sec, .nanoseconds = s.mtime.nsec }, path);
 }

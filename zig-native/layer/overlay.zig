@@ -1,13 +1,20 @@
 //! Overlay mounts in a mount namespace of this process alone: they vanish with it, however it ends.
 const std = @import("std");
 const linux = std.os.linux;
+const ids = @import("ids.zig");
 const Place = @import("place.zig").Place;
+const mounts = @import("../linux/mount.zig");
 const remove = @import("remove.zig");
 const report = @import("report.zig");
 const sys = @import("sys.zig");
 
 /// What we make must be readable as plain layers by any later mount.
-const plain_options = [_][*:0]const u8{ "redirect_dir", "index", "metacopy", "xino" };
+const plain_options = [_][*:0]const u8{ "index", "metacopy", "xino" };
+
+/// With marks in attributes of users nothing but this is taken.
+fn redirects() [*:0]const u8 {
+    return if (ids.extent == .every) "off" else "nofollow";
+}
 
 /// Mount the committed `parents` (topmost first) under tmp/<name>/<leaf> as the upper directory; answers the root of the
 /// mount. What it needs besides is in tmp/<name>/mount.
@@ -66,6 +73,17 @@ pub const Bench = struct {
     pub fn layer(self: Bench, index: usize, target: [*:0]const u8) void {
         var link: [16]u8 = undefined;
         self.name(numberZ(&link, index).ptr, target);
+    }
+
+    /// The same of a detached mount.
+    pub fn layerMount(self: Bench, index: usize, tree: i32) void {
+        var point: [16]u8 = undefined;
+        const text = numberZ(&point, index);
+        check(linux.mkdirat(self.fd, text.ptr, 0o700), "create a layer's mount point");
+        const opened = sys.openDirectory(self.fd, text.ptr);
+        check(opened, "open a layer's mount point");
+        defer _ = linux.close(@intCast(opened));
+        check(mounts.attach(tree, @intCast(opened)), "mount a layer");
     }
 
     pub fn name(self: Bench, link: [*:0]const u8, target: [*:0]const u8) void {
@@ -161,7 +179,9 @@ fn mountDetached(count: usize, upper: ?[*:0]const u8) Mounted {
     if (linux.errno(opened) != .SUCCESS) return .{ .errno = linux.errno(opened) };
     const fs: i32 = @intCast(opened);
     defer _ = linux.close(fs);
-    var rc: usize = 0;
+    var rc = linux.fsconfig(fs, .SET_STRING, "redirect_dir", redirects(), 0);
+    if (linux.errno(rc) == .SUCCESS and ids.extent != .every) rc = linux.fsconfig(fs, .SET_FLAG, "userxattr", null, 0);
+    if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
     for (plain_options) |option| {
         rc = linux.fsconfig(fs, .SET_STRING, option, "off", 0);
         if (linux.errno(rc) != .SUCCESS) return .{ .errno = linux.errno(rc) };
@@ -195,6 +215,7 @@ fn mountClassic(count: usize, upper: ?[*:0]const u8) Mounted {
 }
 
 fn writeOptions(writer: *std.Io.Writer, count: usize, upper: ?[*:0]const u8) std.Io.Writer.Error!void {
+    try writer.print("redirect_dir={s},{s}", .{ redirects(), if (ids.extent == .every) "" else "userxattr," });
     for (plain_options) |option| try writer.print("{s}=off,", .{option});
     if (upper) |name| try writer.print("upperdir={s},workdir=work,", .{name});
     try writer.writeAll("lowerdir=");

@@ -24,6 +24,7 @@ const confine = @import("confine.zig");
 const device = @import("../linux/device.zig");
 const files = @import("files.zig");
 const gzip = @import("gzip.zig");
+const ids = @import("ids.zig");
 const names = @import("names.zig");
 const path = @import("../linux/path.zig");
 const pax = @import("pax.zig");
@@ -47,8 +48,8 @@ var peeked: Peeked = undefined;
 var gunzip: Gunzip(Peeked, Ring) = undefined;
 
 pub fn run(request: Request) noreturn {
-    root = .open(request);
-    confine.enter(root.fd, &confine.copying);
+    root = .ofContainer(request);
+    root.enter(&confine.copying);
     ring.init(std.math.maxInt(u63));
     // Nobody takes its digest: no reader is behind the archive's.
     ring.setHashed(std.math.maxInt(u64));
@@ -293,8 +294,9 @@ const Receiver = struct {
         return entry.mode & if (self.plain) @as(u32, 0o1777) else 0o7777;
     }
 
-    fn ownerOf(self: *const Receiver, entry: *const Entry) Owner {
-        return self.owner orelse .{ .uid = entry.uid, .gid = entry.gid };
+    fn ownerOf(self: *const Receiver, entry: *const Entry) ids.Owner {
+        const owner: Owner = self.owner orelse .{ .uid = entry.uid, .gid = entry.gid };
+        return .{ .uid = owner.uid, .gid = owner.gid, .mode = self.modeOf(entry) };
     }
 
     /// Nothing has the name after this, but what somebody else makes meanwhile. False: it is in use, and stays.
@@ -354,10 +356,14 @@ const Receiver = struct {
     }
 
     fn dress(self: *Receiver, fd: i32, entry: *const Entry, place: []const u8) void {
-        const owner = self.ownerOf(entry);
-        files.check(linux.fchown(fd, owner.uid, owner.gid), "change the owner of", place);
-        files.check(linux.fchmod(fd, self.modeOf(entry)), "change the mode of", place);
+        const is_file = entry.type == .regular;
+        const wanted = self.ownerOf(entry);
+        if (root.owners == null) ids.check(wanted.uid, wanted.gid, place);
+        const owner = ids.given(wanted, is_file);
+        checkOwned(linux.fchown(fd, owner.uid, owner.gid), owner, place);
+        files.check(linux.fchmod(fd, owner.mode), "change the mode of", place);
         if (!self.plain) xattrs.set(fd, entry.xattrs, place);
+        ids.keepAnew(fd, wanted, is_file, place);
     }
 
     fn directory(self: *Receiver, entry: *const Entry, parent_fd: i32, name: *const names.NameZ, place: []const u8) void {
@@ -426,6 +432,11 @@ const Receiver = struct {
             if (!self.clear(parent_fd, name, place)) report.failErrno(.BUSY, "cannot replace {f}", .{shown(place)});
             const made = linux.mknodat(parent_fd, name.ptr(), kind | (self.modeOf(entry) & 0o777), number);
             if (linux.errno(made) == .EXIST) continue;
+            if (linux.errno(made) == .PERM and entry.type != .fifo) {
+                // In a user namespace there are none to be made.
+                self.devices += 1;
+                return;
+            }
             files.check(made, "create", place);
             return self.dressNoFollow(entry, parent_fd, name, place);
         }
@@ -434,9 +445,11 @@ const Receiver = struct {
 
     /// For what cannot be opened. The name may be another's by now: no link is followed, and it stays in this directory.
     fn dressNoFollow(self: *Receiver, entry: *const Entry, parent_fd: i32, name: *const names.NameZ, place: []const u8) void {
-        const owner = self.ownerOf(entry);
+        const wanted = self.ownerOf(entry);
+        if (root.owners == null) ids.check(wanted.uid, wanted.gid, place);
+        const owner = ids.given(wanted, false);
         const owned = linux.fchownat(parent_fd, name.ptr(), owner.uid, owner.gid, linux.AT.SYMLINK_NOFOLLOW);
-        if (linux.errno(owned) != .NOENT) files.check(owned, "change the owner of", place);
+        if (linux.errno(owned) != .NOENT) checkOwned(owned, owner, place);
         const times = files.timesOf(entry.mtime);
         _ = linux.utimensat(parent_fd, name.ptr(), &times, linux.AT.SYMLINK_NOFOLLOW);
     }
@@ -475,6 +488,12 @@ fn pour(fd: i32, length: u64, place: []const u8) void {
         archive.position += bytes.len;
         pool.advance(archive.position);
     }
+}
+
+fn checkOwned(rc: usize, owner: ids.Owner, place: []const u8) void {
+    if (linux.errno(rc) != .INVAL or root.owners == null) return files.checkOwner(rc, owner, place);
+    const why = "{f} would belong to {d}:{d}, whom the container's user namespace has not got";
+    report.fail(.unmapped, why, .{ shown(place), owner.uid, owner.gid });
 }
 
 fn nameOf(name: []const u8) names.NameZ {

@@ -6,15 +6,21 @@
 //!   tree=DIR               a directory
 //!   lower=DIR…             layers of overlay, topmost first; with upper=DIR work=DIR it can be written to, unless the file
 //!                          attended=FILE is locked: then its container has it
+//!   uids=… gids=…          owners.zig: it is a container's with a user namespace of its own. Whoever looks into it joins one like
+//!                          that, and sees the container's numbers. mapped=1: the image's layers have those on disk, own=DIR, a
+//!                          layer above them, and the upper directory the host's; mapped-volume=PATH: such a volume
 //!   volume=PATH from=DIR subpath=PATH…  mounted into one that does not run, in our own mount namespace; readonly=PATH of those.
 //!                          A subpath is within DIR and never leads out of it; "" is all
 //!   mount=PATH…            of one that runs: the mounts that belong to the tree. What else is mounted in it does not
 const std = @import("std");
 const linux = std.os.linux;
 const Bench = @import("overlay.zig").Bench;
+const Owners = owners.Owners;
 const Request = @import("request.zig").Request;
+const confine = @import("confine.zig");
 const mount = @import("../linux/mount.zig");
 const overlay = @import("overlay.zig");
+const owners = @import("owners.zig");
 const paths = @import("../linux/path.zig");
 const place = @import("place.zig");
 const process = @import("../linux/process.zig");
@@ -26,12 +32,29 @@ const mounts_max = 1024;
 
 pub const Root = struct {
     fd: i32,
+    owners: ?Owners = null,
+    /// With those maps, until it is joined.
+    namespace: i32 = -1,
     /// The kernel's numbers of the mounts that belong to the tree; the root's own is the first.
     mounts: [mounts_max]u64 = undefined,
     count: usize = 0,
 
     pub fn open(request: Request) Root {
         var self: Root = .{ .fd = undefined };
+        self.find(request);
+        return self;
+    }
+
+    /// Of a container, for one who will `enter` it.
+    pub fn ofContainer(request: Request) Root {
+        var self: Root = .{ .fd = undefined, .owners = .of(request) };
+        // Before a tmpfs lies on our root: see there.
+        if (self.owners) |map| self.namespace = map.namespace();
+        self.find(request);
+        return self;
+    }
+
+    fn find(self: *Root, request: Request) void {
         if (request.get("pid")) |_| self.fd = running(request) else self.build(request);
         self.add(self.fd);
         var listed = request.all(if (request.get("pid") != null) "mount" else "volume");
@@ -41,7 +64,13 @@ pub const Root = struct {
             self.add(@intCast(found));
             _ = linux.close(@intCast(found));
         }
-        return self;
+    }
+
+    /// The tree becomes all that there is for us, and where it is a container's with a user namespace, nothing but what is the
+    /// container's is ours: whatever it does to the tree, we could not do more than its own root.
+    pub fn enter(self: *const Root, kept: []const u5) void {
+        if (self.owners) |map| map.join(self.namespace);
+        confine.enter(self.fd, kept);
     }
 
     fn add(self: *Root, fd: i32) void {
@@ -72,17 +101,22 @@ pub const Root = struct {
             const cloned = mount.clone(linux.AT.FDCWD, path.ptr, false);
             check(cloned, "open", path);
             self.fd = attached(bench, @intCast(cloned));
-        } else self.fd = layered(bench, request);
+        } else self.fd = self.layered(bench, request);
         var sources = request.all("from");
         var subpaths = request.all("subpath");
         var volumes = request.all("volume");
         while (volumes.next()) |path| {
             const source = sources.next() orelse report.fail(.request, "a volume without from=", .{});
-            self.attachVolume(source, subpaths.next() orelse "", path, isAmong(request, path));
+            self.attachVolume(source, subpaths.next() orelse "", path, .{
+                .readonly = isAmong(request, "readonly", path),
+                .mapped = isAmong(request, "mapped-volume", path),
+            });
         }
     }
 
-    fn attachVolume(self: *Root, source: [:0]const u8, subpath: [:0]const u8, path: [:0]const u8, readonly: bool) void {
+    const How = struct { readonly: bool, mapped: bool };
+
+    fn attachVolume(self: *Root, source: [:0]const u8, subpath: [:0]const u8, path: [:0]const u8, how: How) void {
         const target = sys.openContained(self.fd, path.ptr, .{ .PATH = true }, true);
         // It has never run: there is no place for it yet, and nothing in it that the container knows of.
         if (linux.errno(target) != .SUCCESS) return;
@@ -94,9 +128,50 @@ pub const Root = struct {
         const tree: i32 = @intCast(cloned);
         defer _ = linux.close(tree);
         // As in the container: between our look and our opening another one may put a device in a file's place.
-        const attributes = mount.attribute_nodev | if (readonly) @as(u64, mount.attribute_readonly) else 0;
+        const attributes = mount.attribute_nodev | if (how.readonly) @as(u64, mount.attribute_readonly) else 0;
         check(mount.setAttributes(tree, .{ .set = attributes }, true), "set the attributes of", source);
+        if (how.mapped) self.shift(tree, source);
         check(mount.attach(tree, @intCast(target)), "mount", path);
+    }
+
+    fn layered(self: *const Root, bench: Bench, request: Request) i32 {
+        var count: usize = 0;
+        if (request.get("own")) |path| {
+            bench.layer(count, path.ptr);
+            count += 1;
+        }
+        var lowers = request.all("lower");
+        while (lowers.next()) |path| : (count += 1) self.layer(bench, count, path, request.get("mapped") != null);
+        const upper = request.get("upper") orelse {
+            if (count > 1) return settled(bench, bench.mount(count, null));
+            // Overlay wants two at least; one alone is what it would show.
+            const only = request.get("own") orelse request.need("lower");
+            const cloned = mount.clone(linux.AT.FDCWD, only.ptr, false);
+            check(cloned, "open", only);
+            return attached(bench, @intCast(cloned));
+        };
+        // One at a time: of two mounts with one work directory each takes away what is the other's. Held as long as we live.
+        place.lock(place.openPath(upper), place.lock_exclusive);
+        refuseAttended(request);
+        bench.name("upper", upper.ptr);
+        bench.name("work", request.need("work").ptr);
+        return settled(bench, bench.mount(count, "upper"));
+    }
+
+    fn layer(self: *const Root, bench: Bench, index: usize, path: [:0]const u8, mapped: bool) void {
+        if (!mapped) return bench.layer(index, path.ptr);
+        const cloned = mount.clone(linux.AT.FDCWD, path.ptr, false);
+        check(cloned, "open", path);
+        const tree: i32 = @intCast(cloned);
+        defer _ = linux.close(tree);
+        self.shift(tree, path);
+        bench.layerMount(index, tree);
+    }
+
+    /// What the detached mount shows belongs to the host's numbers of the container's.
+    fn shift(self: *const Root, tree: i32, path: [:0]const u8) void {
+        const attributes: mount.Attributes = .{ .set = mount.idmapped, .user_namespace = @intCast(self.namespace) };
+        check(mount.setAttributes(tree, attributes, true), "map the owners of", path);
     }
 };
 
@@ -112,9 +187,9 @@ fn clonePart(source: [:0]const u8, subpath: [:0]const u8) usize {
     return mount.clone(@intCast(part), "", true);
 }
 
-fn isAmong(request: Request, path: []const u8) bool {
-    var readonly = request.all("readonly");
-    while (readonly.next()) |each| if (std.mem.eql(u8, each, path)) return true;
+fn isAmong(request: Request, key: []const u8, path: []const u8) bool {
+    var listed = request.all(key);
+    while (listed.next()) |each| if (std.mem.eql(u8, each, path)) return true;
     return false;
 }
 
@@ -133,25 +208,6 @@ fn running(request: Request) i32 {
 
 fn ended() noreturn {
     report.fail(.refused, "the container has ended meanwhile: try again", .{});
-}
-
-fn layered(bench: Bench, request: Request) i32 {
-    var lowers = request.all("lower");
-    var count: usize = 0;
-    while (lowers.next()) |path| : (count += 1) bench.layer(count, path.ptr);
-    const upper = request.get("upper") orelse {
-        if (count > 1) return settled(bench, bench.mount(count, null));
-        // Overlay wants two at least; one alone is what it would show.
-        const cloned = mount.clone(linux.AT.FDCWD, request.need("lower").ptr, false);
-        check(cloned, "open", request.need("lower"));
-        return attached(bench, @intCast(cloned));
-    };
-    // One at a time: of two mounts with one work directory each takes away what is the other's. Held as long as we live.
-    place.lock(place.openPath(upper), place.lock_exclusive);
-    refuseAttended(request);
-    bench.name("upper", upper.ptr);
-    bench.name("work", request.need("work").ptr);
-    return settled(bench, bench.mount(count, "upper"));
 }
 
 /// A container that is started locks its state directory first, and then waits for those that hold its upper directory

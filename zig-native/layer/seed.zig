@@ -10,7 +10,6 @@
 //! holds `parent` locked, so of two containers that start at once one seeds, and the other waits until that is done.
 const std = @import("std");
 const linux = std.os.linux;
-const Place = @import("place.zig").Place;
 const Listing = @import("remove.zig").Listing;
 const Request = @import("request.zig").Request;
 const confine = @import("confine.zig");
@@ -30,7 +29,7 @@ pub fn run(request: Request) noreturn {
     // Before anything is opened: see there.
     if (parents.count > 1) overlay.privateNamespace();
     const parent = place.openPath(request.need("parent"));
-    const source = if (parents.count == 0) null else find(rootOf(request, &parents), request.need("path"));
+    const source = if (parents.count == 0) null else find(layers.open(request, &parents), request.need("path"));
     const volume: Volume = .{
         .parent = parent,
         .name = nameOf(request, ""),
@@ -39,7 +38,7 @@ pub fn run(request: Request) noreturn {
     };
     confine.enter(parent, &confine.copying);
     place.lock(parent, place.lock_exclusive);
-    answer(volume.seed(source));
+    answer(volume.seed(source, request));
 }
 
 fn nameOf(request: Request, comptime suffix: []const u8) names.NameZ {
@@ -56,7 +55,7 @@ const Volume = struct {
     complete: names.NameZ,
 
     /// True: it was empty, and is seeded now.
-    fn seed(self: *const Volume, image: ?i32) bool {
+    fn seed(self: *const Volume, image: ?i32, request: Request) bool {
         const root = self.open(&self.name);
         const left = sys.openDirectory(self.parent, self.complete.ptr());
         if (linux.errno(left) == .SUCCESS) {
@@ -70,12 +69,12 @@ const Volume = struct {
         // Somebody's files are in it: they stay as they are.
         if (listing.next() != null) return false;
         if (self.isMounted(root)) {
-            copy.treeInto(source, root, .left_out);
+            copy.treeInto(source, root, .left_out, .of(request));
             return true;
         }
         files.check(linux.mkdirat(self.parent, self.making.ptr(), 0o700), "create", "a volume's seed");
         const made = self.open(&self.making);
-        copy.treeInto(source, made, .left_out);
+        copy.treeInto(source, made, .left_out, .of(request));
         const done = linux.renameat2(self.parent, self.making.ptr(), self.parent, self.complete.ptr(), .{ .NOREPLACE = true });
         files.check(done, "complete", "a volume's seed");
         self.moveIn(made, root);
@@ -117,14 +116,6 @@ const Volume = struct {
         remove.tree(self.parent, self.complete.ptr());
     }
 };
-
-fn rootOf(request: Request, parents: *const layers.Layers) i32 {
-    const leaf = request.need("leaf");
-    const root = request.need("root");
-    // Overlay wants two at least; one alone is what it would show.
-    if (parents.count == 1) return Place.open(root).layer(parents.slice()[0], leaf);
-    return overlay.mountLowers(root, leaf, parents.slice());
-}
 
 /// The image's links are followed as in the container: they end inside the root. Null: no directory is there.
 fn find(root: i32, path: [:0]const u8) ?i32 {

@@ -24,8 +24,8 @@ var sender: Sender = .{ .entries = .{ .writer = .{ .sink = &sink } } };
 
 pub fn run(request: Request) noreturn {
     confine.outliveReader();
-    root = .open(request);
-    confine.enter(root.fd, &confine.looking);
+    root = .ofContainer(request);
+    root.enter(&confine.looking);
     const source = request.need("path");
     const name = request.get("as") orelse "";
     const follow = request.get("follow") != null;

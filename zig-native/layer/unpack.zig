@@ -19,6 +19,7 @@ const Source = @import("source.zig").Source;
 const confine = @import("confine.zig");
 const copy = @import("copy.zig");
 const gzip = @import("gzip.zig");
+const ids = @import("ids.zig");
 const layers = @import("layers.zig");
 const lower = @import("lower.zig");
 const overlay = @import("overlay.zig");
@@ -60,7 +61,7 @@ pub fn run(request: Request) noreturn {
             .copy => {
                 const parent = place.layer(parents.slice()[0], leaf);
                 confine.enter(root, &confine.unpacking);
-                copy.treeInto(parent, root, .copied);
+                copy.treeInto(parent, root, .copied, null);
             },
         }
     }
@@ -85,8 +86,10 @@ pub fn run(request: Request) noreturn {
     control.awaitComplete();
     if (mode == .merged and via == .overlay and parents.count > 0) leaveMount(place, name);
     const first = place.commit(name, hex);
-    report.succeed(",\"streamBytes\":{d},\"fileBytes\":{d},\"entries\":{d},\"committed\":{},\"xattrsSkipped\":{d}", .{
-        ring.streamBytes(), apply.file_bytes, apply.entries, first, xattrs.skipped.load(.monotonic),
+    const counts = ",\"streamBytes\":{d},\"fileBytes\":{d},\"entries\":{d},\"xattrsSkipped\":{d},\"devicesLeftOut\":{d},\"ownersLost\":{d}";
+    report.succeed(counts ++ ",\"committed\":{}", .{
+        ring.streamBytes(),     apply.file_bytes,          apply.entries, xattrs.skipped.load(.monotonic),
+        apply.devices_left_out, ids.lost.load(.monotonic), first,
     });
 }
 

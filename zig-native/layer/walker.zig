@@ -128,7 +128,7 @@ pub const Walker = struct {
 
     /// Whatever the directory around it gives to new ones.
     fn plain(fd: i32, path: []const u8) void {
-        files.setOwnerAndMode(fd, true, .{ .mode = 0o755, .uid = 0, .gid = 0, .mtime = undefined }, 0, path);
+        files.setOwnerAndMode(fd, true, .{ .mode = 0o755, .uid = 0, .gid = 0 }, 0, path);
         xattrs.clear(fd, path);
     }
 

@@ -3,11 +3,13 @@
 //!
 //! In a merged tree the names are removed (removal.zig). In a diff they are noted: a directory that takes a deleted name
 //! hides what is below, and in the end, when the layers below are there, lower.zig marks the names that have something to
-//! hide, with a character device 0:0 or the xattr trusted.overlay.opaque.
+//! hide, with a character device 0:0 or the xattr trusted.overlay.opaque (in a user namespace user.overlay.opaque; the device can
+//! be made there, too, since Linux 5.8).
 const std = @import("std");
 const linux = std.os.linux;
 const report = @import("report.zig");
 const files = @import("files.zig");
+const ids = @import("ids.zig");
 const names = @import("names.zig");
 const removal = @import("removal.zig");
 const sys = @import("sys.zig");
@@ -119,12 +121,12 @@ pub const Prefixes = struct {
 
 pub fn setOpaque(directories: *Directories, fd: i32, path: []const u8) void {
     directories.has_opaque = true;
-    files.check(linux.fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0), "mark as opaque", path);
+    files.check(linux.fsetxattr(fd, ids.overlayMark("opaque"), "y", 1, 0), "mark as opaque", path);
 }
 
 pub fn isOpaque(fd: i32) bool {
     var value: [1]u8 = undefined;
-    const length = linux.fgetxattr(fd, "trusted.overlay.opaque", &value, 1);
+    const length = linux.fgetxattr(fd, ids.overlayMark("opaque"), &value, 1);
     return linux.errno(length) == .SUCCESS and length == 1 and value[0] == 'y';
 }
 

@@ -1,6 +1,9 @@
 //! Extended attributes: of entries onto files, and from one open file to another.
 const std = @import("std");
 const linux = std.os.linux;
+const Owners = owning.Owners;
+const ids = @import("ids.zig");
+const owning = @import("owners.zig");
 const report = @import("report.zig");
 const pax = @import("pax.zig");
 
@@ -22,6 +25,12 @@ pub fn check(xattrs: []const pax.Xattr, path: []const u8) void {
 
 pub fn isOverlays(name: []const u8) bool {
     return std.mem.startsWith(u8, name, "trusted.overlay.") or std.mem.startsWith(u8, name, "user.overlay.");
+}
+
+/// Of a file that is read or written by us: overlay's marks, and the label that SELinux gives to every file there is. That is the host's,
+/// who lets nobody take it away; what another host's policy called it means nothing here.
+pub fn isHosts(name: []const u8) bool {
+    return isOverlays(name) or std.mem.eql(u8, name, "security.selinux");
 }
 
 /// After the owner is set: a change of owner drops security.capability.
@@ -49,17 +58,21 @@ pub fn setNoFollow(directory: i32, file: [*:0]const u8, xattrs: []const pax.Xatt
 }
 
 fn isLeftOut(name: []const u8) bool {
-    if (!isOverlays(name)) return false;
-    _ = skipped.fetchAdd(1, .monotonic);
+    // What we keep of a file is not for archives to say.
+    const is_ours = ids.extent == .one and std.mem.eql(u8, name, ids.kept_name);
+    if (!is_ours and !isHosts(name)) return false;
+    if (is_ours or isOverlays(name)) _ = skipped.fetchAdd(1, .monotonic);
     return true;
 }
 
 fn settled(rc: usize, name: []const u8, path: []const u8) void {
     const e = linux.errno(rc);
     if (e == .SUCCESS) return;
-    // user.* is for files and directories only; links, fifos and devices answer EPERM.
+    // user.* is for files and directories only; links, fifos and devices answer EPERM. In a user namespace trusted.* and most of
+    // security.* belong to the host, and what names users that are not mapped means nobody.
     const impossible = e == .OPNOTSUPP or (e == .PERM and std.mem.startsWith(u8, name, "user."));
-    if (!impossible) report.failErrno(e, "cannot set the attribute {f} of {f}", .{ shown(name), shown(path) });
+    const is_beyond_us = ids.extent != .every and (e == .PERM or e == .INVAL);
+    if (!impossible and !is_beyond_us) report.failErrno(e, "cannot set the attribute {f} of {f}", .{ shown(name), shown(path) });
     _ = skipped.fetchAdd(1, .monotonic);
 }
 
@@ -68,7 +81,7 @@ pub fn clear(fd: i32, path: []const u8) void {
     var list: [list_bytes_max]u8 = undefined;
     var names = namesOf(linux.flistxattr(fd, &list, list.len), &list, path);
     while (names.next()) |name| {
-        if (name.len == 0 or isOverlays(name)) continue;
+        if (name.len == 0 or isHosts(name)) continue;
         const name_z = Name.init(name);
         switch (linux.errno(linux.fremovexattr(@intCast(fd), name_z.ptr()))) {
             .SUCCESS, .NODATA, .OPNOTSUPP => {},
@@ -77,13 +90,13 @@ pub fn clear(fd: i32, path: []const u8) void {
     }
 }
 
-/// All but overlay's marks.
-pub fn copy(from: i32, to: i32, path: []const u8) void {
+/// All but the host's own. With `owners` the numbers in them become the host's.
+pub fn copy(from: i32, to: i32, owners: ?Owners, path: []const u8) void {
     var list: [list_bytes_max]u8 = undefined;
     var value: [value_bytes_max]u8 = undefined;
     var names = namesOf(linux.flistxattr(from, &list, list.len), &list, path);
     while (names.next()) |name| {
-        if (name.len == 0 or isOverlays(name)) continue;
+        if (name.len == 0 or isHosts(name)) continue;
         const name_z = Name.init(name);
         const length = linux.fgetxattr(from, name_z.ptr(), &value, value.len);
         if (linux.errno(length) != .SUCCESS) report.failErrno(
@@ -91,18 +104,19 @@ pub fn copy(from: i32, to: i32, path: []const u8) void {
             "cannot read the attribute {f} of {f}",
             .{ shown(name), shown(path) },
         );
-        settled(linux.fsetxattr(to, name_z.ptr(), &value, length, 0), name, path);
+        const wanted = onDisk(owners, name, value[0..length], path);
+        settled(linux.fsetxattr(to, name_z.ptr(), wanted.ptr, wanted.len, 0), name, path);
     }
 }
 
 /// The same for what cannot be opened: both names are relative to directories that are entered in turn.
-pub fn copyNoFollow(from_directory: i32, to_directory: i32, file: [*:0]const u8, path: []const u8) void {
+pub fn copyNoFollow(from_directory: i32, to_directory: i32, file: [*:0]const u8, owners: ?Owners, path: []const u8) void {
     var list: [list_bytes_max]u8 = undefined;
     var value: [value_bytes_max]u8 = undefined;
     _ = linux.fchdir(from_directory);
     var names = namesOf(linux.llistxattr(file, &list, list.len), &list, path);
     while (names.next()) |name| {
-        if (name.len == 0 or isOverlays(name)) continue;
+        if (name.len == 0 or isHosts(name)) continue;
         const name_z = Name.init(name);
         _ = linux.fchdir(from_directory);
         const length = linux.lgetxattr(file, name_z.ptr(), &value, value.len);
@@ -112,8 +126,26 @@ pub fn copyNoFollow(from_directory: i32, to_directory: i32, file: [*:0]const u8,
             .{ shown(name), shown(path) },
         );
         _ = linux.fchdir(to_directory);
-        settled(linux.lsetxattr(file, name_z.ptr(), &value, length, 0), name, path);
+        const wanted = onDisk(owners, name, value[0..length], path);
+        settled(linux.lsetxattr(file, name_z.ptr(), wanted.ptr, wanted.len, 0), name, path);
     }
+}
+
+/// A value in which somebody's numbers may be.
+fn onDisk(owners: ?Owners, name: []const u8, value: []u8, path: []const u8) []const u8 {
+    const map = owners orelse return value;
+    if (std.mem.eql(u8, name, "security.capability")) {
+        const Buffer = struct {
+            threadlocal var bytes: [owning.capability_bytes_max]u8 = undefined;
+        };
+        return map.capabilityOnDisk(value, &Buffer.bytes) orelse unmapped("capabilities", path);
+    }
+    if (std.mem.startsWith(u8, name, "system.posix_acl_") and !map.aclOnDisk(value)) unmapped("an access control list", path);
+    return value;
+}
+
+fn unmapped(what: []const u8, path: []const u8) noreturn {
+    report.fail(.unmapped, "{f} has {s} for somebody whom the container's user namespace has not got", .{ shown(path), what });
 }
 
 fn namesOf(length: usize, list: []const u8, path: []const u8) std.mem.SplitIterator(u8, .scalar) {

@@ -345,6 +345,10 @@ fn finished(client: *Client, kind: abi.Frame) bool {
             client.begun = true;
             return false;
         },
+        .warning => {
+            warn(client, payload);
+            return false;
+        },
         .exit => {
             if (payload.len < 4) return true;
             client.result.ended = .exit;
@@ -363,6 +367,16 @@ fn finished(client: *Client, kind: abi.Frame) bool {
         },
         else => return false,
     }
+}
+
+/// What the monitor has to say of the start, as rt itself says such things; where nobody takes it now it is lost.
+fn warn(client: *Client, text: []const u8) void {
+    var buffer: [small_max + 32]u8 = undefined;
+    const ending = if (client.flags & abi.attach_tty != 0) "\r\n" else "\n";
+    const line = std.fmt.bufPrint(&buffer, "rt: warning: {s}{s}", .{ text, ending }) catch return;
+    var polled = [_]linux.pollfd{.{ .fd = client.stdio[2], .events = linux.POLL.OUT, .revents = 0 }};
+    const ready = linux.poll(&polled, 1, 0);
+    if (linux.errno(ready) == .SUCCESS and polled[0].revents & linux.POLL.OUT != 0) _ = write(client, 1, line, true);
 }
 
 const rwf_nowait = 8;

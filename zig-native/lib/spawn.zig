@@ -71,32 +71,48 @@ fn execute(child: *const Child) linux.E {
     return linux.errno(linux.execveat(@intCast(file), "", child.arguments, &empty, .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true }));
 }
 
-const words_max = 1024;
-
-/// execveat(2) of `executable` in this very process.
+/// execveat(2) of `executable` in this very process. The kernel says how many words are too many.
 pub fn replace(executable: i32, arguments: [*]const u8, argument_count: u32, environment: [*]const u8, variable_count: u32) i32 {
-    if (argument_count > words_max or variable_count > words_max) return answer.code(.@"2BIG");
-    var words: [words_max + 1]?[*:0]const u8 = @splat(null);
-    split(arguments, argument_count, &words);
-    var variables: [words_max + 1]?[*:0]const u8 = @splat(null);
-    split(environment, variable_count, &variables);
+    const pointers = std.heap.page_allocator.alloc(?[*:0]const u8, argument_count + variable_count + 2) catch return answer.code(.NOMEM);
+    defer std.heap.page_allocator.free(pointers);
+    const words = pointers[0 .. argument_count + 1];
+    const variables = pointers[argument_count + 1 ..];
+    split(arguments, words);
+    split(environment, variables);
     return answer.of(
-        linux.execveat(executable, "", @ptrCast(&words), @ptrCast(&variables), .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true }),
+        linux.execveat(executable, "", @ptrCast(words), @ptrCast(variables), .{ .SYMLINK_NOFOLLOW = false, .EMPTY_PATH = true }),
     );
 }
 
-fn split(block: [*]const u8, count: u32, out: *[words_max + 1]?[*:0]const u8) void {
+/// execve(2) of `path` in this very process, in a mount namespace of its own: what is mounted in there nobody else sees, while
+/// what the host mounts shows. The runtime ignores SIGPIPE, which its caller does not mean for the program.
+pub fn replaceApart(path: [*:0]const u8, arguments: [*]const u8, argument_count: u32, environment: [*]const u8, variable_count: u32) i32 {
+    const pointers = std.heap.page_allocator.alloc(?[*:0]const u8, argument_count + variable_count + 2) catch return answer.code(.NOMEM);
+    defer std.heap.page_allocator.free(pointers);
+    split(arguments, pointers[0 .. argument_count + 1]);
+    split(environment, pointers[argument_count + 1 ..]);
+    const apart = linux.unshare(linux.CLONE.NEWNS);
+    if (linux.errno(apart) != .SUCCESS) return answer.of(apart);
+    const alone = linux.mount(null, "/", null, linux.MS.REC | linux.MS.SLAVE, 0);
+    if (linux.errno(alone) != .SUCCESS) return answer.of(alone);
+    signals.act(.PIPE, linux.SIG.DFL);
+    return answer.of(linux.execve(path, @ptrCast(pointers.ptr), @ptrCast(pointers.ptr + argument_count + 1)));
+}
+
+/// As many as there is room for, but for the null at the end.
+fn split(block: [*]const u8, out: []?[*:0]const u8) void {
     var rest = block;
-    for (out[0..count]) |*slot| {
+    for (out[0 .. out.len - 1]) |*slot| {
         const text: [*:0]const u8 = @ptrCast(rest);
         slot.* = text;
         rest += std.mem.len(text) + 1;
     }
+    out[out.len - 1] = null;
 }
 
 test split {
-    var out: [words_max + 1]?[*:0]const u8 = @splat(null);
-    split("rt\x00\x00quiet\x00", 3, &out);
+    var out: [4]?[*:0]const u8 = undefined;
+    split("rt\x00\x00quiet\x00", &out);
     for ([_][]const u8{ "rt", "", "quiet" }, out[0..3]) |wanted, got| try std.testing.expectEqualStrings(wanted, std.mem.span(got.?));
     try std.testing.expectEqual(@as(?[*:0]const u8, null), out[3]);
 }

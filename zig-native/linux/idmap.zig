@@ -10,6 +10,17 @@ const path = @import("path.zig");
 /// Numbers on the file system, and what they are seen as.
 pub const Range = struct { from: u32, to: u32, count: u32 };
 
+/// Of users, and of groups.
+pub const Maps = struct { uids: []const Range = &.{}, gids: []const Range = &.{} };
+
+/// What `number` is seen as.
+pub fn outside(ranges: []const Range, number: u32) ?u32 {
+    for (ranges) |range| {
+        if (number >= range.from and number - range.from < range.count) return range.to +% (number - range.from);
+    }
+    return null;
+}
+
 /// What a child says of itself: descriptors in the table that we share.
 const Said = extern struct { process: i32, namespace: i32 };
 
@@ -36,6 +47,59 @@ pub fn open(arena: std.mem.Allocator, uids: []const Range, gids: []const Range) 
     if (errno == .SUCCESS) return said.namespace;
     _ = linux.close(said.namespace);
     return code(errno);
+}
+
+/// The maps of somebody's user namespace, in our numbers.
+pub fn read(arena: std.mem.Allocator, namespace: i32, maps: *Maps) error{OutOfMemory}!linux.E {
+    var pipe: [2]i32 = undefined;
+    const made = linux.pipe2(&pipe, .{ .CLOEXEC = true });
+    if (linux.errno(made) != .SUCCESS) return linux.errno(made);
+    defer for (pipe) |fd| {
+        _ = linux.close(fd);
+    };
+    const child = linux.syscall5(.clone, linux.CLONE.FILES | @intFromEnum(linux.SIG.CHLD), 0, 0, 0, 0);
+    if (linux.errno(child) != .SUCCESS) return linux.errno(child);
+    if (child == 0) {
+        const entered = linux.errno(linux.setns(namespace, linux.CLONE.NEWUSER));
+        if (entered == .SUCCESS) live(pipe[1]);
+        const said: Said = .{ .process = code(entered), .namespace = -1 };
+        _ = linux.write(pipe[1], @ptrCast(&said), @sizeOf(Said));
+        while (true) _ = linux.pause();
+    }
+    defer end(@intCast(child));
+    var said: Said = undefined;
+    if (linux.read(pipe[0], @ptrCast(&said), @sizeOf(Said)) != @sizeOf(Said)) return .IO;
+    if (said.process < 0) return @enumFromInt(-said.process);
+    defer for ([_]i32{ said.process, said.namespace }) |fd| if (fd >= 0) {
+        _ = linux.close(fd);
+    };
+    maps.uids = try readOne(arena, said.process, "uid_map") orelse return .IO;
+    maps.gids = try readOne(arena, said.process, "gid_map") orelse return .IO;
+    return .SUCCESS;
+}
+
+fn readOne(arena: std.mem.Allocator, process: i32, name: [*:0]const u8) error{OutOfMemory}!?[]const Range {
+    const opened = path.open(process, name, .{ .CLOEXEC = true, .NOFOLLOW = true }, 0, path.beneath);
+    if (linux.errno(opened) != .SUCCESS) return null;
+    defer _ = linux.close(@intCast(opened));
+    return parse(arena, try path.readAll(arena, @intCast(opened), map_bytes_max) orelse return null);
+}
+
+/// 340 lines of three numbers.
+const map_bytes_max = 16 * 1024;
+
+/// The kernel's text of a map.
+pub fn parse(arena: std.mem.Allocator, text: []const u8) error{OutOfMemory}!?[]const Range {
+    var ranges: std.ArrayList(Range) = .empty;
+    var words = std.mem.tokenizeAny(u8, text, " \n");
+    while (words.next()) |from| {
+        try ranges.append(arena, .{
+            .from = std.fmt.parseInt(u32, from, 10) catch return null,
+            .to = std.fmt.parseInt(u32, words.next() orelse return null, 10) catch return null,
+            .count = std.fmt.parseInt(u32, words.next() orelse return null, 10) catch return null,
+        });
+    }
+    return ranges.items;
 }
 
 fn code(errno: linux.E) i32 {
@@ -70,4 +134,15 @@ fn write(arena: std.mem.Allocator, process: i32, uids: []const Range, gids: []co
         if (errno != .SUCCESS) return errno;
     }
     return .SUCCESS;
+}
+
+test parse {
+    var memory: [1024]u8 = undefined;
+    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
+    const ranges = (try parse(fixed.allocator(), "         0       1000          1\n         1     100000      65536\n")).?;
+    try std.testing.expectEqual(2, ranges.len);
+    try std.testing.expectEqual(1000, outside(ranges, 0));
+    try std.testing.expectEqual(100_009, outside(ranges, 10));
+    try std.testing.expectEqual(null, outside(ranges, 65_537));
+    try std.testing.expectEqual(null, try parse(fixed.allocator(), "1 2"));
 }

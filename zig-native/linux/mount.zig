@@ -28,6 +28,7 @@ const move_to_empty = 0x40;
 
 const config_set_flag = 0;
 const config_set_string = 1;
+const config_set_descriptor = 5;
 const config_create = 6;
 
 /// mount_setattr's argument.
@@ -75,6 +76,18 @@ pub const FileSystem = struct {
     pub fn set(self: *FileSystem, key: [*:0]const u8, value: ?[*:0]const u8) usize {
         const command: usize = if (value == null) config_set_flag else config_set_string;
         return linux.syscall5(.fsconfig, path.fdArgument(self.fd), command, @intFromPtr(key), @intFromPtr(value), 0);
+    }
+
+    /// An option that is what `fd` has open. The raw result.
+    pub fn setDescriptor(self: *FileSystem, key: [*:0]const u8, fd: i32) usize {
+        return linux.syscall5(
+            .fsconfig,
+            path.fdArgument(self.fd),
+            config_set_descriptor,
+            @intFromPtr(key),
+            0,
+            path.fdArgument(fd),
+        );
     }
 
     /// Make the superblock and a detached mount of it. The raw result: a descriptor of its root.

@@ -1,7 +1,9 @@
 //! Other processes: signals that cannot hit a reused pid, and unix sockets with long paths.
 const std = @import("std");
 const linux = std.os.linux;
+const memory = @import("memory.zig");
 const answer = @import("answer.zig");
+const rights = @import("net/rights.zig");
 
 /// A pidfd of `pid`, after checking that it is still the process that started at `start` (field 22 of /proc/PID/stat).
 /// Answers -errno otherwise; a different process is -ESRCH.
@@ -26,7 +28,7 @@ pub fn signal(pid: i32, start: u64, number: i32) i32 {
 }
 
 /// Start time in clock ticks since boot, or null when there is no such process.
-pub fn startTime(pid: i32) ?u64 {
+pub fn startTime(pid: i32) linksection(memory.starting) ?u64 {
     var path_buffer: [32]u8 = undefined;
     const path = std.fmt.bufPrintZ(&path_buffer, "/proc/{d}/stat", .{pid}) catch return null;
     const fd = linux.openat(linux.AT.FDCWD, path, .{ .CLOEXEC = true }, 0);
@@ -70,6 +72,20 @@ pub fn connectUnix(path: []const u8) i32 {
     if (connected == .SUCCESS) return fd;
     _ = linux.close(fd);
     return answer.code(connected);
+}
+
+/// As `connectUnix`, of a socket that takes packets from anybody.
+pub fn sendUnix(path: []const u8, bytes: []const u8, descriptors: []const i32) linux.E {
+    const socket = linux.socket(linux.AF.UNIX, linux.SOCK.DGRAM | linux.SOCK.CLOEXEC, 0);
+    if (linux.errno(socket) != .SUCCESS) return linux.errno(socket);
+    defer _ = linux.close(@intCast(socket));
+    var address: linux.sockaddr.un = .{ .path = @splat(0) };
+    var directory: ?i32 = null;
+    defer if (directory) |parent| {
+        _ = linux.close(parent);
+    };
+    const errno = fillAddress(&address, path, &directory);
+    return if (errno == .SUCCESS) rights.send(@intCast(socket), &address, bytes, descriptors) else errno;
 }
 
 /// Put `path` into `address`, if need be as /proc/self/fd/N/name; `directory` then holds N, for the caller to close.

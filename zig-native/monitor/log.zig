@@ -5,6 +5,7 @@
 //! file `log-error` in the state directory says so.
 const std = @import("std");
 const linux = std.os.linux;
+const memory = @import("../linux/memory.zig");
 const abi = @import("../wire/abi.zig");
 const fault = @import("../wire/fault.zig");
 const files = @import("log_files.zig");
@@ -71,6 +72,11 @@ pub const Log = struct {
         return if (self.sends) self.remote.socket else -1;
     }
 
+    /// Where on the host it is kept: in a stage, whose memory is a copy of ours.
+    pub fn forget(self: *Log) void {
+        if (self.keeps) self.files.forget();
+    }
+
     /// What the program wrote now.
     pub fn write(self: *Log, stream: abi.Frame, bytes: []const u8) void {
         std.debug.assert(stream == .stdout or stream == .stderr);
@@ -108,7 +114,7 @@ pub const Log = struct {
         if (self.keeps) self.files.finish();
     }
 
-    fn line(self: *Log, stream: abi.Frame, pending: *Pending, bytes: []const u8, now: *const Now) void {
+    fn line(self: *Log, stream: abi.Frame, pending: *Pending, bytes: []const u8, now: *const Now) linksection(memory.serving) void {
         std.debug.assert(bytes.len > 0 and bytes.len <= line_bytes_max);
         if (self.keeps) self.keep(stream, bytes, now);
         if (self.sends) self.send(stream, pending, bytes, now.moment);
@@ -128,7 +134,7 @@ pub const Log = struct {
         self.tell(errno);
     }
 
-    fn keep(self: *Log, stream: abi.Frame, bytes: []const u8, now: *const Now) void {
+    fn keep(self: *Log, stream: abi.Frame, bytes: []const u8, now: *const Now) linksection(memory.serving) void {
         const format = self.files.format;
         const frame = formats.frame_bytes_max + self.constant_length;
         if (self.encoded.len - self.encoded_length < 6 * bytes.len + frame) {

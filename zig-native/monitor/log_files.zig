@@ -3,6 +3,7 @@
 //! with a whole line, in a single write: whoever follows sees no half ones. On a full disk lines are lost.
 const std = @import("std");
 const linux = std.os.linux;
+const memory = @import("../linux/memory.zig");
 const compress = @import("log_compress.zig");
 const fault = @import("../wire/fault.zig");
 const formats = @import("log_format.zig");
@@ -47,13 +48,18 @@ pub const Files = struct {
         self.parent_length = wanted.directory.len;
     }
 
+    /// In a stage, whose memory is a copy of ours.
+    pub fn forget(self: *Files) void {
+        @memset(self.parent[0..self.parent_length], 0);
+    }
+
     /// Is there room for `length` bytes more, in the file that is open or to be?
     pub fn takes(self: *const Files, length: usize) bool {
         return self.bytes_max == 0 or self.size + length <= self.bytes_max;
     }
 
     /// Lines, of which the file gets as many whole ones as it takes.
-    pub fn append(self: *Files, bytes: []const u8) linux.E {
+    pub fn append(self: *Files, bytes: []const u8) linksection(memory.serving) linux.E {
         if (bytes.len == 0 or self.file < 0) return .SUCCESS;
         const result = linux.write(self.file, bytes.ptr, bytes.len);
         const errno = linux.errno(result);

@@ -5,6 +5,7 @@
 //!           The length is of what stands between the two. The line end is left out where there was one
 const std = @import("std");
 const linux = std.os.linux;
+const memory = @import("../linux/memory.zig");
 const abi = @import("../wire/abi.zig");
 
 pub const Format = enum { json, local };
@@ -24,7 +25,7 @@ pub const Moment = struct {
         return .{ .seconds = @intCast(@max(0, time.sec)), .nanoseconds = @intCast(time.nsec) };
     }
 
-    pub fn text(self: Moment) Time {
+    pub fn text(self: Moment) linksection(memory.serving) Time {
         var time: Time = undefined;
         // It has room until the year 10000.
         _ = std.fmt.bufPrint(&time, "{f}T{f}.{d:0>9}Z", .{ self.date(), self.clock(), self.nanoseconds }) catch unreachable;

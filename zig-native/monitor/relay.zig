@@ -6,6 +6,7 @@
 //! goes, and its program goes on.
 const std = @import("std");
 const linux = std.os.linux;
+const memory = @import("../linux/memory.zig");
 const abi = @import("../wire/abi.zig");
 const clock = @import("clock.zig");
 const frame = @import("../wire/frame.zig");
@@ -56,6 +57,8 @@ pub const Relay = struct {
     /// Who had the program started, as long as it stays; and whether it is to stay until the end.
     maker: ?*Client,
     attended: bool,
+    /// The maker has not heard yet that the program was started, and takes no output before.
+    unstarted: bool,
     /// What keeps the program's output.
     log: ?*logs.Log,
     output: [header_bytes + abi.frame_payload_max]u8,
@@ -74,6 +77,7 @@ pub const Relay = struct {
         self.stdin_blocked = false;
         self.maker = null;
         self.attended = true;
+        self.unstarted = false;
         self.log = null;
         for (&self.clients, &inputs) |*client, *input| {
             client.socket = -1;
@@ -104,7 +108,7 @@ pub const Relay = struct {
 
     const full = "attach: sixty-four clients are attached already";
 
-    pub fn drop(self: *Relay, client: *Client) void {
+    pub fn drop(self: *Relay, client: *Client) linksection(memory.serving) void {
         _ = linux.close(client.socket);
         client.socket = -1;
         _ = linux.madvise(client.input, input_bytes, linux.MADV.DONTNEED);
@@ -137,6 +141,11 @@ pub const Relay = struct {
         return true;
     }
 
+    /// Output waits for a maker that is to have all of it.
+    pub fn holdsBack(self: *const Relay) bool {
+        return self.unstarted and self.attended and self.maker != null;
+    }
+
     /// A frame to every client. Only when `idle`.
     pub fn announce(self: *Relay, kind: abi.Frame, payload: []const u8) void {
         std.debug.assert(self.idle() and payload.len <= abi.frame_payload_max);
@@ -144,12 +153,13 @@ pub const Relay = struct {
         self.publish(kind, payload.len);
     }
 
-    fn publish(self: *Relay, kind: abi.Frame, length: usize) void {
+    fn publish(self: *Relay, kind: abi.Frame, length: usize) linksection(memory.serving) void {
         frame.encode(self.output[0..header_bytes], kind, @intCast(length));
         self.output_end = header_bytes + length;
         for (&self.clients) |*client| {
-            client.sent = 0;
-            if (client.socket < 0) continue;
+            const unaware = self.unstarted and client == self.maker;
+            client.sent = if (unaware) self.output_end else 0;
+            if (client.socket < 0 or unaware) continue;
             self.send(client);
             if (isBehind(client, self.output_end)) client.moved_ms = clock.monotonic_ms();
         }
@@ -167,7 +177,7 @@ pub const Relay = struct {
     }
 
     /// Milliseconds until a client will have taken nothing for too long; -1: that is waited for without end.
-    pub fn patience(self: *const Relay) i32 {
+    pub fn patience(self: *const Relay) linksection(memory.serving) i32 {
         if (self.log == null) return -1;
         var least: ?u64 = null;
         for (&self.clients) |*client| if (isBehind(client, self.output_end)) {
@@ -180,7 +190,7 @@ pub const Relay = struct {
     }
 
     /// Who has taken nothing for too long goes; what he says of it he finds out himself (engine/container/follow.ts).
-    pub fn dropStuck(self: *Relay) void {
+    pub fn dropStuck(self: *Relay) linksection(memory.serving) void {
         if (self.log == null) return;
         for (&self.clients) |*client| {
             if (isBehind(client, self.output_end) and clock.monotonic_ms() -| client.moved_ms >= patience_ms) self.drop(client);
@@ -188,7 +198,7 @@ pub const Relay = struct {
     }
 
     /// Give `client` what it has not got, as far as its socket takes it: between two frames of output what we owe it.
-    pub fn send(self: *Relay, client: *Client) void {
+    pub fn send(self: *Relay, client: *Client) linksection(memory.serving) void {
         while (true) {
             var taken: [header_bytes]u8 = undefined;
             frame.encode(&taken, .stdin_taken, 0);
@@ -212,7 +222,7 @@ pub const Relay = struct {
 
     /// Read once from the program's `source` and send it on. False at end of file (the descriptor is closed then) or, with
     /// nothing there, when `draining`.
-    pub fn pump(self: *Relay, source: *i32, kind: abi.Frame) bool {
+    pub fn pump(self: *Relay, source: *i32, kind: abi.Frame) linksection(memory.serving) bool {
         const space = self.output[header_bytes..];
         const result = linux.read(source.*, space.ptr, space.len);
         switch (linux.errno(result)) {
@@ -312,7 +322,7 @@ pub const Relay = struct {
     }
 
     /// A frame that is not stdin.
-    fn consume(self: *Relay, client: *const Client, bytes: []const u8) void {
+    fn consume(self: *Relay, client: *const Client, bytes: []const u8) linksection(memory.serving) void {
         const payload = bytes[header_bytes..];
         switch (kindOf(bytes)) {
             .stdin_eof => if (payload.len == 0) self.closeStdin(),
@@ -323,7 +333,7 @@ pub const Relay = struct {
     }
 
     /// Hand a stdin frame to the program, as far as its pipe takes it; `stdin_blocked` says that some is left.
-    fn feed(self: *Relay, client: *Client) void {
+    fn feed(self: *Relay, client: *Client) linksection(memory.serving) void {
         const payload = client.input[header_bytes..client.input_have];
         while (client.input_taken < payload.len and self.stdin >= 0) {
             const rest = payload[client.input_taken..];

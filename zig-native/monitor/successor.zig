@@ -35,6 +35,11 @@ pub const Successor = struct {
         return successor;
     }
 
+    /// In a stage, whose memory is a copy of ours.
+    pub fn forget(self: *const Successor) void {
+        @memset(bytes[0..self.kept], 0);
+    }
+
     fn keep(self: *Successor, into: *Words, words: []const []const u8) error{TooLarge}!void {
         if (words.len > words_max) return error.TooLarge;
         for (words, 0..) |word, index| {

@@ -7,6 +7,7 @@ const linux = std.os.linux;
 const abi = @import("../wire/abi.zig");
 const handshake = @import("../stage/handshake.zig");
 const fault = @import("../wire/fault.zig");
+const memory = @import("../linux/memory.zig");
 const text = @import("text.zig");
 const tty = @import("../linux/tty.zig");
 
@@ -20,6 +21,8 @@ const text_bytes_max = 512;
 pub const Packet = union(enum) {
     /// Nobody holds the other end any more.
     closed,
+    /// Built but for the change of its root; it waits for hooks.
+    paused,
     /// Built; it waits for our word.
     ready,
     /// The process that becomes the program: a child of ours.
@@ -38,13 +41,14 @@ pub const Channel = struct {
     /// What is to come yet.
     terminal_due: bool,
     process_due: bool,
+    pause_due: bool = false,
     ready_due: bool = true,
     packets: u32 = 0,
     warnings: u32 = 0,
     escaped: [text_bytes_max]u8 = undefined,
 
     /// The next packet, once poll(2) has said that there is one. Null for one that is not worth a word.
-    pub fn receive(self: *Channel) fault.Error!?Packet {
+    pub fn receive(self: *Channel) linksection(memory.starting) fault.Error!?Packet {
         var buffer: [packet_bytes_max]u8 = undefined;
         var vector = [_]std.posix.iovec{.{ .base = &buffer, .len = buffer.len }};
         // Room for one descriptor: what comes besides never becomes ours.
@@ -87,8 +91,13 @@ pub const Channel = struct {
         if (bytes.len == 0) return if (descriptor < 0) .closed else error.Protocol;
         if (descriptor >= 0 and bytes[0] != 'T') return error.Protocol;
         switch (bytes[0]) {
+            'H' => {
+                if (bytes.len != 1 or !self.pause_due or !self.ready_due) return error.Protocol;
+                self.pause_due = false;
+                return .paused;
+            },
             'R' => {
-                if (bytes.len != 1 or !self.ready_due or self.terminal_due) return error.Protocol;
+                if (bytes.len != 1 or !self.ready_due or self.terminal_due or self.pause_due) return error.Protocol;
                 self.ready_due = false;
                 return .ready;
             },
@@ -151,8 +160,19 @@ test "packets that are as they should be" {
     try std.testing.expectEqual(Packet.closed, (try create.take("", -1)).?);
 }
 
+test "hooks are waited for once, where they are due" {
+    var paused = channel(false, false);
+    try std.testing.expectError(error.Protocol, paused.take("H", -1));
+    paused.pause_due = true;
+    try std.testing.expectError(error.Protocol, paused.take("R", -1));
+    try std.testing.expectEqual(Packet.paused, (try paused.take("H", -1)).?);
+    try std.testing.expectError(error.Protocol, paused.take("H", -1));
+    try std.testing.expectEqual(Packet.ready, (try paused.take("R", -1)).?);
+}
+
 test "packets that are refused" {
     const cases = [_][]const u8{
+        "H",
         "R!",
         "RR",
         "P",

@@ -12,18 +12,35 @@ fn stream(nonblocking: bool) usize {
     return linux.socket(linux.AF.INET6, linux.SOCK.STREAM | linux.SOCK.CLOEXEC | if (nonblocking) linux.SOCK.NONBLOCK else @as(u32, 0), 0);
 }
 
-/// PORT TEXT: "serving", then to whoever connects "TEXT to ADDRESS", with his address as it is seen here.
-pub fn serve(args: Args) u8 {
+/// A socket at the port that argument `index` names, or the call's result that failed.
+pub fn listen(args: Args, index: usize) usize {
     const socket = stream(false);
-    if (input.failed(socket)) return output.failure(socket, "socket");
+    if (input.failed(socket)) return socket;
     const fd: i32 = @intCast(socket);
     const on: i32 = 1;
     _ = linux.setsockopt(fd, linux.SOL.SOCKET, linux.SO.REUSEADDR, @ptrCast(&on), @sizeOf(i32));
-    var own: Address = .{ .port = port(args, 0) };
+    var own: Address = .{ .port = port(args, index) };
     const bound = linux.bind(fd, @ptrCast(&own), @sizeOf(Address));
-    if (input.failed(bound)) return output.failure(bound, "bind");
+    if (input.failed(bound)) return bound;
     const listening = linux.listen(fd, 16);
-    if (input.failed(listening)) return output.failure(listening, "listen");
+    return if (input.failed(listening)) listening else socket;
+}
+
+/// A connection to ADDRESS PORT, or the call's result that failed; waits for as long as the kernel does.
+pub fn connect(args: Args) usize {
+    var there: Address = .{ .port = port(args, 1) };
+    if (!parse(input.arg(args, 0), &there.address)) return @bitCast(-@as(isize, @intFromEnum(linux.E.INVAL)));
+    const socket = stream(false);
+    if (input.failed(socket)) return socket;
+    const connected = linux.connect(@intCast(socket), @ptrCast(&there), @sizeOf(Address));
+    return if (input.failed(connected)) connected else socket;
+}
+
+/// PORT TEXT: "serving", then to whoever connects "TEXT to ADDRESS", with his address as it is seen here.
+pub fn serve(args: Args) u8 {
+    const socket = listen(args, 0);
+    if (input.failed(socket)) return output.failure(socket, "listen");
+    const fd: i32 = @intCast(socket);
     output.text("serving\n");
     output.flush();
     while (true) {
@@ -99,6 +116,58 @@ pub fn fetch(args: Args) u8 {
         output.text(bytes[0..length]);
     }
     return output.failure(@bitCast(-@as(isize, @intFromEnum(linux.E.TIMEDOUT))), "read");
+}
+
+fn datagrams() usize {
+    return linux.socket(linux.AF.INET6, linux.SOCK.DGRAM | linux.SOCK.CLOEXEC, 0);
+}
+
+/// As `serve`, to whoever sends a datagram.
+pub fn serveDatagrams(args: Args) u8 {
+    const socket = datagrams();
+    if (input.failed(socket)) return output.failure(socket, "socket");
+    const fd: i32 = @intCast(socket);
+    var own: Address = .{ .port = port(args, 0) };
+    const bound = linux.bind(fd, @ptrCast(&own), @sizeOf(Address));
+    if (input.failed(bound)) return output.failure(bound, "bind");
+    output.text("serving\n");
+    output.flush();
+    while (true) {
+        var peer: Address = .{ .port = 0 };
+        var size: linux.socklen_t = @sizeOf(Address);
+        var question: [16]u8 = undefined;
+        const length = linux.recvfrom(fd, &question, question.len, 0, @ptrCast(&peer), &size);
+        if (input.failed(length)) continue;
+        var answer: [256]u8 = undefined;
+        const text = input.arg(args, 1);
+        const front = @min(text.len, answer.len - 80);
+        @memcpy(answer[0..front], text[0..front]);
+        const end = front + spell(&peer.address, answer[front..]);
+        _ = linux.sendto(fd, &answer, end, linux.MSG.NOSIGNAL, @ptrCast(&peer), size);
+    }
+}
+
+/// ADDRESS PORT [MILLISECONDS [OWN-PORT]]: what comes back for a datagram.
+pub fn ask(args: Args) u8 {
+    var there: Address = .{ .port = port(args, 1) };
+    if (!parse(input.arg(args, 0), &there.address)) return 2;
+    const patience: i32 = @intCast(@min(input.parse(input.arg(args, 2), 2000), 60_000));
+    const socket = datagrams();
+    if (input.failed(socket)) return output.failure(socket, "socket");
+    const fd: i32 = @intCast(socket);
+    var own: Address = .{ .port = std.mem.nativeToBig(u16, @truncate(input.parse(input.arg(args, 3), 0))) };
+    const bound = linux.bind(fd, @ptrCast(&own), @sizeOf(Address));
+    if (input.failed(bound)) return output.failure(bound, "bind");
+    const connected = linux.connect(fd, @ptrCast(&there), @sizeOf(Address));
+    if (input.failed(connected)) return output.failure(connected, "connect");
+    const sent = linux.sendto(fd, "?", 1, linux.MSG.NOSIGNAL, null, 0);
+    if (input.failed(sent)) return output.failure(sent, "send");
+    if (!ready(fd, linux.POLL.IN, patience)) return output.failure(@bitCast(-@as(isize, @intFromEnum(linux.E.TIMEDOUT))), "receive");
+    var bytes: [4096]u8 = undefined;
+    const length = linux.read(fd, &bytes, bytes.len);
+    if (input.failed(length)) return output.failure(length, "receive");
+    output.text(bytes[0..length]);
+    return 0;
 }
 
 fn ready(fd: i32, events: i16, patience: i32) bool {

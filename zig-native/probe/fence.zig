@@ -24,6 +24,17 @@ pub fn main() u8 {
     say("open_tree", linux.syscall3(.open_tree, bad, bad, 0));
     say("move_mount", linux.syscall5(.move_mount, bad, bad, bad, bad, 0));
     say("mount_setattr", linux.syscall5(.mount_setattr, bad, bad, 0, bad, 0));
+    say("io_uring_setup", linux.syscall2(.io_uring_setup, 1, bad));
+    say("userfaultfd", linux.syscall1(.userfaultfd, bad));
+    say("bpf", linux.syscall3(.bpf, 1000, bad, 0));
+    say("perf_event_open", linux.syscall5(.perf_event_open, bad, 0, 0, bad, 0));
+    say("kexec_load", linux.syscall4(.kexec_load, bad, bad, bad, bad));
+    say("socket-unix", closed(socket(1)));
+    say("socket-alg", closed(socket(38)));
+    say("socket-vsock", closed(socket(40)));
+    say("personality", linux.syscall1(.personality, 0xffff_ffff) & 0);
+    say("personality-odd", linux.syscall1(.personality, 0x0400000));
+    say("newer", newer());
     say("unshare-user", inChild(unshare, 0x1000_0000));
     say("unshare-mount", inChild(unshare, 0x0002_0000));
     say("unshare-time", inChild(unshare, 0x80));
@@ -35,6 +46,14 @@ pub fn main() u8 {
     if (builtin.cpu.arch == .x86_64) {
         say("x32-getpid", x32(39));
         say("unshare-high-bits", linux.syscall1(.unshare, 0x1_1000_0000));
+        say("clone-high-bits", clone(0x1_1000_0000));
+        say("socket-alg-high-bits", closed(socket(1 << 32 | 38)));
+        say("socket-vsock-high-bits", closed(socket(1 << 32 | 40)));
+    }
+    if (builtin.cpu.arch == .x86) {
+        // SYS_SOCKET: its arguments are in memory.
+        const vsock = [3]usize{ 40, 1, 0 };
+        say("socketcall-vsock", closed(linux.syscall2(.socketcall, 1, @intFromPtr(&vsock))));
     }
     output.flush();
     return 0;
@@ -45,6 +64,23 @@ fn say(name: []const u8, result: usize) void {
     output.text(" ");
     output.errno(result);
     output.text("\n");
+}
+
+fn socket(family: usize) usize {
+    return linux.syscall3(.socket, family, 1, 0);
+}
+
+/// As a success or the error.
+fn closed(result: usize) usize {
+    if (linux.errno(result) != .SUCCESS) return result;
+    return linux.close(@intCast(result));
+}
+
+/// A call that no kernel has yet.
+fn newer() usize {
+    var number: usize = 600;
+    std.mem.doNotOptimizeAway(&number);
+    return linux.syscall0(@enumFromInt(number));
 }
 
 fn unshare(flags: usize) usize {

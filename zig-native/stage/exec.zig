@@ -4,6 +4,7 @@ const std = @import("std");
 const linux = std.os.linux;
 const errnos = @import("../linux/errno.zig");
 const fault = @import("../wire/fault.zig");
+const filters = @import("filter.zig");
 const path = @import("../linux/path.zig");
 const paths = @import("paths.zig");
 const signals = @import("../linux/signals.zig");
@@ -12,6 +13,7 @@ pub const Program = struct {
     file: [:0]const u8,
     arguments: [*:null]const ?[*:0]const u8,
     environment: [*:null]const ?[*:0]const u8,
+    filter: ?filters.Pending,
 };
 
 /// The file that `name` means with this environment's PATH.
@@ -82,6 +84,10 @@ pub fn run(program: Program) fault.Error {
     const mark_only = 4; // CLOSE_RANGE_CLOEXEC
     const marked = linux.syscall3(.close_range, 3, std.math.maxInt(u32), mark_only);
     if (linux.errno(marked) != .SUCCESS) return fault.fail(.exec, linux.errno(marked), "close descriptors", .{});
+    if (program.filter) |pending| {
+        const pointers = .{ @intFromPtr(program.file.ptr), @intFromPtr(program.arguments), @intFromPtr(program.environment) };
+        try pending.loadLast(pointers ++ .{ 0, 0, 0 });
+    }
     const errno = linux.errno(linux.execve(program.file, program.arguments, program.environment));
     return fault.fail(.exec, errno, "exec: \"{s}\": {s}", .{ program.file, describe(errno) });
 }

@@ -6,6 +6,8 @@
 //!      |   <-- sync 'T' + fd -- |   the pty's master, when a terminal was asked for (SCM_RIGHTS)
 //!      |   <-- sync 'P' pid --- |   an exec: the stage made the program's process as the monitor's child (CLONE_PARENT),
 //!      |                        |   pid i32 big-endian in the monitor's namespace; the stage itself then exits with 0
+//!      |   <-- sync 'H' ------- |   where hooks are to run before the root is changed: it waits for
+//!      |   --- sync 'H' ------> |   the same, once they have
 //!      |   <-- sync 'R' ------- |   everything is built; it waits (an exec's may come before 'P')
 //!      |   --- sync 'S' ------> |   start: execute the program
 //!      |   <-- sync 'W' text -- |   a warning (any time before 'R'); the monitor hands it on to the client
@@ -35,7 +37,7 @@ pub const Handles = struct {
 
 pub const Neighbour = struct { pid: i32 = 0, pidfd: i32 = -1 };
 /// One for each kind of namespace that can be joined.
-pub const neighbours_max = 5;
+pub const neighbours_max = 6;
 
 var fault_sync: i32 = -1;
 
@@ -59,16 +61,20 @@ pub fn send(sync: i32, packet: []const u8) bool {
 /// Wait for a packet. Anything else, end of file above all, means that the monitor is gone: nothing is left to do.
 pub fn expect(sync: i32, wanted: u8) void {
     var buffer: [16]u8 = undefined;
-    while (true) {
+    for (0..interruptions_max) |_| {
         const count = linux.recvfrom(sync, &buffer, buffer.len, 0, null, null);
         switch (linux.errno(count)) {
             .INTR => continue,
             .SUCCESS => if (count == 1 and buffer[0] == wanted) return,
             else => {},
         }
-        linux.exit_group(1);
+        break;
     }
+    end();
 }
+
+/// No signal has a handler here that could come often: it is the filter of system calls that says so, and will say it for ever.
+const interruptions_max = 1000;
 
 /// Something that was asked for could not be had, and the container runs without it.
 pub fn warn(sync: i32, comptime format: []const u8, arguments: anytype) void {
@@ -86,7 +92,16 @@ pub fn report(sync: i32) void {
     std.mem.writeInt(u32, buffer[5..9], @intFromEnum(fault.failure.errno), .big);
     const message = fault.failure.message();
     @memcpy(buffer[9..][0..message.len], message);
-    _ = send(sync, buffer[0 .. 9 + message.len]);
+    const packet = buffer[0 .. 9 + message.len];
+    // A profile of system calls may let us do the one and not the other.
+    if (!send(sync, packet)) _ = linux.write(sync, packet.ptr, packet.len);
+}
+
+/// The end of a process that has failed, whatever its filter of system calls lets it do.
+pub fn end() noreturn {
+    _ = linux.syscall1(.exit_group, 1);
+    _ = linux.syscall1(.exit, 1);
+    while (true) @trap();
 }
 
 const Control = extern struct { header: linux.cmsghdr, descriptor: i32, padding: i32 = 0 };

@@ -1,8 +1,8 @@
 //! The stage of a new container. The monitor has cloned it into its namespaces; it builds the container around itself and
 //! becomes the program:
 //!
-//!   go -> out of a chroot -> cgroup, keyring, names -> root and mounts -> devices, terminal, sysctls, masks -> pivot_root -> identity
-//!      -> ready -> start -> execve (or the reaper, with --init)
+//!   go -> out of a chroot -> cgroup, names -> root and mounts -> devices, terminal, sysctls, masks -> hooks -> labels, keyring
+//!      -> pivot_root -> identity -> ready -> start -> hooks -> execve (or the reaper, with --init)
 //!
 //! Paths of the host are used until `pivot_root` and only from the request; paths of the container are resolved beneath
 //! its root by the kernel (linux/path.zig).
@@ -13,46 +13,35 @@ const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
 const cgroups = @import("cgroups.zig");
 const Devices = @import("devices.zig");
 const exec = @import("exec.zig");
+const device_rule = @import("../linux/device_rule.zig");
 const fault = @import("../wire/fault.zig");
-const file_system = @import("file_system.zig");
+const filters = @import("filter.zig");
 const giveaway = @import("giveaway.zig");
 const handshake = @import("handshake.zig");
+const hooks = @import("hooks.zig");
 const inherited = @import("inherited.zig");
 const keyring = @import("../linux/keyring.zig");
-const loopback = @import("../linux/loopback.zig");
+const kept = @import("kept.zig");
+const label = @import("label.zig");
 const mask = @import("mask.zig");
+const memory = @import("../linux/memory.zig");
 const mount = @import("../linux/mount.zig");
 const mounts = @import("mounts.zig");
+const namespaces = @import("namespaces.zig");
 const neighbour = @import("neighbour.zig");
+const outside = @import("outside.zig");
+const path = @import("../linux/path.zig");
 const paths = @import("paths.zig");
 const program = @import("program.zig");
 const reaper = @import("reaper.zig");
 const request = @import("../wire/request.zig");
 const rootfs = @import("rootfs.zig");
-const sysctl = @import("../linux/sysctl.zig");
+const sysctls = @import("sysctls.zig");
 const terminal = @import("terminal.zig");
+const user_namespace = @import("../linux/user_namespace.zig");
+const times = @import("times.zig");
 const user = @import("user.zig");
-
-/// What the monitor's clone3 needs: the new namespaces. The stage leaves for a cgroup namespace by itself, once it is in its
-/// group.
-pub fn cloneFlags(spec: *const request.Spec) u64 {
-    var flags: u64 = 0;
-    for (spec.namespaces) |namespace| {
-        if (namespace.isNew() and namespace.flag != linux.CLONE.NEWCGROUP) flags |= namespace.flag;
-    }
-    return flags;
-}
-
-/// The program is born in the pid namespace of somebody else, as a child of the stage's: see `bear`.
-pub fn joinsPids(spec: *const request.Spec) bool {
-    for (spec.namespaces) |namespace| if (namespace.flag == linux.CLONE.NEWPID) return !namespace.isNew();
-    return false;
-}
-
-/// The program is no process 1: its end does not end what it has started.
-pub fn sharesPids(spec: *const request.Spec) bool {
-    return cloneFlags(spec) & linux.CLONE.NEWPID == 0;
-}
+const Users = @import("users.zig");
 
 /// In the cloned process. Ends in the user's program, or with a failure told to the monitor.
 pub fn run(create: *const request.Create, handles: handshake.Handles, arena: std.mem.Allocator) noreturn {
@@ -60,7 +49,7 @@ pub fn run(create: *const request.Create, handles: handshake.Handles, arena: std
         if (err == error.OutOfMemory) fault.failure.set(.request, .NOMEM, "the request is too large", .{});
         handshake.report(handles.sync);
     };
-    linux.exit_group(1);
+    handshake.end();
 }
 
 /// Returns only with a failure.
@@ -74,29 +63,75 @@ fn become(create: *const request.Create, given: handshake.Handles, arena: std.me
     inherited.shed(handles.sync, process);
 
     try rootfs.leaveChroot(arena);
-    const hierarchies = try enterCgroup(create, handles, arena);
-    const maps = try mounts.openMaps(arena, create.spec.mounts);
-    try enterNamespaces(&create.spec, handles, arena);
-    try fault.ensure(keyring.fresh(), .settings, "make a session keyring", .{});
-    const built = try buildRoot(create, handles, arena, hierarchies, maps);
+    const filter = try filters.open(arena, create.filter, handles.sync);
+    const groups = try enterCgroup(create, handles, arena);
+    const users = try Users.open(arena, &create.spec, &handles.neighbours);
+    const maps = try mounts.openMaps(arena, create.spec.mounts, users);
+    try namespaces.join(&create.spec, handles, arena);
+    const built = try buildRoot(create, handles, arena, groups, users, maps);
     const root = built.root;
+    if (create.hooks) |*wanted| if (wanted.needRoot()) try runHooks(create, wanted, handles, arena, built);
+    _ = linux.close(built.bench);
+    if (create.spec.readonly) {
+        const set = mount.setAttributes(root, .{ .set = mount.attribute_readonly }, false);
+        _ = try fault.check(set, .rootfs, "make the root read-only", .{});
+    }
+    // From here on what is executed is the container's.
+    try label.prepare(arena, process);
+    const current = if (create.reaper) try label.openCurrent(process) else -1;
+    try fault.ensure(keyring.fresh(), .settings, "make a session keyring", .{});
     try rootfs.pivot(arena, root);
     try giveAway(create, handles, arena, built);
     if (!process.terminal) try program.setStdio(handles);
+    if (create.scoped) try label.scope();
 
     const prepared = try program.takeIdentity(
         arena,
         handles.sync,
         root,
         process,
-        .{ .user = create.user, .groups = create.groupAdd, .confined = create.confined },
+        .{ .user = create.user, .groups = create.groupAdd, .filter = filter },
     );
-    try program.keepOnly(handles.sync);
-    if (joinsPids(&create.spec)) try bear(handles.sync, process.terminal and !create.reaper);
-    const ready = try program.settle(arena, handles.sync, process, prepared);
-    _ = handshake.send(handles.sync, "R");
-    handshake.expect(handles.sync, 'S');
-    if (create.reaper) return reaper.run(ready, process.terminal);
+    try program.keepOnly(handles.sync, current);
+    const rest: Rest = .{
+        .process = process.*,
+        .prepared = prepared,
+        .state = if (create.hooks) |wanted| wanted.state else "",
+        .hooks = if (create.hooks) |wanted| wanted.startContainer else &.{},
+        .reaper = create.reaper,
+        .joins = namespaces.joinsPids(&create.spec),
+    };
+    // Behind a reaper the program could look into what is in front of it, and take it over; so could what a hook leaves.
+    if (!rest.reaper and !rest.joins and rest.hooks.len == 0) return finish(rest, handles.sync, current, arena);
+    const copied = try kept.copy(rest);
+    const request_memory: request.Memory = .{};
+    request_memory.unmap();
+    memory.wipeStack();
+    var left = copied.value;
+    try filters.Pending.loadEarly(&left.prepared.filter, if (rest.reaper) &filters.behind_reaper else &filters.born);
+    return finish(left, handles.sync, current, copied.arena);
+}
+
+/// What is needed of the request once all is built.
+const Rest = struct {
+    process: request.Process,
+    prepared: program.Prepared,
+    state: []const u8,
+    hooks: []const request.Hook,
+    reaper: bool,
+    joins: bool,
+};
+
+/// Returns only with a failure.
+fn finish(rest: Rest, sync: i32, current: i32, arena: std.mem.Allocator) fault.AllocError!void {
+    if (rest.joins) try bear(sync, rest.process.terminal and !rest.reaper);
+    const ready = try program.settle(arena, sync, &rest.process, rest.prepared);
+    _ = handshake.send(sync, "R");
+    handshake.expect(sync, 'S');
+    for (rest.hooks) |*hook| {
+        try hooks.run(arena, "startContainer", hook, try hooks.stateText(arena, rest.state, .created, linux.getpid()), -1);
+    }
+    if (rest.reaper) return reaper.run(ready, &rest.process, current);
     return exec.run(ready);
 }
 
@@ -109,31 +144,34 @@ fn bear(sync: i32, controls: bool) fault.Error!void {
     if (controls) try terminal.control();
 }
 
+/// The host's hierarchies, as far as they matter, and whether the device rules hold.
+const Groups = struct { hierarchies: []const cgroup_hierarchy.Hierarchy, rule_devices: bool };
+
 /// Into the container's cgroup, then into a cgroup namespace, whose root that is.
-fn enterCgroup(
-    create: *const request.Create,
-    handles: handshake.Handles,
-    arena: std.mem.Allocator,
-) fault.AllocError![]const cgroup_hierarchy.Hierarchy {
+fn enterCgroup(create: *const request.Create, handles: handshake.Handles, arena: std.mem.Allocator) fault.AllocError!Groups {
     const shown = for (create.spec.mounts) |each| {
         if (std.mem.startsWith(u8, each.type, "cgroup")) break true;
     } else false;
     var hierarchies: []const cgroup_hierarchy.Hierarchy = &.{};
+    var rule_devices = false;
     if (shown or create.cgroup != null) hierarchies = try cgroup_hierarchy.discover(arena);
     if (create.cgroup) |*group| {
-        try cgroups.create(arena, hierarchies, group, create.spec.deviceRules, handles.sync);
-        try cgroups.join(arena, hierarchies, group.path, handles.in_group);
-        if (cgroup_hierarchy.find(hierarchies, "devices") == null) warnOfDevices(&create.spec, handles.sync);
+        if (group.delegated) hierarchies = cgroup_hierarchy.unifiedOnly(hierarchies);
+        try cgroups.create(arena, hierarchies, group, handles.sync);
+        // Who has a group delegated has no rights over devices: what he cannot open, nothing of his can.
+        if (!group.delegated) rule_devices = try cgroups.ruleDevices(arena, hierarchies, group.path, create.spec.deviceRules);
+        try cgroups.join(arena, hierarchies, group, handles.in_group);
         if (shown) hierarchies = try cgroup_hierarchy.located(arena, hierarchies);
         if (shown and hasHostsGroups(&create.spec)) hierarchies = try cgroup_hierarchy.whole(arena, hierarchies);
     }
+    if (!rule_devices) warnOfDevices(&create.spec, handles.sync);
     for (create.spec.namespaces) |namespace| {
-        if (namespace.flag != linux.CLONE.NEWCGROUP or !namespace.isNew()) continue;
+        if (namespace.flag != linux.CLONE.NEWCGROUP or !namespace.isNew() or Users.has(&create.spec)) continue;
         const result = linux.unshare(linux.CLONE.NEWCGROUP);
         if (linux.errno(result) == .INVAL) continue; // a kernel without cgroups has no namespaces of them
         _ = try fault.check(result, .namespace, "create a cgroup namespace", .{});
     }
-    return hierarchies;
+    return .{ .hierarchies = hierarchies, .rule_devices = rule_devices };
 }
 
 /// It is in the host's cgroup namespace.
@@ -143,15 +181,17 @@ fn hasHostsGroups(spec: *const request.Spec) bool {
 }
 
 fn warnOfDevices(spec: *const request.Spec, sync: i32) void {
-    const reason = "this host has no device rules that hold (cgroup v2): ";
-    if (mayMakeNodes(spec)) handshake.warn(sync, reason ++ "with CAP_MKNOD the container can open any device", .{});
+    const reason = "this host has no device rules that hold (it takes no eBPF program for cgroup v2): ";
+    // Nodes that are made in any other user namespace open nothing: nobody can make one.
+    const opens_any = user_namespace.isInitial() and mayMakeNodes(spec);
+    if (opens_any) handshake.warn(sync, reason ++ "with CAP_MKNOD the container can open any device", .{});
     if (hasHalfOpen(spec)) handshake.warn(sync, reason ++ "a device that is given for reading or for writing alone is open for both", .{});
 }
 
 fn hasHalfOpen(spec: *const request.Spec) bool {
     for (spec.deviceRules) |rule| {
-        const reads = rule.access & request.DeviceRule.read != 0;
-        const writes = rule.access & request.DeviceRule.write != 0;
+        const reads = rule.access & device_rule.Rule.read != 0;
+        const writes = rule.access & device_rule.Rule.write != 0;
         if (rule.allow and reads != writes) return true;
     }
     return false;
@@ -162,44 +202,53 @@ fn mayMakeNodes(spec: *const request.Spec) bool {
     return !isPrivileged(spec) and spec.process.capabilities.bounding & (1 << linux.CAP.MKNOD) != 0;
 }
 
-/// Existing namespaces are joined; new ones are set up.
-fn enterNamespaces(spec: *const request.Spec, handles: handshake.Handles, arena: std.mem.Allocator) fault.AllocError!void {
-    const flags = cloneFlags(spec);
-    if (flags & linux.CLONE.NEWNS == 0) return fault.fail(.namespace, .INVAL, "a container needs a mount namespace of its own", .{});
-    for (spec.namespaces) |namespace| if (!namespace.isNew()) try neighbour.join(arena, namespace, &handles.neighbours);
-    if (flags & linux.CLONE.NEWNET != 0) try fault.ensure(loopback.up(), .settings, "bring the loopback interface up", .{});
-    if (flags & linux.CLONE.NEWUTS != 0) {
-        try setName(.sethostname, "hostname", spec.hostname);
-        try setName(.setdomainname, "domainname", spec.domainname);
-    }
-}
-
-fn setName(call: linux.SYS, comptime what: []const u8, name: []const u8) fault.Error!void {
-    if (name.len == 0) return;
-    if (std.mem.indexOfAny(u8, name, "\x00\n") != null)
-        return fault.fail(.settings, .INVAL, "the " ++ what ++ " holds a NUL or a line end", .{});
-    _ = try fault.check(linux.syscall2(call, @intFromPtr(name.ptr), name.len), .settings, "set the " ++ what ++ " {s}", .{name});
-}
-
 /// Descriptors: of the root, and of what is to go to the container's user.
-const Built = struct { root: i32, given: []const i32 };
+const Built = struct { root: i32, given: []const i32, bench: i32 };
 
 /// The whole file tree, up to the moment before pivot_root.
 fn buildRoot(
     create: *const request.Create,
     handles: handshake.Handles,
     arena: std.mem.Allocator,
-    hierarchies: []const cgroup_hierarchy.Hierarchy,
+    groups: Groups,
+    users: ?Users,
     maps: []const i32,
 ) fault.AllocError!Built {
     const spec = &create.spec;
     const any_device = isPrivileged(spec);
-    const prepared = try mounts.prepare(arena, create, handles, maps, any_device);
-    const root = try rootfs.open(arena, &create.rootfs);
+    const opening: mounts.Opening = if (any_device) .all else if (groups.rule_devices) .asked else .none;
+    const prepared = try mounts.prepare(arena, create, handles, maps, opening);
+    var root = try rootfs.open(arena, &create.rootfs, if (users) |own| own.fd else -1);
+    if (!any_device) {
+        // Where no device rules hold, a node that a layer brings must not open; where they do, that is one more door.
+        const set = mount.setAttributes(root, .{ .set = mount.attribute_nodev }, false);
+        _ = try fault.check(set, .rootfs, "make the root nodev", .{});
+    }
     try rootfs.cutOff();
-    var bench: Bench = try .open(arena, create.stateDirectory, mounts.ownBytes(prepared), spec.devices.len + spec.mounts.len);
+    const nodes_max = spec.devices.len + 2 * spec.mounts.len;
+    const place = try benchPlace(arena, create, users);
+    var bench: Bench = try .open(arena, place, create.rootfs.label, mounts.ownBytes(prepared), nodes_max);
+    var nodes: []const i32 = &.{};
+    if (users) |own| {
+        bench.uid, bench.gid = .{ own.firstUid(), own.firstGid() };
+        var work: outside.Work = .{
+            .arena = arena,
+            .create = create,
+            .handles = handles,
+            .users = own,
+            .bench = &bench,
+            .prepared = prepared,
+            .root = root,
+        };
+        try work.cross(groups.hierarchies, namespaces.new(spec) | namespaces.newCgroups(spec), namespaces.newClocks(spec));
+        root, nodes = .{ work.root, work.nodes };
+    } else if (namespaces.newClocks(spec)) |offsets| {
+        try times.make(offsets);
+        try times.enter();
+    }
+    try namespaces.setUp(spec);
     try rootfs.cover(root);
-    const mounted = try mounts.attachAll(arena, root, prepared, &bench, hierarchies);
+    const mounted = try mounts.attachAll(arena, root, spec, prepared, &bench, groups.hierarchies);
     var devices: Devices = .{
         .arena = arena,
         .root = root,
@@ -207,25 +256,66 @@ fn buildRoot(
         .guard = &mounted.guard,
         .own_dev = mounted.own_dev,
         .any = any_device,
+        .ready = nodes,
     };
-    for (spec.devices) |each| try devices.make(each);
+    try devices.makeAll(spec.devices);
     if (mounted.own_dev != null) try Devices.makeLinks(arena, root);
-    _ = linux.close(bench.root);
     if (spec.process.terminal) try makeConsole(create, handles, arena, root, mounted.devpts);
-    try setSysctls(spec, arena, mounted.procfs);
+    try sysctls.set(spec, arena, mounted.procfs);
     _ = linux.close(try paths.ensureDirectory(arena, root, spec.process.cwd, .cwd));
     try mask.protect(arena, root, spec.readonlyPaths);
     try mask.hide(arena, root, spec.maskedPaths);
-    if (!any_device) {
-        // Where no device rules hold (cgroup v2 has them as programs only), a node that a layer brings must not open.
-        const set = mount.setAttributes(root, .{ .set = mount.attribute_nodev }, false);
-        _ = try fault.check(set, .rootfs, "make the root nodev", .{});
+    return .{ .root = root, .given = mounted.given.items, .bench = bench.root };
+}
+
+/// Hooks find the container's files at a place of its own in the state directory. What was mounted before the namespace became a
+/// user namespace's cannot be taken away from there: it lies where those files will be, and not above.
+fn benchPlace(arena: std.mem.Allocator, create: *const request.Create, users: ?Users) error{OutOfMemory}![]const u8 {
+    const hooked = if (create.hooks) |*wanted| wanted.needRoot() else false;
+    return if (users != null and hooked) rootPlace(arena, create) else create.stateDirectory;
+}
+
+fn rootPlace(arena: std.mem.Allocator, create: *const request.Create) error{OutOfMemory}![:0]const u8 {
+    return std.fmt.allocPrintSentinel(arena, "{s}/rootfs", .{create.stateDirectory}, 0);
+}
+
+/// Those that see the host's files and the container's: these are at the root's place in the state directory meanwhile, where the
+/// specification says that they are, and can still be written.
+fn runHooks(
+    create: *const request.Create,
+    wanted: *const request.Hooks,
+    handles: handshake.Handles,
+    arena: std.mem.Allocator,
+    built: Built,
+) fault.AllocError!void {
+    const root = built.root;
+    const place = try rootPlace(arena, create);
+    var target = built.bench;
+    if (!Users.has(&create.spec)) {
+        try Bench.clearAway(arena, create.stateDirectory);
+        const opened = linux.open(place, .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
+        target = @intCast(try fault.check(opened, .rootfs, "open {s}", .{place}));
     }
-    if (spec.readonly) {
-        const set = mount.setAttributes(root, .{ .set = mount.attribute_readonly }, false);
-        _ = try fault.check(set, .rootfs, "make the root read-only", .{});
+    _ = try fault.check(mount.attach(root, target), .rootfs, "show the root at {s}", .{place});
+    if (target != built.bench) _ = linux.close(target);
+    // Where layers have long names we are in a directory that nobody sees.
+    _ = try fault.check(linux.chdir("/"), .rootfs, "enter /", .{});
+    if (wanted.pauses) {
+        _ = handshake.send(handles.sync, "H");
+        handshake.expect(handles.sync, 'H');
     }
-    return .{ .root = root, .given = mounted.given.items };
+    // What runs with all rights is not born in a pid namespace in which others could name it.
+    if (namespaces.joinsPids(&create.spec)) {
+        const why = "createContainer hooks cannot be run for a container that has a user namespace and joins a pid namespace";
+        if (Users.has(&create.spec) and wanted.createContainer.len > 0) return fault.fail(.hook, .SUCCESS, why, .{});
+        if (!Users.has(&create.spec)) try neighbour.leavePids();
+    }
+    const state = try hooks.stateText(arena, wanted.state, .creating, linux.getpid());
+    for (wanted.createContainer) |*hook| try hooks.run(arena, "createContainer", hook, state, -1);
+    if (!Users.has(&create.spec)) for (create.spec.namespaces) |namespace| {
+        if (namespace.flag == linux.CLONE.NEWPID and !namespace.isNew()) try neighbour.join(arena, namespace, &handles.neighbours);
+    };
+    try rootfs.cover(root);
 }
 
 /// What of the mounts is to belong to the container's user, who has a number only now that his passwd is in sight.
@@ -237,7 +327,7 @@ fn giveAway(create: *const request.Create, handles: handshake.Handles, arena: st
 }
 
 fn isPrivileged(spec: *const request.Spec) bool {
-    for (spec.deviceRules) |rule| if (rule.allow and rule.kind == 0) return true;
+    for (spec.deviceRules) |rule| if (rule.allow and rule.isWhole()) return true;
     return false;
 }
 
@@ -257,22 +347,7 @@ fn makeConsole(
     defer _ = linux.close(target);
     _ = try fault.check(mount.attach(tree, target), .device, "bind /dev/console", .{});
     // With a reaper the program, in its own session, takes control; so does one that is yet to be born.
-    try terminal.hand(handles.sync, pty, !create.reaper and !joinsPids(&create.spec));
-}
-
-fn setSysctls(spec: *const request.Spec, arena: std.mem.Allocator, mounted: i32) fault.AllocError!void {
-    if (spec.sysctl.map.count() == 0) return;
-    const flags = mount.attribute_nosuid | mount.attribute_nodev | mount.attribute_noexec;
-    const procfs = if (mounted >= 0) mounted else try file_system.create(arena, "proc", "proc", &.{}, flags);
-    defer if (procfs != mounted) {
-        _ = linux.close(procfs);
-    };
-    var entries = spec.sysctl.map.iterator();
-    while (entries.next()) |entry| {
-        const key, const value = .{ entry.key_ptr.*, entry.value_ptr.* };
-        const name = try sysctl.fileName(arena, key) orelse return fault.fail(.settings, .INVAL, "sysctl {s}", .{key});
-        try fault.ensure(sysctl.set(procfs, name, value), .settings, "sysctl {s}={s}", .{ key, value });
-    }
+    try terminal.hand(handles.sync, pty, !create.reaper and !namespaces.joinsPids(&create.spec));
 }
 
 test {

@@ -20,16 +20,22 @@ const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
 const cgroups = @import("cgroups.zig");
 const exec_program = @import("exec.zig");
 const fault = @import("../wire/fault.zig");
+const filters = @import("filter.zig");
 const handshake = @import("handshake.zig");
+const idmap = @import("../linux/idmap.zig");
 const inherited = @import("inherited.zig");
 const keyring = @import("../linux/keyring.zig");
+const label = @import("label.zig");
 const memory = @import("../linux/memory.zig");
 const namespaces = @import("../linux/namespace.zig");
 const neighbour = @import("neighbour.zig");
+const outside = @import("outside.zig");
 const path = @import("../linux/path.zig");
 const program = @import("program.zig");
 const request = @import("../wire/request.zig");
 const terminal = @import("terminal.zig");
+const user_namespace = @import("../linux/user_namespace.zig");
+const Users = @import("users.zig");
 
 /// Where on the host the container is: read by the monitor, which makes the stage there; forgotten before the container is
 /// entered.
@@ -64,7 +70,7 @@ pub fn run(exec: *const request.Exec, handles: handshake.Handles, place: *Place,
         if (err == error.OutOfMemory) fault.failure.set(.request, .NOMEM, "the request is too large", .{});
         handshake.report(handles.sync);
     };
-    linux.exit_group(1);
+    handshake.end();
 }
 
 /// Returns only with a failure, in either process.
@@ -74,11 +80,16 @@ fn enter(exec: *const request.Exec, given: handshake.Handles, place: *Place, are
     handshake.expect(handles.sync, 'G');
     try program.dieWithMonitor(handles.sync);
     inherited.shed(handles.sync, &exec.process);
-    try joinContainer(exec, place, handles.in_group);
+    const filter = try filters.open(arena, exec.filter, handles.sync);
+    try label.prepare(arena, &exec.process);
+    filters.forget(exec.filter);
+    const names = try joinContainer(exec, place, handles, arena);
     place.forget();
-    const prepared = try becomeInsider(exec, handles, arena);
-    try program.keepOnly(handles.sync);
-    wipeStack();
+    if (exec.scoped) try label.scope();
+    var prepared = try becomeInsider(exec, handles, filter, names, arena);
+    try program.keepOnly(handles.sync, -1);
+    try filters.Pending.loadEarly(&prepared.filter, &filters.born);
+    memory.wipeStack(); // texts of the host's /proc lay there
 
     if (try neighbour.divide(handles.sync) != 0) linux.exit_group(0);
     _ = linux.setsid();
@@ -89,19 +100,59 @@ fn enter(exec: *const request.Exec, given: handshake.Handles, place: *Place, are
     return exec_program.run(ready);
 }
 
-/// Into the v1 cgroups and the namespaces of the container's init, once we hold it and know that it is still that process.
-fn joinContainer(exec: *const request.Exec, place: *const Place, in_group: bool) fault.AllocError!void {
+/// Into the v1 cgroups and the namespaces of the container's init, once we hold it and know that it is still that process. That of
+/// its users comes last: over the others we may have no right any more in there. Answers who is who in there; the container itself may
+/// read that too.
+fn joinContainer(
+    exec: *const request.Exec,
+    place: *const Place,
+    handles: handshake.Handles,
+    lasting: std.mem.Allocator,
+) fault.AllocError!user_namespace.Files {
     const arena = place.scratch.allocator();
     const pidfd = try neighbour.hold(.{ .pid = exec.pid, .startTime = exec.startTime });
     defer _ = linux.close(pidfd);
-    try cgroups.joinProcess(arena, place.hierarchies, place.groups, in_group);
+    const delegated = if (exec.cgroup) |group| group.delegated else false;
+    try cgroups.joinProcess(arena, place.hierarchies, place.groups, handles.in_group, delegated);
     const flags = try differing(arena, exec.pid);
     if (flags == 0) return fault.fail(.namespace, .SRCH, "process {d} is not in a container", .{exec.pid});
-    _ = try fault.check(linux.setns(pidfd, flags), .namespace, "join the container's namespaces", .{});
+    const crosses = flags & linux.CLONE.NEWUSER != 0;
+    const names: user_namespace.Files = if (crosses)
+        try .read(lasting, exec.pid)
+    else if (user_namespace.isInitial()) .{} else try .read(lasting, null);
+    const users = if (crosses) try usersOf(arena, exec.pid, pidfd, &names) else null;
+    if (users) |own| {
+        outside.raiseLimits(exec.process.rlimits);
+        own.give(handles);
+        try Users.leaveGroups();
+    }
+    const others = flags & ~@as(u32, linux.CLONE.NEWUSER);
+    if (others != 0) _ = try fault.check(linux.setns(pidfd, others), .namespace, "join the container's namespaces", .{});
+    if (users) |own| {
+        try own.enter();
+        try own.becomeFirst();
+    }
+    return names;
+}
+
+/// What it is called out here is in its maps; its pidfd is as good as its namespace.
+fn usersOf(arena: std.mem.Allocator, pid: i32, pidfd: i32, names: *const user_namespace.Files) fault.AllocError!Users {
+    const uids, const gids = .{ names.uid_map orelse return gone(pid), names.gid_map orelse return gone(pid) };
+    return .{
+        .fd = pidfd,
+        .uids = try idmap.parse(arena, uids) orelse &.{},
+        .gids = try idmap.parse(arena, gids) orelse &.{},
+    };
 }
 
 /// All that makes a process one of the container's, but for its pid.
-fn becomeInsider(exec: *const request.Exec, handles: handshake.Handles, arena: std.mem.Allocator) fault.AllocError!program.Prepared {
+fn becomeInsider(
+    exec: *const request.Exec,
+    handles: handshake.Handles,
+    filter: ?filters.Filter,
+    names: user_namespace.Files,
+    arena: std.mem.Allocator,
+) fault.AllocError!program.Prepared {
     try fault.ensure(keyring.fresh(), .settings, "make a session keyring", .{}); // not the caller's
     const opened = linux.open("/", .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true }, 0);
     const root: i32 = @intCast(try fault.check(opened, .rootfs, "open /", .{}));
@@ -115,15 +166,8 @@ fn becomeInsider(exec: *const request.Exec, handles: handshake.Handles, arena: s
         handles.sync,
         root,
         &exec.process,
-        .{ .user = exec.user, .groups = exec.groupAdd, .confined = exec.confined },
+        .{ .user = exec.user, .groups = exec.groupAdd, .filter = filter, .names = names },
     );
-}
-
-/// Texts of the host's /proc lay there.
-noinline fn wipeStack() void {
-    var below: [32 * 1024]u8 = undefined;
-    @memset(&below, 0);
-    std.mem.doNotOptimizeAway(&below);
 }
 
 fn readProc(arena: std.mem.Allocator, pid: i32, comptime file: []const u8) fault.AllocError![]const u8 {
@@ -131,7 +175,11 @@ fn readProc(arena: std.mem.Allocator, pid: i32, comptime file: []const u8) fault
     const opened = linux.open(name, .{ .CLOEXEC = true }, 0);
     const fd: i32 = @intCast(try fault.check(opened, .namespace, "find the container's process {d}", .{pid}));
     defer _ = linux.close(fd);
-    return try path.readAll(arena, fd, 64 * 1024) orelse fault.fail(.namespace, .SRCH, "find the container's process {d}", .{pid});
+    return try path.readAll(arena, fd, 64 * 1024) orelse gone(pid);
+}
+
+fn gone(pid: i32) fault.Error {
+    return fault.fail(.namespace, .SRCH, "find the container's process {d}", .{pid});
 }
 
 /// The namespaces of `pid` that are not ours already, for one setns(2) on its pidfd (Linux 5.8).

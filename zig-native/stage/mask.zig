@@ -21,7 +21,7 @@ pub fn hide(arena: std.mem.Allocator, root: i32, list: []const []const u8) fault
         defer _ = linux.close(target);
         const info = path.stat(target) orelse return fault.fail(.mount, .IO, "stat {s}", .{name});
         const tree: i32 = if (info.kind != .directory)
-            @intCast(try fault.check(mount.clone(null_device, "", false), .mount, "mask {s}", .{name}))
+            try nothing(null_device, name)
         else if (empty < 0)
             try file_system.create(arena, "tmpfs", "tmpfs", &.{ "nr_inodes=1", "mode=555" }, mount_flags)
         else
@@ -30,6 +30,14 @@ pub fn hide(arena: std.mem.Allocator, root: i32, list: []const []const u8) fault
         // One empty directory serves all: cloned once it is attached, which older kernels want of a mount's source.
         if (info.kind == .directory and empty < 0) empty = tree else _ = linux.close(tree);
     }
+}
+
+/// The null device, of which nothing can be changed by this name. A device has to count here.
+fn nothing(null_device: i32, name: []const u8) fault.Error!i32 {
+    const tree: i32 = @intCast(try fault.check(mount.clone(null_device, "", false), .mount, "mask {s}", .{name}));
+    const set = mount.setAttributes(tree, .{ .set = mount_flags & ~@as(u64, mount.attribute_nodev) }, false);
+    _ = try fault.check(set, .mount, "mask {s}", .{name});
+    return tree;
 }
 
 const mount_flags = mount.attribute_readonly | mount.attribute_nosuid | mount.attribute_nodev | mount.attribute_noexec;

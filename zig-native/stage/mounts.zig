@@ -6,18 +6,20 @@ const std = @import("std");
 const linux = std.os.linux;
 const Bench = @import("bench.zig");
 const cgroup_hierarchy = @import("../linux/cgroup_hierarchy.zig");
+const cgroup_mounts = @import("cgroup_mounts.zig");
 const fault = @import("../wire/fault.zig");
-const file_system = @import("file_system.zig");
 const giveaway = @import("giveaway.zig");
 const Guard = @import("guard.zig");
 const handshake = @import("handshake.zig");
 const idmap = @import("../linux/idmap.zig");
 const mount = @import("../linux/mount.zig");
 const neighbour = @import("neighbour.zig");
+const new_mount = @import("new_mount.zig");
 const path = @import("../linux/path.zig");
 const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
 const rootfs = @import("rootfs.zig");
+const Users = @import("users.zig");
 
 /// A mount whose source, if it is a bind, is open.
 pub const Prepared = struct {
@@ -33,6 +35,12 @@ pub const Prepared = struct {
     given: i32 = -1,
     /// The user namespace that its owners are mapped by, or -1.
     map: i32 = -1,
+    /// `tree` is of layers of which a part is asked for.
+    whole: bool = false,
+    /// The host has none to show.
+    gone: bool = false,
+    /// It is on the workbench as it shall be (outside.zig), and `tree` is a copy of that.
+    staged: bool = false,
 };
 
 /// What later steps need of what was mounted: descriptors of our own procfs and devpts, or -1, and the number of our /dev.
@@ -46,10 +54,13 @@ pub const Mounted = struct {
 
 /// The user namespaces that owners are mapped by, for each mount, or -1. Before any namespace is joined: each is made by a child,
 /// to whom the host's files are in sight, and who must be in nobody's pid namespace (idmap.zig).
-pub fn openMaps(arena: std.mem.Allocator, list: []const request.Mount) fault.AllocError![]const i32 {
+pub fn openMaps(arena: std.mem.Allocator, list: []const request.Mount, users: ?Users) fault.AllocError![]const i32 {
     const maps = try arena.alloc(i32, list.len);
     for (maps, list) |*map, wanted| {
         map.* = -1;
+        if (wanted.mapped) if (users) |own| {
+            map.* = try duplicate(own.fd);
+        };
         if (wanted.uids.len + wanted.gids.len == 0) continue;
         map.* = try idmap.open(arena, wanted.uids, wanted.gids);
         if (map.* < 0) return fault.fail(.mount, @enumFromInt(-map.*), "map the owners of mount {s}", .{wanted.destination});
@@ -57,14 +68,28 @@ pub fn openMaps(arena: std.mem.Allocator, list: []const request.Mount) fault.All
     return maps;
 }
 
-/// `any_device`: device nodes may be opened wherever they are.
+/// For `mapOwners`, which closes it.
+fn duplicate(fd: i32) fault.Error!i32 {
+    return @intCast(try fault.check(linux.fcntl(fd, linux.F.DUPFD_CLOEXEC, 3), .mount, "duplicate a descriptor", .{}));
+}
+
+/// On which mounts device nodes may be opened, besides /dev.
+pub const Opening = enum {
+    /// All: what may be opened is all.
+    all,
+    /// Binds of which that was asked: the container's device rules say which.
+    asked,
+    none,
+};
+
 pub fn prepare(
     arena: std.mem.Allocator,
     create: *const request.Create,
     handles: handshake.Handles,
     maps: []const i32,
-    any_device: bool,
-) fault.AllocError![]const Prepared {
+    opening: Opening,
+) fault.AllocError![]Prepared {
+    const any_device = opening == .all;
     const list = create.spec.mounts;
     const prepared = try arena.alloc(Prepared, list.len);
     for (prepared, list, maps) |*entry, wanted, map| {
@@ -99,7 +124,8 @@ pub fn prepare(
         try cloneSource(arena, entry, source);
         const info = path.stat(entry.tree) orelse return fault.fail(.mount, .IO, "stat {s}", .{wanted.source});
         entry.directory = info.kind == .directory;
-        if (!any_device and !isGiven(create.spec.devices, info)) closeToDevices(entry);
+        const asked = opening == .asked and wanted.clear & mount.attribute_nodev != 0;
+        if (!any_device and !asked and !isGiven(create.spec.devices, info)) closeToDevices(entry);
         try setBindAttributes(entry, entry.tree);
     }
     // Where that needs mount(2), it cuts us off from the host: when all binds are open.
@@ -146,7 +172,11 @@ fn prepareLayers(arena: std.mem.Allocator, entry: *Prepared, any_device: bool) f
         .upper = wanted.upper,
         .work = wanted.work,
         .@"volatile" = true,
-    });
+        .mapped = wanted.mapped,
+    }, entry.map);
+    // Its layers have been: it is no file system that could be.
+    if (wanted.mapped and entry.map >= 0) entry.map = -1;
+    entry.whole = true;
     const info = path.stat(entry.tree) orelse return fault.fail(.mount, .IO, "stat {s}", .{wanted.source});
     entry.directory = info.kind == .directory;
     if (!any_device) closeToDevices(entry);
@@ -208,6 +238,7 @@ fn setAttributes(entry: *const Prepared, tree: i32, attributes: mount.Attributes
 pub fn attachAll(
     arena: std.mem.Allocator,
     root: i32,
+    spec: *const request.Spec,
     list: []const Prepared,
     bench: *Bench,
     hierarchies: []const cgroup_hierarchy.Hierarchy,
@@ -216,25 +247,19 @@ pub fn attachAll(
     for (list) |wanted| {
         var entry = wanted;
         const kind = entry.mount.type;
+        if (entry.gone) continue;
         if (entry.mount.bind) {
-            const tree = if (entry.own >= 0)
-                try bench.file(arena, path.splitLast(entry.mount.source).name, entry.own)
-            else if (entry.mount.lower.len > 0 and entry.mount.subpath.len > 0)
-                try partOfLayers(arena, bench, &entry)
-            else
-                entry.tree;
-            if (entry.own >= 0) try setBindAttributes(&entry, tree);
+            const tree = if (entry.staged) entry.tree else try finishBind(arena, &entry, bench);
             try attachChecked(arena, root, entry, tree, &mounted.guard);
             if (entry.given >= 0) try mounted.given.append(arena, entry.given);
-            for ([_]i32{ tree, entry.own }) |fd| if (fd >= 0) {
-                _ = linux.close(fd);
-            };
-        } else if (std.mem.eql(u8, kind, "cgroup") or std.mem.eql(u8, kind, "cgroup2")) {
-            try attachCgroups(arena, root, entry, hierarchies, &mounted.guard);
+            _ = linux.close(tree);
+        } else if (isCgroup(kind) and entry.tree < 0) {
+            const target = try paths.ensureDirectory(arena, root, entry.mount.destination, .mount);
+            defer _ = linux.close(target);
+            try cgroup_mounts.attach(arena, target, &entry.mount, hierarchies, &mounted.guard);
         } else {
-            const tree = if (entry.tree >= 0) entry.tree else makeNew(arena, &entry.mount) catch |err| {
-                // A default that small kernels are built without, and few programs use.
-                if (err == error.Failed and fault.failure.errno == .NODEV and std.mem.eql(u8, kind, "mqueue")) continue;
+            const tree = if (entry.tree >= 0) entry.tree else new_mount.make(arena, &entry.mount, spec) catch |err| {
+                if (err == error.Failed and new_mount.canDoWithout(kind)) continue;
                 return err;
             };
             try attachChecked(arena, root, entry, tree, &mounted.guard);
@@ -251,8 +276,16 @@ pub fn attachAll(
     return mounted;
 }
 
-fn makeNew(arena: std.mem.Allocator, wanted: *const request.Mount) fault.AllocError!i32 {
-    return file_system.create(arena, wanted.type, wanted.source, wanted.data, wanted.attributes());
+/// What a bind is of, once the workbench is there: a detached mount.
+pub fn finishBind(arena: std.mem.Allocator, entry: *Prepared, bench: *Bench) fault.AllocError!i32 {
+    if (entry.own >= 0) {
+        defer _ = linux.close(entry.own);
+        const tree = try bench.file(arena, path.splitLast(entry.mount.source).name, entry.own);
+        try setBindAttributes(entry, tree);
+        return tree;
+    }
+    const partial = entry.mount.lower.len > 0 and entry.mount.subpath.len > 0 and entry.whole;
+    return if (partial) partOfLayers(arena, bench, entry) else entry.tree;
 }
 
 /// Of a detached mount no part can be taken: it is attached to the workbench for that, which nobody sees.
@@ -265,6 +298,7 @@ fn partOfLayers(arena: std.mem.Allocator, bench: *Bench, entry: *Prepared) fault
     defer _ = linux.close(part);
     const info = path.stat(part) orelse return fault.fail(.mount, .IO, "stat {s}", .{entry.mount.subpath});
     entry.directory = info.kind == .directory;
+    entry.whole = false;
     const tree: i32 = @intCast(try fault.check(mount.clone(part, "", false), .mount, "bind {s}", .{entry.mount.subpath}));
     try setBindAttributes(entry, tree);
     return tree;
@@ -288,6 +322,10 @@ fn attachChecked(arena: std.mem.Allocator, root: i32, entry: Prepared, tree: i32
     if (entry.mount.bind or propagation == 0) return; // a bind has it already
     const set = mount.setAttributes(tree, .{ .propagation = propagation }, false);
     _ = try fault.check(set, .mount, "set the propagation of mount {s}", .{destination});
+}
+
+pub fn isCgroup(kind: []const u8) bool {
+    return std.mem.eql(u8, kind, "cgroup") or std.mem.eql(u8, kind, "cgroup2");
 }
 
 /// The magic number of a new procfs or sysfs, 0 for anything else.
@@ -341,58 +379,4 @@ fn openPlainDirectory(arena: std.mem.Allocator, root: i32, destination: []const 
         }
     }
     return fault.fail(.mount, .INVAL, "mount {s}: the image has a link or a file there, it must be an ordinary directory", .{destination});
-}
-
-/// The container's own groups, bound from where the host has them mounted. v1 hierarchies lie in a tmpfs as on any host.
-fn attachCgroups(
-    arena: std.mem.Allocator,
-    root: i32,
-    entry: Prepared,
-    hierarchies: []const cgroup_hierarchy.Hierarchy,
-    guard: *Guard,
-) fault.AllocError!void {
-    if (hierarchies.len == 0) return; // a host without cgroups
-    const destination = entry.mount.destination;
-    const target = try paths.ensureDirectory(arena, root, destination, .mount);
-    defer _ = linux.close(target);
-    if (hierarchies.len == 1 and hierarchies[0].unified()) return attachHierarchy(arena, hierarchies[0], entry, target, guard);
-
-    const flags = mount.attribute_nosuid | mount.attribute_nodev | mount.attribute_noexec;
-    const tmpfs = try file_system.create(arena, "tmpfs", "tmpfs", &.{"mode=755"}, flags);
-    defer _ = linux.close(tmpfs);
-    try guard.check(arena, destination, target, tmpfs);
-    _ = try fault.check(mount.attach(tmpfs, target), .mount, "mount tmpfs at {s}", .{destination});
-    try guard.note(arena, try path.tidy(arena, destination), entry.mount.type, tmpfs);
-    for (hierarchies) |hierarchy| {
-        const name = try arena.dupeZ(u8, path.splitLast(hierarchy.mount_point).name);
-        _ = try fault.check(linux.mkdirat(tmpfs, name, 0o755), .mount, "make {s}/{s}", .{ destination, name });
-        const directory = path.open(tmpfs, name, path.directory_path, 0, path.beneath | path.no_symlinks);
-        const place: i32 = @intCast(try fault.check(directory, .mount, "open {s}/{s}", .{ destination, name }));
-        defer _ = linux.close(place);
-        try attachHierarchy(arena, hierarchy, entry, place, guard);
-        // "cpu,cpuacct" is also found as "cpu" and as "cpuacct".
-        if (std.mem.indexOfScalar(u8, hierarchy.controllers, ',') == null) continue;
-        var controllers = std.mem.splitScalar(u8, hierarchy.controllers, ',');
-        while (controllers.next()) |controller| _ = linux.symlinkat(name, tmpfs, try arena.dupeZ(u8, controller));
-    }
-    const sealed = mount.setAttributes(tmpfs, .{ .set = entry.mount.set }, false);
-    _ = try fault.check(sealed, .mount, "make {s} read-only", .{destination});
-}
-
-fn attachHierarchy(
-    arena: std.mem.Allocator,
-    hierarchy: cgroup_hierarchy.Hierarchy,
-    entry: Prepared,
-    target: i32,
-    guard: *Guard,
-) fault.AllocError!void {
-    const directory = try hierarchy.directory(arena, hierarchy.own);
-    const opened = mount.clone(linux.AT.FDCWD, directory, false);
-    if (linux.errno(opened) == .NOENT) return; // ours is outside of what is mounted here
-    const tree: i32 = @intCast(try fault.check(opened, .mount, "open cgroup {s}", .{directory}));
-    defer _ = linux.close(tree);
-    const set = mount.setAttributes(tree, .{ .set = entry.mount.set, .clear = entry.mount.clear, .propagation = mount.private }, false);
-    _ = try fault.check(set, .mount, "set the options of cgroup {s}", .{directory});
-    _ = try fault.check(mount.attach(tree, target), .mount, "mount cgroup at {s}", .{entry.mount.destination});
-    try guard.note(arena, try path.tidy(arena, entry.mount.destination), entry.mount.type, tree);
 }

@@ -64,6 +64,28 @@ pub fn join(arena: std.mem.Allocator, namespace: request.Namespace, neighbours: 
     _ = try fault.check(linux.setns(fd, namespace.flag), .namespace, "join the {s} namespace {s}", .{ kind, namespace.path });
 }
 
+/// A descriptor of a namespace that is not new.
+pub fn open(arena: std.mem.Allocator, namespace: request.Namespace, neighbours: Neighbours) fault.AllocError!i32 {
+    const kind = namespaces.nameOf(namespace.flag);
+    const name = namespace.process orelse return openNamespace(arena, namespace, kind);
+    const pidfd = try held(neighbours, name);
+    const file = try std.fmt.allocPrintSentinel(arena, "/proc/{d}/ns/{s}", .{ name.pid, kind }, 0);
+    const opened = linux.open(file, .{ .CLOEXEC = true }, 0);
+    const fd: i32 = @intCast(try fault.check(opened, .namespace, "open the {s} namespace of process {d}", .{ kind, name.pid }));
+    // As long as it lives nobody else has its number.
+    const alive = linux.syscall4(.pidfd_send_signal, path.fdArgument(pidfd), 0, 0, 0);
+    _ = try fault.check(alive, .namespace, "find the container's process {d}", .{name.pid});
+    return fd;
+}
+
+/// Children are born in our own pid namespace again.
+pub fn leavePids() fault.Error!void {
+    const opened = linux.open("/proc/self/ns/pid", .{ .CLOEXEC = true }, 0);
+    const own: i32 = @intCast(try fault.check(opened, .namespace, "open our pid namespace", .{}));
+    defer _ = linux.close(own);
+    _ = try fault.check(linux.setns(own, linux.CLONE.NEWPID), .namespace, "leave the joined pid namespace", .{});
+}
+
 /// A file of the host's that the user names, which may be anything: opened so that nothing waits.
 fn openNamespace(arena: std.mem.Allocator, namespace: request.Namespace, kind: []const u8) fault.AllocError!i32 {
     const name = try paths.terminated(arena, namespace.path, .namespace, "a namespace's path");
@@ -106,9 +128,14 @@ fn copyMount(place: [:0]const u8, file: bool) fault.Error!i32 {
 /// A child of the monitor's beside us, in the pid namespace that we have joined. Answers its pid, and 0 in it. The monitor is
 /// told; a queue that somebody inside has filled must not keep us.
 pub fn divide(sync: i32) fault.Error!i32 {
+    return born(sync, 0, "enter the container's pid namespace");
+}
+
+/// The same in these new namespaces.
+pub fn born(sync: i32, flags: u32, comptime what: []const u8) fault.Error!i32 {
     // Not clone3, which the filter of system calls does not know.
-    const cloned = linux.syscall5(.clone, linux.CLONE.PARENT, 0, 0, 0, 0);
-    const pid: i32 = @intCast(try fault.check(cloned, .namespace, "enter the container's pid namespace", .{}));
+    const cloned = linux.syscall5(.clone, linux.CLONE.PARENT | flags, 0, 0, 0, 0);
+    const pid: i32 = @intCast(try fault.check(cloned, .namespace, what, .{}));
     if (pid == 0) return 0;
     var packet = [_]u8{'P'} ++ [_]u8{0} ** 4;
     std.mem.writeInt(i32, packet[1..5], pid, .big);

@@ -4,12 +4,14 @@ const std = @import("std");
 const linux = std.os.linux;
 const exec = @import("exec.zig");
 const fault = @import("../wire/fault.zig");
+const filters = @import("filter.zig");
 const handshake = @import("handshake.zig");
 const identities = @import("identity.zig");
 const path = @import("../linux/path.zig");
 const paths = @import("paths.zig");
 const request = @import("../wire/request.zig");
 const user = @import("user.zig");
+const user_namespace = @import("../linux/user_namespace.zig");
 
 /// Until the program is executed nobody who lacks CAP_SYS_PTRACE may look into us, or into a child of ours; not even one who would
 /// have all capabilities over a user namespace that we make.
@@ -52,13 +54,13 @@ fn fillStdio() fault.Error!void {
     for (pipe) |fd| _ = linux.close(fd);
 }
 
-/// Close all but 0-2 and `sync`.
-pub fn keepOnly(sync: i32) fault.Error!void {
-    return closeAllBut(&.{ 0, 1, 2, sync });
+/// Close all but 0-2, `sync` and, where there is one, `other`.
+pub fn keepOnly(sync: i32, other: i32) fault.Error!void {
+    return closeAllBut(&.{ 0, 1, 2, sync, other });
 }
 
 /// Negative descriptors are none.
-fn closeAllBut(keep: []const i32) fault.Error!void {
+pub fn closeAllBut(keep: []const i32) fault.Error!void {
     var next: i32 = 0;
     while (true) {
         var lowest: i32 = std.math.maxInt(i32);
@@ -105,18 +107,25 @@ pub fn place(fd: i32, number: i32) fault.Error!void {
     _ = try fault.check(linux.dup3(fd, number, 0), .device, "place descriptor {d}", .{number});
 }
 
-/// The request's user string and additional groups, and whether the system calls are filtered.
-pub const Who = struct { user: []const u8, groups: []const []const u8, confined: bool };
+/// The request's user string and additional groups, and the filter of the system calls.
+pub const Who = struct {
+    user: []const u8,
+    groups: []const []const u8,
+    filter: ?filters.Filter,
+    /// Null: /proc/self is there, and says it.
+    names: ?user_namespace.Files = null,
+};
 
 /// What `takeIdentity` leaves to be done by the process that becomes the program.
 pub const Prepared = struct {
     environment: []const []const u8,
     /// We are in the working directory.
     entered: bool,
+    filter: ?filters.Pending,
 };
 
 /// Take the user's identity and everything that goes with it: afterwards the process has no right that the program will
-/// not have. `root` is the container's "/".
+/// not have, but for what loading the filter takes. `root` is the container's "/".
 pub fn takeIdentity(arena: std.mem.Allocator, sync: i32, root: i32, process: *const request.Process, who: Who) fault.AllocError!Prepared {
     if (process.args.len == 0) return fault.fail(.exec, .INVAL, "no command was given", .{});
     const identity = try user.resolve(arena, sync, root, who.user, process.user.uid, process.user.gid, who.groups);
@@ -124,11 +133,11 @@ pub fn takeIdentity(arena: std.mem.Allocator, sync: i32, root: i32, process: *co
     try identities.setLimits(sync, process.rlimits);
     giveStdio(identity.uid);
     const entered = try enterDirectory(arena, root, process.cwd, false);
-    try identities.take(arena, sync, process, who.confined, identity);
+    const pending = try identities.take(arena, sync, process, who.filter, identity, who.names);
     // The change of credentials made us what fs.suid_dumpable says, which is to be traced where an administrator set it to 1.
     try identities.set(.SET_DUMPABLE, 0, "prctl");
     _ = linux.syscall1(.umask, process.user.umask);
-    return .{ .environment = environment, .entered = entered };
+    return .{ .environment = environment, .entered = entered, .filter = pending };
 }
 
 /// In the program's own process, with its identity. Nothing is left to do but to execute what is returned.
@@ -146,6 +155,7 @@ pub fn settle(arena: std.mem.Allocator, sync: i32, process: *const request.Proce
         .file = file,
         .arguments = try exec.strings(arena, process.args, "an argument"),
         .environment = try exec.strings(arena, prepared.environment, "an environment variable"),
+        .filter = prepared.filter,
     };
 }
 

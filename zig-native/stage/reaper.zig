@@ -4,13 +4,15 @@ const std = @import("std");
 const linux = std.os.linux;
 const exec = @import("exec.zig");
 const fault = @import("../wire/fault.zig");
+const kept = @import("kept.zig");
+const label = @import("label.zig");
 const request = @import("../wire/request.zig");
 const terminals = @import("terminal.zig");
 const wait = @import("../linux/wait.zig");
 
-/// `terminal`: 0 is the container's terminal, which the program shall control. Returns only with a failure: of the fork,
-/// or, in the child, to become the program.
-pub fn run(program: exec.Program, terminal: bool) fault.Error {
+/// With a terminal 0 is the container's, which the program shall control. `current`: of label.zig. Returns only with a failure:
+/// of the fork, or, in the child, to become the program.
+pub fn run(program: exec.Program, process: *const request.Process, current: i32) fault.Error {
     // Neither our memory nor our file is the container's to look at.
     _ = linux.prctl(@intFromEnum(linux.PR.SET_DUMPABLE), 0, 0, 0, 0);
     // Blocked signals wait for `supervise`, none is lost.
@@ -18,13 +20,14 @@ pub fn run(program: exec.Program, terminal: bool) fault.Error {
     _ = linux.sigprocmask(linux.SIG.SETMASK, &all, null);
     const forked = linux.fork();
     if (linux.errno(forked) != .SUCCESS) return fault.fail(.exec, linux.errno(forked), "start the program", .{});
-    if (forked == 0) return start(program, terminal);
+    if (forked == 0) return start(program, process.terminal);
     _ = linux.prctl(@intFromEnum(linux.PR.SET_NAME), @intFromPtr("rt-reaper"), 0, 0, 0);
+    // The program gets its profile when it is executed; who waits for it goes over by itself.
+    label.goOver(current, process.apparmorProfile);
     // `sync` and the stdio are the program's: their ends must show when it has gone.
     _ = linux.syscall3(.close_range, 0, std.math.maxInt(u32), 0);
-    // Paths of the host are in the request, and a container may have the right to read our memory.
-    const memory: request.Memory = .{};
-    memory.unmap();
+    // A container may have the right to read our memory.
+    kept.unmap();
     supervise(@intCast(forked), &all);
 }
 

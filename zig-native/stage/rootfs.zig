@@ -8,28 +8,38 @@ const mount = @import("../linux/mount.zig");
 const mountinfo = @import("../linux/mountinfo.zig");
 const path = @import("../linux/path.zig");
 const paths = @import("paths.zig");
+const mapped = @import("mapped.zig");
 const request = @import("../wire/request.zig");
+const user_namespace = @import("../linux/user_namespace.zig");
 
 /// An fsconfig(2) string, its NUL included, holds this many bytes.
 const config_string_max = 256;
 
-/// The root as a detached mount. Paths are the host's.
-pub fn open(arena: std.mem.Allocator, rootfs: *const request.Rootfs) fault.AllocError!i32 {
+/// The root as a detached mount. Paths are the host's. `map`: a user namespace, as whose numbers the owners in layers are seen where
+/// that is asked for; or -1.
+pub fn open(arena: std.mem.Allocator, rootfs: *const request.Rootfs, map: i32) fault.AllocError!i32 {
+    const seen = if (rootfs.mapped) map else -1;
     return switch (rootfs.type) {
-        .bind => openBind(arena, rootfs.source),
+        .bind => openBind(arena, rootfs.source, seen),
         .overlay => if (rootfs.upper.len == 0 and rootfs.lower.len == 1)
-            openBind(arena, rootfs.lower[0]) // overlay wants two layers at least; the root is then read-only by the spec
+            openBind(arena, rootfs.lower[0], seen) // overlay wants two layers at least; the root is then read-only by the spec
         else
-            openOverlay(arena, rootfs),
+            openOverlay(arena, rootfs, seen),
     };
 }
 
-fn openBind(arena: std.mem.Allocator, source: []const u8) fault.AllocError!i32 {
+fn openBind(arena: std.mem.Allocator, source: []const u8, map: i32) fault.AllocError!i32 {
     const name = try paths.terminated(arena, source, .rootfs, "the root's path");
-    return @intCast(try fault.check(mount.clone(linux.AT.FDCWD, name, false), .rootfs, "open the root {s}", .{source}));
+    const tree: i32 = @intCast(try fault.check(mount.clone(linux.AT.FDCWD, name, false), .rootfs, "open the root {s}", .{source}));
+    if (map < 0) return tree;
+    const result = mount.setAttributes(tree, .{ .set = mount.idmapped, .user_namespace = @intCast(map) }, false);
+    try mapped.mapped(result, source);
+    return tree;
 }
 
-fn openOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs) fault.AllocError!i32 {
+fn openOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs, map: i32) fault.AllocError!i32 {
+    var layers: ?mapped.Layers = if (map < 0) null else try .open(arena, rootfs.lower, map);
+    defer if (layers) |*each| each.close();
     var fs = switch (mount.FileSystem.open("overlay")) {
         .ok => |fs| fs,
         .failed => |errno| return fault.fail(
@@ -40,11 +50,17 @@ fn openOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs) fault.Al
         ),
     };
     defer fs.close();
-    const tree = configure(&fs, rootfs.@"volatile", try shorten(arena, rootfs));
+    const context = try paths.terminated(arena, rootfs.label, .rootfs, "the root's label");
+    const options: Options = .{ .skip_sync = rootfs.@"volatile", .context = context, .user_xattr = !user_namespace.isInitial() };
+    const tree = configure(&fs, options, try shorten(arena, rootfs), if (layers) |each| each.trees else &.{});
     switch (linux.errno(tree)) {
         .SUCCESS => return @intCast(tree),
-        // Before Linux 6.8 there is no option for one layer: an older kernel says so at one point or another.
-        .INVAL => return mountOverlay(arena, rootfs, fs.why()),
+        // Before Linux 6.8 there is no option for one layer, and before 6.13 none for a descriptor of one: an older kernel says so at
+        // one point or another.
+        .INVAL => {
+            if (layers) |*each| try each.attach(arena);
+            return mountOverlay(arena, rootfs, options, layers, fs.why());
+        },
         else => |errno| return fault.fail(
             .rootfs,
             errno,
@@ -54,20 +70,39 @@ fn openOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs) fault.Al
     }
 }
 
-/// The mount, or the raw result of the first step that failed.
-fn configure(fs: *mount.FileSystem, skip_sync: bool, names: Names) usize {
+const Options = struct {
+    skip_sync: bool,
+    context: [:0]const u8,
+    /// What overlay notes is in attributes that the root of a user namespace may write.
+    user_xattr: bool,
+};
+
+/// The mount, or the raw result of the first step that failed. `trees`: what is open of the layers below, in place of their names.
+fn configure(fs: *mount.FileSystem, options: Options, names: Names, trees: []const i32) usize {
     _ = fs.set("source", "overlay");
-    for (names.lower) |layer| {
-        const result = fs.set("lowerdir+", layer);
+    if (options.context.len > 0) {
+        const result = fs.set("context", options.context);
         if (linux.errno(result) != .SUCCESS) return result;
     }
+    if (options.user_xattr) {
+        const result = fs.set("userxattr", null);
+        if (linux.errno(result) != .SUCCESS) return result;
+    }
+    for (trees) |layer| {
+        const result = fs.setDescriptor("lowerdir+", layer);
+        if (linux.errno(result) != .SUCCESS) return result;
+    }
+    if (trees.len == 0) for (names.lower) |layer| {
+        const result = fs.set("lowerdir+", layer);
+        if (linux.errno(result) != .SUCCESS) return result;
+    };
     if (names.upper.len > 0) {
         for ([_][:0]const u8{ "upperdir", "workdir" }, [_][:0]const u8{ names.upper, names.work }) |key, value| {
             const result = fs.set(key, value);
             if (linux.errno(result) != .SUCCESS) return result;
         }
         // Nobody looks at this top after a crash, so it need not be synced.
-        if (skip_sync) _ = fs.set("volatile", null);
+        if (options.skip_sync) _ = fs.set("volatile", null);
     }
     return fs.mount(0);
 }
@@ -119,12 +154,24 @@ fn linkOne(arena: std.mem.Allocator, directory: i32, name: [:0]const u8, target:
 
 /// mount(2), for kernels before 6.8: names are short links, so that 128 layers fit the page of options. `why` is what the
 /// kernel said to the modern way.
-fn mountOverlay(arena: std.mem.Allocator, rootfs: *const request.Rootfs, why: []const u8) fault.AllocError!i32 {
-    _ = try link(arena, rootfs);
+fn mountOverlay(
+    arena: std.mem.Allocator,
+    rootfs: *const request.Rootfs,
+    wanted: Options,
+    layers: ?mapped.Layers,
+    why: []const u8,
+) fault.AllocError!i32 {
+    if (layers) |each| {
+        try linkOne(arena, each.place, "u", rootfs.upper);
+        try linkOne(arena, each.place, "w", rootfs.work);
+        _ = try fault.check(linux.fchdir(each.place), .rootfs, "enter a temporary directory", .{});
+    } else _ = try link(arena, rootfs);
     var options: std.ArrayList(u8) = .empty;
     try options.appendSlice(arena, "lowerdir=");
     for (0..rootfs.lower.len) |index| try options.print(arena, "{s}{d}", .{ if (index == 0) "" else ":", index });
     if (rootfs.upper.len > 0) try options.appendSlice(arena, ",upperdir=u,workdir=w");
+    if (rootfs.label.len > 0) try options.print(arena, ",context=\"{s}\"", .{rootfs.label});
+    if (wanted.user_xattr) try options.appendSlice(arena, ",userxattr");
     const plain = options.items.len;
     if (rootfs.@"volatile" and rootfs.upper.len > 0) try options.appendSlice(arena, ",volatile");
     try options.append(arena, 0);

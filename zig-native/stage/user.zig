@@ -13,6 +13,8 @@ pub const Identity = struct {
     gid: u32,
     /// Supplementary groups; the primary one is added by `groupList`.
     groups: []const u32,
+    /// So many of them, the first, are from the image's file alone.
+    named: usize = 0,
     home: []const u8,
 };
 
@@ -56,6 +58,7 @@ pub fn resolve(
     const passwd = try readDatabase(std.heap.page_allocator, root, "/etc/passwd");
     const group = try readDatabase(std.heap.page_allocator, root, "/etc/group");
     var identity = try lookUp(arena, passwd, group, text, default_uid, default_gid);
+    identity.named = identity.groups.len;
     if (additional.len > 0) identity.groups = try withGroups(arena, group, identity.groups, additional);
     passwd.warn(sync);
     group.warn(sync);
@@ -123,6 +126,12 @@ fn lookUp(
         result.groups = try memberships(arena, group.text, found.name);
     }
     return result;
+}
+
+/// The number that is no group's means: those that we have. An ordinary user's groups have no number in his namespace, and once
+/// they are gone nothing brings them back.
+pub fn keepsGroups(additional: []const u32) bool {
+    return std.mem.indexOfScalar(u32, additional, std.math.maxInt(u32)) != null;
 }
 
 /// setgroups(2)'s list: the primary group too (a file that denies it must deny us), each once. The kernel sorts it anyway.

@@ -15,7 +15,7 @@ const names = [_][]const u8{
 const prefixes = [_][]const u8{ "RT_", "DOCKER_", "XDG_" };
 
 /// Set by ourselves alone.
-const reserved = [_][]const u8{ "RT_PACKED", "RT_NO_CWD" };
+const reserved = [_][]const u8{ "RT_PACKED", "RT_NO_CWD", "RT_ROOTLESS", "RT_HOLDER" };
 
 /// Each is compared with those before it: more than anybody has, and little enough that nobody waits for it.
 pub const count_max = 1000;

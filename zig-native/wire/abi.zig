@@ -31,6 +31,11 @@ pub const Frame = enum(u8) {
     /// Monitor: your stdin frame has been taken; send the next. A client has one on its way at a time, so that what it says
     /// besides never waits behind stdin that the program does not read.
     stdin_taken = 13,
+    /// Monitor: the container is built but for the change of its root, and waits for hooks; payload as of `created`, of its
+    /// process as it is now.
+    paused = 14,
+    /// Client: they have run.
+    proceed = 15,
     _,
 };
 
@@ -56,6 +61,8 @@ pub const Stage = enum(u32) {
     cwd = 9,
     /// The program could not be executed: the exit status is 127 (ENOENT) or 126.
     exec = 10,
+    /// An OCI hook failed: the message says all.
+    hook = 11,
     _,
 };
 
@@ -76,8 +83,41 @@ comptime {
     if (@sizeOf(AttachResult) != 5 * @sizeOf(u32)) @compileError("AttachResult is not five words");
 }
 
+/// What `rt_interfaces` answers: `kind` is 1 for Ethernet (ARPHRD_*), `flags` are IFF_*. The name ends with a NUL.
+pub const Interface = extern struct { index: u32, kind: u32, flags: u32, mtu: u32, name: [16]u8, mac: [8]u8 };
+
 /// What `rt_route_destinations` answers. An address of IPv4 (family 2) has twelve zeros behind it.
 pub const RouteDestination = extern struct { family: u32, prefix: u32, address: [16]u8 };
+
+/// What is said of ports to a container's monitor (monitor/ports.zig draws it): this, then so many `PortEntry`s.
+pub const PortsHeader = extern struct { request: PortsRequest, count: u32 };
+
+pub const PortsRequest = enum(u32) {
+    /// Hold these, each of which has its socket beside it.
+    hold = 1,
+    /// Let these go.
+    release = 2,
+    /// What comes to these is handed on to other targets.
+    repoint = 3,
+    _,
+};
+
+/// A port of the host. Numbers are the machine's, addresses the network's; those of IPv4 have twelve zeros behind them.
+pub const PortEntry = extern struct {
+    /// IPPROTO_*
+    protocol: u32,
+    /// 4 or 6
+    family: u32,
+    port: u32,
+    /// Where what comes to the socket is handed on to: 4 or 6; 0 where nothing comes, as the firewall leads it there.
+    target_family: u32,
+    target_port: u32,
+    address: [16]u8,
+    target: [16]u8,
+};
+
+/// So many in one message, with their sockets and one more descriptor.
+pub const port_entries_max: u32 = 252;
 
 pub const Ended = enum(u32) {
     /// An `exit` frame came.

@@ -4,9 +4,11 @@ const std = @import("std");
 const linux = std.os.linux;
 const capability = @import("../linux/capability.zig");
 const device = @import("../linux/device.zig");
+const device_rule = @import("../linux/device_rule.zig");
 const fault = @import("fault.zig");
 const idmap = @import("../linux/idmap.zig");
 const memory = @import("../linux/memory.zig");
+const time_namespace = @import("../linux/time_namespace.zig");
 
 pub const Request = union(enum) {
     create: Create,
@@ -21,9 +23,11 @@ pub const Create = struct {
     stateDirectory: []const u8,
     user: []const u8,
     groupAdd: []const []const u8,
+    /// Of the abstract sockets of its network it reaches its own alone (linux/landlock.zig), where the kernel can do that.
+    scoped: bool,
     reaper: bool,
     stdin: bool,
-    confined: bool,
+    filter: Filter,
     cgroup: ?Cgroup,
     /// The client stays until the program has ended, and sees to what is left.
     attended: bool,
@@ -31,7 +35,37 @@ pub const Create = struct {
     log: ?Log,
     restart: ?Restart,
     health: ?Health,
+    ports: ?Ports,
+    names: ?Names,
+    hooks: ?Hooks,
 };
+
+/// OCI hooks (stage/hooks.zig), but for those that clients run. `pauses`: they have some for the moment before the root's change.
+/// `state`: what each hook is given, up to the words of where the container is.
+pub const Hooks = struct {
+    state: []const u8,
+    pauses: bool,
+    createContainer: []const Hook,
+    startContainer: []const Hook,
+    poststart: []const Hook,
+
+    /// The container's files are to be seen at its place in the state directory.
+    pub fn needRoot(self: *const Hooks) bool {
+        return self.pauses or self.createContainer.len > 0;
+    }
+};
+
+/// `args` with the program's own name; `timeout` in milliseconds.
+pub const Hook = struct { path: []const u8, args: []const []const u8, env: []const []const u8, timeout: u32 };
+
+/// What a client has done by a process of ours that is no monitor (monitor/hook.zig). `state` is whole.
+pub const HookRun = struct { stage: []const u8, state: []const u8, hook: Hook };
+
+/// It is in a network, and may have ports of the host. `given`: their sockets come through a descriptor behind the successor's.
+pub const Ports = struct { given: bool };
+
+/// monitor/names.zig. The directory of the networks' files.
+pub const Names = struct { networks: []const u8 };
 
 /// Whether the program is started again when it has ended: in any case, or after a failure and not more than `retries` times
 /// (0: as often as it takes). `count` times it has been so far, the last time `delay` milliseconds after its end.
@@ -109,14 +143,18 @@ pub const Exec = struct {
     process: Process,
     user: []const u8,
     groupAdd: []const []const u8,
+    scoped: bool,
     stdin: bool,
-    confined: bool,
-    cgroup: ?struct { path: []const u8 },
+    filter: Filter,
+    cgroup: ?struct { path: []const u8, delegated: bool },
     /// It ends with its client.
     tied: bool,
     /// 64 hex digits: in the directory that is descriptor 2 its end is written down as <session>.exit. "": nowhere.
     session: []const u8,
 };
+
+/// The host's file with the filter of its system calls (linux/seccomp.zig); "": none. `asked`: it is no default, and must be had.
+pub const Filter = struct { path: []const u8, asked: bool };
 
 pub const Rootfs = struct {
     type: enum { overlay, bind },
@@ -125,15 +163,34 @@ pub const Rootfs = struct {
     work: []const u8 = "",
     @"volatile": bool = false,
     source: []const u8 = "",
+    /// SELinux's, of all files in an overlay. "": those that they have.
+    label: []const u8 = "",
+    /// Owners in the layers below are the container's numbers: each is mounted with the maps of its user namespace. Not so: they
+    /// are the host's.
+    mapped: bool = false,
 };
 
 pub const Cgroup = struct {
     path: []const u8,
+    /// In the unified hierarchy alone: no other is a user's.
+    delegated: bool,
     files: []const CgroupFile,
-    above: []const CgroupFile = &.{},
+    above: []const CgroupAbove = &.{},
 };
 
-pub const CgroupFile = struct { controller: []const u8, name: []const u8, value: []const u8, required: bool = false };
+pub const CgroupFile = struct {
+    controller: []const u8,
+    name: []const u8,
+    value: []const u8,
+    /// Who asked for it.
+    flag: []const u8,
+    /// Where there is no such file.
+    instead: ?struct { name: []const u8, value: []const u8 },
+    required: bool,
+};
+
+/// It is written where the file says `unset`, and nothing else but a line's end.
+pub const CgroupAbove = struct { controller: []const u8, name: []const u8, value: []const u8, unset: []const u8 };
 
 /// What the runtime specification says, decided: numbers of the kernel's where that has names.
 pub const Spec = struct {
@@ -145,8 +202,13 @@ pub const Spec = struct {
     mounts: []const Mount,
     /// One of each kind that is not the host's.
     namespaces: []const Namespace,
+    /// The maps of its own user namespace: the container's number, the host's, how many.
+    uids: []const idmap.Range,
+    gids: []const idmap.Range,
     devices: []const Device,
-    deviceRules: []const DeviceRule,
+    deviceRules: []const device_rule.Rule,
+    /// Of a new time namespace.
+    timeOffsets: []const time_namespace.Offset,
     sysctl: std.json.ArrayHashMap([]const u8),
     maskedPaths: []const []const u8,
     readonlyPaths: []const []const u8,
@@ -178,6 +240,9 @@ pub const Process = struct {
     rlimits: []const Limit,
     noNewPrivileges: bool,
     oomScoreAdj: ?i32,
+    /// stage/label.zig. "": none.
+    apparmorProfile: []const u8,
+    selinuxLabel: []const u8,
 };
 
 /// `resource` is an RLIMIT_*; -1 is no limit.
@@ -210,6 +275,8 @@ pub const Mount = struct {
     subpath: []const u8 = "",
     /// All in it is to belong to the container's user.
     chown: bool = false,
+    /// Owners on disk are the container's numbers: it is mounted with the maps of the container's user namespace.
+    mapped: bool = false,
     /// Other owners than on disk.
     uids: []const idmap.Range = &.{},
     gids: []const idmap.Range = &.{},
@@ -234,32 +301,31 @@ pub const Device = struct {
     }
 };
 
-pub const DeviceRule = struct {
-    allow: bool,
-    /// 0 for all, else linux/bpf.h's BPF_DEVCG_DEV_*: 1 a block device, 2 a character device.
-    kind: u2,
-    /// Null: any.
-    major: ?u32,
-    minor: ?u32,
-    /// BPF_DEVCG_ACC_*
-    access: u3,
-
-    pub const make: u3 = 1;
-    pub const read: u3 = 2;
-    pub const write: u3 = 4;
-};
-
 /// The request and everything made from it: a monitor must not cost more than a few pages for as long as its container
 /// lives.
 pub const Memory = memory.Region(16 * 1024 * 1024);
 
 /// Descriptor 0.
 pub fn read(arena: std.mem.Allocator) fault.Error!Request {
+    return parse(arena, try readText(arena)) catch |err| fail(err);
+}
+
+/// Descriptor 0 of a process that is to run a hook.
+pub fn readHook(arena: std.mem.Allocator) fault.Error!HookRun {
+    const options: std.json.ParseOptions = .{ .allocate = .alloc_if_needed };
+    return std.json.parseFromSliceLeaky(HookRun, arena, try readText(arena), options) catch |err| fail(err);
+}
+
+fn fail(err: anyerror) fault.Error {
+    return fault.fail(.request, .INVAL, "request: {s}", .{@errorName(err)});
+}
+
+fn readText(arena: std.mem.Allocator) fault.Error![]const u8 {
     const size = try fault.check(linux.lseek(0, 0, linux.SEEK.END), .request, "request", .{});
     const text = arena.alloc(u8, size) catch return fault.fail(.request, .NOMEM, "request of {d} bytes", .{size});
     const count = try fault.check(linux.pread(0, text.ptr, text.len, 0), .request, "request", .{});
     if (count != size) return fault.fail(.request, .IO, "request", .{});
-    return parse(arena, text) catch |err| fault.fail(.request, .INVAL, "request: {s}", .{@errorName(err)});
+    return text;
 }
 
 /// Strings point into `text`, which must outlive the result.
