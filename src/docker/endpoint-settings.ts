@@ -1,12 +1,14 @@
 import type { ContainerSettings } from "../settings/container-settings.ts";
-import { networkName, networkOf } from "../settings/namespace-mode.ts";
+import { networkName } from "../settings/namespace-mode.ts";
+import { type NetworkWish, plainWish, wishesOf } from "../settings/network.ts";
+import { type PortFacts, type PortMap, portMap } from "./container-ports.ts";
 
 /** `NetworkSettings` of a container. What rt does not have has Docker's zero value. */
 export interface NetworkSettings extends Addresses {
   Bridge: string;
   SandboxID: string;
   SandboxKey: string;
-  Ports: Record<string, never>;
+  Ports: PortMap;
   HairpinMode: false;
   LinkLocalIPv6Address: string;
   LinkLocalIPv6PrefixLen: number;
@@ -28,18 +30,21 @@ interface Addresses {
 }
 
 export interface EndpointSettings extends Addresses {
-  IPAMConfig: { IPv4Address?: string } | null;
-  Links: null;
+  IPAMConfig: { IPv4Address?: string; IPv6Address?: string } | null;
+  Links: string[] | null;
   Aliases: string[] | null;
-  DriverOpts: null;
+  DriverOpts: Record<string, string> | null;
   GwPriority: number;
   NetworkID: string;
   DNSNames: string[] | null;
 }
 
-/** Where it is in its network. */
+/** Where it is in a network; of one that does not run, which network that is. */
 export interface EndpointFacts {
+  /** "" of one that does not run. */
   id: string;
+  /** The network, as the container's wish calls it. */
+  wanted: string;
   networkId: string;
   /** As networks are listed. */
   networkName: string;
@@ -59,27 +64,48 @@ const nowhere: Addresses = {
   MacAddress: "",
 };
 
-type Container = Pick<
-  ContainerSettings,
-  "networkMode" | "networkAddress" | "networkMac" | "networkAliases" | "hostname"
->;
+type Container = Pick<ContainerSettings, "networkMode" | "networks" | "hostname">;
 
+/** @param endpoints those that it is in, in the order of its wishes */
 export function networkSettings(
-  { id, name }: { id: string; name: string },
+  { id, name, state }: { id: string; name: string; state: { pid: number } },
   settings: Container,
-  endpoint: EndpointFacts | undefined,
+  endpoints: readonly EndpointFacts[],
+  ports: readonly PortFacts[] = [],
 ): NetworkSettings {
-  const own = endpoint ? addressesOf(endpoint) : nowhere;
-  const network = endpoint?.networkName ?? networkName(settings.networkMode);
-  const all = { ...endpointConfig(settings), ...own, ...namesOf(id, name, settings, endpoint) };
+  const asked = wishesOf(settings);
+  const places = asked.map((wish) => placeOf(wish, endpoints, { id, name, hostname: settings.hostname }));
+  const mode = networkName(settings.networkMode);
+  const others =
+    settings.networks === undefined && places.length === 0 && mode !== ""
+      ? [{ network: mode, own: nowhere, all: withoutNetwork }]
+      : [];
+  const known = [...places, ...others];
+  const isOwn = mode !== "" && mode !== "host";
   return {
-    ...{ Bridge: "", SandboxID: "", SandboxKey: "", Ports: {}, HairpinMode: false },
+    Bridge: "",
+    // Of its network namespace, where that is its own.
+    SandboxID: isOwn && state.pid > 0 ? id : "",
+    SandboxKey: isOwn && state.pid > 0 ? `/proc/${state.pid}/ns/net` : "",
+    ...{ Ports: portMap(ports), HairpinMode: false },
     ...{ LinkLocalIPv6Address: "", LinkLocalIPv6PrefixLen: 0 },
     ...{ SecondaryIPAddresses: null, SecondaryIPv6Addresses: null },
     // Docker's way of before there were several networks: of the default one only.
-    ...(network === "bridge" ? own : nowhere),
-    Networks: network === "" ? {} : { [network]: all },
+    ...(known.find(({ network }) => network === defaultNetwork)?.own ?? nowhere),
+    Networks: Object.fromEntries(known.map(({ network, all }) => [network, all])),
   };
+}
+
+function placeOf(
+  wish: NetworkWish,
+  endpoints: readonly EndpointFacts[],
+  names: { id: string; name: string; hostname: string },
+): { network: string; own: Addresses; all: EndpointSettings } {
+  const endpoint = endpoints.find(({ wanted }) => wanted === wish.network);
+  const own = endpoint && endpoint.id !== "" ? addressesOf(endpoint) : nowhere;
+  const DNSNames = [...new Set([names.name, ...wish.aliases, names.id.slice(0, 12), names.hostname])];
+  const all = { ...endpointConfig(wish), ...own, NetworkID: endpoint?.networkId ?? "", DNSNames };
+  return { network: endpoint?.networkName ?? wish.network, own, all };
 }
 
 function addressesOf({ id, mac, addresses }: EndpointFacts): Addresses {
@@ -97,22 +123,39 @@ function addressesOf({ id, mac, addresses }: EndpointFacts): Addresses {
   };
 }
 
+/** "NAME:ALIAS", of the default network: Docker has them in HostConfig. */
+export function classicLinks(settings: Pick<ContainerSettings, "networkMode" | "networks">): string[] {
+  return wishesOf(settings).flatMap(({ network, links }) => (network === defaultNetwork ? links : []));
+}
+
+export const defaultNetwork = "bridge";
+
 /** What was asked for. */
-function endpointConfig(settings: Container) {
-  const { networkAddress, networkAliases } = settings;
+function endpointConfig({ network, address, address6, aliases, links, options, priority }: NetworkWish) {
   return {
-    IPAMConfig: networkAddress === "" ? null : { IPv4Address: networkAddress },
-    ...{
-      Links: null,
-      Aliases: networkAliases.length > 0 ? networkAliases : null,
-      DriverOpts: null,
-      GwPriority: 0,
-    },
+    IPAMConfig: addressConfig(address, address6),
+    Links: links.length > 0 && network !== defaultNetwork ? links : null,
+    Aliases: aliases.length > 0 ? aliases : null,
+    DriverOpts: Object.keys(options).length > 0 ? options : null,
+    GwPriority: priority,
   };
 }
 
-function namesOf(id: string, name: string, settings: Container, endpoint: EndpointFacts | undefined) {
-  const isInNetwork = networkOf(settings.networkMode) !== undefined;
-  const names = [...new Set([name, ...settings.networkAliases, id.slice(0, 12), settings.hostname])];
-  return { NetworkID: endpoint?.networkId ?? "", DNSNames: isInNetwork ? names : null };
+/** As Docker's documents have it both ways. */
+export function addressConfig(
+  address: string,
+  address6: string,
+): { IPv4Address?: string; IPv6Address?: string } | null {
+  if (address === "" && address6 === "") return null;
+  return {
+    ...(address !== "" && { IPv4Address: address }),
+    ...(address6 !== "" && { IPv6Address: address6 }),
+  };
 }
+
+/** The host's network, and none. */
+const withoutNetwork: EndpointSettings = {
+  ...endpointConfig(plainWish("none")),
+  ...nowhere,
+  ...{ NetworkID: "", DNSNames: null },
+};

@@ -10,7 +10,7 @@ export interface NetworkDocument {
   EnableIPv6: boolean;
   IPAM: { Driver: string; Options: null; Config: SubnetDocument[] };
   Internal: boolean;
-  Attachable: false;
+  Attachable: boolean;
   Ingress: false;
   ConfigFrom: { Network: "" };
   ConfigOnly: false;
@@ -23,7 +23,7 @@ export interface NetworkDocument {
 interface SubnetDocument {
   Subnet: string;
   IPRange?: string;
-  Gateway: string;
+  Gateway?: string;
   AuxiliaryAddresses?: Record<string, string>;
 }
 
@@ -49,6 +49,7 @@ export interface NetworkDescription {
   labels: Readonly<Record<string, string>>;
   options: Readonly<Record<string, string>>;
   internal: boolean;
+  attachable?: boolean | undefined;
   subnets: readonly {
     subnet: string;
     gateway: string;
@@ -62,14 +63,15 @@ export function networkDocument(
   said: NetworkDescription | undefined,
   containers: Record<string, NetworkContainer>,
 ): NetworkDocument {
-  const { labels = {}, options = {}, internal = false, subnets = [] } = said ?? {};
+  const { labels = {}, options = {}, internal = false, attachable = false, subnets = [] } = said ?? {};
   return {
     ...{ Name: facts.name, Id: facts.id, Created: facts.created, Scope: "local", Driver: facts.driver },
-    EnableIPv4: true,
+    // Where none is chosen yet it is both of Docker's defaults.
+    EnableIPv4: subnets.length === 0 || subnets.some(({ subnet }) => !subnet.includes(":")),
     EnableIPv6: subnets.some(({ subnet }) => subnet.includes(":")),
     IPAM: { Driver: "default", Options: null, Config: subnets.map(subnetDocument) },
     Internal: internal,
-    ...{ Attachable: false, Ingress: false, ConfigFrom: { Network: "" }, ConfigOnly: false },
+    ...{ Attachable: attachable, Ingress: false, ConfigFrom: { Network: "" }, ConfigOnly: false },
     Containers: containers,
     Options: { ...options },
     Labels: { ...labels },
@@ -85,7 +87,7 @@ function subnetDocument({
   return {
     Subnet: subnet,
     ...(range !== undefined && { IPRange: range }),
-    Gateway: gateway,
+    ...(gateway !== "" && { Gateway: gateway }),
     ...(Object.keys(auxiliary).length > 0 && { AuxiliaryAddresses: { ...auxiliary } }),
   };
 }

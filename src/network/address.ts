@@ -1,6 +1,9 @@
+/** Of addresses. */
+export type Family = 4 | 6;
+
 /** Addresses of IPv4 and IPv6, and the subnets that they are in, as numbers. */
 export interface Address {
-  family: 4 | 6;
+  family: Family;
   value: bigint;
 }
 
@@ -10,7 +13,7 @@ export interface Subnet extends Address {
   prefix: number;
 }
 
-export function bitsOf(family: 4 | 6): number {
+export function bitsOf(family: Family): number {
   return family === 4 ? 32 : 128;
 }
 

@@ -3,17 +3,32 @@ import { RtError } from "../base/errors.ts";
 import { holdsWithin } from "../base/wait.ts";
 import {
   addressBytes,
-  contains,
+  type Family,
   formatSubnet,
   overlap,
   parseAddress,
   parseCidr,
   type Subnet,
 } from "./address.ts";
-import type { NetworkDriver } from "./driver.ts";
-import type { NetworkEndpoint } from "./endpoint-store.ts";
-import { linkFacts, type Operation, operate, refused, routeDestinations, type Target } from "./netlink.ts";
+import { limitPort } from "./bandwidth.ts";
+import { bridgeOptions, checkBridgeOptions, nameOption } from "./bridge-options.ts";
+import type { Claim, DriverWorld, Firewall, NetworkDriver } from "./driver.ts";
+import { type NetworkEndpoint, portOf } from "./endpoint-store.ts";
+import { etherBytes } from "./expressions.ts";
+import { groupOf } from "./group.ts";
+import type { Station } from "./guard.ts";
+import { addressesInside, familiesOf, routesInside } from "./inside.ts";
+import {
+  isInWorld,
+  linkFacts,
+  type Operation,
+  operate,
+  refused,
+  routeDestinations,
+  type Target,
+} from "./netlink.ts";
 import type { Network } from "./network-store.ts";
+import type { NetworkRecord } from "./record.ts";
 
 /**
  * The bridge driver. Each network is a bridge of the host, which has the gateway's address; each container has a pair of
@@ -27,28 +42,49 @@ import type { Network } from "./network-store.ts";
  * a container is taken away by us: see driver.ts.
  */
 
-const prefixes = { bridge: "com.docker.network.bridge.", driver: "com.docker.network.driver." } as const;
-export const nameOption = `${prefixes.bridge}name`;
-const masqueradeOption = `${prefixes.bridge}enable_ip_masquerade`;
-const mtuOption = `${prefixes.driver}mtu`;
-const mtuDefault = 1500;
-
-/** Keeps the fence as it should be. */
-export interface Firewall {
-  /** Is it as the networks want it? If not, it is made so. */
-  ensure(): void;
-}
-
-export function bridgeDriver(firewall: Firewall, warn: (line: string) => void): NetworkDriver {
+export function bridgeDriver({ firewall, warn }: DriverWorld): NetworkDriver {
   return {
     name: "bridge",
-    checkOptions,
+    ...{ isFixed: false, isGateway: true, hasMacs: true },
+    checkOptions: checkBridgeOptions,
+    claim,
     bringUp: (network) => bringUp(network, firewall, warn),
-    attach: plug,
-    restore(network, endpoint) {
+    attach(network, endpoint, gateways, target) {
+      if (endpoint.egress) {
+        if (!firewall.ensure(warn))
+          throw new RtError(
+            "unsupported",
+            "--egress-allow needs nftables for bridges, which this kernel does not have",
+          );
+        firewall.restrain(network, endpoint);
+      }
+      const { guard, isSociable } = bridgeOptions(network.record.options);
+      if (guard) firewall.admit(stationOf(endpoint), warn);
+      if (!isSociable) firewall.open(endpoint, warn);
+      return plug(network, endpoint, gateways, target);
+    },
+    lead(network, endpoint, gateways, target) {
+      const refusal = operate([], routesInside(network, endpoint, gateways), target);
+      if (refusal) throw refused(`cannot lead the default route to network ${network.name}`, refusal);
+    },
+    detach(network, endpoint) {
+      const refusal = operate([{ remove: { name: portOf(endpoint) } }]);
+      if (refusal && refusal.errno !== "ENODEV")
+        throw refused(`cannot leave network ${network.name}`, refusal);
+      firewall.dismiss([endpoint]);
+    },
+    async restore(network, endpoint, families, target) {
       const port = { name: portOf(endpoint), bridge: network.interface };
       const refusal = operate([{ port }]);
-      if (refusal) throw refused(`cannot restore network ${network.name}`, refusal);
+      // With the host's end of the pair the container's went too.
+      if (refusal?.errno === "ENODEV") await plug(network, endpoint, families, target);
+      else if (refusal) throw refused(`cannot restore network ${network.name}`, refusal);
+    },
+    limit(network, endpoint, bandwidth, name) {
+      limitPort(portOf(endpoint), bridgeOptions(network.record.options).mtu, bandwidth, {
+        name,
+        group: groupOf(network),
+      });
     },
     takeDown(network) {
       const { interface: name } = network;
@@ -60,53 +96,41 @@ export function bridgeDriver(firewall: Firewall, warn: (line: string) => void): 
   };
 }
 
-function checkOptions(options: Readonly<Record<string, string>>): void {
-  for (const [key, value] of Object.entries(options)) {
-    const what = `invalid option ${key}=${JSON.stringify(value)}`;
-    if (key === nameOption) {
-      if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/.test(value))
-        throw invalid(`${what}: want the name of an interface, at most 15 of [a-zA-Z0-9_.-]`);
-    } else if (key === mtuOption) {
-      const mtu = Number(value);
-      if (!/^\d{1,5}$/.test(value) || mtu < 68 || mtu > 65535)
-        throw invalid(`${what}: want 68 to 65535 bytes`);
-    } else if (key === masqueradeOption) {
-      if (!/^(true|false|1|0)$/.test(value)) throw invalid(`${what}: want true or false`);
-    } else {
-      throw new RtError("unsupported", `option ${key} is not there yet: it comes in a later version`, {
-        exitCode: 1,
-      });
-    }
-  }
-}
+/** Of all interfaces, in /proc/sys/net. */
+const notLinks = ["all", "default"];
 
-function invalid(message: string): RtError {
-  return new RtError("invalid-argument", message, { exitCode: 1 });
-}
-
-export function isMasqueraded(options: Readonly<Record<string, string>>): boolean {
-  return !/^(false|0)$/.test(options[masqueradeOption] ?? "true");
-}
-
-function mtuOf({ record }: Network): number {
-  return Number(record.options[mtuOption] ?? mtuDefault);
-}
-
-/** Of all interfaces of the network on the host, which are known by it: neither 0, where all others are, nor below. */
-function groupOf({ id }: Network): number {
-  return Number.parseInt(id.slice(0, 8), 16) >>> 1 || 1;
+function claim(id: string, { options }: Pick<NetworkRecord, "options">, others: readonly Network[]): Claim {
+  const link = options[nameOption] ?? `rt-${id.slice(0, 12)}`;
+  const user = others.find((each) => each.interface === link);
+  if (user)
+    throw new RtError("conflict", `the interface ${link} is that of network ${user.name}`, { exitCode: 1 });
+  // From here on the firewall has rules about whatever has this name.
+  if (notLinks.includes(link) || linkFacts(link))
+    throw new RtError(
+      "conflict",
+      `the interface ${link} is there already, and is not a network's: choose another ${nameOption}`,
+      { exitCode: 1 },
+    );
+  return { interface: link, leadsNowhere: false };
 }
 
 function bringUp(network: Network, firewall: Firewall, warn: (line: string) => void): void {
   const { name, record } = network;
   // Closed first: nothing passes that is not to.
-  firewall.ensure();
+  const isGuarded = firewall.ensure(warn);
+  if (!isGuarded && !bridgeOptions(record.options).isSociable)
+    throw new RtError(
+      "unsupported",
+      `network ${name}: this kernel has no nftables for bridges, without which its containers reach each other: create it again without icc=false`,
+    );
   const link = linkFacts(network.interface);
   if (!link) makeBridge(network, warn);
   else if (link.group !== groupOf(network)) throw foreign(network);
-  if (record.internal) return;
-  forward(name, "ipv4/ip_forward");
-  if (record.subnets.some(({ subnet }) => parseCidr(subnet)?.subnet.family === 6)) forward6(name);
+  // An ordinary user's own world does so from its beginning.
+  if (record.internal || isInWorld()) return;
+  const families = familiesOf(network);
+  if (families.includes(4)) forward(name, "ipv4/ip_forward");
+  if (families.includes(6)) forward6(name);
 }
 
 function foreign({ name, interface: link }: Network): RtError {
@@ -118,30 +142,40 @@ function foreign({ name, interface: link }: Network): RtError {
 
 function makeBridge(network: Network, warn: (line: string) => void): void {
   const { name, record } = network;
+  const { mtu, inhibited } = bridgeOptions(record.options);
   const subnets = record.subnets.map(({ subnet, gateway }) => ({
     subnet: parseCidr(subnet)!.subnet,
     gateway: parseAddress(gateway)!,
   }));
-  tellOfRoutes(
-    name,
-    subnets.map(({ subnet }) => subnet),
-    warn,
-  );
+  const clashes = overlapping(subnets.map(({ subnet }) => subnet));
   const bridge: Operation = {
     bridge: {
       name: network.interface,
       index: 0x100000 + Math.floor(Math.random() * 0x3fffffff),
       mac: [0x02, 0x42, ...addressBytes(subnets[0]!.gateway).slice(-4)],
-      mtu: mtuOf(network),
+      mtu,
       group: groupOf(network),
-      addresses: subnets.map(({ subnet, gateway }) => ({
-        address: addressBytes(gateway),
-        prefix: subnet.prefix,
-      })),
+      addresses: subnets
+        .filter(({ subnet }) => !inhibited[subnet.family])
+        .map(({ subnet, gateway }) => ({
+          address: addressBytes(gateway),
+          prefix: subnet.prefix,
+        })),
     },
   };
   const refusal = operate([bridge]);
-  if (!refusal) return;
+  if (!refusal) {
+    try {
+      hearNobody(name, network.interface);
+    } catch (error) {
+      // The next one would take it for ready.
+      operate([{ remove: { name: network.interface } }]);
+      throw error;
+    }
+    // Where somebody else was first, the route may be that of the bridge itself.
+    for (const text of clashes) warn(`warning: network ${name}: ${text}`);
+    return;
+  }
   // Somebody else was first.
   if (refusal.errno === "EEXIST" && linkFacts(network.interface)?.group === groupOf(network)) return;
   const lacks =
@@ -150,18 +184,36 @@ function makeBridge(network: Network, warn: (line: string) => void): void {
 }
 
 /** Routes that came after the subnet was chosen: the host's own traffic there goes to the bridge from now on. */
-function tellOfRoutes(name: string, subnets: readonly Subnet[], warn: (line: string) => void): void {
+function overlapping(subnets: readonly Subnet[]): string[] {
   const routes = routeDestinations().filter(({ prefix }) => prefix > 1);
-  for (const subnet of subnets) {
+  return subnets.flatMap((subnet) => {
     const clash = routes.find((route) => overlap(route, subnet));
-    if (clash)
-      warn(
-        `warning: network ${name}: this host has a route to ${formatSubnet(clash)}, which overlaps its subnet ${formatSubnet(subnet)}`,
-      );
-  }
+    if (!clash) return [];
+    return `this host has a route to ${formatSubnet(clash)}, which overlaps its subnet ${formatSubnet(subnet)}`;
+  });
 }
 
 const settings = "/proc/sys/net";
+
+/**
+ * What a container says of routes is nothing for the host, nor whether it has the bridge's own address too: until that was asked,
+ * a second or two after the first container has come, the host could not ask for any neighbour there.
+ */
+function hearNobody(name: string, link: string): void {
+  for (const setting of ["accept_ra", "accept_dad"]) {
+    const path = `${settings}/ipv6/conf/${link}/${setting}`;
+    try {
+      if (existsSync(path)) writeFileSync(path, "0");
+    } catch (error) {
+      throw unwritable(name, path, error);
+    }
+  }
+}
+
+function unwritable(name: string, path: string, error: unknown): RtError {
+  const message = `network ${name}: cannot write ${path}: ${(error as Error).message}; use --network none or host`;
+  return new RtError("forbidden", message, { cause: error });
+}
 
 /** Packets of one interface may leave by another. A host that forwards already is left as it is. */
 function forward(name: string, setting: string): void {
@@ -169,8 +221,7 @@ function forward(name: string, setting: string): void {
   try {
     if (readFileSync(path, "latin1").trim() === "0") writeFileSync(path, "1");
   } catch (error) {
-    const message = `network ${name}: cannot write ${path}: ${(error as Error).message}`;
-    throw new RtError("forbidden", message, { cause: error });
+    throw unwritable(name, path, error);
   }
 }
 
@@ -185,33 +236,43 @@ function forward6(name: string): void {
   forward(name, all);
 }
 
-/** The host's end of a container's pair. */
-function portOf({ container }: NetworkEndpoint): string {
-  return `veth${container.slice(0, 11)}`;
+/**
+ * What a container sends to a port of the host that leads to itself comes back to it. Where bridged packets come by the
+ * firewall, that sends them back before they have left the bridge, which does not do so by itself.
+ */
+export function reflect(network: Network, endpoint: NetworkEndpoint): void {
+  const isFiltered = ["iptables", "ip6tables"].some((each) =>
+    isOn(`${settings}/bridge/bridge-nf-call-${each}`),
+  );
+  const refusal = isFiltered ? operate([{ reflect: { name: portOf(endpoint) } }]) : undefined;
+  if (refusal) throw refused(`cannot lead ports to network ${network.name}`, refusal);
+}
+
+function isOn(path: string): boolean {
+  return existsSync(path) && readFileSync(path, "latin1").trim() === "1";
+}
+
+export function stationOf(endpoint: NetworkEndpoint): Station {
+  return { port: portOf(endpoint), mac: endpoint.mac, addresses: endpoint.addresses };
 }
 
 /** A pair of interfaces, one of them in the container. */
 async function plug(
   network: Network,
   endpoint: NetworkEndpoint,
-  name: string,
+  gateways: readonly Family[],
   target: Target,
 ): Promise<void> {
-  const { record } = network;
+  const { mtu } = bridgeOptions(network.record.options);
   const link = {
     name: portOf(endpoint),
-    mtu: mtuOf(network),
+    mtu,
     group: groupOf(network),
-    peer: name,
-    peerMac: endpoint.mac.split(":").map((byte) => Number.parseInt(byte, 16)),
+    peer: endpoint.interface,
+    peerMac: etherBytes(endpoint.mac),
   };
   const host: Operation[] = [{ veth: { bridge: network.interface, link } }];
-  const inside: Operation[] = [
-    ...(existsSync("/proc/sys/net/ipv6") ? [{ unnumbered: { name } }] : []),
-    { up: { name } },
-    ...record.subnets.flatMap((subnet) => addressIn(subnet.subnet, endpoint, name)),
-    ...(record.internal ? [] : record.subnets.map(({ gateway }) => gatewayOf(name, gateway))),
-  ];
+  const inside = [...addressesInside(network, endpoint), ...routesInside(network, endpoint, gateways)];
   let refusal = operate(host, inside, target);
   if (refusal?.errno === "EEXIST" && refusal.operation === host[0]) {
     // Of the container's last run, whose network namespace the kernel has not cleared away yet.
@@ -226,15 +287,3 @@ async function plug(
 
 /** Where that takes longer the program is started all the same. */
 const upWithin_ms = 2000;
-
-function addressIn(text: string, { addresses }: NetworkEndpoint, name: string): Operation[] {
-  const { subnet } = parseCidr(text)!;
-  const address = addresses.find((each) => contains(subnet, each));
-  return address
-    ? [{ address: { name, address: { address: addressBytes(address), prefix: subnet.prefix } } }]
-    : [];
-}
-
-function gatewayOf(name: string, gateway: string): Operation {
-  return { gateway: { name, address: addressBytes(parseAddress(gateway)!) } };
-}

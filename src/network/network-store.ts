@@ -109,6 +109,13 @@ export class NetworkStore {
 
   /** By name, by id, else by the beginning of one id. @throws RtError not-found, in Docker's words; invalid-argument */
   get(text: string): Network {
+    const network = this.find(text);
+    if (network) return network;
+    throw new RtError("not-found", `network ${text} not found`, { exitCode: 1 });
+  }
+
+  /** The same, where it may be that there is none. @throws RtError invalid-argument: the beginning of several */
+  find(text: string): Network | undefined {
     const row = this.#named(text);
     if (row) return new StoredNetwork(row);
     const sql = `SELECT ${columns} FROM networks WHERE id >= ? AND id < ? ORDER BY id LIMIT 2`;
@@ -117,8 +124,7 @@ export class NetworkStore {
       const message = `network ${text} is ambiguous: several ids begin so`;
       throw new RtError("invalid-argument", message, { exitCode: 1 });
     }
-    if (rows[0]) return new StoredNetwork(rows[0]);
-    throw new RtError("not-found", `network ${text} not found`, { exitCode: 1 });
+    return rows[0] && new StoredNetwork(rows[0]);
   }
 
   #named(name: string): Row | undefined {

@@ -22,10 +22,14 @@ export interface AskedSubnets {
   ranges: readonly string[];
   /** Addresses by name. */
   auxiliary: Readonly<Record<string, string>>;
+  /** One of IPv4, unless that is not wanted. */
+  ipv4: boolean;
   /** One of IPv6, too. */
   ipv6: boolean;
   /** For the default network. */
   isDefault: boolean;
+  /** The host is the gateway, and has an address; else there is one where it is asked for. */
+  isGateway: boolean;
 }
 
 /** What is taken already. */
@@ -47,6 +51,7 @@ const smallestPrefix = { 4: 8, 6: 32 } as const;
  */
 export function planSubnets(asked: AskedSubnets, taken: Taken): SubnetRecord[] {
   const given = asked.subnets.map(subnetOfText);
+  if (!asked.ipv4) rejectFour(given, asked.ipv6);
   const others = taken.others.flatMap(({ name, record }) =>
     record.subnets.map(({ subnet }) => ({ name, subnet: parseCidr(subnet)!.subnet })),
   );
@@ -66,14 +71,21 @@ export function planSubnets(asked: AskedSubnets, taken: Taken): SubnetRecord[] {
   return records;
 }
 
+/** Docker's words, where it has some. */
+function rejectFour(given: readonly Subnet[], ipv6: boolean): void {
+  const four = given.find(({ family }) => family === 4);
+  if (four) throw wrong(`invalid subnet ${formatSubnet(four)}: the network is to be without IPv4`);
+  if (!ipv6 && given.length === 0) throw wrong("IPv4 or IPv6 must be enabled");
+}
+
 function withDefaults(
   given: readonly Subnet[],
-  { ipv6, isDefault }: AskedSubnets,
+  { ipv4, ipv6, isDefault }: AskedSubnets,
   taken: readonly Subnet[],
   seed: string,
 ): Subnet[] {
   const all = [...given];
-  if (!given.some(({ family }) => family === 4)) {
+  if (ipv4 && !given.some(({ family }) => family === 4)) {
     const free = freeSubnet(taken, isDefault);
     if (!free)
       throw new RtError(
@@ -116,6 +128,8 @@ function overlapping(subnet: Subnet, clash: { name: string; subnet: Subnet }): R
   return new RtError("conflict", text, { exitCode: 1 });
 }
 
+const nobody = "none";
+
 function planSubnet(subnet: Subnet, asked: AskedSubnets): SubnetRecord {
   const ranges = asked.ranges.map((text) => rangeOf(text)).filter((range) => contains(subnet, range));
   const gateways = asked.gateways
@@ -130,14 +144,14 @@ function planSubnet(subnet: Subnet, asked: AskedSubnets): SubnetRecord {
   if (range.prefix < subnet.prefix)
     throw wrong(`ip-range ${formatSubnet(range)} is larger than its subnet ${formatSubnet(subnet)}`);
   const set = auxiliary.map(([, text]) => parseAddress(text)!.value).sort((a, b) => (a < b ? -1 : 1));
-  const gateway = gateways[0] ?? lowestFree(subnet, range, set);
-  if (!gateway || isReserved(subnet, gateway) || set.includes(gateway.value))
+  const gateway = gateways[0] ?? (asked.isGateway ? lowestFree(subnet, range, set) : nobody);
+  if (!gateway || (gateway !== nobody && (isReserved(subnet, gateway) || set.includes(gateway.value))))
     throw wrong(
       `no address of ${formatSubnet(range)} is left for the gateway, or it is not one that a host can have`,
     );
   return {
     subnet: formatSubnet(subnet),
-    gateway: formatAddress(gateway),
+    gateway: gateway === nobody ? "" : formatAddress(gateway),
     ...(ranges.length > 0 && { range: formatSubnet(range) }),
     auxiliary: Object.fromEntries(auxiliary),
   };

@@ -4,7 +4,7 @@ import type { RecordType } from "../store/codec.ts";
 const subnet = object({
   /** "172.18.0.0/16" */
   subnet: text,
-  /** The host's own address in it. */
+  /** The host's own address in it; of networks that are no bridge somebody else's, or "". */
   gateway: text,
   /** Where addresses come from that nobody asks for by name; the whole subnet without. */
   range: optional(text),
@@ -19,6 +19,8 @@ const network = object({
   options: mapOf(text),
   /** Leads nowhere else. */
   internal: flag,
+  /** Docker's, for a swarm's containers: nothing follows from it. */
+  attachable: optional(flag),
   /** None where none is chosen yet. */
   subnets: listOf(subnet),
 });

@@ -1,36 +1,15 @@
 /** `rt network …`, and containers in networks: who reaches whom, and what is left when they are gone. */
-import { afterAll, afterEach, expect } from "bun:test";
+import { expect } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type NetworkHost, networkHost, networkTools, worldAddress } from "../support/network-host.ts";
+import { worldAddress } from "../support/network-host.ts";
 import { probeBinary } from "../support/probe.ts";
-import { needs } from "../support/root.ts";
 import { rtBinary } from "../support/rt.ts";
 import { until } from "../support/wait.ts";
-import { busyboxHost, image, nothingLeft, oneLine } from "./world.ts";
+import { networkTests } from "./network-world.ts";
+import { image, oneLine } from "./world.ts";
 
-const { test, beforeAll } = needs({ root: true, tools: ["busybox", "tar", ...networkTools] });
-
-let made: NetworkHost | undefined;
-const host = () => made!;
-
-beforeAll(async () => {
-  made = await networkHost(await busyboxHost());
-  await made.serveInWorld(80, "hello from the world");
-}, 120_000);
-
-/** No network, container, bridge or end of one; the kernel may be just clearing away. */
-afterEach(async () => {
-  if (!made) return;
-  await nothingLeft(host());
-  const names = (await host().ok(["network", "ls", "-q", "-f", "type=custom"])).trim();
-  if (names !== "") await host().ok(["network", "rm", ...names.split("\n")]);
-  await host().ok(["network", "prune", "-f"]);
-  await until("no interface is left", async () => (await host().links()).length === 0);
-  expect(names).toBe("");
-});
-
-afterAll(async () => await made?.[Symbol.asyncDispose]());
+const { test, host } = networkTests("hello from the world");
 
 /** A container that answers "NAME to WHOEVER" at port 80. Its address. */
 async function serve(name: string, network: string, ...flags: string[]): Promise<string> {
@@ -129,6 +108,26 @@ test("IPv6: neighbours, the host and the world, and no way into another network;
   expect(await host().ok(["exec", "web", "tail", "-n", "1", "/etc/hosts"])).toStartWith(`${address}\t`);
   await host().ok(["rm", "-f", "web"]);
   await host().ok(["network", "rm", "six", "other"]);
+});
+
+test("without IPv4: neighbours, the host and the world, and an interface that has nothing else", async () => {
+  await host().ok(["network", "create", "--ipv4=false", "--ipv6", "six"]);
+  await serve("web", "six");
+  const format = "{{.NetworkSettings.Networks.six.GlobalIPv6Address}}";
+  const address = (await host().ok(["inspect", "-f", format, "web"])).trim();
+  expect(await addressOf("web")).toBe("");
+  const seen = await host().ok(["exec", "web", "sh", "-c", "probe net; ip route; ip -6 route"]);
+  expect(seen.match(/^address eth0 .*$/gm)).toEqual([expect.stringMatching(/ fd[0-9a-f:]+\/64$/)]);
+  expect(seen.match(/^default .*$/gm)).toHaveLength(1);
+  expect(await fetch("six", address)).toMatch(/^web to fd[0-9a-f:]+:0003$/);
+  expect(await fetch("six", "2001:db8::1")).toBe(
+    "hello from the world to 2001:0db8:0000:0000:0000:0000:0000:0002",
+  );
+  expect(await fetch("six", worldAddress)).toBe("error ENETUNREACH connect");
+  const { EnableIPv4, EnableIPv6 } = JSON.parse(await host().ok(["network", "inspect", "six"]))[0];
+  expect([EnableIPv4, EnableIPv6]).toEqual([false, true]);
+  await host().ok(["rm", "-f", "web"]);
+  await host().ok(["network", "rm", "six"]);
 });
 
 test("a container that has another's network has its interface and its files", async () => {
@@ -254,12 +253,12 @@ test("an address, a MAC and other names that were asked for", async () => {
   expect(await host().ok(["exec", "web", "cat", "/sys/class/net/eth0/address"])).toBe("02:42:0a:05:00:99\n");
   expect(await fetch("lab", "10.5.0.99")).toBe("web to 10.5.7.1");
   for (const [asked, text] of [
-    ["10.5.0.99", "address 10.5.0.99 is already in use on this network"],
+    ["10.5.0.99", "address 10.5.0.99 is already in use on this network: container web has it"],
     ["10.5.7.0", "address 10.5.7.0 is already in use on this network"],
     ["10.6.0.1", "no configured subnet contains the IP address 10.6.0.1: network lab has 10.5.0.0/16"],
     [
       "10.5.255.255",
-      "no configured subnet contains the IP address 10.5.255.255: network lab has 10.5.0.0/16",
+      "address 10.5.255.255 cannot be a container's: it is the first or the last of 10.5.0.0/16",
     ],
   ] as const) {
     const { stderr, code } = await host().rt([
@@ -279,21 +278,6 @@ test("an address, a MAC and other names that were asked for", async () => {
   await host().ok(["network", "rm", "lab"]);
 });
 
-test("name servers on the host's loopback interface are not handed on", async () => {
-  const servers = join(host().dir, "resolv.conf");
-  const stub = "nameserver 127.0.0.1\nnameserver ::1\nnameserver 192.0.2.53\nsearch example.org\n";
-  writeFileSync(servers, stub);
-  const { RT_ROOT, RT_STATE } = host().env;
-  const rt = `RT_ROOT=${RT_ROOT} RT_STATE=${RT_STATE} ${rtBinary} run --rm`;
-  const seen = (flags: string) => {
-    const command = `mount --bind ${servers} /etc/resolv.conf; ${rt} ${flags} ${image} cat /etc/resolv.conf`;
-    return host().inHost(["unshare", "-m", "sh", "-ec", command]);
-  };
-  expect(await seen("--network bridge")).toBe("nameserver 192.0.2.53\nsearch example.org\n");
-  expect(await seen("--network bridge --dns 9.9.9.9")).toBe("nameserver 9.9.9.9\nsearch example.org\n");
-  expect(await seen("--network none")).toBe(stub);
-});
-
 test("what cannot be made, found or removed: one line each, docker's status", async () => {
   await host().ok(["network", "create", "--subnet", "10.5.0.0/16", "lab"]);
   await serve("web", "lab");
@@ -305,6 +289,8 @@ test("what cannot be made, found or removed: one line each, docker's status", as
     [["create", "--subnet", "10.5.3.0/24", "x"], "Pool overlaps with other one on this address space"],
     [["create", "--subnet", "10.6.0.1/16", "x"], "it should be 10.6.0.0/16"],
     [["create", "--subnet", "10.6.0.0", "x"], 'invalid subnet "10.6.0.0"'],
+    [["create", "--ipv4=false", "x"], "IPv4 or IPv6 must be enabled"],
+    [["create", "--ipv4=false", "--subnet", "10.6.0.0/24", "x"], "the network is to be without IPv4"],
     [["create", "--gateway", "10.6.0.1", "x"], "must have a corresponding subnet"],
     [
       ["create", "--subnet", "10.6.0.0/16", "--gateway", "10.7.0.1", "x"],
@@ -312,7 +298,7 @@ test("what cannot be made, found or removed: one line each, docker's status", as
     ],
     [["create", "-o", "com.docker.network.driver.mtu=1", "x"], "want 68 to 65535 bytes"],
     [["create", "-o", "com.docker.network.bridge.name=a/b", "x"], "want the name of an interface"],
-    [["create", "-d", "macvlan", "x"], "could not find plugin macvlan"],
+    [["create", "-d", "overlay", "x"], "could not find plugin overlay"],
     [["rm", "nosuch"], "network nosuch not found"],
     [["rm", "bridge"], "bridge is a pre-defined network and cannot be removed"],
     [["rm", "lab"], 'network lab has active endpoints (name:"web"'],
@@ -328,15 +314,39 @@ test("what cannot be made, found or removed: one line each, docker's status", as
   expect(byId.code).toBe(125);
   await host().ok(["rm", "-f", "web"]);
   expect(await host().ok(["network", "rm", id.slice(0, 12)])).toBe(`${id.slice(0, 12)}\n`);
-  await host().ok(["network", "rm", "-f", "nosuch"]);
+  expect(await host().ok(["network", "rm", "-f", "nosuch"])).toBe("");
+});
+
+test("where /proc/sys is read-only that is told, and no bridge is left that hears its containers", async () => {
+  const binary = join(host().dir, "rt-read-only");
+  const words = 'mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && exec "$@"';
+  const enter = [...host().enter.host, "unshare", "-m", "sh", "-c", `'${words}'`, "sh"].join(" ");
+  writeFileSync(binary, `#!/bin/sh\nexec ${enter} ${rtBinary} "$@"\n`, { mode: 0o755 });
+  await host().ok(["network", "create", "-o", "com.docker.network.bridge.name=lab0", "lab"]);
+  const { code, stderr } = await host().rt(["run", "--rm", "--network", "lab", image, "true"], { binary });
+  expect([code, oneLine(stderr)]).toEqual([
+    125,
+    expect.stringMatching(/network lab: cannot write \/proc\/sys\/net\/.*; use --network none or host$/),
+  ]);
+  expect(await host().inHost(["ip", "-o", "link"])).not.toContain("lab0");
+  await host().ok(["network", "rm", "lab"]);
 });
 
 test("an interface of somebody else's is not taken, nor touched", async () => {
+  const create = ["network", "create", "-o", "com.docker.network.bridge.name=br9", "lab"];
+  await host().ok(create);
   await host().inHost(["ip", "link", "add", "br9", "type", "bridge"]);
-  await host().ok(["network", "create", "-o", "com.docker.network.bridge.name=br9", "lab"]);
   const { stderr, code } = await host().rt(["run", "--rm", "--network", "lab", image, "true"]);
   expect(oneLine(stderr)).toContain("the interface br9 is there already, and is not this network's");
   expect(code).toBe(125);
   await host().ok(["network", "rm", "lab"]);
+  // Nor is it fenced in.
+  for (const name of ["br9", "lo", "up0", "all", "default"]) {
+    const again = await host().rt(create.map((word) => word.replace("br9", name)));
+    expect(oneLine(again.stderr)).toStartWith(
+      `the interface ${name} is there already, and is not a network's`,
+    );
+    expect(again.code).toBe(1);
+  }
   await host().inHost(["ip", "link", "del", "br9"]);
 });

@@ -4,6 +4,15 @@
  *   bun crash-at.ts TRACE client|all - 0 rt run -d …          lists the calls that change anything
  *   bun crash-at.ts TRACE client|all monitor 7 rt run -d …    kills the monitor before the seventh of its calls
  *
+ *   RT_TEST_AT_CALL='mv a b' bun crash-at.ts …                runs that there instead, while the process, $RT_TEST_HELD, stands
+ *                                                             still; with -1 for the seventh, at each of them
+ *
+ * With RT_TEST_AT_CALL calls count that only look, too: what is looked at before may be something else after. And only those
+ * of ROLE, or of several, as in "client,stage": whoever else there is goes on without a stop at each of its calls.
+ *
+ * With RT_TEST_NAIVE=PATTERN whoever is ROLE resolves such paths from then on as if it had never heard of links: openat2's
+ * `resolve` is 0. It is what tests of swaps must notice.
+ *
  * TRACE gets a line for each call: "role index call". Roles: client, the program itself with its threads; monitor; stage, what
  * the monitor's child is until it is the container's program, which is not followed; layer; successor, what a monitor
  * becomes. `client`: the others are let go when it has ended; `all`: they are followed to their ends.
@@ -11,7 +20,16 @@
  * By ptrace(2): nothing of this is in what is tested, and what is tested does not see it.
  */
 import { dlopen, ptr } from "bun:ffi";
-import { appendFileSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { basename } from "node:path";
 
 const { symbols: libc } = dlopen("libc.so.6", {
@@ -20,6 +38,7 @@ const { symbols: libc } = dlopen("libc.so.6", {
 });
 
 const request = {
+  pokeUser: 6,
   cont: 7,
   detach: 17,
   syscall: 24,
@@ -35,6 +54,7 @@ const SIGTRAP = 5;
 const stops = [19, 20, 21, 22];
 const createFlag = 0o100;
 const writing = new Set(["write", "pwrite64", "writev", "ftruncate", "flock"]);
+const everyCall = -1;
 const threaded = new Set(["client", "successor"]);
 
 /** x86-64. What changes a file, a namespace, a process, or what another process knows. */
@@ -48,8 +68,15 @@ const callTable = `
   setns 308, renameat2 316, execveat 322, copy_file_range 326, pidfd_send_signal 424, open_tree 428,
   move_mount 429, fsmount 432, clone3 435, mount_setattr 442
 `;
+const lookTable =
+  "openat2 437, newfstatat 262, statx 332, readlinkat 267, fchdir 81, getdents64 217, name_to_handle_at 303";
+const atCall = process.env.RT_TEST_AT_CALL;
+const naive = process.env.RT_TEST_NAIVE && new RegExp(process.env.RT_TEST_NAIVE);
+delete process.env.RT_TEST_AT_CALL;
 const calls = new Map(
-  [...callTable.matchAll(/(\w+) (\d+)/g)].map(([, name, number]) => [Number(number), name!]),
+  [...(atCall === undefined ? callTable : callTable + lookTable).matchAll(/(\w+) (\d+)/g)].map(
+    ([, name, number]) => [Number(number), name!],
+  ),
 );
 
 interface Tracee {
@@ -64,6 +91,7 @@ const status = new Int32Array(1);
 const message = new BigUint64Array(1);
 const info = new DataView(new ArrayBuffer(88));
 const number = Number(wanted);
+const watched = atCall === undefined ? undefined : new Set(role!.split(","));
 let doomed = 0;
 
 writeFileSync(trace!, "");
@@ -112,9 +140,11 @@ function go(tid: number, kind: number, signal: number): void {
     libc.ptrace(request.message, tid, 0, ptr(message));
     born(Number(message[0]), known);
   }
-  if (signal === (SIGTRAP | 0x80)) atCall(tid, known);
+  if (signal === (SIGTRAP | 0x80)) entersCall(tid, known);
   const isDelivery = kind === 0 && signal !== (SIGTRAP | 0x80);
-  libc.ptrace(request.syscall, tid, 0, isDelivery ? signal : 0);
+  const own = tracees.get(tid)?.role ?? "";
+  const onward = watched?.has(own) === false ? request.cont : request.syscall;
+  libc.ptrace(onward, tid, 0, isDelivery ? signal : 0);
 }
 
 /** Its parent's stop may come after its own. */
@@ -140,15 +170,21 @@ function executed(tid: number): string {
   return basename(path) === "sh" && tid === client ? "shell" : "program";
 }
 
-function atCall(tid: number, { role: own, process: owner }: Tracee): void {
+function entersCall(tid: number, { role: own, process: owner }: Tracee): void {
   if (libc.ptrace(request.syscallInfo, tid, info.byteLength, ptr(new Uint8Array(info.buffer))) <= 0) return;
   if (info.getUint8(0) !== 1 || own === "shell") return;
   const name = calls.get(Number(info.getBigUint64(24, true)));
   const argument = (index: number) => Number(info.getBigUint64(32 + 8 * index, true));
   if (name === undefined) return;
-  if (name === "openat" && (argument(2) & createFlag) === 0) return;
-  if (name === "open" && (argument(1) & createFlag) === 0) return;
-  const file = writing.has(name) ? readlinkOf(`/proc/${tid}/fd/${argument(0)}`) : "";
+  const looks = atCall !== undefined;
+  if (name === "openat" && !looks && (argument(2) & createFlag) === 0) return;
+  if (name === "open" && !looks && (argument(1) & createFlag) === 0) return;
+  const file =
+    looks && /at2?$|^statx$|^open_tree$/.test(name)
+      ? textAt(tid, argument(1))
+      : writing.has(name)
+        ? readlinkOf(`/proc/${tid}/fd/${argument(0)}`)
+        : "";
   // Threads of a program wake each other, and a file in memory ends with it.
   if (file === "anon_inode:[eventfd]" || file.startsWith("/memfd:")) return;
   // Of those who have threads only they come by clone3.
@@ -156,13 +192,43 @@ function atCall(tid: number, { role: own, process: owner }: Tracee): void {
   const index = (counts.get(own) ?? 0) + 1;
   counts.set(own, index);
   appendFileSync(trace!, `${own} ${index} ${name} ${file}\n`);
-  if (doomed !== 0 || own !== role || index !== number) return;
+  if (naive && own === role && index >= number && name === "openat2" && naive.test(file))
+    trustLinks(tid, argument(1), argument(2));
+  if (doomed !== 0 || own !== role || (index !== number && number !== everyCall)) return;
+  if (atCall !== undefined) {
+    const env = { ...process.env, RT_TEST_HELD: `${tid}` };
+    return void Bun.spawnSync(["sh", "-c", atCall], { env, stdio: ["ignore", "ignore", "ignore"] });
+  }
   doomed = owner;
   process.kill(owner, "SIGKILL");
 }
 
 function processOf(tid: number): number {
   return Number(/^Tgid:\t(\d+)/m.exec(statusOf(tid))?.[1] ?? tid);
+}
+
+/**
+ * An absolute path goes on from the directory, wherever links lead. struct open_how is flags, mode and resolve, each of eight
+ * bytes; the second argument is in rsi.
+ */
+function trustLinks(tid: number, path: number, how: number): void {
+  libc.ptrace(request.pokeUser, tid, 13 * 8, path + 1);
+  const memory = openSync(`/proc/${tid}/mem`, "r+");
+  writeSync(memory, new Uint8Array(8), 0, 8, how + 16);
+  closeSync(memory);
+}
+
+/** A path that a process names, or the beginning of one. */
+function textAt(tid: number, address: number): string {
+  const bytes = Buffer.alloc(256);
+  try {
+    const memory = openSync(`/proc/${tid}/mem`, "r");
+    readSync(memory, bytes, 0, bytes.length, address);
+    closeSync(memory);
+  } catch {
+    return ""; // no address, or one at the end of a mapping
+  }
+  return bytes.toString("latin1").split("\0")[0]!.replaceAll(/\s/g, "?");
 }
 
 function statusOf(tid: number): string {

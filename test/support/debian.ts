@@ -12,6 +12,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { run, runBytes } from "./command.ts";
 import { LayoutWriter, tarLayer } from "./layout.ts";
+import { outside } from "./outside.ts";
 import { probeBinary } from "./probe.ts";
 import { fixture } from "./scratch.ts";
 import { hardLinkMember, withoutEnd } from "./tar.ts";
@@ -67,7 +68,7 @@ async function mirror(): Promise<string> {
 }
 
 async function base(tree: string, suite: string): Promise<Uint8Array> {
-  await run(["debootstrap", "--variant=minbase", suite, tree, await mirror()]);
+  await run(outside(["debootstrap", "--variant=minbase", suite, tree, await mirror()]));
   await run(["sh", "-c", "rm -rf var/cache/apt/* var/lib/apt/lists/* var/log/*"], { cwd: tree });
   return tarLayer(tree);
 }

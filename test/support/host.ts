@@ -4,7 +4,8 @@
  *   await using host = await testHost();
  *   const { stdout, code } = await host.rt(["run", "--rm", "embed:hello", "ids"]);
  *
- * RT_ROOT, RT_STATE, HOME and all XDG directories lie in one temporary directory. When the host is disposed of, its
+ * RT_ROOT, RT_STATE, HOME and all XDG directories lie in one temporary directory (an ordinary user has one XDG_RUNTIME_DIR for
+ * all of them, as there is one of him). When the host is disposed of, its
  * containers are removed, and whatever of it is left behind (mount, process, cgroup) fails the test.
  */
 import { mkdirSync } from "node:fs";
@@ -16,6 +17,7 @@ import { searchPath } from "./root.ts";
 import { type RtOptions, type RtProcess, type RtResult, rtBinary, runRt, spawnRt } from "./rt.ts";
 import { scratchDirectory } from "./scratch.ts";
 import { patience } from "./wait.ts";
+import { configure, handOver, testUser } from "./way.ts";
 
 export interface TestHost extends AsyncDisposable {
   readonly dir: string;
@@ -32,7 +34,8 @@ export interface TestHost extends AsyncDisposable {
 export async function testHost(): Promise<TestHost> {
   const dir = await mkdtemp(join(scratchDirectory(), "rt-test-"));
   const env = environment(dir);
-  const rt = (args: readonly string[], options: RtOptions = {}) => runRt(args, env, options);
+  configure(env.XDG_CONFIG_HOME!);
+  const rt = (args: readonly string[], options: RtOptions = {}) => runRt(args, env, asCaller(options));
   return {
     dir,
     root: join(dir, "root"),
@@ -45,11 +48,24 @@ export async function testHost(): Promise<TestHost> {
         throw new Error(`rt ${args.join(" ")} ended with ${result.code}:\n${result.stderr}`);
       return result.stdout;
     },
-    spawn: (args, options = {}) => spawnRt(args, env, options),
-    pty: (args, options = {}) =>
-      openPty([rtBinary, ...args], { ...options, env: { ...env, TERM: "xterm", ...options.env } }),
+    spawn: (args, options = {}) => spawnRt(args, env, asCaller(options)),
+    pty(args, options = {}) {
+      const { front = [], binary = rtBinary } = asCaller({});
+      return openPty([...front, binary, ...args], {
+        ...options,
+        env: { ...env, TERM: "xterm", ...options.env },
+      });
+    },
     [Symbol.asyncDispose]: () => tearDown(dir, rt),
   };
+}
+
+/** Root, or the ordinary user whose tests these are (way.ts). */
+function asCaller(options: RtOptions): RtOptions {
+  if (testUser === undefined) return options;
+  handOver();
+  const front = [...(options.front ?? []), ...testUser.front];
+  return { binary: testUser.binary, ...options, front };
 }
 
 function environment(dir: string): Record<string, string> {
@@ -64,15 +80,17 @@ function environment(dir: string): Record<string, string> {
     TMPDIR: inside("tmp"),
     RT_ROOT: join(dir, "root"),
     RT_STATE: join(dir, "state"),
+    ...(process.env.RT_NETWORK && { RT_NETWORK: process.env.RT_NETWORK }),
     DOCKER_CONFIG: inside("home/.docker"),
     XDG_CONFIG_HOME: inside("home/.config"),
     XDG_DATA_HOME: inside("home/.local/share"),
     XDG_CACHE_HOME: inside("home/.cache"),
-    XDG_RUNTIME_DIR: inside("run"),
+    XDG_RUNTIME_DIR: testUser?.runtime ?? inside("run"),
   };
 }
 
-async function tearDown(dir: string, rt: TestHost["rt"]): Promise<void> {
+/** Takes a host away. @throws Error with what its tests have left behind */
+export async function tearDown(dir: string, rt: TestHost["rt"]): Promise<void> {
   const problems: string[] = [];
   const ids = await containerIds(dir);
   if (ids.length > 0) {

@@ -1,5 +1,5 @@
 /**
- * What the host holds, before and after: mounts, network namespaces, interfaces of containers and networks, cgroups, processes,
+ * What the host holds, before and after: mounts, network namespaces, interfaces, tables of the firewall, cgroups, processes,
  * temporary files.
  *
  *   const before = snapshotHost();
@@ -8,13 +8,16 @@
  *
  * `about` limits the snapshot to what mentions one directory or id, for hosts (and test runs) where others work too.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { firewallTables, links } from "./traces.ts";
 
 export interface HostSnapshot {
   mounts: Set<string>;
   netns: Set<string>;
   links: Set<string>;
+  /** Of the firewall, where nft(8) is there to ask. */
+  tables: Set<string>;
   cgroups: Set<string>;
   processes: Map<string, string>;
   files: Set<string>;
@@ -27,7 +30,8 @@ export function snapshotHost(temporary: readonly string[] = ["/tmp", "/dev/shm",
   return {
     mounts: new Set(mountPoints()),
     netns: new Set([...processes.keys()].flatMap((pid) => linkOf(`/proc/${pid}/ns/net`) ?? [])),
-    links: new Set(entries("/sys/class/net").filter((name) => /^(veth|rt)/.test(name) || isBridge(name))),
+    links: new Set(links()),
+    tables: new Set(firewallTables()),
     cgroups: new Set(cgroupDirectories()),
     processes,
     files: new Set(temporary.flatMap((dir) => entries(dir).map((name) => join(dir, name)))),
@@ -39,7 +43,7 @@ export function snapshotHost(temporary: readonly string[] = ["/tmp", "/dev/shm",
 export function leaksSince(before: HostSnapshot, ours: (what: string) => boolean = () => true): string[] {
   const after = snapshotHost(before.temporary);
   const leaks: string[] = [];
-  for (const kind of ["mounts", "netns", "links", "cgroups", "files"] as const) {
+  for (const kind of ["mounts", "netns", "links", "tables", "cgroups", "files"] as const) {
     for (const each of after[kind]) if (!before[kind].has(each)) leaks.push(`${kind}: ${each}`);
   }
   for (const [pid, command] of after.processes) {
@@ -48,8 +52,9 @@ export function leaksSince(before: HostSnapshot, ours: (what: string) => boolean
   return leaks.filter(ours);
 }
 
-function isBridge(link: string): boolean {
-  return existsSync(`/sys/class/net/${link}/bridge`);
+/** Is it of the network, which is this process's own, so that all in it is of its tests? */
+export function isOfNetwork(leak: string): boolean {
+  return /^(links|tables): /.test(leak);
 }
 
 export function mountPoints(pid: string | number = "self"): string[] {

@@ -22,9 +22,11 @@ export interface NetworkHost extends TestHost {
   /** A program of the machine's in the host's network: its output. */
   inHost(command: readonly string[]): Promise<string>;
   inWorld(command: readonly string[]): Promise<string>;
+  /** What stands before a command that is to run there, and goes on. */
+  enter: { host: readonly string[]; world: readonly string[] };
   /** Somebody who answers at a port in the world, until the host goes. */
   serveInWorld(port: number, text: string): Promise<void>;
-  /** What of rt's there is in the host's network: bridges, and ends of containers. */
+  /** What of rt's there is in the host's network: bridges, parents, ends of containers, and where their packets go around. */
   links(): Promise<string[]>;
 }
 
@@ -33,12 +35,12 @@ export const worldAddress = "198.51.100.1";
 /** What these tests use of the machine, besides root. */
 export const networkTools = ["ip", "nsenter", "unshare"] as const;
 
-/** A process that holds a network namespace. */
+/** A process that holds a network namespace, and what is written before a command that is to run there. */
 interface Holder extends AsyncDisposable {
   enter: string[];
 }
 
-async function newNetwork(): Promise<Holder> {
+export async function newNetwork(): Promise<Holder> {
   const child = Bun.spawn(["unshare", "-n", "sleep", "infinity"], { env: { PATH: searchPath } });
   const own = await namespaceOf(process.pid);
   const isThere = async () => ((await namespaceOf(child.pid)) ?? own) !== own;
@@ -100,6 +102,7 @@ export async function networkHost(base: TestHost): Promise<NetworkHost> {
     spawn: (args, options = {}) => spawnRt(args, base.env, { binary, ...options }),
     inHost,
     inWorld,
+    enter: { host: own.enter, world: world.enter },
     async serveInWorld(port, text) {
       const command = [...world.enter, await probeBinary(), "serve", String(port), text];
       const child = Bun.spawn(command, { stdout: "pipe", env: { PATH: searchPath } });
@@ -113,7 +116,7 @@ export async function networkHost(base: TestHost): Promise<NetworkHost> {
     },
     async links() {
       const lines = (await inHost(["ip", "-o", "link"])).split("\n");
-      return lines.flatMap((line) => /^\d+: ((?:rt|veth)[^:@]*)/.exec(line)?.[1] ?? []);
+      return lines.flatMap((line) => /^\d+: ((?:rt|veth|ifb|d[mi]-)[^:@]*)/.exec(line)?.[1] ?? []);
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };

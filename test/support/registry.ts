@@ -49,8 +49,7 @@ async function start(port: number, options: RegistryOptions): Promise<Registry> 
     env: { PATH: process.env.PATH ?? "", OTEL_TRACES_EXPORTER: "none" },
   });
   const log = new Transcript();
-  void log.drain(child.stdout);
-  void log.drain(child.stderr);
+  void log.drain(child.stdout, child.stderr);
   const close = async () => {
     child.kill("SIGKILL");
     await child.exited;

@@ -16,6 +16,10 @@ export interface Needs {
   also?: () => string | undefined;
 }
 
+/** `also` of tests that look at system calls (crash-at.ts). */
+export const cannotTrace = () =>
+  process.arch === "x64" ? undefined : "a processor whose system calls it knows (x86-64)";
+
 type Body = () => undefined | Promise<unknown>;
 
 export interface Gated {
@@ -28,6 +32,7 @@ export interface Gated {
 const toolPackages: Record<string, string> = {
   bsdtar: "libarchive-tools",
   busybox: "busybox-static",
+  dnsmasq: "dnsmasq-base",
   "linux.uml": "user-mode-linux",
   modprobe: "kmod",
   "qemu-aarch64": "qemu-user",
@@ -38,6 +43,9 @@ const toolPackages: Record<string, string> = {
   nft: "nftables",
   nsenter: "util-linux",
   unshare: "util-linux",
+  newuidmap: "uidmap",
+  pasta: "passt",
+  setpriv: "util-linux",
   setcap: "libcap2-bin",
   getfattr: "attr",
   setfattr: "attr",

@@ -9,9 +9,12 @@ export interface RtOptions {
   /** Added to the host's environment. */
   env?: Record<string, string>;
   cwd?: string;
+  /** Longer than a busy machine needs for anything that is not one of very many. */
   timeoutMs?: number;
   /** Another executable than `rtBinary`. */
   binary?: string;
+  /** Words before the executable, for what has it executed as somebody else. */
+  front?: readonly string[];
 }
 
 export interface RtResult {
@@ -37,8 +40,8 @@ export async function runRt(
   env: Record<string, string>,
   options: RtOptions,
 ): Promise<RtResult> {
-  const timeoutMs = (options.timeoutMs ?? 30_000) * patience;
-  const child = Bun.spawn([options.binary ?? rtBinary, ...args], {
+  const timeoutMs = (options.timeoutMs ?? 90_000) * patience;
+  const child = Bun.spawn([...(options.front ?? []), options.binary ?? rtBinary, ...args], {
     stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
     stdout: "pipe",
     stderr: "pipe",
@@ -62,7 +65,7 @@ export async function runRt(
 }
 
 export function spawnRt(args: readonly string[], env: Record<string, string>, options: RtOptions): RtProcess {
-  const child = Bun.spawn([options.binary ?? rtBinary, ...args], {
+  const child = Bun.spawn([...(options.front ?? []), options.binary ?? rtBinary, ...args], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",

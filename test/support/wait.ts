@@ -8,7 +8,7 @@ export const patience = Number(process.env.RT_TEST_PATIENCE || 1);
 export async function until<T>(
   what: string,
   condition: () => T | undefined | null | false | Promise<T | undefined | null | false>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs * patience;
   for (;;) {
@@ -36,14 +36,17 @@ export class Transcript {
     this.#ended = true;
   }
 
-  /** Reads `stream` to its end. */
-  async drain(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const chunk of stream) this.add(chunk);
+  /** Reads `streams` to the end of the last of them. */
+  async drain(...streams: readonly ReadableStream<Uint8Array>[]): Promise<void> {
+    const read = async (stream: ReadableStream<Uint8Array>) => {
+      for await (const chunk of stream) this.add(chunk);
+    };
+    await Promise.all(streams.map(read));
     this.end();
   }
 
   /** Waits for `pattern`, and answers its match. An end of the text without it is an error at once. */
-  async waitFor(pattern: string | RegExp, timeoutMs = 10_000): Promise<RegExpMatchArray> {
+  async waitFor(pattern: string | RegExp, timeoutMs = 30_000): Promise<RegExpMatchArray> {
     const expression = typeof pattern === "string" ? new RegExp(RegExp.escape(pattern)) : pattern;
     let searched = -1;
     const look = () => {

@@ -19,6 +19,8 @@ pub const Kind = enum {
     missing,
     /// What a path is does not allow what was asked for.
     refused,
+    /// An owner that our user namespace has not got, or the container's.
+    unmapped,
     /// The operating system refused; `errno` says why.
     os,
     /// The caller went away or asked for something impossible.
@@ -80,9 +82,9 @@ pub fn succeed(comptime format: []const u8, arguments: anytype) noreturn {
 
 /// A line before the last: an event.
 pub fn say(comptime format: []const u8, arguments: anytype) void {
-    var buffer: [1024]u8 = undefined;
+    var buffer: [4096]u8 = undefined;
     var line = std.Io.Writer.fixed(&buffer);
-    line.print(format, arguments) catch unreachable; // callers print a few numbers
+    line.print(format, arguments) catch unreachable; // callers print a few numbers, and short paths
     writeAll(line.buffered());
 }
 
@@ -131,5 +133,21 @@ pub const Shown = struct {
 };
 
 pub fn shown(name: []const u8) Shown {
+    return .{ .name = name };
+}
+
+/// The same between the quotes of a JSON string; 200 bytes of a name at most.
+pub const Quoted = struct {
+    name: []const u8,
+
+    pub fn format(self: Quoted, writer: *std.Io.Writer) std.Io.Writer.Error!void {
+        var buffer: [1024]u8 = undefined;
+        var text = std.Io.Writer.fixed(&buffer);
+        try text.print("{f}", .{shown(self.name)});
+        try writeJsonText(writer, text.buffered());
+    }
+};
+
+pub fn quoted(name: []const u8) Quoted {
     return .{ .name = name };
 }

@@ -8,11 +8,15 @@
 const std = @import("std");
 const linux = std.os.linux;
 const answer = @import("../linux/answer.zig");
+const conntrack = @import("../linux/net/conntrack.zig");
 const link = @import("../linux/net/link.zig");
 const message = @import("../linux/net/message.zig");
 const namespace = @import("../linux/net/namespace.zig");
 const netlink = @import("../linux/net/netlink.zig");
 const nftables = @import("../linux/net/nftables.zig");
+const traffic = @import("../linux/net/traffic.zig");
+const uplink = @import("../linux/net/uplink.zig");
+const vlan = @import("../linux/net/vlan.zig");
 
 const Operation = union(enum) {
     bridge: link.Bridge,
@@ -20,17 +24,54 @@ const Operation = union(enum) {
     veth: struct { bridge: []const u8, link: link.Veth },
     /// The interface `name` becomes one of the bridge again.
     port: struct { name: []const u8, bridge: []const u8 },
+    /// A port of a bridge that what it sends may come back to.
+    reflect: struct { name: []const u8 },
     /// It gets no address of IPv6 by itself.
     unnumbered: struct { name: []const u8 },
+    /// Its neighbours are told of its addresses of IPv4, when it is set up after this.
+    announced: struct { name: []const u8 },
     up: struct { name: []const u8 },
     address: struct { name: []const u8, address: link.Prefix },
-    /// The default route.
+    /// The default route of its family, in the place of the one that was there.
     gateway: struct { name: []const u8, address: []const u8 },
+    /// Of a family, 4 or 6: the interface itself is the default route.
+    onlink: struct { name: []const u8, family: u8 },
     remove: struct { name: []const u8 },
+    /// All interfaces of a group.
+    removeGroup: struct { group: u32 },
+    /// Whose it is from now on.
+    group: struct { name: []const u8, group: u32 },
+    mac: struct { name: []const u8, mac: []const u8 },
+    /// What stands on the interface `name`.
+    vlan: struct { name: []const u8, link: vlan.Vlan },
+    macvlan: struct { name: []const u8, link: vlan.Macvlan },
+    ipvlan: struct { name: []const u8, link: vlan.Ipvlan },
+    /// One with nothing behind it.
+    plain: vlan.Plain,
+    /// What leaves by the interface goes no faster.
+    shape: struct { name: []const u8, bytes: traffic.Bytes },
+    unshape: struct { name: []const u8 },
+    /// What arrives at the interface leaves by `to`.
+    redirect: struct { name: []const u8, to: []const u8 },
+    straighten: struct { name: []const u8 },
+    /// Of the machine's own interfaces: what is there already is changed.
+    mtu: struct { name: []const u8, mtu: u32 },
+    ownAddress: struct { name: []const u8, address: link.Prefix },
+    giveUpAddress: struct { name: []const u8, address: link.Prefix },
+    route: struct { name: []const u8, route: uplink.Route },
+    giveUpRoute: struct { name: []const u8, route: uplink.Route },
 
     /// Those that come later may need its index, which is known once it is done.
     fn makesLink(self: Operation) bool {
-        return self == .bridge or self == .veth;
+        return switch (self) {
+            .bridge, .veth, .vlan, .macvlan, .ipvlan, .plain => true,
+            else => false,
+        };
+    }
+
+    /// Such a one is alone in its datagram.
+    fn isSeveral(self: Operation) bool {
+        return self == .bridge or self == .redirect;
     }
 };
 
@@ -48,6 +89,17 @@ pub fn apply(pid: i32, start: u64, text: []const u8, done: *u32, words: []u8) i3
         refusal.errno = if (err == error.OutOfMemory) .NOMEM else .MSGSIZE;
     };
     return told(&refusal, words);
+}
+
+/// From here on `world`, a descriptor of a network namespace, stands for the host's. 0, or -errno.
+pub fn enterWorld(world: i32) i32 {
+    if (netlink.home < 0) {
+        const home = linux.open("/proc/thread-self/ns/net", .{ .CLOEXEC = true }, 0);
+        if (linux.errno(home) != .SUCCESS) return answer.of(home);
+        netlink.home = @intCast(home);
+    }
+    netlink.world = world;
+    return 0;
 }
 
 /// The words end with a NUL.
@@ -97,12 +149,12 @@ fn runAll(
     for (operations, 0..) |operation, position| {
         const errno = try write(&built, socket, other, operation);
         const isLast = position + 1 == operations.len;
-        if (errno != .SUCCESS or isLast or operation.makesLink()) {
+        const next = if (isLast) null else operations[position + 1];
+        if (errno != .SUCCESS or isLast or operation.makesLink() or operation.isSeveral() or next.?.isSeveral()) {
             refusal.* = netlink.transact(socket, &built);
-            // A bridge is several messages, and alone.
-            if (refusal.errno != .SUCCESS) done.* += if (operation == .bridge) 0 else refusal.message -| 1;
+            if (refusal.errno != .SUCCESS) done.* += if (operation.isSeveral()) 0 else refusal.message -| 1;
             if (refusal.errno != .SUCCESS) return;
-            done.* += if (operation == .bridge) 1 else built.count;
+            done.* += if (operation.isSeveral()) 1 else built.count;
             built = .{ .arena = arena };
         }
         if (errno != .SUCCESS) {
@@ -118,26 +170,55 @@ fn write(built: *message.Builder, socket: i32, other: i32, operation: Operation)
             try link.addBridge(built, bridge);
             return .SUCCESS;
         },
+        .plain => |plain| {
+            try vlan.addPlain(built, plain);
+            return .SUCCESS;
+        },
+        .removeGroup => |each| {
+            try link.removeGroup(built, each.group);
+            return .SUCCESS;
+        },
         .veth => |veth| veth.bridge,
         inline else => |each| each.name,
     };
     const index = link.indexOf(socket, name);
     if (index < 0) return @enumFromInt(-index);
     switch (operation) {
-        .bridge => unreachable,
+        .bridge, .plain, .removeGroup => unreachable,
         .veth => |veth| try link.addVeth(built, veth.link, index, other),
         .port => |port| {
             const master = link.indexOf(socket, port.bridge);
             if (master < 0) return @enumFromInt(-master);
             try link.addPort(built, index, master);
         },
+        .reflect => try link.reflect(built, index),
         .unnumbered => try link.leaveUnnumbered(built, index),
+        .announced => try link.announce(built, index),
         .up => try link.setUp(built, index),
         .address => |each| {
             try link.addAddress(built, index, each.address);
         },
         .gateway => |each| try link.addDefaultRoute(built, index, each.address),
+        .onlink => |each| try link.addDefaultDevice(built, index, each.family),
         .remove => try link.remove(built, index),
+        .mtu => |each| try uplink.setMtu(built, index, each.mtu),
+        .ownAddress => |each| try uplink.setAddress(built, index, each.address),
+        .giveUpAddress => |each| try uplink.removeAddress(built, index, each.address),
+        .route => |each| try uplink.setRoute(built, index, each.route),
+        .giveUpRoute => |each| try uplink.removeRoute(built, index, each.route),
+        .group => |each| try link.setGroup(built, index, each.group),
+        .mac => |each| try link.setMac(built, index, each.mac),
+        .vlan => |each| try vlan.addVlan(built, each.link, index),
+        .macvlan => |each| try vlan.addMacvlan(built, each.link, index, other),
+        .ipvlan => |each| try vlan.addIpvlan(built, each.link, index, other),
+        .shape => |each| try traffic.shape(built, index, each.bytes),
+        .unshape => try traffic.unshape(built, index),
+        .redirect => |each| {
+            const way = link.indexOf(socket, each.to);
+            if (way < 0) return @enumFromInt(-way);
+            try traffic.redirect(built, index, way);
+        },
+        .straighten => try traffic.straighten(built, index),
     }
     return .SUCCESS;
 }
@@ -152,11 +233,52 @@ pub fn replaceTable(text: []const u8, words: []u8) i32 {
     return told(&refusal, words);
 }
 
+/// `text` is a list of `nftables.Change`. 0, or -errno with words in `words`.
+pub fn changeElements(text: []const u8, words: []u8) i32 {
+    var arena_state: std.heap.ArenaAllocator = .init(std.heap.page_allocator);
+    defer arena_state.deinit();
+    const arena = arena_state.allocator();
+    const changes = std.json.parseFromSliceLeaky([]const nftables.Change, arena, text, .{}) catch return answer.code(.BADMSG);
+    const refusal = nftables.change(arena, changes) catch |err| return failed(err);
+    return told(&refusal, words);
+}
+
+/// 0 also where there are none.
+pub fn forgetFlows(protocol: u8, numbers: []const u32) i32 {
+    var arena_state: std.heap.ArenaAllocator = .init(std.heap.page_allocator);
+    defer arena_state.deinit();
+    const errno = conntrack.forget(arena_state.allocator(), protocol, numbers) catch |err| return failed(err);
+    return if (errno == .NOENT) 0 else answer.code(errno);
+}
+
+/// 0 also where there are none. `address`: 4 bytes, or 16.
+pub fn forgetAddress(address: []const u8) i32 {
+    if (address.len != 4 and address.len != 16) return answer.code(.INVAL);
+    var arena_state: std.heap.ArenaAllocator = .init(std.heap.page_allocator);
+    defer arena_state.deinit();
+    const errno = conntrack.forgetAddress(arena_state.allocator(), address) catch |err| return failed(err);
+    return if (errno == .NOENT) 0 else answer.code(errno);
+}
+
+/// Bytes of all keys, of which `into` has the first, or -errno.
+pub fn elementKeys(family: u8, table: []const u8, set: []const u8, into: []u8) i32 {
+    var arena_state: std.heap.ArenaAllocator = .init(std.heap.page_allocator);
+    defer arena_state.deinit();
+    return nftables.keysOf(arena_state.allocator(), family, table, set, into) catch |err| failed(err);
+}
+
 /// Bytes of it in `into`, or -errno.
 pub fn tableComment(family: u8, name: []const u8, into: []u8) i32 {
     var arena_state: std.heap.ArenaAllocator = .init(std.heap.page_allocator);
     defer arena_state.deinit();
     return nftables.commentOf(arena_state.allocator(), family, name, into) catch |err| failed(err);
+}
+
+/// Bytes of its words in `into`, 0 without one, or -errno.
+pub fn closedForward(family: u8, into: []u8) i32 {
+    var arena_state: std.heap.ArenaAllocator = .init(std.heap.page_allocator);
+    defer arena_state.deinit();
+    return nftables.closedForward(arena_state.allocator(), family, into) catch |err| failed(err);
 }
 
 /// Its group and its state, as `link.Facts` has them. 0, or -errno.
@@ -174,6 +296,13 @@ pub fn destinations(into: []link.Destination) i32 {
     var arena_state: std.heap.ArenaAllocator = .init(std.heap.page_allocator);
     defer arena_state.deinit();
     return link.destinations(arena_state.allocator(), into) catch |err| failed(err);
+}
+
+/// How many there are, or -errno.
+pub fn interfaces(into: []uplink.Interface) i32 {
+    var arena_state: std.heap.ArenaAllocator = .init(std.heap.page_allocator);
+    defer arena_state.deinit();
+    return uplink.interfaces(arena_state.allocator(), into) catch |err| failed(err);
 }
 
 fn failed(err: message.Error) i32 {

@@ -16,8 +16,8 @@ export default class NetworkRemoveCommand extends RtCommand {
     const engine = await this.engine({ needsRoot: true });
     const { force } = this;
     return await forEachName(this.networks, this.context, async (name) => {
-      await engine.network.remove(name, { force });
-      return `${name}\n`;
+      const isGone = await engine.network.remove(name, { force });
+      return isGone ? `${name}\n` : "";
     });
   }
 }

@@ -14,6 +14,9 @@ export interface CreateNetworkOptions {
   options: Record<string, string>;
   /** Leads nowhere else. */
   internal: boolean;
+  attachable: boolean;
+  /** With addresses of IPv4. */
+  ipv4: boolean;
   /** With addresses of IPv6 too. */
   ipv6: boolean;
   /** "10.1.0.0/16"; none: one that is free here. */

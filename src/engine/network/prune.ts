@@ -15,11 +15,12 @@ export async function pruneNetworks(host: Host, { filters }: { filters: Filters 
   checkFilters(filters, networkPruneFilters);
   await reconcile(host);
   const networks = await host.networks();
+  const warn = (line: string) => host.warn(line);
   const holds = matcher(filters, predicate(host));
   const pruned: PrunedNetworks = { NetworksDeleted: [] };
   for (const network of networks.store.list()) {
-    if (network.driver !== "bridge" || !holds(network)) continue;
-    if (isPredefined(network.name)) networks.rest(network, (line) => host.warn(line));
+    if (networks.driver(network.driver, warn).isFixed || !holds(network)) continue;
+    if (isPredefined(network.name)) networks.rest(network, warn);
     else if (await withReserve(host.paths.root, () => removeNetworkIfUnused(host, network.id)))
       pruned.NetworksDeleted.push(network.name);
   }

@@ -8,8 +8,10 @@ const nothing: AskedSubnets = {
   gateways: [],
   ranges: [],
   auxiliary: {},
+  ipv4: true,
   ipv6: false,
   isDefault: false,
+  isGateway: true,
 };
 
 function plan(asked: Partial<AskedSubnets>, others: string[] = [], routes: string[] = []): SubnetRecord[] {
@@ -42,6 +44,9 @@ test("IPv6: a /64 of the host's own, of fd00::/8, and the next where that is tak
   expect(six).toMatch(/^fd[0-9a-f]{2}:[0-9a-f:]+::\/64$/);
   const [, next] = subnetsOf(plan({ ipv6: true }, [six!]));
   expect(next).not.toBe(six);
+  const alone = plan({ ipv4: false, ipv6: true });
+  expect(subnetsOf(alone)).toEqual([six!]);
+  expect(subnetsOf(plan({ ipv4: false, subnets: ["fd11::/64"] }))).toEqual(["fd11::/64"]);
   expect(subnetsOf(plan({ ipv6: true, subnets: ["fd11::/64"] }))).toEqual(["172.18.0.0/16", "fd11::/64"]);
 });
 
@@ -54,6 +59,8 @@ test("gateway, range and addresses that are set aside", () => {
 });
 
 test.each<[Partial<AskedSubnets>, string[], string]>([
+  [{ ipv4: false }, [], "IPv4 or IPv6 must be enabled"],
+  [{ ipv4: false, ipv6: true, subnets: ["10.1.0.0/24"] }, [], "the network is to be without IPv4"],
   [{ subnets: ["10.1.0.0/33"] }, [], 'invalid subnet "10.1.0.0/33"'],
   [{ subnets: ["10.1.0.0/31"] }, [], "want a prefix of 8 to 30"],
   [{ subnets: ["10.0.0.0/7"] }, [], "want a prefix of 8 to 30"],

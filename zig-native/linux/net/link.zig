@@ -5,34 +5,35 @@ const answer = @import("../answer.zig");
 const message = @import("message.zig");
 const netlink = @import("netlink.zig");
 
-const rtm_newlink = 16;
+pub const rtm_newlink = 16;
 const rtm_dellink = 17;
 const rtm_getlink = 18;
 const rtm_newaddr = 20;
 const rtm_newroute = 24;
 const rtm_getroute = 26;
 
-const ifla_address = 1;
-const ifla_ifname = 3;
-const ifla_mtu = 4;
+pub const ifla_address = 1;
+pub const ifla_ifname = 3;
+pub const ifla_mtu = 4;
 const ifla_master = 10;
-const ifla_linkinfo = 18;
-const ifla_group = 27;
-const ifla_net_ns_fd = 28;
-const ifla_info_kind = 1;
-const ifla_info_data = 2;
+pub const ifla_linkinfo = 18;
+const ifla_af_spec = 26;
+pub const ifla_group = 27;
+pub const ifla_net_ns_fd = 28;
+pub const ifla_info_kind = 1;
+pub const ifla_info_data = 2;
 const veth_info_peer = 1;
-const iff_up = 1;
+pub const iff_up = 1;
 const siocgifindex = 0x8933;
 
 pub const name_max = 15;
 
 /// struct ifinfomsg
-const Link = extern struct { family: u8 = 0, pad: u8 = 0, type: u16 = 0, index: i32 = 0, flags: u32 = 0, change: u32 = 0 };
+pub const Link = extern struct { family: u8 = 0, pad: u8 = 0, type: u16 = 0, index: i32 = 0, flags: u32 = 0, change: u32 = 0 };
 /// struct ifaddrmsg
 const Address = extern struct { family: u8, prefix: u8, flags: u8 = 0, scope: u8 = 0, index: i32 };
 /// struct rtmsg
-const Route = extern struct {
+pub const Route = extern struct {
     family: u8,
     destination_bits: u8 = 0,
     source_bits: u8 = 0,
@@ -44,13 +45,19 @@ const Route = extern struct {
     flags: u32 = 0,
 };
 
-const new = message.create | message.exclusive;
+pub const new = message.create | message.exclusive;
 
 /// Bytes in the network's order: 4 of IPv4, or 16 of IPv6.
 pub const Prefix = struct { address: []const u8, prefix: u8 };
 
 /// Its index is chosen, so that it gets its addresses in the same datagram: nobody ever finds it without.
 pub const Bridge = struct { name: []const u8, index: i32, mac: []const u8, mtu: u32, group: u32, addresses: []const Prefix };
+
+/// A frame to the bridges' own addresses (01:80:c2:00:00:0x) comes into the host by its port, past what the firewall says of the
+/// bridge: nobody is taken to be behind the port that such a frame names as its sender. Kernels before 5.0 do not know that.
+const only_what_passes: [2]u32 = .{ no_link_local_learn, no_link_local_learn };
+const no_link_local_learn = 1;
+const ifla_bridge_options = 46;
 
 /// It is up at once.
 pub fn addBridge(to: *message.Builder, bridge: Bridge) message.Error!void {
@@ -61,6 +68,9 @@ pub fn addBridge(to: *message.Builder, bridge: Bridge) message.Error!void {
     try to.number(ifla_group, bridge.group);
     const information = try to.nest(ifla_linkinfo);
     try to.string(ifla_info_kind, "bridge");
+    const data = try to.nest(ifla_info_data);
+    try to.attribute(ifla_bridge_options, std.mem.sliceAsBytes(&only_what_passes));
+    try to.unnest(data);
     try to.unnest(information);
     to.end();
     for (bridge.addresses) |each| try addAddress(to, bridge.index, each);
@@ -68,9 +78,13 @@ pub fn addBridge(to: *message.Builder, bridge: Bridge) message.Error!void {
 
 pub const Veth = struct { name: []const u8, mtu: u32, group: u32, peer: []const u8, peerMac: []const u8 };
 
-/// A port of the interface `master`, up, whose other end is in the network namespace of the descriptor `namespace`, and down.
+const iff_noarp = 0x80;
+
+/// A port of the interface `master`, up, which answers nobody itself and knows no neighbours (those whom a frame that comes past
+/// the bridge would name: `only_what_passes`), whose other end is in the network namespace of the descriptor `namespace`, and down.
 pub fn addVeth(to: *message.Builder, veth: Veth, master: i32, namespace: i32) message.Error!void {
-    try to.begin(rtm_newlink, new, Link{ .flags = iff_up, .change = iff_up });
+    const flags = iff_up | iff_noarp;
+    try to.begin(rtm_newlink, new, Link{ .flags = flags, .change = flags });
     try to.string(ifla_ifname, veth.name);
     try to.number(ifla_mtu, veth.mtu);
     try to.number(ifla_master, master);
@@ -97,9 +111,23 @@ pub fn addPort(to: *message.Builder, index: i32, master: i32) message.Error!void
     to.end();
 }
 
+/// What the port of a bridge sends may come back to it.
+pub fn reflect(to: *message.Builder, index: i32) message.Error!void {
+    const slave_kind = 4;
+    const slave_data = 5;
+    const hairpin = 4;
+    try to.begin(rtm_newlink, 0, Link{ .index = index });
+    const information = try to.nest(ifla_linkinfo);
+    try to.string(slave_kind, "bridge");
+    const data = try to.nest(slave_data);
+    try to.number(hairpin, @as(u8, 1));
+    try to.unnest(data);
+    try to.unnest(information);
+    to.end();
+}
+
 /// The kernel makes no address of IPv6 for it, when it is set up after this.
 pub fn leaveUnnumbered(to: *message.Builder, index: i32) message.Error!void {
-    const ifla_af_spec = 26;
     const ifla_inet6_addr_gen_mode = 8;
     const in6_addr_gen_mode_none: u8 = 1;
     try to.begin(rtm_newlink, 0, Link{ .index = index });
@@ -107,6 +135,21 @@ pub fn leaveUnnumbered(to: *message.Builder, index: i32) message.Error!void {
     const inet6 = try to.nest(linux.AF.INET6);
     try to.number(ifla_inet6_addr_gen_mode, in6_addr_gen_mode_none);
     try to.unnest(inet6);
+    try to.unnest(families);
+    to.end();
+}
+
+/// When it is set up after this its neighbours are told of the addresses of IPv4 that it has then.
+pub fn announce(to: *message.Builder, index: i32) message.Error!void {
+    const ifla_inet_conf = 1;
+    const ipv4_devconf_arp_notify = 22;
+    try to.begin(rtm_newlink, 0, Link{ .index = index });
+    const families = try to.nest(ifla_af_spec);
+    const inet = try to.nest(linux.AF.INET);
+    const settings = try to.nest(ifla_inet_conf);
+    try to.number(ipv4_devconf_arp_notify, @as(u32, 1));
+    try to.unnest(settings);
+    try to.unnest(inet);
     try to.unnest(families);
     to.end();
 }
@@ -121,19 +164,31 @@ pub fn remove(to: *message.Builder, index: i32) message.Error!void {
     to.end();
 }
 
-fn familyOf(address: []const u8) u8 {
+/// All that are in it. Without any this fails (ENODEV).
+pub fn removeGroup(to: *message.Builder, group: u32) message.Error!void {
+    try to.begin(rtm_dellink, 0, Link{});
+    try to.number(ifla_group, group);
+    to.end();
+}
+
+pub fn familyOf(address: []const u8) u8 {
     return if (address.len == 4) linux.AF.INET else linux.AF.INET6;
 }
 
 /// It is there at once, also one of IPv6: that nobody else has it is our business, and not to be asked of the neighbours.
 pub fn addAddress(to: *message.Builder, index: i32, wanted: Prefix) message.Error!void {
+    try writeAddress(to, rtm_newaddr, new, index, wanted);
+}
+
+/// The same, or its end: what the kernel is asked for is `kind`, and how is `flags`.
+pub fn writeAddress(to: *message.Builder, kind: u16, flags: u16, index: i32, wanted: Prefix) message.Error!void {
     const address, const prefix = .{ wanted.address, wanted.prefix };
     const ifa_address = 1;
     const ifa_local = 2;
     const ifa_broadcast = 4;
     const ifa_flags = 8;
     const ifa_f_nodad: u32 = 2;
-    try to.begin(rtm_newaddr, new, Address{ .family = familyOf(address), .prefix = prefix, .index = index });
+    try to.begin(kind, flags, Address{ .family = familyOf(address), .prefix = prefix, .index = index });
     try to.attribute(ifa_local, address);
     try to.attribute(ifa_address, address);
     if (address.len == 4 and prefix < 31) {
@@ -146,12 +201,40 @@ pub fn addAddress(to: *message.Builder, index: i32, wanted: Prefix) message.Erro
     to.end();
 }
 
+const rta_oif = 4;
+const rta_gateway = 5;
+
+/// In the place of the one that was there, if any.
 pub fn addDefaultRoute(to: *message.Builder, index: i32, gateway: []const u8) message.Error!void {
-    const rta_oif = 4;
-    const rta_gateway = 5;
-    try to.begin(rtm_newroute, new, Route{ .family = familyOf(gateway) });
+    try to.begin(rtm_newroute, message.create | message.replace, Route{ .family = familyOf(gateway) });
     try to.number(rta_oif, index);
     try to.attribute(rta_gateway, gateway);
+    to.end();
+}
+
+/// The same, with everybody behind the interface itself. `family`: 4 or 6.
+pub fn addDefaultDevice(to: *message.Builder, index: i32, family: u8) message.Error!void {
+    const rt_scope_link = 253;
+    const inet = family == 4;
+    // The kernel looks at the scope of IPv4's only.
+    try to.begin(rtm_newroute, message.create | message.replace, Route{
+        .family = if (inet) linux.AF.INET else linux.AF.INET6,
+        .scope = if (inet) rt_scope_link else 0,
+    });
+    try to.number(rta_oif, index);
+    to.end();
+}
+
+/// Whose it is.
+pub fn setGroup(to: *message.Builder, index: i32, group: u32) message.Error!void {
+    try to.begin(rtm_newlink, 0, Link{ .index = index });
+    try to.number(ifla_group, group);
+    to.end();
+}
+
+pub fn setMac(to: *message.Builder, index: i32, mac: []const u8) message.Error!void {
+    try to.begin(rtm_newlink, 0, Link{ .index = index });
+    try to.attribute(ifla_address, mac);
     to.end();
 }
 
@@ -232,7 +315,8 @@ const Routes = struct {
     }
 };
 
-fn expectBytes(builder: *const message.Builder, comptime hexadecimal: []const u8) !void {
+/// For tests.
+pub fn expectBytes(builder: *const message.Builder, comptime hexadecimal: []const u8) !void {
     @setEvalBranchQuota(100_000);
     const clean = comptime blk: {
         var text: []const u8 = "";
@@ -253,7 +337,7 @@ test "a veth whose peer is born in another namespace" {
     try addVeth(&builder, veth, 7, 5);
     try expectBytes(&builder,
         \\90000000 1000 0106 01000000 00000000
-        \\00 00 0000 00000000 01000000 01000000
+        \\00 00 0000 00000000 81000000 81000000
         \\0700 0300 763000 00
         \\0800 0400 dc050000
         \\0800 0a00 07000000
@@ -279,17 +363,18 @@ test "a bridge, an address with its broadcast, a default route" {
     try addBridge(&builder, .{ .name = "rt0", .index = 9, .mac = &mac, .mtu = 1400, .group = 6, .addresses = &addresses });
     try addDefaultRoute(&builder, 9, &.{ 172, 17, 0, 1 });
     try expectBytes(&builder,
-        \\54000000 1000 0106 01000000 00000000
+        \\64000000 1000 0106 01000000 00000000
         \\00 00 0000 09000000 01000000 01000000
         \\0800 0300 72743000
         \\0800 0400 78050000
         \\0a00 0100 024201020304 0000
         \\0800 1b00 06000000
-        \\1000 1280 0b00 0100 62726964676500 00
+        \\2000 1280 0b00 0100 62726964676500 00
+        \\1000 0280 0c00 2e00 01000000 01000000
         \\30000000 1400 0106 02000000 00000000
         \\02 10 00 00 09000000
         \\0800 0200 ac110001 0800 0100 ac110001 0800 0400 ac11ffff
-        \\2c000000 1800 0106 03000000 00000000
+        \\2c000000 1800 0105 03000000 00000000
         \\02 00 00 00 fe 04 00 01 00000000
         \\0800 0400 09000000 0800 0500 ac110001
     );

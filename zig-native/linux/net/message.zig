@@ -77,6 +77,13 @@ pub const Builder = struct {
         try self.attribute(kind, &bytes);
     }
 
+    /// As `big`.
+    pub fn bigger(self: *Builder, kind: u16, integer: u64) Error!void {
+        var bytes: [8]u8 = undefined;
+        std.mem.writeInt(u64, &bytes, integer, .big);
+        try self.attribute(kind, &bytes);
+    }
+
     /// An attribute of attributes, until `unnest`.
     pub fn nest(self: *Builder, kind: u16) Error!usize {
         const at = self.bytes.items.len;
@@ -137,6 +144,15 @@ pub const Reader = struct {
         return message;
     }
 };
+
+/// The first attribute of a list, and the list behind it; null at its end, or where what stands there is none.
+pub fn first(bytes: []const u8) ?struct { value: []const u8, rest: []const u8 } {
+    if (bytes.len < attribute_bytes) return null;
+    const length = std.mem.readInt(u16, bytes[0..2], .native);
+    if (length < attribute_bytes or length > bytes.len) return null;
+    const next = @min(std.mem.alignForward(usize, length, 4), bytes.len);
+    return .{ .value = bytes[attribute_bytes..length], .rest = bytes[next..] };
+}
 
 /// The value of attribute `wanted` among `bytes`; null when it is not there, or what stands before it is no attribute.
 pub fn find(bytes: []const u8, wanted: u16) ?[]const u8 {

@@ -9,6 +9,7 @@ const std = @import("std");
 const linux = std.os.linux;
 const answer = @import("../answer.zig");
 const message = @import("message.zig");
+const namespace = @import("namespace.zig");
 
 pub const route: u32 = 0;
 pub const netfilter: u32 = 12;
@@ -44,8 +45,30 @@ pub const Refusal = struct {
     }
 };
 
-/// A socket of this process's network namespace, or -errno.
+/// The network namespace in which an ordinary user's networks are, in the place of the host's: a descriptor, or -1. Of one thread.
+pub var world: i32 = -1;
+/// Of this process, where there is such a one.
+pub var home: i32 = -1;
+
+/// A socket of the host's network namespace, or of what stands for that; or -errno.
 pub fn open(protocol: u32) i32 {
+    if (world < 0) return openHere(protocol);
+    var birth: Birth = .{ .protocol = protocol };
+    const errno = namespace.within(home, world, &birth, Birth.give);
+    return if (errno == .SUCCESS) birth.socket else -@as(i32, @intFromEnum(errno));
+}
+
+const Birth = struct {
+    protocol: u32,
+    socket: i32 = -1,
+
+    fn give(self: *Birth) void {
+        self.socket = openHere(self.protocol);
+    }
+};
+
+/// A socket of this thread's network namespace, or -errno.
+pub fn openHere(protocol: u32) i32 {
     const socket = linux.socket(linux.AF.NETLINK, linux.SOCK.RAW | linux.SOCK.CLOEXEC, protocol);
     if (linux.errno(socket) != .SUCCESS) return answer.of(socket);
     const fd: i32 = @intCast(socket);
@@ -54,6 +77,40 @@ pub fn open(protocol: u32) i32 {
     _ = linux.setsockopt(fd, sol_netlink, cap_ack, on, on.len);
     _ = linux.setsockopt(fd, sol_netlink, ext_ack, on, on.len);
     return fd;
+}
+
+/// Close a socket of netfilter without waiting. close(2) of one waits until the kernel has freed what anybody has had deleted in
+/// nftables: a grace period of RCU, 2 to 70 ms. So the socket is put on its way from one unix socket to another that is on the
+/// same way: nobody can ever take it out, and the kernel's collector of such sockets closes it, in a thread of its own.
+pub fn closeLater(socket: i32) void {
+    // Our own descriptors go in this order: the socket's must not be the last.
+    var pair: [2]i32 = .{ -1, -1 };
+    const made = linux.socketpair(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC, 0, &pair);
+    defer for ([_]i32{ socket, pair[0], pair[1] }) |each| {
+        if (each >= 0) _ = linux.close(each);
+    };
+    if (linux.errno(made) == .SUCCESS) {
+        const Rights = extern struct { length: usize, level: i32, kind: i32, descriptors: [2]i32 };
+        const scm_rights = 1;
+        var rights: Rights = .{
+            .length = @sizeOf(Rights),
+            .level = linux.SOL.SOCKET,
+            .kind = scm_rights,
+            .descriptors = .{ socket, pair[1] },
+        };
+        const byte: std.posix.iovec_const = .{ .base = "x", .len = 1 };
+        const header: linux.msghdr_const = .{
+            .name = null,
+            .namelen = 0,
+            .iov = @ptrCast(&byte),
+            .iovlen = 1,
+            .control = &rights,
+            .controllen = @sizeOf(Rights),
+            .flags = 0,
+        };
+        // Where that is refused, close waits.
+        _ = linux.sendmsg(pair[0], &header, linux.MSG.NOSIGNAL);
+    }
 }
 
 /// Send what was built, and read the answers. What failed first is told.

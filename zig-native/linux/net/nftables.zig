@@ -3,11 +3,13 @@
 //!
 //!   BATCH_BEGIN  NEWTABLE  DELTABLE  NEWTABLE  NEWSET … NEWSETELEM …  NEWCHAIN …  NEWRULE …  BATCH_END
 //!
-//! The first NEWTABLE is there so that DELTABLE finds one. Numbers are big-endian, but for what rules compare: that is as the
-//! packet or the kernel has it, and whoever made the rules knows how.
+//! The first NEWTABLE is there so that DELTABLE finds one. What comes and goes while the table stays are elements of its sets
+//! and maps (`change`). Numbers are big-endian, but for what rules compare: that is as the packet or the kernel has it, and
+//! whoever made the rules knows how.
 const std = @import("std");
 const linux = std.os.linux;
 const answer = @import("../answer.zig");
+const expression = @import("expression.zig");
 const message = @import("message.zig");
 const netlink = @import("netlink.zig");
 
@@ -18,23 +20,25 @@ const newtable = subsystem << 8 | 0;
 const gettable = subsystem << 8 | 1;
 const deltable = subsystem << 8 | 2;
 const newchain = subsystem << 8 | 3;
+const getchain = subsystem << 8 | 4;
 const newrule = subsystem << 8 | 6;
 const newset = subsystem << 8 | 9;
 const newsetelem = subsystem << 8 | 12;
+const getsetelem = subsystem << 8 | 13;
+const delsetelem = subsystem << 8 | 14;
+/// Since Linux 6.3: nobody minds when it is not there.
+const destroysetelem = subsystem << 8 | 30;
 
-/// NFTA_LIST_ELEM, NFTA_DATA_VALUE, NFTA_DATA_VERDICT
+/// NFTA_LIST_ELEM
 const list_elem = 1;
-const data_value = 1;
-const data_verdict = 2;
 const table_userdata = 6;
-/// An attribute is shorter than 64 KiB: so many elements of at most 64 bytes go into one message.
-const elements_max = 500;
+/// An attribute is shorter than 64 KiB, and an element than 4.
+const elements_bytes_max = 60 * 1024;
 
 /// struct nfgenmsg
 const Family = extern struct { family: u8, version: u8 = 0, resource: [2]u8 = .{ 0, 0 } };
 
-/// One without chains is only taken away. The kernel's numbers and names; bytes are what packets are compared with, and so in
-/// their order.
+/// One without chains is only taken away. The kernel's numbers and names.
 pub const Table = struct {
     family: u8,
     name: []const u8,
@@ -44,38 +48,107 @@ pub const Table = struct {
     chains: []const Chain,
 };
 
-/// All elements have the length `bytes`. `type` and `order` (1: the machine's) are for `nft list`, which shows them by these.
-pub const Set = struct { name: []const u8, type: u32, bytes: u32, order: u8, elements: []const []const u8 };
+/// All keys have the length `bytes`, every part of one that is concatenated filled up to a multiple of four. `type` and `order`
+/// (1: the machine's) are for `nft list`, which shows them by these.
+pub const Set = struct {
+    name: []const u8,
+    type: u32,
+    bytes: u32,
+    order: u8,
+    /// A map, and what it leads to.
+    data: ?Data = null,
+    /// Elements are from a key to another, in each of its parts; it has to have two at least.
+    isInterval: bool = false,
+    /// With `isInterval`: the lengths that the parts have by themselves.
+    fields: []const u32 = &.{},
+    /// Elements may go by themselves. Those that do not say when go after so long, or never where this is 0.
+    timeout_ms: ?u64 = null,
+    /// Rules add to it, at most `size_max`.
+    isDynamic: bool = false,
+    size_max: u32 = 0,
+    elements: []const Element = &.{},
 
-pub const Chain = struct { name: []const u8, type: []const u8, hook: u32, priority: i32, rules: []const []const Expression };
-
-/// Registers hold 16 bytes each from 1 on, or 4 each from 8 on; 0 is the verdict.
-pub const Expression = union(enum) {
-    meta: struct { key: u32, register: u32 },
-    payload: struct { base: u32, offset: u32, bytes: u32, register: u32 },
-    /// `mask` is as long as what it covers.
-    mask: struct { register: u32, mask: []const u8 },
-    /// `operation` 0: is `value`; 1: is not.
-    compare: struct { register: u32, operation: u32, value: []const u8 },
-    lookup: struct { register: u32, set: []const u8 },
-    track: struct { key: u32, register: u32 },
-    verdict: struct { code: i32 },
-    masquerade: struct {},
+    pub const Data = struct { type: u32, bytes: u32, order: u8 };
 };
+
+pub const Element = struct {
+    key: []const u8,
+    /// The last key of an interval.
+    end: []const u8 = "",
+    /// What a map has there.
+    data: []const u8 = "",
+    /// It goes by itself after so long; 0: as the set says.
+    timeout_ms: u64 = 0,
+};
+
+/// Without a hook it is one that others jump to.
+pub const Chain = struct {
+    name: []const u8,
+    type: []const u8 = "filter",
+    hook: ?u32 = null,
+    priority: i32 = 0,
+    rules: []const []const expression.Expression,
+};
+
+/// Elements that come, or that go.
+pub const Change = struct { isAdded: bool, family: u8, table: []const u8, set: []const u8, elements: []const Element };
 
 /// Answers as `netlink.transact`.
 pub fn replace(arena: std.mem.Allocator, table: *const Table) message.Error!netlink.Refusal {
     var batch: message.Builder = .{ .arena = arena };
+    try begin(&batch, batch_begin, 0, linux.AF.UNSPEC);
+    batch.end();
     try write(&batch, table);
+    return send(&batch);
+}
+
+/// All of the changes, in their order and in one batch. What goes may be gone already, with its table, too; what is there
+/// already with the same data stays. Answers as `replace`.
+pub fn change(arena: std.mem.Allocator, changes: []const Change) message.Error!netlink.Refusal {
+    const refusal = try changeBy(arena, changes, destroysetelem);
+    const isOlder = refusal.errno == .INVAL or refusal.errno == .NOENT or refusal.errno == .OPNOTSUPP;
+    for (changes) |each| {
+        if (isOlder and !each.isAdded) return changeSingly(arena, changes);
+    }
+    return refusal;
+}
+
+/// One element after the other, so that one that is gone does not keep the others.
+fn changeSingly(arena: std.mem.Allocator, changes: []const Change) message.Error!netlink.Refusal {
+    for (changes, 0..) |each, position| {
+        const isSingle = !each.isAdded;
+        for (0..if (isSingle) each.elements.len else 1) |index| {
+            var one = each;
+            if (isSingle) one.elements = each.elements[index..][0..1];
+            var refusal = try changeBy(arena, &.{one}, delsetelem);
+            if (isSingle and refusal.errno == .NOENT) continue;
+            // Which of the changes it was is not said: it is one batch for whoever asks.
+            refusal.message = @intCast(position + 1);
+            if (refusal.errno != .SUCCESS) return refusal;
+        }
+    }
+    return .{};
+}
+
+fn changeBy(arena: std.mem.Allocator, changes: []const Change, deletion: u16) message.Error!netlink.Refusal {
+    var batch: message.Builder = .{ .arena = arena };
+    try begin(&batch, batch_begin, 0, linux.AF.UNSPEC);
+    batch.end();
+    for (changes) |*each| try writeElements(&batch, if (each.isAdded) newsetelem else deletion, each);
+    return send(&batch);
+}
+
+/// With the end of the batch behind it.
+fn send(batch: *message.Builder) message.Error!netlink.Refusal {
     batch.wantAnswer();
     const last = batch.count;
-    try begin(&batch, batch_end, 0, linux.AF.UNSPEC);
+    try begin(batch, batch_end, 0, linux.AF.UNSPEC);
     batch.end();
     const socket = netlink.open(netlink.netfilter);
     if (socket < 0) return .{ .errno = @enumFromInt(-socket) };
-    defer _ = linux.close(socket);
+    defer netlink.closeLater(socket);
     var refusal: netlink.Refusal = .{};
-    netlink.send(socket, &batch, &refusal);
+    netlink.send(socket, batch, &refusal);
     if (refusal.errno == .SUCCESS) netlink.readAnswers(socket, last, &refusal);
     return refusal;
 }
@@ -84,7 +157,7 @@ pub fn replace(arena: std.mem.Allocator, table: *const Table) message.Error!netl
 pub fn commentOf(arena: std.mem.Allocator, family: u8, name: []const u8, into: []u8) message.Error!i32 {
     const socket = netlink.open(netlink.netfilter);
     if (socket < 0) return socket;
-    defer _ = linux.close(socket);
+    defer netlink.closeLater(socket);
     var question: message.Builder = .{ .arena = arena };
     try question.begin(gettable, 0, Family{ .family = family });
     try question.string(1, name);
@@ -111,6 +184,85 @@ const Comment = struct {
     }
 };
 
+/// The keys of a set's elements, one behind the other, as much as `into` holds: how many bytes there are, or -errno.
+pub fn keysOf(arena: std.mem.Allocator, family: u8, table: []const u8, set: []const u8, into: []u8) message.Error!i32 {
+    const socket = netlink.open(netlink.netfilter);
+    if (socket < 0) return socket;
+    defer netlink.closeLater(socket);
+    var question: message.Builder = .{ .arena = arena };
+    try question.begin(getsetelem, message.dump, Family{ .family = family });
+    try question.string(1, table);
+    try question.string(2, set);
+    question.end();
+    question.wantAnswer();
+    var keys: Keys = .{ .into = into };
+    const errno = netlink.list(socket, &question, newsetelem, &keys, Keys.take);
+    return if (errno == .SUCCESS) @intCast(@min(keys.length, std.math.maxInt(i32))) else answer.code(errno);
+}
+
+const Keys = struct {
+    into: []u8,
+    length: usize = 0,
+
+    fn take(self: *Keys, body: []const u8) bool {
+        const list_elements = 3;
+        if (body.len < @sizeOf(Family)) return true;
+        var rest = message.find(body[@sizeOf(Family)..], list_elements) orelse return true;
+        while (message.first(rest)) |item| {
+            rest = item.rest;
+            const outer = message.find(item.value, 1) orelse continue;
+            const key = message.find(outer, 1) orelse continue;
+            if (self.length + key.len <= self.into.len) @memcpy(self.into[self.length..][0..key.len], key);
+            self.length += key.len;
+        }
+        return true;
+    }
+};
+
+/// The first chain that packets of `family` meet on their way through this host, and that drops what none of its rules lets through:
+/// "CHAIN of table TABLE", as much as `into` holds. Its length, 0 without such a chain, or -errno.
+pub fn closedForward(arena: std.mem.Allocator, family: u8, into: []u8) message.Error!i32 {
+    const socket = netlink.open(netlink.netfilter);
+    if (socket < 0) return socket;
+    defer netlink.closeLater(socket);
+    var question: message.Builder = .{ .arena = arena };
+    try question.begin(getchain, message.dump, Family{ .family = linux.AF.UNSPEC });
+    question.end();
+    question.wantAnswer();
+    var closed: Closed = .{ .family = family, .into = into };
+    const errno = netlink.list(socket, &question, newchain, &closed, Closed.take);
+    return if (errno == .SUCCESS) @intCast(closed.length) else answer.code(errno);
+}
+
+const Closed = struct {
+    family: u8,
+    into: []u8,
+    length: usize = 0,
+
+    const both_families = 1; // NFPROTO_INET
+    const hook_forward = 2;
+    const drop = 0;
+
+    fn take(self: *Closed, body: []const u8) bool {
+        if (body.len < @sizeOf(Family)) return true;
+        if (body[0] != self.family and body[0] != both_families) return true;
+        const attributes = body[@sizeOf(Family)..];
+        const hook = message.find(attributes, 4) orelse return true;
+        if (number(hook, 1) != hook_forward or number(attributes, 5) != drop) return true;
+        const table = message.find(attributes, 1) orelse return true;
+        const chain = message.find(attributes, 3) orelse return true;
+        const words = .{ std.mem.sliceTo(chain, 0), std.mem.sliceTo(table, 0) };
+        const text = std.fmt.bufPrint(self.into, "{s} of table {s}", words) catch return true;
+        self.length = text.len;
+        return false;
+    }
+
+    fn number(attributes: []const u8, kind: u16) ?u32 {
+        const value = message.find(attributes, kind) orelse return null;
+        return if (value.len == 4) std.mem.readInt(u32, value[0..4], .big) else null;
+    }
+};
+
 fn begin(batch: *message.Builder, kind: u16, flags: u16, family: u8) message.Error!void {
     // The subsystem, big-endian, at both ends of a batch.
     const resource: [2]u8 = if (kind <= batch_end) .{ 0, subsystem } else .{ 0, 0 };
@@ -118,8 +270,6 @@ fn begin(batch: *message.Builder, kind: u16, flags: u16, family: u8) message.Err
 }
 
 fn write(batch: *message.Builder, table: *const Table) message.Error!void {
-    try begin(batch, batch_begin, 0, linux.AF.UNSPEC);
-    batch.end();
     const kinds = [_]u16{ newtable, deltable, newtable };
     for (kinds[0..if (table.chains.len > 0) 3 else 2], 0..) |kind, position| {
         try begin(batch, kind, if (kind == newtable) message.create else 0, table.family);
@@ -127,23 +277,23 @@ fn write(batch: *message.Builder, table: *const Table) message.Error!void {
         if (position == 2) try writeComment(batch, table.comment);
         batch.end();
     }
-    for (table.sets) |*set| try writeSet(batch, table, set);
+    for (table.sets) |*set| {
+        try writeSet(batch, table, set);
+        const elements = set.elements;
+        try writeElements(batch, newsetelem, &.{
+            .isAdded = true,
+            .family = table.family,
+            .table = table.name,
+            .set = set.name,
+            .elements = elements,
+        });
+    }
+    // Chains before all rules: they jump from one to the other.
+    for (table.chains) |*chain| try writeChain(batch, table, chain);
     for (table.chains) |*chain| {
-        try begin(batch, newchain, message.create, table.family);
-        try batch.string(1, table.name);
-        try batch.string(3, chain.name);
-        const hook = try batch.nest(4);
-        try batch.big(1, chain.hook);
-        try batch.big(2, @bitCast(chain.priority));
-        try batch.unnest(hook);
-        try batch.big(5, accept);
-        try batch.string(7, chain.type);
-        batch.end();
         for (chain.rules) |rule| try writeRule(batch, table, chain.name, rule);
     }
 }
-
-const accept = 1;
 
 fn writeComment(batch: *message.Builder, comment: []const u8) message.Error!void {
     if (comment.len > 254) return error.TooLong;
@@ -159,122 +309,116 @@ fn writeSet(batch: *message.Builder, table: *const Table, set: *const Set) messa
     try begin(batch, newset, message.create, table.family);
     try batch.string(1, table.name);
     try batch.string(2, set.name);
-    try batch.big(3, 0);
+    try batch.big(3, flagsOf(set));
     try batch.big(4, set.type);
     try batch.big(5, set.bytes);
+    if (set.data) |data| {
+        try batch.big(6, data.type);
+        try batch.big(7, data.bytes);
+    }
+    if (set.size_max > 0 or set.fields.len > 0) {
+        const description = try batch.nest(9);
+        if (set.size_max > 0) try batch.big(1, set.size_max);
+        if (set.fields.len > 0) try writeFields(batch, set.fields);
+        try batch.unnest(description);
+    }
     // The kernel wants an id; the name is what finds it.
     try batch.big(10, batch.count);
-    try batch.attribute(13, &.{ 0, 4, set.order, 0, 0, 0 });
+    if (set.timeout_ms) |timeout| if (timeout > 0) try batch.bigger(11, timeout);
+    const order = set.data orelse Set.Data{ .type = 0, .bytes = 0, .order = 0 };
+    const orders = [_]u8{ 0, 4, set.order, 0, 0, 0, 1, 4, order.order, 0, 0, 0 };
+    try batch.attribute(13, if (set.data == null) orders[0..6] else &orders);
     batch.end();
-    var rest = set.elements;
+}
+
+/// NFT_SET_*
+fn flagsOf(set: *const Set) u32 {
+    var flags: u32 = 0;
+    if (set.isInterval) flags |= 4;
+    if (set.data != null) flags |= 8;
+    if (set.timeout_ms != null) flags |= 0x10;
+    if (set.isDynamic) flags |= 0x20;
+    if (set.fields.len > 0) flags |= 0x80;
+    return flags;
+}
+
+fn writeFields(batch: *message.Builder, fields: []const u32) message.Error!void {
+    const list = try batch.nest(2);
+    for (fields) |bytes| {
+        const field = try batch.nest(list_elem);
+        try batch.big(1, bytes);
+        try batch.unnest(field);
+    }
+    try batch.unnest(list);
+}
+
+/// As many messages as they need.
+fn writeElements(batch: *message.Builder, kind: u16, wanted: *const Change) message.Error!void {
+    var rest = wanted.elements;
     while (rest.len > 0) {
-        const some = rest[0..@min(rest.len, elements_max)];
-        rest = rest[some.len..];
-        try begin(batch, newsetelem, message.create, table.family);
-        try batch.string(1, table.name);
-        try batch.string(2, set.name);
+        try begin(batch, kind, if (wanted.isAdded) message.create else 0, wanted.family);
+        try batch.string(1, wanted.table);
+        try batch.string(2, wanted.set);
         const elements = try batch.nest(3);
-        for (some) |element| {
-            const item = try batch.nest(list_elem);
-            try writeData(batch, 1, element);
-            try batch.unnest(item);
+        while (rest.len > 0 and batch.bytes.items.len - elements < elements_bytes_max) : (rest = rest[1..]) {
+            try writeElement(batch, &rest[0]);
         }
         try batch.unnest(elements);
         batch.end();
     }
 }
 
-fn writeData(batch: *message.Builder, kind: u16, bytes: []const u8) message.Error!void {
-    const outer = try batch.nest(kind);
-    try batch.attribute(data_value, bytes);
-    try batch.unnest(outer);
+fn writeElement(batch: *message.Builder, element: *const Element) message.Error!void {
+    const item = try batch.nest(list_elem);
+    try expression.writeData(batch, 1, element.key);
+    if (element.data.len > 0) try expression.writeData(batch, 2, element.data);
+    if (element.timeout_ms > 0) try batch.bigger(4, element.timeout_ms);
+    if (element.end.len > 0) try expression.writeData(batch, 10, element.end);
+    try batch.unnest(item);
 }
 
-fn writeRule(batch: *message.Builder, table: *const Table, chain: []const u8, rule: []const Expression) message.Error!void {
+fn writeChain(batch: *message.Builder, table: *const Table, chain: *const Chain) message.Error!void {
+    const accept = 1;
+    try begin(batch, newchain, message.create, table.family);
+    try batch.string(1, table.name);
+    try batch.string(3, chain.name);
+    if (chain.hook) |number| {
+        const hook = try batch.nest(4);
+        try batch.big(1, number);
+        try batch.big(2, @bitCast(chain.priority));
+        try batch.unnest(hook);
+        try batch.big(5, accept);
+        try batch.string(7, chain.type);
+    }
+    batch.end();
+}
+
+fn writeRule(
+    batch: *message.Builder,
+    table: *const Table,
+    chain: []const u8,
+    rule: []const expression.Expression,
+) message.Error!void {
     try begin(batch, newrule, message.create | message.append, table.family);
     try batch.string(1, table.name);
     try batch.string(2, chain);
     const expressions = try batch.nest(4);
-    for (rule) |*expression| {
-        const item = try batch.nest(list_elem);
-        try batch.string(1, nameOf(expression));
-        const body = try batch.nest(2);
-        try writeExpression(batch, expression);
-        try batch.unnest(body);
-        try batch.unnest(item);
-    }
+    for (rule) |*each| try expression.write(batch, each);
     try batch.unnest(expressions);
     batch.end();
-}
-
-fn nameOf(expression: *const Expression) []const u8 {
-    return switch (expression.*) {
-        .meta => "meta",
-        .payload => "payload",
-        .mask => "bitwise",
-        .compare => "cmp",
-        .lookup => "lookup",
-        .track => "ct",
-        .verdict => "immediate",
-        .masquerade => "masq",
-    };
-}
-
-fn writeExpression(batch: *message.Builder, expression: *const Expression) message.Error!void {
-    switch (expression.*) {
-        .meta => |meta| {
-            try batch.big(1, meta.register);
-            try batch.big(2, meta.key);
-        },
-        .payload => |payload| {
-            try batch.big(1, payload.register);
-            try batch.big(2, payload.base);
-            try batch.big(3, payload.offset);
-            try batch.big(4, payload.bytes);
-        },
-        .mask => |mask| {
-            try batch.big(1, mask.register);
-            try batch.big(2, mask.register);
-            try batch.big(3, @intCast(mask.mask.len));
-            try writeData(batch, 4, mask.mask);
-            const zeros = try batch.arena.alloc(u8, mask.mask.len);
-            @memset(zeros, 0);
-            try writeData(batch, 5, zeros);
-        },
-        .compare => |compare| {
-            try batch.big(1, compare.register);
-            try batch.big(2, compare.operation);
-            try writeData(batch, 3, compare.value);
-        },
-        .lookup => |lookup| {
-            try batch.string(1, lookup.set);
-            try batch.big(2, lookup.register);
-        },
-        .track => |track| {
-            try batch.big(1, track.register);
-            try batch.big(2, track.key);
-        },
-        .verdict => |verdict| {
-            try batch.big(1, 0);
-            const outer = try batch.nest(2);
-            const inner = try batch.nest(data_verdict);
-            try batch.big(1, @bitCast(verdict.code));
-            try batch.unnest(inner);
-            try batch.unnest(outer);
-        },
-        .masquerade => {},
-    }
 }
 
 test "a batch of a table, as nft(8) writes it" {
     var memory: [16 * 1024]u8 = undefined;
     var fixed: std.heap.FixedBufferAllocator = .init(&memory);
     var batch: message.Builder = .{ .arena = fixed.allocator() };
+    try begin(&batch, batch_begin, 0, linux.AF.UNSPEC);
+    batch.end();
     try write(&batch, &.{
         .family = linux.AF.INET,
         .name = "t",
         .comment = "x",
-        .sets = &.{.{ .name = "s", .type = 41, .bytes = 16, .order = 1, .elements = &.{"rt0" ++ "\x00" ** 13} }},
+        .sets = &.{.{ .name = "s", .type = 41, .bytes = 16, .order = 1, .elements = &.{.{ .key = "rt0" ++ "\x00" ** 13 }} }},
         .chains = &.{.{ .name = "c", .type = "nat", .hook = 4, .priority = 100, .rules = &.{&.{
             .{ .meta = .{ .key = 7, .register = 1 } },
             .{ .lookup = .{ .register = 1, .set = "s" } },
@@ -342,5 +486,30 @@ test "the comment among user data that somebody else wrote" {
         var comment: Comment = .{ .into = &into };
         _ = comment.take(builder.bytes.items[message.header_bytes..]);
         try std.testing.expectEqualStrings(case[1], into[0..comment.length]);
+    }
+}
+
+test "keys of elements, whatever their lengths say" {
+    var memory: [1024]u8 = undefined;
+    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
+    var builder: message.Builder = .{ .arena = fixed.allocator() };
+    try builder.begin(newsetelem, 0, Family{ .family = 2 });
+    const elements = try builder.nest(3);
+    for ([_][]const u8{ "abcd", "efgh" }) |key| try writeElement(&builder, &.{ .key = key, .timeout_ms = 7 });
+    try builder.unnest(elements);
+    builder.end();
+    const body = builder.bytes.items[message.header_bytes..];
+    var into: [6]u8 = @splat(0);
+    var keys: Keys = .{ .into = &into };
+    try std.testing.expect(keys.take(body));
+    try std.testing.expectEqual(8, keys.length);
+    try std.testing.expectEqualSlices(u8, "abcd\x00\x00", &into);
+    var random: std.Random.DefaultPrng = .init(5);
+    for (0..20_000) |_| {
+        var bytes: [128]u8 = undefined;
+        @memcpy(bytes[0..body.len], body);
+        for (0..3) |_| bytes[random.random().uintLessThan(usize, body.len)] = random.random().int(u8);
+        keys = .{ .into = &into };
+        _ = keys.take(bytes[0..random.random().uintAtMost(usize, body.len)]);
     }
 }
