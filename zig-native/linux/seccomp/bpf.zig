@@ -19,10 +19,19 @@ pub const answer = 0x06; // BPF_RET | BPF_K
 /// struct seccomp_data
 pub const Data = extern struct { number: i32, arch: u32, instruction_pointer: u64 = 0, arguments: [6]u64 = @splat(0) };
 
-/// Where the low half of an argument lies, on little-endian machines.
-pub fn argumentOffset(index: u3) u32 {
-    return @offsetOf(Data, "arguments") + @as(u32, index) * 8;
-}
+/// Of an argument, on little-endian machines.
+pub const Half = enum {
+    low,
+    high,
+
+    pub fn offset(self: Half, argument: u3) u32 {
+        return @offsetOf(Data, "arguments") + @as(u32, argument) * 8 + @as(u32, if (self == .high) 4 else 0);
+    }
+
+    pub fn of(self: Half, value: u64) u32 {
+        return @truncate(if (self == .high) value >> 32 else value);
+    }
+};
 
 /// A place in the program, counted from its end.
 pub const Label = usize;
