@@ -19,16 +19,27 @@ guard: *const Guard,
 own_dev: ?u64,
 /// Nodes open everywhere: a privileged container.
 any: bool,
+/// Detached mounts of the nodes, in their order, where those cannot be made (outside.zig).
+ready: []const i32 = &.{},
+/// That of the device in hand, or -1.
+tree: i32 = -1,
 
 const Devices = @This();
 
-pub fn make(self: *Devices, each: request.Device) fault.AllocError!void {
+pub fn makeAll(self: *Devices, list: []const request.Device) fault.AllocError!void {
+    for (list, 0..) |each, index| {
+        self.tree = if (self.ready.len > 0) self.ready[index] else -1;
+        try self.make(each);
+    }
+}
+
+fn make(self: *Devices, each: request.Device) fault.AllocError!void {
     if (self.own_dev == null and std.mem.startsWith(u8, each.path, "/dev/")) return self.keep(each);
     const split = path.splitLast(each.path);
     const parent = try paths.ensureDirectory(self.arena, self.root, split.parent, .device);
     defer _ = linux.close(parent);
     const info = path.stat(parent) orelse return fault.fail(.device, .IO, "stat {s}", .{split.parent});
-    if (info.mount != self.own_dev) return self.bind(each);
+    if (info.mount != self.own_dev or self.tree >= 0) return self.bind(each);
     const name = try paths.terminated(self.arena, split.name, .device, "a device's path");
     switch (device.make(parent, name, each.node())) {
         .SUCCESS => {},
@@ -61,6 +72,7 @@ fn bind(self: *Devices, each: request.Device) fault.AllocError!void {
 }
 
 fn bindAt(self: *Devices, each: request.Device, target: i32) fault.AllocError!void {
+    if (self.tree >= 0) return self.attach(each, self.tree, target);
     switch (try self.bench.node(self.arena, each)) {
         .tree => |tree| try self.attach(each, tree, target),
         .errno => |errno| if (errno == .PERM) try self.attach(
@@ -94,15 +106,46 @@ fn verify(parent: i32, name: [*:0]const u8, each: request.Device) fault.Error!vo
     if (!each.node().is(info)) return fault.fail(.device, .EXIST, "make device {s}: the image has something else there", .{each.path});
 }
 
-/// A detached mount of the host's node of the same name, whose numbers were read from the very file that is mounted.
-fn cloneFromHost(arena: std.mem.Allocator, each: request.Device) fault.AllocError!i32 {
-    const host = try paths.terminated(arena, each.path, .device, "a device's path");
-    const tree: i32 = @intCast(try fault.check(mount.clone(linux.AT.FDCWD, host, false), .device, "open {s}", .{each.path}));
-    errdefer _ = linux.close(tree);
-    const info = path.stat(tree) orelse return fault.fail(.device, .IO, "stat {s}", .{each.path});
+/// A detached mount of the host's node, whose numbers were read from the very file that is mounted: that of the same name, or the one
+/// that the kernel names.
+pub fn cloneFromHost(arena: std.mem.Allocator, each: request.Device) fault.AllocError!i32 {
+    if (try cloneNode(arena, each, each.path)) |tree| return tree;
+    if (try kernelsName(arena, each)) |name| if (try cloneNode(arena, each, name)) |tree| return tree;
     const node = each.node();
-    if (!node.is(info)) return fault.fail(.device, .INVAL, "{s} is not the device {d}:{d}", .{ each.path, node.major, node.minor });
-    return tree;
+    return fault.fail(
+        .device,
+        .SUCCESS,
+        "device {s} ({d}:{d}) can be neither made, without the rights of the host's root, nor found in the host's /dev",
+        .{ each.path, node.major, node.minor },
+    );
+}
+
+fn cloneNode(arena: std.mem.Allocator, each: request.Device, name: []const u8) fault.AllocError!?i32 {
+    const cloned = mount.clone(linux.AT.FDCWD, try paths.terminated(arena, name, .device, "a device's path"), false);
+    if (linux.errno(cloned) != .SUCCESS) return null;
+    const tree: i32 = @intCast(cloned);
+    if (path.stat(tree)) |info| if (each.node().is(info)) return tree;
+    _ = linux.close(tree);
+    return null;
+}
+
+/// Where devtmpfs has the node of these numbers.
+fn kernelsName(arena: std.mem.Allocator, each: request.Device) error{OutOfMemory}!?[]const u8 {
+    const node = each.node();
+    const kind = switch (node.mode & linux.S.IFMT) {
+        linux.S.IFCHR => "char",
+        linux.S.IFBLK => "block",
+        else => return null,
+    };
+    const file = try std.fmt.allocPrintSentinel(arena, "/sys/dev/{s}/{d}:{d}/uevent", .{ kind, node.major, node.minor }, 0);
+    const opened = linux.open(file, .{ .CLOEXEC = true }, 0);
+    if (linux.errno(opened) != .SUCCESS) return null;
+    defer _ = linux.close(@intCast(opened));
+    var lines = std.mem.splitScalar(u8, try path.readAll(arena, @intCast(opened), 4096) orelse return null, '\n');
+    while (lines.next()) |line| {
+        if (std.mem.startsWith(u8, line, "DEVNAME=")) return try std.fmt.allocPrint(arena, "/dev/{s}", .{line[8..]});
+    }
+    return null;
 }
 
 const links = [_]struct { name: [:0]const u8, target: [:0]const u8 }{
