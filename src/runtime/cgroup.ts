@@ -1,18 +1,29 @@
-import { readFileSync } from "node:fs";
-import { hierarchyOf } from "./hierarchies.ts";
+import { existsSync } from "node:fs";
+import { hierarchyOf, textOf } from "./hierarchies.ts";
 
 export { endCgroup, freezeCgroup, removeCgroup, thawCgroup } from "../native/system.ts";
 
 /** The group that is above every container's, below each hierarchy's root. */
 export const groupOfContainers = "rt";
 
+/** What a container has that is in no cgroup of its own (group-place.ts): none of the functions here and elsewhere finds it. */
+export const noGroup = "";
+
 /** The cgroup of a container, below each hierarchy's root. */
 export function cgroupPath(id: string): string {
   return `${groupOfContainers}/${id}`;
 }
 
+/** Is there such a cgroup that can be frozen? A host may have none that can be written. */
+export function hasCgroup(path: string): boolean {
+  if (path === noGroup) return false;
+  const freezers = [hierarchyOf("freezer"), hierarchyOf(undefined)];
+  return freezers.some((found) => found !== undefined && existsSync(`${found.directory}/${path}`));
+}
+
 /** Does everything in a cgroup stand still, by v1's freezer or v2's? Not where there is no such cgroup. */
 export function isFrozen(path: string): boolean {
+  if (path === noGroup) return false;
   return (
     says("freezer", `${path}/freezer.state`, /^FROZEN/) ||
     says(undefined, `${path}/cgroup.events`, /^frozen 1$/m)
@@ -21,6 +32,7 @@ export function isFrozen(path: string): boolean {
 
 /** How many of a cgroup's processes the kernel has killed for want of memory; bytes, 0: no limit, or unknown. */
 export function shortageIn(path: string): { kills: number; limit: number; peak: number } | undefined {
+  if (path === noGroup) return undefined;
   const v1 = hierarchyOf("memory");
   const directory = (v1 ?? hierarchyOf(undefined))?.directory;
   const read = (name: string) => (directory === undefined ? "" : textOf(`${directory}/${path}/${name}`));
@@ -34,14 +46,6 @@ export function shortageIn(path: string): { kills: number; limit: number; peak: 
   };
   if (v1) return { kills, limit: bytes("memory.limit_in_bytes"), peak: bytes("memory.max_usage_in_bytes") };
   return { kills, limit: bytes("memory.max"), peak: bytes("memory.peak") };
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
 }
 
 function says(controller: string | undefined, file: string, wanted: RegExp): boolean {

@@ -25,8 +25,15 @@ pub fn isGroup(group: []const u8) bool {
     return std.mem.indexOfScalar(u8, group, 0) == null;
 }
 
-/// mkdir -p, component by component, because a parent must pass its controllers (v2) or its cpuset (v1) on.
-pub fn makeGroup(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8) error{OutOfMemory}!linux.E {
+/// mkdir -p, component by component, because a parent must pass its controllers (v2) or its cpuset (v1) on. One that is there
+/// has what it needs: its parents may be somebody else's, as systemd's are.
+pub fn makeGroup(
+    arena: std.mem.Allocator,
+    hierarchy: Hierarchy,
+    group: []const u8,
+) linksection(memory.starting) error{OutOfMemory}!linux.E {
+    const whole = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ hierarchy.mount_point, group }, 0);
+    if (linux.errno(linux.access(whole, linux.F_OK)) == .SUCCESS) return .SUCCESS;
     const cpuset = hierarchy.has("cpuset");
     var current: []const u8 = hierarchy.mount_point;
     var parts = std.mem.tokenizeScalar(u8, group, '/');
@@ -57,6 +64,7 @@ fn passControllersOn(arena: std.mem.Allocator, directory: []const u8) error{OutO
     next: while (names.next()) |name| {
         var already = std.mem.tokenizeAny(u8, enabled, " \n");
         while (already.next()) |there| if (std.mem.eql(u8, there, name)) continue :next;
+        if (!asked and linux.errno(linux.access(file, linux.W_OK)) != .SUCCESS) return; // above what is delegated to us
         if (!asked and try holdsProcesses(arena, directory)) return;
         asked = true;
         const text = try std.fmt.allocPrint(arena, "+{s}", .{name});
@@ -98,7 +106,11 @@ pub fn write(
 
 /// A descriptor of `group` in the v2 hierarchy, made if need be, for the process to be born there (linux/clone.zig). -1
 /// where there is no v2, or we may not.
-pub fn openUnified(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: []const u8) error{OutOfMemory}!i32 {
+pub fn openUnified(
+    arena: std.mem.Allocator,
+    hierarchies: []const Hierarchy,
+    group: []const u8,
+) linksection(memory.starting) error{OutOfMemory}!i32 {
     const hierarchy = cgroup_hierarchy.find(hierarchies, "") orelse return -1;
     if (!isGroup(group)) return -1;
     const errno = try makeGroup(arena, hierarchy, group);
@@ -146,9 +158,21 @@ fn removeEverywhere(arena: std.mem.Allocator, group: []const u8, shortage: *cgro
     const hierarchies = try cgroup_hierarchy.discover(arena);
     shortage.* = try cgroup_memory.shortageOf(arena, hierarchies, group);
     for (hierarchies) |hierarchy| {
+        if (isWatched(hierarchy, group)) continue;
         const directory = try std.fmt.allocPrintSentinel(arena, "{s}/{s}", .{ hierarchy.mount_point, group }, 0);
         cgroup_removal.remove(directory);
     }
+}
+
+/// A unit of systemd's.
+pub fn isScope(group: []const u8) bool {
+    return std.mem.endsWith(u8, group, ".scope");
+}
+
+/// A scope's is systemd's to remove: the kernel's word that it is empty, which is the unit's end, is lost with the directory.
+fn isWatched(hierarchy: Hierarchy, group: []const u8) bool {
+    if (!isScope(group)) return false;
+    return hierarchy.unified() or hierarchy.has("name=systemd");
 }
 
 /// SIGKILL for all that is in the group and below, frozen or not.

@@ -52,7 +52,9 @@ pub fn freeze(arena: std.mem.Allocator, hierarchies: []const Hierarchy, group: [
     const first = v1 orelse v2 orelse return .NODEV;
     // Where a host has both, the container may have frozen itself in the other one.
     if (!wanted and v1 != null and v2 != null) _ = try set(arena, v2.?, group, false);
-    return set(arena, first, group, wanted);
+    const errno = try set(arena, first, group, wanted);
+    // A group that is delegated to a user is in v2's alone.
+    return if (errno == .NOENT and v1 != null and v2 != null) set(arena, v2.?, group, wanted) else errno;
 }
 
 fn set(arena: std.mem.Allocator, hierarchy: Hierarchy, group: []const u8, wanted: bool) error{OutOfMemory}!linux.E {

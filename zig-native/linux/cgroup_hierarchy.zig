@@ -2,6 +2,7 @@
 //! /proc/self/mountinfo, where we are in it from /proc/self/cgroup.
 const std = @import("std");
 const linux = std.os.linux;
+const memory = @import("memory.zig");
 const path = @import("path.zig");
 
 pub const Hierarchy = struct {
@@ -33,7 +34,7 @@ pub const Hierarchy = struct {
 };
 
 /// Every mounted hierarchy.
-pub fn discover(arena: std.mem.Allocator) error{OutOfMemory}![]const Hierarchy {
+pub fn discover(arena: std.mem.Allocator) linksection(memory.starting) error{OutOfMemory}![]const Hierarchy {
     const mounts = try readProc(arena, "/proc/self/mountinfo") orelse return &.{};
     const groups = try readProc(arena, "/proc/self/cgroup") orelse return &.{};
     return parse(arena, mounts, groups);
@@ -134,6 +135,12 @@ pub fn ownGroup(groups: []const u8, controllers: []const u8) []const u8 {
     return "/";
 }
 
+/// The unified one of them, where it is.
+pub fn unifiedOnly(hierarchies: []const Hierarchy) []const Hierarchy {
+    for (hierarchies, 0..) |hierarchy, index| if (hierarchy.unified()) return hierarchies[index..][0..1];
+    return &.{};
+}
+
 /// Where a v1 controller is, or with "" the v2 hierarchy.
 pub fn find(hierarchies: []const Hierarchy, controller: []const u8) ?Hierarchy {
     for (hierarchies) |hierarchy| {
@@ -155,8 +162,8 @@ const hybrid_mounts =
 const hybrid_groups = "9:name=systemd:/\n4:memory:/process/c1:b\n1:cpu,cpuacct:/x\n0::/u\n";
 
 test "hierarchies of a hybrid host" {
-    var memory: [8192]u8 = undefined;
-    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
+    var bytes: [8192]u8 = undefined;
+    var fixed: std.heap.FixedBufferAllocator = .init(&bytes);
     const arena = fixed.allocator();
     const list = try parse(arena, hybrid_mounts, hybrid_groups);
     try std.testing.expectEqual(@as(usize, 4), list.len);
@@ -172,8 +179,8 @@ test "hierarchies of a hybrid host" {
 }
 
 test "a group below a mounted subtree" {
-    var memory: [512]u8 = undefined;
-    var fixed: std.heap.FixedBufferAllocator = .init(&memory);
+    var bytes: [512]u8 = undefined;
+    var fixed: std.heap.FixedBufferAllocator = .init(&bytes);
     const nested: Hierarchy = .{ .mount_point = "/sys/fs/cgroup", .mount_root = "/docker/c1", .controllers = "", .own = "/docker/c1" };
     try std.testing.expectEqualStrings("/sys/fs/cgroup/rt/x", try nested.directory(fixed.allocator(), "/docker/c1/rt/x"));
     try std.testing.expectEqualStrings("/sys/fs/cgroup/", try nested.directory(fixed.allocator(), "/docker/c1"));

@@ -32,7 +32,7 @@ pub const Scratch = Region(12 * 1024 * 1024);
 
 /// The program's own code and constants go out of its memory: they are in its file, and what is needed again comes back by
 /// itself, page by page. For who has done most of what it will ever do, and lives on.
-pub fn releaseProgram() void {
+pub noinline fn releaseProgram() linksection(serving) void {
     const headers: [*]const std.elf.Elf64_Phdr = @ptrFromInt(linux.getauxval(std.elf.AT_PHDR));
     for (headers[0..linux.getauxval(std.elf.AT_PHNUM)]) |*header| {
         // What can be written to is not as it is in the file. Ours lies at the addresses that its headers say.
@@ -42,3 +42,28 @@ pub fn releaseProgram() void {
         _ = linux.madvise(@ptrFromInt(start), end - start, linux.MADV.DONTNEED);
     }
 }
+
+/// The section of what a monitor does as long as its program runs. The kernel brings the pages around one that is needed along, 64 KiB
+/// of them: so these functions lie side by side, and not each beside some that never runs again.
+pub const serving = ".text.serving";
+
+/// The same of what it does until its program runs: its memory is largest then.
+pub const starting = ".text.starting";
+
+/// What functions that have returned have left of the stack.
+pub noinline fn releaseStack() linksection(serving) void {
+    const page = std.heap.page_size_min;
+    // Our own frame, and what may lie just below it.
+    const end = std.mem.alignBackward(usize, @frameAddress(), page) - page;
+    // Where it has not been that deep nothing is mapped, and nothing is done.
+    _ = linux.madvise(@ptrFromInt(end - stack_bytes_max), stack_bytes_max, linux.MADV.DONTNEED);
+}
+
+/// Nothing is left of what they had there, for one who may look into our memory, or into that of a child.
+pub noinline fn wipeStack() linksection(starting) void {
+    var below: [32 * 1024]u8 = undefined;
+    @memset(&below, 0);
+    std.mem.doNotOptimizeAway(&below);
+}
+
+const stack_bytes_max = 256 * 1024;

@@ -33,6 +33,14 @@ pub fn set(resource: usize, soft: i64, hard: i64) Outcome {
     return if (errno == .SUCCESS) .clamped else .{ .failed = errno };
 }
 
+/// The hard limit, where it is lower; as far as we may.
+pub fn raise(resource: usize, hard: i64) void {
+    var current: Limit = undefined;
+    if (linux.errno(prlimit(resource, null, &current)) != .SUCCESS) return;
+    const wanted: Limit = .{ .soft = current.soft, .hard = @bitCast(hard) };
+    if (wanted.hard > current.hard) _ = prlimit(resource, &wanted, null);
+}
+
 fn prlimit(resource: usize, new: ?*const Limit, old: ?*Limit) usize {
     return linux.syscall4(.prlimit64, 0, resource, @intFromPtr(new), @intFromPtr(old));
 }

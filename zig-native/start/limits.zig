@@ -10,7 +10,7 @@ const say = @import("say.zig");
 const memory_bytes = 320 << 20;
 const stack_bytes_min = 256 << 10;
 /// What is written before the engine itself can tell: its library of system calls, and less than that.
-const file_bytes_min = 256 << 10;
+const file_bytes_min = 512 << 10;
 
 pub fn check(auxiliary: [*]const [2]usize) void {
     // A file with the set-user-ID bit, or with capabilities, would act for whoever calls it.
