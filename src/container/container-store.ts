@@ -1,93 +1,52 @@
 import { RtError } from "../base/errors.ts";
-import type { Digest } from "../oci/digest.ts";
-import { checkedBody, decodeRecord, encodeRecord } from "../store/codec.ts";
+import { encodeRecord } from "../store/codec.ts";
 import type { Database } from "../store/database.ts";
 import { acquireLease, isLeased, type Lease } from "../store/leases.ts";
 import { isUniqueViolation } from "../store/sqlite-error.ts";
-import { decodeCircumstances, encodeCircumstances } from "./circumstances.ts";
+import { encodeCircumstances } from "./circumstances.ts";
 import { type ContainerRecord, containerType } from "./record.ts";
 import type { ExitFacts } from "./state.ts";
-
-/**
- * A container as the store has it. What stands in columns is there whatever has happened to the record, so that one which
- * is damaged can be listed, killed and removed like any other.
- */
-export interface Container {
-  readonly id: string;
-  readonly name: string;
-  /** RFC 3339. */
-  readonly created: string;
-  readonly imageId: Digest;
-  /** The image as the user called it, and the words of the command: "" of a damaged one when they are unknown. */
-  readonly reference: string;
-  readonly command: string;
-  readonly autoRemove: boolean;
-  /** Once somebody has seen the exit and written it down. */
-  readonly exit: ExitFacts | undefined;
-  /** Of one that has never run: why the last attempt to start it came to nothing. Of others `exit` says so. */
-  readonly failure: StartFailure | undefined;
-  /** Its end is on record, or it was never started: unless it has a state directory, nothing of it is to be looked for. */
-  readonly isSettled: boolean;
-  /** Somebody has begun to remove it: it is not to be started any more. */
-  readonly removal: Removal | undefined;
-  /** Somebody wanted it to stay down, and nobody has started it since. */
-  readonly isStopped: boolean;
-  /** Why the record is not to be believed, as far as header and checksum tell. */
-  readonly damage: RtError | undefined;
-  /** All of it, decoded when it is first asked for. @throws RtError data-loss | unsupported */
-  readonly record: ContainerRecord;
-}
-
-export interface StartFailure {
-  exitCode: number;
-  error: string;
-}
-
-interface Removal {
-  /** With the volumes that nobody named. */
-  volumes: boolean;
-}
-
-interface Row {
-  id: string;
-  name: string;
-  image: string;
-  created: string;
-  reference: string | null;
-  command: string | null;
-  auto_remove: number;
-  record: Uint8Array;
-  exit_code: number | null;
-  started_at: string | null;
-  finished_at: string | null;
-  error: string | null;
-  circumstances: string | null;
-  removal: number | null;
-  stopped: number;
-}
-
-const columns = [
-  ...["id", "name", "image", "created", "reference", "command", "auto_remove", "record"],
-  ...["exit_code", "started_at", "finished_at", "error", "circumstances", "removal", "stopped"],
-].join(", ");
+import {
+  type Container,
+  type ContainerRemoval,
+  type ContainerRow,
+  containerColumns,
+  isContainerId,
+  recordOf,
+  recordOfBytes,
+  type StartFailure,
+  StoredContainer,
+} from "./stored-container.ts";
 
 /** Among what a container has of volumes, which have no such names: a layer of an image that is mounted in it. */
 const layerPrefix = "layer:";
 
-/** 64 hex digits: what may be the name of a directory. */
-export function isContainerId(text: string): boolean {
-  return /^[0-9a-f]{64}$/.test(text);
+/** What follows when a container is over, is removed, or gets another name; in the same transaction. */
+interface Follower {
+  leaving<T>(id: string, act: () => T): T;
+  rename(id: string, name: string): void;
 }
+
+const nothingFollows: Follower = { leaving: (_, act) => act(), rename: () => {} };
 
 /** Containers as they are wanted, and their exits. What they are doing now is state.ts's to say. */
 export class ContainerStore {
   readonly #database: Database;
   readonly #copyOf: (id: string) => Uint8Array | undefined;
+  readonly #follower: Follower;
 
-  /** @param copyOf a second copy of a container's record, where there is one (state-file.ts): damage costs nothing then */
-  constructor(database: Database, copyOf: (id: string) => Uint8Array | undefined = () => undefined) {
+  /**
+   * @param copyOf a second copy of a container's record, where there is one (state-file.ts): damage costs nothing then
+   * @param follower its names in networks (network/name-store.ts)
+   */
+  constructor(
+    database: Database,
+    copyOf: (id: string) => Uint8Array | undefined = () => undefined,
+    follower: Follower = nothingFollows,
+  ) {
     this.#database = database;
     this.#copyOf = copyOf;
+    this.#follower = follower;
   }
 
   /**
@@ -122,7 +81,7 @@ export class ContainerStore {
     created: string,
     rename: (attempt: number) => string,
   ): string {
-    const record = copy && readable(copy, id);
+    const record = copy && recordOfBytes(copy, id);
     if (record) return this.#database.transaction(() => this.#create(record, rename)).record.name;
     const sql =
       "INSERT OR IGNORE INTO containers (id, name, image, created, record) VALUES (?, ?, '', ?, x'')";
@@ -141,7 +100,17 @@ export class ContainerStore {
     const bytes = encodeRecord(containerType, record);
     this.#insert(record, bytes);
     this.#useVolumes(record);
+    this.#useLinks(record);
+    this.#useIds(record);
     return { record, bytes };
+  }
+
+  /** Its numbers on the host are nobody else's from here on (id-store.ts). */
+  #useIds({ id, idMappings }: ContainerRecord): void {
+    if (!idMappings) return;
+    const sql = "INSERT OR IGNORE INTO container_ids (container, kind, first, size) VALUES (?, ?, ?, ?)";
+    for (const kind of ["uids", "gids"] as const)
+      for (const { host, size } of idMappings[kind]) this.#database.run(sql, id, kind, host, size);
   }
 
   #useVolumes({ id, mounts }: ContainerRecord): void {
@@ -149,6 +118,21 @@ export class ContainerStore {
       if (type === "volume" && name !== undefined) this.#use(id, name);
       for (const layer of chain) this.#use(id, layerPrefix + layer);
     }
+  }
+
+  #useLinks({ id, networks = [] }: ContainerRecord): void {
+    this.#database.run("DELETE FROM container_links WHERE container = ?", id);
+    for (const link of networks.flatMap(({ links }) => links)) {
+      const target = link.slice(0, link.indexOf(":"));
+      const sql = "INSERT OR IGNORE INTO container_links (container, target) VALUES (?, ?)";
+      if (isContainerId(target)) this.#database.run(sql, id, target);
+    }
+  }
+
+  /** Those that have this one by a name of their own. */
+  linkedTo(id: string): string[] {
+    const sql = "SELECT container FROM container_links WHERE target = ? ORDER BY container";
+    return this.#database.all<{ container: string }>(sql, id).map(({ container }) => container);
   }
 
   /** From now on the volume is in use: see schema.ts. */
@@ -187,7 +171,10 @@ export class ContainerStore {
   rename(container: Container, name: string): Uint8Array {
     const db = this.#database;
     return db.transaction(() => {
-      const row = db.get<Row>(`SELECT ${columns} FROM containers WHERE id = ?`, container.id);
+      const row = db.get<ContainerRow>(
+        `SELECT ${containerColumns} FROM containers WHERE id = ?`,
+        container.id,
+      );
       if (!row) throw noSuchContainer(container.name);
       const record = recordOf(this.#container(row));
       const bytes = record ? encodeRecord(containerType, { ...record, name }) : row.record;
@@ -196,22 +183,35 @@ export class ContainerStore {
       } catch (error) {
         throw isUniqueViolation(error) ? this.#taken({ id: row.id, name }, error) : error;
       }
+      this.#follower.rename(row.id, name);
       return bytes;
     });
   }
 
   /**
-   * It is to be another one from here on, but for its name and what else stands in columns.
+   * It is to be another one from here on, but for its name and what else stands in containerColumns.
+   * @param within done in the same transaction
    * @returns the bytes of the record, for its second copy
    * @throws RtError not-found: the container went meanwhile; data-loss
    */
-  update(id: string, change: (record: ContainerRecord) => ContainerRecord): Uint8Array {
-    const db = this.#database;
-    return db.transaction(() => {
-      const bytes = encodeRecord(containerType, change(this.get(id).record));
-      db.run("UPDATE containers SET record = ? WHERE id = ?", bytes, id);
+  update(
+    id: string,
+    change: (record: ContainerRecord) => ContainerRecord,
+    within: () => void = () => {},
+  ): Uint8Array {
+    return this.#database.transaction(() => {
+      const bytes = this.replace(change(this.get(id).record));
+      within();
       return bytes;
     });
+  }
+
+  /** The same in a transaction of the caller's, who has read the record in it. */
+  replace(record: ContainerRecord): Uint8Array {
+    const bytes = encodeRecord(containerType, record);
+    this.#database.run("UPDATE containers SET record = ? WHERE id = ?", bytes, record.id);
+    this.#useLinks(record);
+    return bytes;
   }
 
   #holderOf(name: string): string | undefined {
@@ -240,34 +240,64 @@ export class ContainerStore {
     return row && this.#container(row);
   }
 
-  #row(text: string): Row | undefined {
+  #row(text: string): ContainerRow | undefined {
     const db = this.#database;
-    if (isContainerId(text)) return db.get<Row>(`SELECT ${columns} FROM containers WHERE id = ?`, text);
+    if (isContainerId(text))
+      return db.get<ContainerRow>(`SELECT ${containerColumns} FROM containers WHERE id = ?`, text);
     const name = text.startsWith("/") ? text.slice(1) : text;
-    const byName = db.get<Row>(`SELECT ${columns} FROM containers WHERE name = ?`, name);
+    const byName = db.get<ContainerRow>(`SELECT ${containerColumns} FROM containers WHERE name = ?`, name);
     if (byName || !/^[0-9a-f]{1,63}$/.test(text)) return byName;
-    const sql = `SELECT ${columns} FROM containers WHERE id >= ? AND id < ? ORDER BY id LIMIT 2`;
-    const rows = db.all<Row>(sql, text, `${text}g`);
+    const sql = `SELECT ${containerColumns} FROM containers WHERE id >= ? AND id < ? ORDER BY id LIMIT 2`;
+    const rows = db.all<ContainerRow>(sql, text, `${text}g`);
     if (rows.length <= 1) return rows[0];
     throw new RtError("invalid-argument", `multiple IDs found with provided prefix: ${text}`);
   }
 
   /** All, the damaged ones too. */
   list(): Container[] {
-    return this.#all(`SELECT ${columns} FROM containers`);
+    return this.#all(`SELECT ${containerColumns} FROM containers`);
   }
 
   /** Those whose end, or whose removal, is not over: what runs, and what a killed client or monitor has left. */
   unsettled(): Container[] {
-    const sql = `SELECT ${columns} FROM containers WHERE exit_code IS NULL`;
+    const sql = `SELECT ${containerColumns} FROM containers WHERE exit_code IS NULL`;
     const removed = "removal IS NOT NULL AND exit_code IS NOT NULL";
-    return this.#all(`${sql} UNION ALL SELECT ${columns} FROM containers WHERE ${removed}`);
+    return this.#all(`${sql} UNION ALL SELECT ${containerColumns} FROM containers WHERE ${removed}`);
+  }
+
+  /** Has it ports that have to be taken away at its end? */
+  hasPorts(id: string): boolean {
+    return this.#database.get("SELECT 1 FROM container_ports WHERE container = ? LIMIT 1", id) !== undefined;
+  }
+
+  somePorts(): boolean {
+    return this.#database.get("SELECT 1 FROM container_ports LIMIT 1") !== undefined;
+  }
+
+  /** Is somebody just changing ports of one that runs, or has he died over that? */
+  hasPendingPorts(): boolean {
+    return (
+      this.#database.get("SELECT 1 FROM container_ports WHERE pending IS NOT NULL LIMIT 1") !== undefined
+    );
   }
 
   unsettledIds(): string[] {
     const sql =
       "SELECT id FROM containers WHERE exit_code IS NULL UNION SELECT id FROM containers WHERE removal IS NOT NULL";
     return this.#database.all<{ id: string }>(sql).map(({ id }) => id);
+  }
+
+  /** Those that run, and of whose networks one is not as the record says: somebody is just changing that, or has died over it. */
+  amidChange(): string[] {
+    const sql = "SELECT DISTINCT container FROM network_endpoints WHERE pending = 1";
+    return this.#database.all<{ container: string }>(sql).map(({ container }) => container);
+  }
+
+  /** Those that it is in, or was when it last ran. */
+  networksOf(id: string): { id: string; name: string; driver: string }[] {
+    const sql = `SELECT n.id, n.name, n.driver FROM network_endpoints AS e JOIN networks AS n ON n.id = e.network
+      WHERE e.container = ? ORDER BY e.interface`;
+    return this.#database.all(sql, id);
   }
 
   /** chainIDs of what containers have mounted of images; undefined: of one that nobody can read that is unknown. */
@@ -279,11 +309,11 @@ export class ContainerStore {
 
   /** Those of images that are no longer here. */
   ofGoneImages(): Container[] {
-    return this.#all(`SELECT ${columns} FROM containers WHERE image NOT IN (SELECT id FROM images)`);
+    return this.#all(`SELECT ${containerColumns} FROM containers WHERE image NOT IN (SELECT id FROM images)`);
   }
 
   #all(sql: string): Container[] {
-    return this.#database.all<Row>(sql).map((row) => this.#container(row));
+    return this.#database.all<ContainerRow>(sql).map((row) => this.#container(row));
   }
 
   ids(): string[] {
@@ -299,33 +329,40 @@ export class ContainerStore {
     return encodeRecord(containerType, record);
   }
 
+  /** Has it a place in any network? */
+  isInNetworks(id: string): boolean {
+    const sql = "SELECT 1 FROM network_endpoints WHERE container = ? LIMIT 1";
+    return this.#database.get(sql, id) !== undefined;
+  }
+
   /** Put the second copy in the place of a record that is damaged. False when there is none, or it is no better. */
   restore(container: Container): boolean {
     const { id } = container;
     const copy = container.damage?.code === "data-loss" ? this.#copyOf(id) : undefined;
-    const record = copy && readable(copy, id);
+    const record = copy && recordOfBytes(copy, id);
     if (!copy || !record) return false;
     return this.#database.transaction(() => {
       if (this.#database.run("UPDATE containers SET record = ? WHERE id = ?", copy, id) === 0) return false;
       this.#database.run("DELETE FROM container_volumes WHERE container = ?", id);
       this.#useVolumes(record);
+      this.#useLinks(record);
+      this.#useIds(record);
       return true;
     });
   }
 
   /** The exit is written once, by whoever sees it first; later observers change nothing. Answers whether it was us. */
   recordExit(id: string, facts: ExitFacts): boolean {
-    const changes = this.#database.run(
-      `UPDATE containers SET exit_code = ?, started_at = ?, finished_at = ?, error = ?, circumstances = ?
-       WHERE id = ? AND exit_code IS NULL`,
+    const sql = `UPDATE containers SET exit_code = ?, started_at = ?, finished_at = ?, error = ?, circumstances = ?
+       WHERE id = ? AND exit_code IS NULL`;
+    const values = [
       facts.exitCode,
       facts.startedAt,
       facts.finishedAt,
       facts.error,
       encodeCircumstances(facts.circumstances),
-      id,
-    );
-    return changes > 0;
+    ];
+    return this.#follower.leaving(id, () => this.#database.run(sql, ...values, id)) > 0;
   }
 
   /**
@@ -342,7 +379,7 @@ export class ContainerStore {
     ];
     const sql = `UPDATE containers SET exit_code = ?, started_at = ?, finished_at = ?, error = ?, circumstances = ?
       WHERE id = ? AND exit_code IS NULL`;
-    this.#database.run(sql, ...facts, id);
+    this.#follower.leaving(id, () => this.#database.run(sql, ...facts, id));
   }
 
   /** It is settled, and an attempt to start it came to nothing. */
@@ -369,7 +406,7 @@ export class ContainerStore {
    * @param isOver looked at in the same transaction: it may have been started again
    * @returns undefined: it is not over, or gone
    */
-  condemn(id: string, { volumes }: Removal, isOver: () => boolean): Lease | undefined {
+  condemn(id: string, { volumes }: ContainerRemoval, isOver: () => boolean): Lease | undefined {
     let isOurs = false;
     const lease = acquireLease(this.#database, [removalOf(id)], () => {
       if (!isOver()) return;
@@ -392,11 +429,12 @@ export class ContainerStore {
 
   /** @returns what it was, to the one of us who has removed it; undefined when it was gone already */
   delete(id: string): Container | undefined {
-    const row = this.#database.get<Row>(`DELETE FROM containers WHERE id = ? RETURNING ${columns}`, id);
+    const sql = `DELETE FROM containers WHERE id = ? RETURNING ${containerColumns}`;
+    const row = this.#follower.leaving(id, () => this.#database.get<ContainerRow>(sql, id));
     return row && this.#container(row);
   }
 
-  #container(row: Row): Container {
+  #container(row: ContainerRow): Container {
     return new StoredContainer(row, this.#copyOf);
   }
 }
@@ -410,133 +448,4 @@ function asWords(args: readonly string[]): string {
 
 function noSuchContainer(text: string): RtError {
   return new RtError("not-found", `No such container: ${text}`, { exitCode: 1 });
-}
-
-class StoredContainer implements Container {
-  readonly #row: Row;
-  readonly #copyOf: (id: string) => Uint8Array | undefined;
-  #record: ContainerRecord | undefined;
-  #damage: RtError | null | undefined;
-
-  constructor(row: Row, copyOf: (id: string) => Uint8Array | undefined) {
-    this.#row = row;
-    this.#copyOf = copyOf;
-  }
-
-  get id(): string {
-    return this.#row.id;
-  }
-
-  get name(): string {
-    return this.#row.name;
-  }
-
-  get created(): string {
-    return this.#row.created;
-  }
-
-  get imageId(): Digest {
-    return this.#row.image as Digest;
-  }
-
-  get reference(): string {
-    return this.#row.reference ?? "";
-  }
-
-  get command(): string {
-    return this.#row.command ?? "";
-  }
-
-  get autoRemove(): boolean {
-    return this.#row.auto_remove === 1;
-  }
-
-  get exit(): ExitFacts | undefined {
-    const { exit_code, started_at, finished_at, error } = this.#row;
-    if (exit_code === null || finished_at === null) return undefined;
-    const circumstances = decodeCircumstances(this.#row.circumstances);
-    return {
-      exitCode: exit_code,
-      startedAt: started_at ?? "",
-      finishedAt: finished_at ?? "",
-      error: error ?? "",
-      ...(circumstances && { circumstances }),
-    };
-  }
-
-  get isSettled(): boolean {
-    return this.#row.exit_code !== null;
-  }
-
-  get removal(): Removal | undefined {
-    const { removal } = this.#row;
-    return removal === null ? undefined : { volumes: removal === 2 };
-  }
-
-  get isStopped(): boolean {
-    return this.#row.stopped === 1;
-  }
-
-  get failure(): StartFailure | undefined {
-    const { exit_code, finished_at, error } = this.#row;
-    const isOne = exit_code !== null && finished_at === null && error !== null;
-    return isOne ? { exitCode: exit_code, error } : undefined;
-  }
-
-  get damage(): RtError | undefined {
-    if (this.#damage === undefined) this.#damage = this.#check() ?? null;
-    return this.#damage ?? undefined;
-  }
-
-  #check(): RtError | undefined {
-    if (!isContainerId(this.id)) {
-      const text = `the id of container ${this.name} is damaged: remove the container with rt rm -f`;
-      return new RtError("data-loss", text);
-    }
-    try {
-      checkedBody(containerType, this.#row.record, this.name);
-      return undefined;
-    } catch (error) {
-      if (error instanceof RtError) return error;
-      throw error;
-    }
-  }
-
-  get record(): ContainerRecord {
-    this.#record ??= this.#decode();
-    return this.#record;
-  }
-
-  #decode(): ContainerRecord {
-    try {
-      return decodeRecord(containerType, this.#row.record, this.name);
-    } catch (error) {
-      const isDamaged = error instanceof RtError && error.code === "data-loss" && isContainerId(this.id);
-      const copy = isDamaged ? this.#copyOf(this.id) : undefined;
-      const record = copy && readable(copy, this.id);
-      if (!record) throw error;
-      return record;
-    }
-  }
-}
-
-/** The record of container `id` in these bytes, if it is that. */
-function readable(bytes: Uint8Array, id: string): ContainerRecord | undefined {
-  try {
-    const record = decodeRecord(containerType, bytes, id);
-    return record.id === id ? record : undefined;
-  } catch (error) {
-    if (error instanceof RtError) return undefined;
-    throw error;
-  }
-}
-
-/** The record of a container where it can be read. */
-export function recordOf(container: Container): ContainerRecord | undefined {
-  try {
-    return container.record;
-  } catch (error) {
-    if (error instanceof RtError) return undefined;
-    throw error;
-  }
 }

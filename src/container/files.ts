@@ -1,13 +1,22 @@
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
-import { isErrno } from "../base/errors.ts";
-import { namedAddresses } from "../settings/address.ts";
-import { networkOf } from "../settings/namespace-mode.ts";
+import { chmodSync, chownSync, writeFileSync } from "node:fs";
+import { hostId } from "../base/id-map.ts";
+import { namedAddresses, namesHostGateway } from "../settings/address.ts";
 import type { ContainerRecord } from "./record.ts";
+import { fileOr, resolvConf } from "./resolv-conf.ts";
 
 /** What a container is called by in its network, and what the host is. */
 export interface NetworkAddresses {
   addresses: readonly string[];
   gateways: readonly string[];
+  /** Other containers, by names of this one's own. */
+  links?: readonly LinkedNames[];
+}
+
+export interface LinkedNames {
+  alias: string;
+  addresses: readonly string[];
+  /** What else it is called by. */
+  names: readonly string[];
 }
 
 const onlyItself: NetworkAddresses = { addresses: ["127.0.0.1"], gateways: [] };
@@ -22,10 +31,16 @@ export function writeNameFiles(
     const path = `${directory}/${name}`;
     writeFileSync(path, text);
     chmodSync(path, 0o644); // whatever our umask: every user of the container reads them
+    giveToRoot(path, record);
   };
   write("hostname", `${record.hostname}\n`);
   write("hosts", hosts(record, network));
   write("resolv.conf", resolvConf(record));
+}
+
+/** Its root changes them, whoever he is on the host. */
+function giveToRoot(path: string, { idMappings: own }: ContainerRecord): void {
+  if (own) chownSync(path, hostId(own.uids, 0) ?? 0, hostId(own.gids, 0) ?? 0);
 }
 
 const loopback = `127.0.0.1\tlocalhost
@@ -37,14 +52,26 @@ ff02::2\tip6-allrouters
 `;
 
 /** With the host's network its names hold too, and the container has none of its own. */
-function hosts(record: ContainerRecord, { addresses, gateways }: NetworkAddresses): string {
+function hosts(record: ContainerRecord, network: NetworkAddresses): string {
   const base = record.networkMode === "host" ? fileOr("/etc/hosts", loopback) : loopback;
-  const own = addresses.map((address) =>
-    record.networkMode === "host" ? "" : `${address}\t${namesOf(record)}\n`,
+  const own = record.networkMode === "host" ? [] : ownLines(record, network);
+  const lines = [...own, ...extraLines(record.extraHosts, network), ...linkLines(network)];
+  return `${base}${base.endsWith("\n") ? "" : "\n"}${lines.map((line) => `${line}\n`).join("")}`;
+}
+
+function ownLines(record: ContainerRecord, { addresses }: NetworkAddresses): string[] {
+  return addresses.map((address) => `${address}\t${namesOf(record)}`);
+}
+
+function extraLines(entries: readonly string[], { gateways }: NetworkAddresses): string[] {
+  const named = entries.flatMap((entry) => namedAddresses(entry, gateways));
+  return named.map(([name, address]) => `${address}\t${name}`);
+}
+
+function linkLines({ links = [] }: NetworkAddresses): string[] {
+  return links.flatMap(({ alias, addresses, names }) =>
+    addresses.map((address) => `${address}\t${[...new Set([alias, ...names])].join(" ")}`),
   );
-  const named = record.extraHosts.flatMap((entry) => namedAddresses(entry, gateways));
-  const extra = named.map(([name, address]) => `${address}\t${name}\n`);
-  return `${base}${base.endsWith("\n") ? "" : "\n"}${own.join("")}${extra.join("")}`;
 }
 
 /** With a domain that is the first of them. */
@@ -52,31 +79,35 @@ function namesOf({ hostname, domainname }: ContainerRecord): string {
   return domainname === "" ? hostname : `${hostname}.${domainname} ${hostname}`;
 }
 
-function resolvConf(record: ContainerRecord): string {
-  const inherited =
-    networkOf(record.networkMode) === undefined ? fileOr("/etc/resolv.conf", "") : reachable();
-  if (record.dns.length === 0) return inherited;
-  const rest = inherited.split("\n").filter((line) => line !== "" && !/^\s*nameserver\b/.test(line));
-  return `${[...record.dns.map((address) => `nameserver ${address}`), ...rest].join("\n")}\n`;
+/**
+ * /etc/hosts of a container that runs and whose networks are others now: the lines that follow from those, and as they were all
+ * that somebody has written into it.
+ * @param former the record of before a change
+ */
+export function hostsAfter(
+  before: string,
+  record: ContainerRecord,
+  network: NetworkAddresses,
+  former = record,
+): string {
+  const ofHost = record.extraHosts.filter((entry) => namesHostGateway([entry]));
+  const fresh = [...ownLines(record, network), ...extraLines(ofHost, network), ...linkLines(network)];
+  const names = new Set([namesOf(record), ...ofHost.map((entry) => entry.slice(0, entry.indexOf(":")))]);
+  const wishes = [...(record.networks ?? []), ...(former.networks ?? [])];
+  const aliases = new Set(wishes.flatMap(({ links }) => links.map(aliasIn)));
+  const isOurs = (line: string) => {
+    const after = line.slice(line.indexOf("\t") + 1);
+    // Of a link the other names may have changed since.
+    return names.has(after) || (after.includes(" ") && aliases.has(after.slice(0, after.indexOf(" "))));
+  };
+  const lines = (before || hosts(record, network)).replace(/\n$/, "").split("\n");
+  const found = lines.findIndex(isOurs);
+  const at = found < 0 ? lines.length : found;
+  const kept = (part: readonly string[]) => part.filter((line) => !isOurs(line));
+  const after = [...kept(lines.slice(0, at)), ...fresh, ...kept(lines.slice(at))];
+  return `${after.join("\n")}\n`;
 }
 
-/** systemd-resolved's own servers, where the host asks it. */
-const resolvedServers = "/run/systemd/resolve/resolv.conf";
-
-/** The host's, but for name servers on its loopback interface: that is another one in the container's network. */
-function reachable(): string {
-  const own = fileOr("/etc/resolv.conf", "");
-  const lines = (/^\s*nameserver\s+127\.0\.0\.53\s*$/m.test(own) ? fileOr(resolvedServers, own) : own).split(
-    "\n",
-  );
-  return lines.filter((line) => !/^\s*nameserver\s+(127\.|::1\s*$)/.test(line)).join("\n");
-}
-
-function fileOr(path: string, absent: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return absent;
-    throw error;
-  }
+function aliasIn(link: string): string {
+  return link.slice(link.indexOf(":") + 1);
 }

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { posix } from "node:path";
-import { RtError } from "../base/errors.ts";
+import { RtError, withCause } from "../base/errors.ts";
 import type { Mount, MountRequest } from "../settings/container-settings.ts";
 import { publicDirectory } from "../store/directory.ts";
 import { volumeDirectory } from "../volume/directory.ts";
@@ -79,7 +79,11 @@ function resolveMount(root: string, mount: MountRequest, newId: () => string): M
           `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
         );
       }
-      publicDirectory(mount.source);
+      try {
+        publicDirectory(mount.source);
+      } catch (error) {
+        throw withCause(`error while creating mount source path '${mount.source}'`, error);
+      }
     }
     return kept;
   }

@@ -14,6 +14,7 @@ import type { ProcessTable } from "../docker/process-table.ts";
 import type { StatsDocument } from "../docker/stats.ts";
 import type { Version } from "../docker/version.ts";
 import type { PrunedVolumes, VolumeDocument } from "../docker/volume.ts";
+import type { PortWish } from "../settings/port.ts";
 import type { Change } from "../snapshot/snapshot.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
 import type { CommitOptions } from "./container/commit.ts";
@@ -31,11 +32,14 @@ import type { ImagesOptions } from "./image/list.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
+import type { ConnectOptions } from "./network/connect.ts";
 import type { CreateNetworkOptions } from "./network/create.ts";
 import type { Session } from "./session.ts";
 import type { Finding } from "./system/check.ts";
+import type { Lack } from "./system/check-host.ts";
 import type { EachContainer } from "./system/each-container.ts";
 import type { EventsOptions } from "./system/events.ts";
+import type { FilterFacts } from "./system/seccomp.ts";
 import type { CreateVolumeOptions } from "./volume/create.ts";
 
 /**
@@ -94,6 +98,10 @@ export interface ContainerVerbs {
   stats(options: StatsOptions): Promise<AsyncIterable<StatsDocument[]>>;
   /** What a container's program wrote, to the caller's output. */
   logs(name: string, options: LogsOptions): Promise<void>;
+  /** Ports of the host lead to one that runs, from here on and after a restart. */
+  publish(name: string, ports: readonly PortWish[]): Promise<void>;
+  /** They lead nowhere any more; one without a port of the host's is all that lead to that port. */
+  unpublish(name: string, ports: readonly PortWish[]): Promise<void>;
   /** Why it ended, is about to be started again, or does not start. */
   why(name: string): Promise<Explanation>;
   /** What a container changed of its image's files, by path. */
@@ -153,10 +161,14 @@ export interface NetworkVerbs {
   /** By name. */
   list(options: { filters: Filters }): Promise<NetworkDocument[]>;
   inspect(name: string): Promise<NetworkDocument>;
-  /** @param options with `force` one that is not there is fine; in use is in use */
-  remove(name: string, options: { force: boolean }): Promise<void>;
+  /** @param options with `force` one that is not there is fine; in use is in use @returns whether there was one */
+  remove(name: string, options: { force: boolean }): Promise<boolean>;
   /** Remove what no container runs in. */
   prune(options: { filters: Filters }): Promise<PrunedNetworks>;
+  /** A container is in one more from here on, running or not. @param container its name or id */
+  connect(name: string, container: string, options: ConnectOptions): Promise<void>;
+  /** In one less. @param options with `force` the network need not be there any more */
+  disconnect(name: string, container: string, options: { force: boolean }): Promise<void>;
   /** What running containers need of it on the host is made again. */
   reload(): Promise<void>;
 }
@@ -166,9 +178,17 @@ export interface SystemVerbs {
   events(options: EventsOptions): Promise<AsyncIterable<EventMessage>>;
   /** What in the store is not as it was written, as it is found. Reads all of it, and changes nothing. */
   check(): Promise<AsyncIterable<Finding>>;
+  /** What an ordinary user lacks on this host, and how to get it. */
+  checkHost(): Promise<Lack[]>;
   /** What takes room on the disk. */
   diskUsage(): Promise<DiskUsage>;
   info(): Promise<Info>;
+  /** Which system calls are let through: of a container, or of a new one that asks for nothing. */
+  seccomp(container?: string): Promise<FilterFacts>;
+  /** This process becomes `command`, or a shell, as root of its ordinary user's namespace. It does not return. */
+  unshare(command: readonly string[]): Promise<void>;
+  /** An ordinary user's namespace ends, where nothing runs in it. False: there was none. */
+  migrate(): Promise<boolean>;
   version(): Promise<Version>;
   /** What is to run after a start of the machine is started: as restart policies and the last stop say. Told of each. */
   up(options: EachContainer): Promise<void>;

@@ -3,10 +3,12 @@ import type { Config } from "../base/config.ts";
 import { type CallerEnvironment, environmentOf } from "../base/environment.ts";
 import { setLeave } from "../base/leave.ts";
 import { type Paths, resolvePaths } from "../base/paths.ts";
+import { rootlessCaller } from "../base/rootless.ts";
 import { ContainerStore } from "../container/container-store.ts";
 import { readRecordCopy } from "../container/state-file.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import { ImageStore } from "../image/image-store.ts";
+import { NameStore } from "../network/name-store.ts";
 import type { Networks } from "../network/networks.ts";
 import { packedReference } from "../reference/kind.ts";
 import { exitProcess } from "../runtime/process.ts";
@@ -45,6 +47,7 @@ interface Opened {
   content?: ContentStore;
   volumes?: VolumeStore;
   networks?: Networks;
+  names?: NameStore;
   snapshots?: SnapshotDriver;
 }
 
@@ -103,7 +106,8 @@ export class Host implements Disposable {
   }
 
   get containers(): ContainerStore {
-    this.#opened.containers ??= new ContainerStore(this.database, (id) => readRecordCopy(this.stateOf(id)));
+    const copyOf = (id: string) => readRecordCopy(this.stateOf(id));
+    this.#opened.containers ??= new ContainerStore(this.database, copyOf, this.names);
     return this.#opened.containers;
   }
 
@@ -127,8 +131,14 @@ export class Host implements Disposable {
     if (!this.#opened.networks) {
       const { Networks } = await import("../network/networks.ts");
       this.#opened.networks = new Networks(this.database, this.paths.root);
+      if (rootlessCaller()) (await import("../network/world.ts")).findWorld(this.paths.state);
     }
     return this.#opened.networks;
+  }
+
+  get names(): NameStore {
+    this.#opened.names ??= new NameStore(this.database, this.paths.state);
+    return this.#opened.names;
   }
 
   async config(): Promise<Config> {
@@ -211,7 +221,7 @@ export class Host implements Disposable {
 
   close(): void {
     const { database } = this.#opened;
-    for (const store of ["database", "images", "containers", "volumes", "networks"] as const)
+    for (const store of ["database", "images", "containers", "volumes", "networks", "names"] as const)
       delete this.#opened[store];
     database?.close();
   }

@@ -1,20 +1,28 @@
-import { needsRoot } from "../base/errors.ts";
+import { resolvePaths } from "../base/paths.ts";
 import type { ContainerVerbs, Engine, ImageVerbs, NetworkVerbs, SystemVerbs, VolumeVerbs } from "./engine.ts";
 import type { Host, HostOptions } from "./host.ts";
 import type { Session } from "./session.ts";
 
 export interface LocalOptions extends HostOptions {
-  /** What is asked for needs root: the words for the message ("container rm"). */
+  /** What is asked for needs root, or an ordinary user's own namespace: the words for the message ("container rm"). */
   privileged?: string | undefined;
 }
 
 /**
  * The engine in this process. Each verb is loaded when it is asked for, and what it works on with the first that needs it.
- * @throws RtError forbidden: not root; not-found | invalid-argument: what the options name
+ * An ordinary user's command that needs his namespace begins anew in there, the first time.
+ * @throws RtError forbidden: he cannot have one; not-found | invalid-argument: what the options name
  */
 export async function openLocal(session: Session, options: LocalOptions): Promise<Engine> {
   const { privileged } = options;
-  if (privileged !== undefined && process.geteuid?.() !== 0) throw needsRoot(privileged);
+  if (privileged !== undefined && process.geteuid?.() !== 0) {
+    const env = options.env ?? process.env;
+    const { root, state } = options;
+    // Who has no place for anything needs no namespace either, and no advice about it.
+    resolvePaths({ ...(root !== undefined && { root }), ...(state !== undefined && { state }) }, env);
+    const { enterUserNamespace } = await import("../rootless/enter.ts");
+    await enterUserNamespace(env, (line) => session.warn(line));
+  }
   const hosts = new Hosts(session, options);
   // A name that is mistyped is told of, also where the command has no use for what it names.
   if (options.config !== undefined || options.storageDriver !== undefined) await (await hosts.get()).check();
@@ -101,6 +109,10 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/stats.ts")).containerStats(await hosts.get(), options),
     logs: async (name, options) =>
       (await import("./container/logs.ts")).logs(await hosts.get(), name, options),
+    publish: async (name, ports) =>
+      (await import("./container/publish.ts")).publishPorts(await hosts.get(), name, ports),
+    unpublish: async (name, ports) =>
+      (await import("./container/publish.ts")).unpublishPorts(await hosts.get(), name, ports),
     why: async (name) => (await import("./container/why.ts")).why(await hosts.get(), name),
     diff: async (name) => (await import("./container/diff.ts")).diff(await hosts.get(), name),
     commit: async (name, options) =>
@@ -153,6 +165,15 @@ function networkVerbs(hosts: Hosts): NetworkVerbs {
     inspect: async (name) => (await import("./network/inspect.ts")).inspectNetwork(await hosts.get(), name),
     remove: async (name, options) =>
       (await import("./network/remove.ts")).removeNetwork(await hosts.get(), name, options),
+    connect: async (name, container, options) =>
+      (await import("./network/connect.ts")).connectNetwork(await hosts.get(), name, container, options),
+    disconnect: async (name, container, options) =>
+      (await import("./network/disconnect.ts")).disconnectNetwork(
+        await hosts.get(),
+        name,
+        container,
+        options,
+      ),
     reload: async () => (await import("./network/reload.ts")).reloadNetworks(await hosts.get()),
     prune: async (options) => (await import("./network/prune.ts")).pruneNetworks(await hosts.get(), options),
   };
@@ -162,8 +183,13 @@ function systemVerbs(hosts: Hosts): SystemVerbs {
   return {
     events: async (options) => (await import("./system/events.ts")).events(await hosts.get(), options),
     check: async () => (await import("./system/check.ts")).checkStore(await hosts.get()),
+    checkHost: async () => (await import("./system/check-host.ts")).checkHost(await hosts.get()),
     diskUsage: async () => (await import("./system/disk-usage.ts")).diskUsage(await hosts.get()),
     info: async () => (await import("./system/info.ts")).info(await hosts.get()),
+    seccomp: async (container) =>
+      (await import("./system/seccomp.ts")).filterFacts(await hosts.get(), container),
+    unshare: async (command) => (await import("./system/unshare.ts")).unshare(await hosts.get(), command),
+    migrate: async () => (await import("./system/migrate.ts")).migrate(await hosts.get()),
     version: async () => (await import("./system/version.ts")).engineVersion(),
     up: async (options) => (await import("./system/up.ts")).up(await hosts.get(), options),
     down: async (options) => (await import("./system/down.ts")).down(await hosts.get(), options),

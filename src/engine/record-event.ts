@@ -1,5 +1,5 @@
-import { type Container, recordOf } from "../container/container-store.ts";
 import type { ContainerRecord } from "../container/record.ts";
+import { type Container, recordOf } from "../container/stored-container.ts";
 import { appendEvent, type NewEvent } from "../events/append.ts";
 import type { Network } from "../network/network-store.ts";
 import { propagations } from "../settings/propagation.ts";
@@ -29,7 +29,11 @@ export function containerEventOf(
   return { type: "container", action, id, attributes: { ...labels, image, name, ...more } };
 }
 
-/** How a program ended, and before that whether memory was short. @param exit times in RFC 3339 */
+/**
+ * How a program ended, and before that whether memory was short.
+ * @param exit times in RFC 3339
+ * @param networks that it was in, of one that is not on record any more
+ */
 export function dieEvent(
   host: Host,
   container: Container | ContainerRecord,
@@ -39,11 +43,13 @@ export function dieEvent(
     finishedAt: string;
     circumstances?: { oom?: unknown } | undefined;
   },
+  networks = host.containers.networksOf(container.id),
 ): void {
   if (exit.circumstances?.oom !== undefined) containerEvent(host, container, "oom");
   const seconds = Math.floor((Date.parse(exit.finishedAt) - Date.parse(exit.startedAt)) / 1000);
   // Of one that was lost, when it began may be unknown.
   const execDuration = String(seconds > 0 && seconds < 1e9 ? seconds : 0);
+  for (const network of networks) networkEvent(host, "disconnect", network, container.id);
   const { mounts = [] } = ("reference" in container ? recordOf(container) : container) ?? {};
   for (const { type, name } of mounts)
     if (type === "volume" && name !== undefined)
@@ -75,6 +81,18 @@ export function volumeEvent(
   appendEvent(host.paths.state, { type: "volume", action, id: name, attributes });
 }
 
-export function networkEvent(host: Host, action: "create" | "destroy", { id, name, driver }: Network): void {
-  appendEvent(host.paths.state, { type: "network", action, id, attributes: { name, type: driver } });
+/** @param container that is joined to it, or leaves it */
+export function networkEvent(
+  host: Host,
+  action: "create" | "destroy" | "connect" | "disconnect",
+  { id, name, driver }: Pick<Network, "id" | "name" | "driver">,
+  container?: string,
+): void {
+  const attributes = { ...(container !== undefined && { container }), name, type: driver };
+  appendEvent(host.paths.state, { type: "network", action, id, attributes });
+}
+
+/** Just before a container's program starts, ahead of its mounts, or when it has ended. */
+export function networkEvents(host: Host, action: "connect" | "disconnect", container: string): void {
+  for (const network of host.containers.networksOf(container)) networkEvent(host, action, network, container);
 }

@@ -6,7 +6,8 @@ import { execute } from "../native/system.ts";
  * (zig-native/start/first.zig), and it starts `rt init` with `words` as the session, with our whole environment.
  */
 export function becomeInit(words: readonly string[]): void {
-  execute(openSync("/proc/self/exe", "r"), ["rt-init", ...words], readFileSync("/proc/self/environ"));
+  const argv = Buffer.from(["rt-init", ...words].map((word) => `${word}\0`).join(""));
+  execute(openSync("/proc/self/exe", "r"), argv, readFileSync("/proc/self/environ"));
 }
 
 /** Where the session tells process 1 how long it takes to stop everything (zig-native/boot/session.zig). */

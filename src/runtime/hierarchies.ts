@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
 
 /** A mounted hierarchy of control groups. */
 export interface Hierarchy {
   directory: string;
+  /** What of it is mounted there: "/" but for some containers. */
+  root: string;
   /** Of v1; the unified one of v2 has none here. */
   controllers: readonly string[];
 }
@@ -22,6 +24,15 @@ export function hierarchyOf(controller: string | undefined): Hierarchy | undefin
   );
 }
 
+/** Of the hierarchy that a controller is in, by its name in either version; undefined: in none. */
+export function versionOf(controller: string): 1 | 2 | undefined {
+  if (hierarchyOf(controller)) return 1;
+  const unified = hierarchyOf(undefined);
+  const has =
+    unified && textOf(`${unified.directory}/cgroup.controllers`).trim().split(" ").includes(controller);
+  return has ? 2 : undefined;
+}
+
 /** "36 31 0:34 / /sys/fs/cgroup/freezer rw,relatime shared:5 - cgroup cgroup rw,freezer", proc_pid_mountinfo(5) */
 function mounted(): Hierarchy[] {
   const lines = textOf("/proc/self/mountinfo").split("\n");
@@ -30,7 +41,8 @@ function mounted(): Hierarchy[] {
     const match = /^cgroup(2?) \S+ (\S+)/.exec(kind);
     if (!match) return [];
     const options = match[2]!.split(",").filter((word) => word !== "rw" && word !== "ro");
-    return [{ directory: unescaped(mount.split(" ")[4] ?? ""), controllers: match[1] ? [] : options }];
+    const [root = "/", directory = ""] = mount.split(" ").slice(3, 5).map(unescaped);
+    return [{ directory, root, controllers: match[1] ? [] : options }];
   });
 }
 
@@ -38,10 +50,21 @@ function unescaped(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
-function textOf(path: string): string {
+/** Of one of the kernel's files; "" where it cannot be read. */
+export function textOf(path: string): string {
   try {
     return readFileSync(path, "latin1");
   } catch {
     return "";
+  }
+}
+
+/** Of a file of a group's that is there: none is made. */
+export function writeText(path: string, text: string): void {
+  const fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW);
+  try {
+    writeSync(fd, text);
+  } finally {
+    closeSync(fd);
   }
 }

@@ -13,6 +13,20 @@ export function takeLock(directory: string): number {
   return fd;
 }
 
+/** The same of a directory that may have to go: undefined where somebody looks after it, or where it is gone. */
+export function tryLock(directory: string): number | undefined {
+  let fd: number;
+  try {
+    fd = openSync(`${directory}/lock`, constants.O_RDWR | constants.O_CREAT, 0o600);
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
+    throw error;
+  }
+  if (flock(fd, "exclusive", false)) return fd;
+  closeSync(fd);
+  return undefined;
+}
+
 /** Is `fd`, which was handed to us, the lock of this directory? */
 export function holdsLock(directory: string, fd: number): boolean {
   const there = statSync(`${directory}/lock`, { throwIfNoEntry: false });

@@ -40,3 +40,8 @@ export function mountFileSystem(request: FileSystemMount): void {
   // The kernel looks at a bind's other flags only when it is mounted again.
   if ((bits & flag.BIND) !== 0 && (bits & ofMount) !== 0) mount("", target, "", bits | flag.REMOUNT, "");
 }
+
+/** What is at `source` is seen at `target`, where there is a file already. @throws RtError */
+export function bindFile(source: string, target: string): void {
+  mount(source, target, "", flag.BIND, "");
+}

@@ -10,13 +10,19 @@ import type { Descriptors, Streams } from "./stdio.ts";
  * Nothing here blocks but `attachForeground`, for a command that has nothing else to do.
  */
 export interface Launched {
-  /** @throws RtError when it cannot be built; the reason of `abort` when that comes first */
-  ready(abort?: AbortSignal): Promise<Program>;
+  /**
+   * @param paused awaited where the request says that it pauses: it is built then but for the change of its root
+   * @throws RtError when it cannot be built; what `paused` throws; the reason of `abort` when that comes first
+   */
+  ready(abort?: AbortSignal, paused?: Paused): Promise<Program>;
   /** Before the program's start: nothing of it runs any more when this resolves. */
   abandon(): Promise<void>;
   /** After the program's end: the monitor's own, which comes with it. Only a process that lives on needs to care. */
   ended(): Promise<void>;
 }
+
+/** @param init the container's process, in our pid namespace */
+export type Paused = (init: { pid: number; startTime: bigint }) => Promise<void>;
 
 export interface Program extends Disposable {
   /** In our pid namespace. */

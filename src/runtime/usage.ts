@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import { noGroup } from "./cgroup.ts";
 import { hierarchyOf } from "./hierarchies.ts";
+import { membersOf } from "./members.ts";
 
 /**
  * What the processes of a control group use, by the kernel's counts: each controller's where it is, on v1 or on v2. What cannot
@@ -32,18 +34,60 @@ export interface DeviceCount {
   value: number;
 }
 
-/** @param group below each hierarchy's root: "rt/<id>" */
-export function usageOf(group: string): GroupUsage {
-  return { cpu: cpuOf(group), memory: memoryOf(group), pids: pidsOf(group), ...blockOf(group) };
+/** @param group below each hierarchy's root: "rt/<id>"; @param init for a container without one */
+export function usageOf(group: string, init: number): GroupUsage {
+  if (group === noGroup) return usageOfProcesses(init);
+  const [cpu, memory, pids] = [cpuOf(group), memoryOf(group), pidsOf(group)];
+  if (cpu && memory && pids) return { cpu, memory, pids, ...blockOf(group) };
+  // Of a user's group the kernel counts what was passed on to him.
+  const counted = usageOfProcesses(init);
+  return {
+    cpu: cpu ?? counted.cpu,
+    memory: memory ?? counted.memory,
+    pids: pids ?? counted.pids,
+    ...blockOf(group),
+  };
+}
+
+/**
+ * Of a container without a group: what its processes say of themselves, and of their children that have ended. What they share with
+ * files or with each other is nobody's here.
+ */
+function usageOfProcesses(init: number): GroupUsage {
+  const sum = { user: 0, kernel: 0, memory_kb: 0, threads: 0 };
+  for (const { pid, startTime } of membersOf(noGroup, init)) {
+    const stat = linesOf(`/proc/${pid}/stat`)[0] ?? "";
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (fields[19] !== startTime) continue;
+    // proc_pid_stat(5) counts from 1, and the state is its third: utime and cutime, stime and cstime, num_threads.
+    const field = (number: number) => Number(fields[number - 3]);
+    sum.user += field(14) + field(16);
+    sum.kernel += field(15) + field(17);
+    sum.threads += field(20);
+    const status = linesOf(`/proc/${pid}/status`).join("\n");
+    sum.memory_kb += Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0);
+  }
+  const [user_ns, kernel_ns] = [sum.user * tick_ns, sum.kernel * tick_ns];
+  const throttling = { periods: 0, throttled_periods: 0, throttled_time: 0 };
+  return {
+    cpu: { total_ns: user_ns + kernel_ns, user_ns, kernel_ns, throttling },
+    memory: { usage: sum.memory_kb * 1024, stats: {} },
+    pids: { current: sum.threads },
+    serviceBytes: [],
+    serviced: [],
+  };
 }
 
 /** USER_HZ. */
 const tick_ns = 1e7;
 
-function cpuOf(group: string): GroupUsage["cpu"] {
+/** Undefined where it is not counted. */
+function cpuOf(group: string): GroupUsage["cpu"] | undefined {
   const old = groupDirectory("cpuacct", group);
-  if (old === undefined) {
+  const total_ns = old === undefined ? undefined : number(`${old}/cpuacct.usage`);
+  if (total_ns === undefined) {
     const stat = table(`${groupDirectory(undefined, group)}/cpu.stat`);
+    if (stat.usage_usec === undefined) return undefined;
     const us = (key: string) => (stat[key] ?? 0) * 1000;
     const throttling = { periods: stat.nr_periods ?? 0, throttled_periods: stat.nr_throttled ?? 0 };
     return {
@@ -54,7 +98,7 @@ function cpuOf(group: string): GroupUsage["cpu"] {
   const stat = table(`${old}/cpuacct.stat`);
   const limits = table(`${groupDirectory("cpu", group)}/cpu.stat`);
   return {
-    total_ns: number(`${old}/cpuacct.usage`) ?? 0,
+    total_ns,
     user_ns: (stat.user ?? 0) * tick_ns,
     kernel_ns: (stat.system ?? 0) * tick_ns,
     throttling: {
@@ -65,14 +109,16 @@ function cpuOf(group: string): GroupUsage["cpu"] {
   };
 }
 
-function memoryOf(group: string): GroupUsage["memory"] {
+function memoryOf(group: string): GroupUsage["memory"] | undefined {
   const old = groupDirectory("memory", group);
   const directory = old ?? groupDirectory(undefined, group);
   const [usage, limit] = old ? ["usage_in_bytes", "limit_in_bytes"] : ["current", "max"];
+  const used = number(`${directory}/memory.${usage}`);
+  if (used === undefined) return undefined;
   const max = old && number(`${old}/memory.max_usage_in_bytes`);
   const failures = old && number(`${old}/memory.failcnt`);
   return {
-    usage: number(`${directory}/memory.${usage}`) ?? 0,
+    usage: used,
     limit: number(`${directory}/memory.${limit}`),
     stats: table(`${directory}/memory.stat`),
     ...(max !== undefined && { max_usage: max }),
@@ -80,10 +126,12 @@ function memoryOf(group: string): GroupUsage["memory"] {
   } as GroupUsage["memory"];
 }
 
-function pidsOf(group: string): GroupUsage["pids"] {
+function pidsOf(group: string): GroupUsage["pids"] | undefined {
   const directory = groupDirectory("pids", group) ?? groupDirectory(undefined, group);
+  const current = number(`${directory}/pids.current`);
+  if (current === undefined) return undefined;
   const limit = number(`${directory}/pids.max`);
-  return { current: number(`${directory}/pids.current`) ?? 0, ...(limit !== undefined && { limit }) };
+  return { current, ...(limit !== undefined && { limit }) };
 }
 
 function blockOf(group: string): Pick<GroupUsage, "serviceBytes" | "serviced"> {

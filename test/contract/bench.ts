@@ -6,11 +6,14 @@
  *   const tree = await bench.view(chain);
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import type { IdMap } from "../../src/base/id-map.ts";
 import { type Digest, hexOf, parseDigest } from "../../src/oci/digest.ts";
 import { candidateCalled, candidates } from "../../src/snapshot/select.ts";
 import type { SnapshotDriver, UnpackRequest } from "../../src/snapshot/snapshot.ts";
 import { run } from "../support/command.ts";
+import { bindMapped } from "../support/idmapped.ts";
+import { inUserNamespace } from "../support/ordinary.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 
 export type DriverName = "overlay" | "copy";
@@ -75,20 +78,33 @@ export class Workbench implements AsyncDisposable {
     return chain;
   }
 
-  /** What a container on `chain` has as its root. */
-  async view(chain: readonly Digest[], key = `key-${this.#count++}`): Promise<string> {
+  /** What a container on `chain` has as its root, as the host sees it: with `owners` it has a user namespace. */
+  async view(chain: readonly Digest[], key = `key-${this.#count++}`, owners?: IdMap): Promise<string> {
     if (!readdirSync(this.root, { encoding: "utf8" }).includes("active") || !this.isActive(key))
-      await this.driver.prepare(key, chain);
-    const rootfs = this.driver.rootfs(key, chain, {});
+      await this.driver.prepare(key, chain, { owners });
+    const rootfs = this.driver.rootfs(key, chain, { owners });
     if (rootfs.type === "bind") return rootfs.source;
+    const lowers = rootfs.mapped ? await this.#mapped(rootfs.lower, owners!) : rootfs.lower;
     const at = this.directory();
     // Short names: mount(8) has one page for all options.
-    const base = join(this.root, "committed");
-    const lower = rootfs.lower.map((path) => path.slice(base.length + 1)).join(":");
-    const options = `lowerdir=${lower},upperdir=${rootfs.upper},workdir=${rootfs.work}`;
+    const base = rootfs.mapped ? this.dir : join(this.root, "committed");
+    const lower = lowers.map((path) => relative(base, path)).join(":");
+    const marks = inUserNamespace ? ",userxattr" : "";
+    const options = `lowerdir=${lower},upperdir=${rootfs.upper},workdir=${rootfs.work}${marks}`;
     await run(["mount", "-t", "overlay", "overlay", "-o", options, at], { cwd: base });
     this.#mounts.push(at);
     return at;
+  }
+
+  async #mapped(layers: readonly string[], owners: IdMap): Promise<string[]> {
+    const places: string[] = [];
+    for (const layer of layers) {
+      const at = this.directory();
+      await bindMapped(layer, at, owners);
+      this.#mounts.push(at);
+      places.push(at);
+    }
+    return places;
   }
 
   isActive(key: string): boolean {
@@ -107,7 +123,7 @@ export class Workbench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const mount of this.#mounts) await run(["umount", mount]);
+    for (const mount of this.#mounts.reverse()) await run(["umount", mount]);
     // Deep trees take Bun's own removal seconds.
     await run(["rm", "-rf", this.dir]);
   }

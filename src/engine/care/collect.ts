@@ -1,7 +1,7 @@
 import { readdirSync, statSync, unlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, withCause } from "../../base/errors.ts";
-import { recordOf } from "../../container/container-store.ts";
+import { recordOf } from "../../container/stored-container.ts";
 import { FileLock } from "../../content/file-lock.ts";
 import { LayerStore } from "../../image/layer-store.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";

@@ -4,6 +4,7 @@ import type { ExitFacts } from "../../container/state.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { look } from "../container/look.ts";
 import type { Host } from "../host.ts";
+import { leaving } from "../network/leave.ts";
 import { dieEvent } from "../record-event.ts";
 import { endLeftovers, hasEndedOrderly, removeIfRoom, removeState, settling } from "./remove.ts";
 import { ifRoom } from "./room.ts";
@@ -20,7 +21,7 @@ export async function concludeRun(
   // Without an orderly end the monitor was killed, be it before it had written down that the program runs.
   const ended = hasEndedOrderly(seen);
   // Or somebody has concluded it before us, and it runs again.
-  if (!ended) settling(host, id, () => endLeftovers(id, seen));
+  if (!ended) settling(host, id, () => endLeftovers(host, id, seen));
   if (autoRemove)
     await removeIfRoom(host, { id, record }, [snapshots], { volumes: true, ended, state: seen.state });
   else if (seen.state.status === "exited") await conclude(host, record, seen.state);
@@ -37,7 +38,9 @@ export async function conclude(
   exit: ExitFacts,
 ): Promise<boolean> {
   const first: { exit?: ExitFacts } = {};
+  const leave = await leaving(host, id);
   const record = () => {
+    leave();
     // Whoever came before us may have done it, and since then it may have been started again, and have ended.
     const { state } = look(host, { id, exit: undefined });
     const facts = state.status === "exited" ? state : exit;

@@ -1,15 +1,17 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Container, isContainerId, recordOf } from "../../container/container-store.ts";
 import { generateName } from "../../container/names.ts";
 import type { ContainerState } from "../../container/record.ts";
 import { exited, lostExit, type Observation } from "../../container/state.ts";
 import { readRecordCopy } from "../../container/state-file.ts";
+import { type Container, isContainerId, recordOf } from "../../container/stored-container.ts";
 import { removeTree } from "../../layer/tree.ts";
-import { cgroupPath, removeCgroup } from "../../runtime/cgroup.ts";
-import { isLocked } from "../../runtime/lock.ts";
+import { removeCgroup } from "../../runtime/cgroup.ts";
+import { closeLock, isLocked, tryLock } from "../../runtime/lock.ts";
+import { cgroupOf } from "../container/group.ts";
 import { ageOf, look, youngFor_ms } from "../container/look.ts";
 import type { Host } from "../host.ts";
+import { leaving } from "../network/leave.ts";
 import { conclude } from "./conclude.ts";
 import { endLeftovers, hasEndedOrderly, removeIfRoom, removeState, settling } from "./remove.ts";
 import { ifRoom } from "./room.ts";
@@ -38,7 +40,7 @@ export async function putRight(host: Host, stored: Container): Promise<Found> {
   const directory = host.stateOf(id);
   const attended = isLocked(join(directory, "lock"));
   // Unless somebody has started it again since we looked.
-  if (seen.needsCleanup) settling(host, id, () => endLeftovers(id, seen));
+  if (seen.needsCleanup) settling(host, id, () => endLeftovers(host, id, seen));
   if (removal && !attended) return { remove: () => removeAll(host, container, seen, removal) };
   if (container.autoRemove) {
     // Not looked after, it has been given up by its client, whether or not it ever ran.
@@ -56,8 +58,10 @@ export async function putRight(host: Host, stored: Container): Promise<Found> {
 
 /** Whoever was about to start it has died. */
 async function forgetStart(host: Host, { id, name }: Container, seen: Observation): Promise<void> {
+  const leave = await leaving(host, id);
   const forget = () => {
-    endLeftovers(id, seen);
+    endLeftovers(host, id, seen);
+    leave();
     host.containers.settle(id, undefined);
   };
   const settle = () => void settling(host, id, forget);
@@ -110,9 +114,17 @@ export async function putRightStray(host: Host, id: string): Promise<Found> {
   return { live: { container: host.containers.get(id), state } };
 }
 
+/** Under its lock: whoever is making it all the same, and was too slow for us, makes it again (build.ts, `openState`). */
 async function removeStray(host: Host, id: string): Promise<void> {
-  removeCgroup(cgroupPath(id));
-  await (await host.snapshots()).removeActive(id);
-  if (isContainerId(id)) await removeTree(host.filesOf(id));
-  await removeStateDirectory(host, host.stateOf(id));
+  const directory = host.stateOf(id);
+  const lock = tryLock(directory);
+  if (lock === undefined && isLocked(join(directory, "lock"))) return;
+  try {
+    removeCgroup(cgroupOf(host, id));
+    await (await host.snapshots()).removeActive(id);
+    if (isContainerId(id)) await removeTree(host.filesOf(id));
+    await removeStateDirectory(host, directory);
+  } finally {
+    if (lock !== undefined) closeLock(lock);
+  }
 }

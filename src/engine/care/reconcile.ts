@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../../base/errors.ts";
-import { type Container, isContainerId } from "../../container/container-store.ts";
+import { type Container, isContainerId } from "../../container/stored-container.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import { look } from "../container/look.ts";
 import type { Host } from "../host.ts";
@@ -27,7 +27,18 @@ export async function reconcile(host: Host): Promise<Live[]> {
   }
   for (const container of unsettled.values()) found.push(await careFor(host, container));
   for (const each of found) await each?.remove?.();
+  await finishChanges(host);
+  await takeBackPorts(host);
   return found.flatMap((each) => each?.live ?? []);
+}
+
+/** Of networks of containers that run, which somebody was about to change when he died. Nearly always there is none. */
+async function finishChanges(host: Host): Promise<void> {
+  host.names.settle();
+  for (const id of host.containers.amidChange()) {
+    const { repairNetworks } = await import("../network/repair.ts");
+    await repairNetworks(host, id);
+  }
 }
 
 /**
@@ -46,6 +57,14 @@ export async function reconcileUnattended(host: Host): Promise<void> {
     found.push(container ? await careFor(host, container) : await careForStray(host, id));
   }
   for (const each of found) await each?.remove?.();
+  await finishChanges(host);
+  await takeBackPorts(host);
+}
+
+/** What somebody was changing of a running container's ports when he died. */
+async function takeBackPorts(host: Host): Promise<void> {
+  if (!host.containers.hasPendingPorts()) return;
+  await (await import("../network/take-back-ports.ts")).takeBackAbandoned(host);
 }
 
 /**
@@ -55,7 +74,10 @@ export async function reconcileUnattended(host: Host): Promise<void> {
 export async function reconcileOne(host: Host, text: string): Promise<Container> {
   const container = host.containers.find(text);
   if (!container) await reconcile(host);
-  else if (mayNeedIt(host, container)) await (await careFor(host, container))?.remove?.();
+  else if (mayNeedIt(host, container)) {
+    await (await careFor(host, container))?.remove?.();
+    await finishChanges(host);
+  }
   return (container && host.containers.find(container.id)) ?? host.containers.get(text);
 }
 

@@ -1,15 +1,18 @@
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { isContainerId } from "../../container/container-store.ts";
+import { hasPoststop } from "../../container/poststop-file.ts";
 import type { ContainerRecord, ContainerState } from "../../container/record.ts";
 import type { Observation } from "../../container/state.ts";
+import { isContainerId } from "../../container/stored-container.ts";
 import { removeTree } from "../../layer/tree.ts";
-import { cgroupPath, endCgroup, removeCgroup } from "../../runtime/cgroup.ts";
+import { endCgroup, removeCgroup } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import { awaitWatchers } from "../../runtime/watchers.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { killContainer } from "../container/end.ts";
+import { cgroupOf } from "../container/group.ts";
 import type { Host } from "../host.ts";
+import { leaving } from "../network/leave.ts";
 import { containerEvent, dieEvent } from "../record-event.ts";
 import { ifRoom } from "./room.ts";
 import { doomedName, removeStateDirectory } from "./state-directory.ts";
@@ -34,10 +37,11 @@ export function hasEndedOrderly({ state, needsCleanup }: Observation): boolean {
 }
 
 /** The monitor was killed: its container's processes and cgroup are ours to end. */
-export function endLeftovers(id: string, { init }: Observation): void {
+export function endLeftovers(host: Host, id: string, { init }: Observation): void {
   // Where it has no pid namespace of its own the rest lives on without its init.
-  if (!killContainer(id, init)) endCgroup(cgroupPath(id));
-  removeCgroup(cgroupPath(id));
+  const group = cgroupOf(host, id);
+  if (!killContainer(group, init)) endCgroup(group);
+  removeCgroup(group);
 }
 
 /**
@@ -52,15 +56,22 @@ export async function remove(
 ): Promise<void> {
   // Of an id that is damaged too nothing can be found: no directory has such a name.
   if (isContainerId(id)) {
-    if (!options.ended) removeCgroup(cgroupPath(id));
+    if (!options.ended) removeCgroup(cgroupOf(host, id));
     for (const driver of drivers) await driver.removeActive(id);
     if (options.volumes && record) await removeAnonymousVolumes(host, record);
     await removeTree(host.filesOf(id));
+    settling(host, id, await leaving(host, id));
     await removeState(host, id);
+  }
+  const networks = host.containers.networksOf(id);
+  if (host.containers.hasPorts(id)) {
+    const { ports } = await host.networks();
+    host.database.transaction(() => ports.release(id));
   }
   const container = host.containers.delete(id);
   if (!container) return;
-  if (!container.exit && options.state.status === "exited") dieEvent(host, container, options.state);
+  if (!container.exit && options.state.status === "exited")
+    dieEvent(host, container, options.state, networks);
   containerEvent(host, container, "destroy");
 }
 
@@ -71,11 +82,19 @@ export async function remove(
 export async function removeState(host: Host, id: string): Promise<void> {
   const directory = host.stateOf(id);
   await awaitWatchers(directory);
+  if (!(await hasStoppedWholly(host, id, directory))) return;
   const doomed = doomedName(directory);
   const isMoved = settling(host, id, () => {
     if (existsSync(directory)) renameSync(directory, doomed);
   });
   if (isMoved) await removeStateDirectory(host, doomed);
+}
+
+/** Its hooks have run. False: somebody else is at them, and goes on with this. */
+async function hasStoppedWholly(host: Host, id: string, directory: string): Promise<boolean> {
+  if (!hasPoststop(directory) || !settling(host, id, () => {})) return true;
+  const { runPoststop } = await import("./poststop.ts");
+  return runPoststop(host, directory, false);
 }
 
 /**

@@ -76,7 +76,8 @@ async function writeLayer(host: Host, seen: Look, draft: Draft, pause: boolean):
   if (!hasFiles(snapshots, record)) return { digest: emptyLayer, bytes: 1024, leftOut: 0 };
   const sizeMax = (await host.config()).maxLayerSize ?? defaultLayerSizeMax;
   const { abort } = host.session;
-  const write = () => snapshots.commit(record.id, record.chain, madeByStart, draft.fd, { sizeMax, abort });
+  const how = { sizeMax, abort, owners: record.idMappings };
+  const write = () => snapshots.commit(record.id, record.chain, madeByStart, draft.fd, how);
   try {
     return await (pause ? standingStill(host, seen, write) : write());
   } catch (error) {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { isContainerId } from "../../container/container-store.ts";
+import { isContainerId } from "../../container/stored-container.ts";
 import { putRight } from "../care/put-right.ts";
 import type { Host } from "../host.ts";
 

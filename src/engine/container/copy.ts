@@ -60,7 +60,8 @@ export async function copyFrom(
       const owner = { uid: process.geteuid!(), gid: process.getegid!() };
       const received = { ...hostTarget(to), base: source.base, ...(!archive && { owner, plain: true }) };
       const { bytes, devices } = await moveTree(sent, received, abort);
-      if (devices > 0) host.warn(`${devices} device nodes were left out (-a copies them)`);
+      if (devices > 0)
+        host.warn(`${devices} device nodes were left out (${archive ? noDevices : "-a copies them"})`);
       return bytes;
     }
     const whole = { ...sent, as: source.base || "." };
@@ -73,6 +74,8 @@ export async function copyFrom(
     throw told(error, seen, path, to);
   }
 }
+
+const noDevices = "in a user namespace none can be made";
 
 /** Files into a container. @returns as `copyFrom` */
 export async function copyTo(
@@ -95,9 +98,13 @@ export async function copyTo(
   const { stdio, abort } = host.session;
   containerEvent(host, seen.container, "extract-to-dir");
   try {
-    if (source) return (await moveTree(source.sent, received, abort)).bytes;
-    if (stdio.kind === "descriptors") return (await receiveFrom(stdio.stdin, received, abort)).bytes;
-    return (await receivePieces(stdio.stdin ?? noPieces(), received, abort)).bytes;
+    const { bytes, devices } = source
+      ? await moveTree(source.sent, received, abort)
+      : stdio.kind === "descriptors"
+        ? await receiveFrom(stdio.stdin, received, abort)
+        : await receivePieces(stdio.stdin ?? noPieces(), received, abort);
+    if (devices > 0) host.warn(`${devices} device nodes were left out (${noDevices})`);
+    return bytes;
   } catch (error) {
     throw told(error, seen, path, from);
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { RtError } from "../../base/errors.ts";
 import { newId } from "../../base/new-id.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { findDevices } from "../../container/devices.ts";
@@ -7,8 +8,9 @@ import type { ContainerRecord } from "../../container/record.ts";
 import { resolveMounts } from "../../container/volumes.ts";
 import type { ImageRecord } from "../../image/record.ts";
 import { combineCommand, combineEnv, workingDirectory } from "../../settings/combine.ts";
-import type { AskedSettings, Mount } from "../../settings/container-settings.ts";
+import type { AskedSettings, DeviceRequest, Mount } from "../../settings/container-settings.ts";
 import { combineHealthcheck } from "../../settings/health.ts";
+import { parseExpose, sortedPorts } from "../../settings/port.ts";
 import { ownDestinations } from "../../spec/defaults.ts";
 import type { Host } from "../host.ts";
 import type { CreateOptions } from "./run-options.ts";
@@ -45,6 +47,7 @@ export function describeContainer(
     user: asked.user || (config.User ?? ""),
     hostname,
     labels: { ...config.Labels, ...asked.labels },
+    expose: sortedPorts([...imagePorts(config.ExposedPorts), ...asked.expose]),
     ...(healthcheck && { healthcheck }),
     shell: asked.shell.length > 0 ? asked.shell : (config.Shell ?? []),
     stopSignal: parseSignal(asked.stopSignal || config.StopSignal || "TERM").name,
@@ -52,8 +55,26 @@ export function describeContainer(
       ...taken,
       ...resolveMounts(host.paths.root, asked.mounts, Object.keys(config.Volumes ?? {}), covered, newId),
     ],
-    devices: asked.devices.flatMap((device) => findDevices(device)),
+    devices: found(asked.devices),
   };
+}
+
+/** A mistake is told at once; at the start they may be others. */
+function found(devices: DeviceRequest[]): DeviceRequest[] {
+  for (const device of devices) findDevices(device);
+  return devices;
+}
+
+/** What an image says is not more than what it says: what is no port is left out. */
+function imagePorts(exposed: object | undefined): string[] {
+  return Object.keys(exposed ?? {}).flatMap((key) => {
+    try {
+      return parseExpose(key);
+    } catch (error) {
+      if (error instanceof RtError) return [];
+      throw error;
+    }
+  });
 }
 
 /** RFC 3339 in UTC, with nine digits as Docker has them. */

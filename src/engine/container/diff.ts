@@ -8,6 +8,7 @@ export async function diff(host: Host, name: string): Promise<Change[]> {
   const { record } = (await find(host, name)).container;
   await rootfsOf(host, record);
   const snapshots = await host.snapshotsOf(record.driver);
-  const changes = await snapshots.changes(record.id, record.chain, madeByStart, host.session.abort);
+  const options = { owners: record.idMappings, abort: host.session.abort };
+  const changes = await snapshots.changes(record.id, record.chain, madeByStart, options);
   return changes.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
 }

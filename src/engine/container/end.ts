@@ -1,4 +1,4 @@
-import { cgroupPath, endCgroup } from "../../runtime/cgroup.ts";
+import { endCgroup } from "../../runtime/cgroup.ts";
 import { signalProcess } from "../../runtime/process.ts";
 
 const SIGKILL = 9;
@@ -7,8 +7,8 @@ const SIGKILL = 9;
  * SIGKILL to a container's program, which takes all others of its pid namespace with it, and to whatever the container has
  * frozen: that would not end, nor let the rest end. False when it is gone.
  */
-export function killContainer(id: string, init: { pid: number; startTime: string }): boolean {
+export function killContainer(group: string, init: { pid: number; startTime: string }): boolean {
   if (init.pid <= 0 || !signalProcess(init.pid, init.startTime, SIGKILL)) return false;
-  endCgroup(cgroupPath(id));
+  endCgroup(group);
   return true;
 }

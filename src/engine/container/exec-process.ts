@@ -5,6 +5,8 @@ import { mergeEnv, workingDirectory } from "../../settings/combine.ts";
 import { resolveCapabilities } from "../../spec/capabilities.ts";
 import { rlimits } from "../../spec/generate.ts";
 import type { ExecOptions } from "./exec-options.ts";
+import { groupsOf } from "./groups.ts";
+import { moduleLabels } from "./labels.ts";
 
 type Wishes = Pick<ExecOptions, "command"> &
   Partial<Pick<ExecOptions, "tty" | "env" | "workingDirectory" | "privileged">>;
@@ -17,11 +19,16 @@ export function execProcess(
 ): SpecProcess {
   const { command, tty = false, env = [], privileged = false } = options;
   const capabilities = resolveCapabilities(record.capAdd, record.capDrop, record.privileged || privileged);
+  const { ours } = groupsOf(record);
+  const { mountLabel: _, ...labels } = moduleLabels(record.id, {
+    ...record,
+    privileged: record.privileged || privileged,
+  });
   const terminal = tty && !record.env.some((entry) => entry.startsWith("TERM=")) ? ["TERM=xterm"] : [];
   return {
     terminal: tty,
     ...(size ? { consoleSize: size } : {}),
-    user: { uid: 0, gid: 0, umask: 0o022 },
+    user: { uid: 0, gid: 0, umask: 0o022, ...(ours.length > 0 && { additionalGids: ours }) },
     args: command,
     env: mergeEnv([...record.env, ...terminal], env),
     cwd: workingDirectory(options.workingDirectory ?? "", record.workingDirectory),
@@ -35,12 +42,8 @@ export function execProcess(
     rlimits: rlimits(record, descriptorsMax()),
     noNewPrivileges: record.noNewPrivileges,
     ...(record.oomScoreAdj !== 0 && { oomScoreAdj: record.oomScoreAdj }),
+    ...labels,
   };
-}
-
-/** Are the system calls of the container's programs filtered? */
-export function isConfined(record: ContainerRecord): boolean {
-  return !record.privileged && record.seccomp !== "unconfined";
 }
 
 /** Our own hard limit of open descriptors. */

@@ -2,7 +2,6 @@ import { closeSync } from "node:fs";
 import { RtError } from "../../base/errors.ts";
 import { newId } from "../../base/new-id.ts";
 import { openSessions, trimSessions, writeSession } from "../../container/exec-session.ts";
-import { cgroupPath } from "../../runtime/cgroup.ts";
 import { launch } from "../../runtime/native/driver.ts";
 import type { Launched } from "../../runtime/runtime.ts";
 import type { Host } from "../host.ts";
@@ -10,9 +9,13 @@ import { containerEvent } from "../record-event.ts";
 import { consoleSize } from "./console-size.ts";
 import { eventLines } from "./event-lines.ts";
 import type { ExecOptions } from "./exec-options.ts";
-import { execProcess, isConfined } from "./exec-process.ts";
+import { execProcess } from "./exec-process.ts";
+import { filterFor } from "./filter.ts";
 import { find, type Look, requireRunning } from "./find.ts";
 import { follow } from "./follow.ts";
+import { enteredGroup, joinManager } from "./group.ts";
+import { groupsOf } from "./groups.ts";
+import { isScoped } from "./labels.ts";
 
 /** `rt exec`: another program in a running container. @returns its exit status; 0 when detached */
 export async function exec(host: Host, options: ExecOptions): Promise<number> {
@@ -22,11 +25,14 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   const { record } = seen.container;
   const directory = host.stateOf(record.id);
   const session = { id: newId(), isKept: false };
+  if (enteredGroup(host, record.id)?.delegated) await joinManager();
   const launched = build(host, seen, options, session);
   await using undo = new AsyncDisposableStack();
   undo.defer(() => launched.abandon());
   trimSessions(directory); // while it is being built
-  using program = await launched.ready(host.session.abort);
+  using program = await launched.ready(host.session.abort).catch((error) => {
+    throw isFull(error) ? full(error, options.container) : error;
+  });
   const { tty, openStdin, privileged, user, command } = options;
   const words = command.join(" ");
   const facts = { pid: program.pid, startTime: String(program.startTime), words: command };
@@ -47,6 +53,16 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   return status ?? 0;
 }
 
+function isFull(error: unknown): error is RtError {
+  return error instanceof RtError && error.message.endsWith("(EAGAIN)");
+}
+
+/** A program is in the container's groups before it is there itself: that takes room for one process more for a moment. */
+function full(error: RtError, name: string): RtError {
+  const more = `${name} has about as many processes as it may have; rt top shows them, rt update --pids-limit allows more`;
+  return new RtError(error.code, `${error.message}: ${more}`, { exitCode: error.exitCode });
+}
+
 /** @param session is kept where its directory can be had */
 function build(
   host: Host,
@@ -57,6 +73,7 @@ function build(
   const sessions = openSessions(host.stateOf(record.id));
   session.isKept = sessions !== undefined;
   const size = options.tty ? consoleSize(host.session) : undefined;
+  const process = execProcess(record, options, size);
   try {
     return launch(
       {
@@ -64,12 +81,13 @@ function build(
         id: record.id,
         pid,
         startTime,
-        process: execProcess(record, options, size),
+        process,
         user: options.user || record.user,
-        groupAdd: record.groupAdd,
+        groupAdd: groupsOf(record).named,
+        scoped: isScoped(record, pid, options.privileged),
         stdin: options.openStdin && !options.detach,
-        confined: isConfined(record),
-        cgroup: { path: cgroupPath(record.id) },
+        filter: filterFor(host, record, process.capabilities.bounding),
+        cgroup: enteredGroup(host, record.id),
         tied: false,
         session: session.isKept ? session.id : "",
       },

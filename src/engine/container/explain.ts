@@ -2,6 +2,7 @@ import { getSystemErrorMap } from "node:util";
 import { parseSignal } from "../../base/signals.ts";
 import type { Circumstances } from "../../container/circumstances.ts";
 import type { ContainerState } from "../../container/record.ts";
+import type { Refused } from "../../container/refused.ts";
 import { ago } from "../../docker/container-summary.ts";
 import type { Health } from "../../docker/health.ts";
 import { humanDuration } from "../../docker/time.ts";
@@ -18,12 +19,16 @@ export interface EndFacts {
   delay_ms?: number | undefined;
   /** Signals that rt has sent since the last start, with what sent them; undefined: nobody knows any more. */
   sent: SentSignals | undefined;
+  /** Told to end since somebody started it last; its policy's starts count for nothing. */
+  isStopped: boolean;
   /** Docker's document of its health check, where it has one. */
   health?: Health | undefined;
   /** What its monitor does with one that is unhealthy: "none", "kill", … */
   onUnhealthy: string;
   /** What is not as it was when it was made. */
   changes: readonly string[];
+  /** Where it wanted to go, and was not let go. */
+  refused: Refused;
   now: number;
 }
 
@@ -110,6 +115,7 @@ export function findings(facts: EndFacts): string[] {
     ...(isOver && !circumstances.oom ? sender(facts) : []),
     ...restarts(facts),
     ...health(facts.health),
+    ...refusals(facts.refused),
     ...(circumstances.logErrno === undefined
       ? []
       : [`lines of its log were lost: ${errnoText(circumstances.logErrno)}`]),
@@ -153,7 +159,7 @@ function sender({ circumstances, state, sent, health, onUnhealthy }: EndFacts): 
   return ["rt did not send it: another process did, of the host or of the container"];
 }
 
-function restarts({ circumstances, policy, state, sent }: EndFacts): string[] {
+function restarts({ circumstances, policy, state, sent, isStopped }: EndFacts): string[] {
   const count = circumstances.restarts ?? 0;
   const times = count === 1 ? "once" : `${count} times`;
   const { name, retries } = policy;
@@ -161,7 +167,9 @@ function restarts({ circumstances, policy, state, sent }: EndFacts): string[] {
   const limit = name === "on-failure" && retries > 0 ? `:${retries}` : "";
   const said = `its restart policy is ${name}${limit}`;
   if (state.status !== "exited") return count > 0 ? [`${said}: it was started again ${times}`] : [];
-  if (sent?.isEnd) return [`${said}, and it stays down because it was told to end: rt start begins anew`];
+  // What was told it as its policy was just starting it came before that start.
+  if (isStopped || sent?.isEnd)
+    return [`${said}, and it stays down because it was told to end: rt start begins anew`];
   if (name === "on-failure" && state.exitCode === 0) return [`${said}, and this was no failure`];
   if (limit && count >= retries) return [`${said}: it was started again ${times}, and that was the last`];
   return [`${said}${count > 0 ? `: it was started again ${times}` : ""}, and it is down all the same`];
@@ -175,6 +183,21 @@ function health(health: Health | undefined): string[] {
   const output = last?.Output.trim().slice(0, 200);
   const said = last ? `, the last with status ${last.ExitCode}${output && `: ${output}`}` : "";
   return [`its health check says ${Status}: ${FailingStreak} failed in a row${said}`];
+}
+
+const refusalsShown = 10;
+const protocols: Readonly<Record<number, string>> = { 1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6" };
+
+function refusals(refused: Refused): string[] {
+  if (refused.length === 0) return [];
+  const texts = refused.map(({ address, protocol, port }) => {
+    const where = port === 0 ? address : `${address.includes(":") ? `[${address}]` : address}:${port}`;
+    return `${where} (${protocols[protocol] ?? `protocol ${protocol}`})`;
+  });
+  const some = texts.sort().slice(0, refusalsShown);
+  const others = texts.length - some.length;
+  const rest = others > 0 ? [`and ${others} ${others === 1 ? "other" : "others"}`] : [];
+  return [`it may not go to ${[...some, ...rest].join(", ")}: --egress-allow does not name that`];
 }
 
 /** "no space left on device" */

@@ -1,7 +1,7 @@
 import { RtError } from "../../base/errors.ts";
-import type { Container } from "../../container/container-store.ts";
 import type { ContainerState } from "../../container/record.ts";
 import type { Observation } from "../../container/state.ts";
+import type { Container } from "../../container/stored-container.ts";
 import type { Host } from "../host.ts";
 import { elsewhere, isElsewhere, isRunning, look, withPause } from "./look.ts";
 

@@ -1,6 +1,6 @@
-import { isContainerId } from "../../container/container-store.ts";
 import { readHealth, readHealthStatus } from "../../container/health.ts";
 import type { ContainerState } from "../../container/record.ts";
+import { isContainerId } from "../../container/stored-container.ts";
 import type { Health } from "../../docker/health.ts";
 import { type HealthStatus, healthStatuses } from "../../docker/health-status.ts";
 import type { Host } from "../host.ts";

@@ -1,12 +1,13 @@
 import { withCause } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { markStopped } from "../../container/stopped.ts";
-import { cgroupPath, thawCgroup } from "../../runtime/cgroup.ts";
+import { thawCgroup } from "../../runtime/cgroup.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
 import { find, type Look, notRunning } from "./find.ts";
+import { cgroupOf } from "./group.ts";
 import { isRunning, look } from "./look.ts";
 import { rememberStop, stayDown } from "./stay-down.ts";
 import { stopSignalOf } from "./stop.ts";
@@ -33,14 +34,16 @@ export async function kill(host: Host, name: string, signal: string): Promise<vo
     return isRunning(look(host, seen.container).state) ? kill(host, name, signal) : undefined;
   }
   const send = () =>
-    number === SIGKILL ? killContainer(id, seen.state) : signalProcess(pid, startTime, number);
+    number === SIGKILL
+      ? killContainer(cgroupOf(host, id), seen.state)
+      : signalProcess(pid, startTime, number);
   if (pid > 0 && signalProcess(pid, startTime, 0)) {
     if (ends) await rememberStop(host, seen.container);
     if (ends) markStopped(host.stateOf(id));
     // Before it is sent: whoever sees the end may tell of that at once.
     containerEvent(host, seen.container, "kill", { signal: String(number) });
     if (send()) {
-      if (ends && seen.state.status === "paused") thawCgroup(cgroupPath(id));
+      if (ends && seen.state.status === "paused") thawCgroup(cgroupOf(host, id));
       return;
     }
   }

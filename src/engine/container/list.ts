@@ -1,7 +1,8 @@
 import { RtError } from "../../base/errors.ts";
-import { type Container, recordOf } from "../../container/container-store.ts";
-import type { ContainerState } from "../../container/record.ts";
+import type { ContainerRecord, ContainerState } from "../../container/record.ts";
 import { exited } from "../../container/state.ts";
+import { type Container, recordOf } from "../../container/stored-container.ts";
+import type { PortFacts } from "../../docker/container-ports.ts";
 import { type ContainerDetails, type ContainerSummary, statusText } from "../../docker/container-summary.ts";
 import {
   checkFilters,
@@ -14,6 +15,8 @@ import {
 import type { Networks } from "../../network/networks.ts";
 import { isNear } from "../../reference/kind.ts";
 import { networkName } from "../../settings/namespace-mode.ts";
+import { wishesOf } from "../../settings/network.ts";
+import { allExposed, parseExpose } from "../../settings/port.ts";
 import { type Live, reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { healthStatusOf } from "./health-state.ts";
@@ -48,16 +51,21 @@ export async function list(host: Host, options: ListOptions): Promise<ContainerS
     return { container, state: withPause(host, container.id, state) };
   });
   const found = options.all ? everything(host, live) : running(live);
-  const networks = (options.filters.network ?? []).length > 0 ? await host.networks() : undefined;
-  const holds = matcher(options.filters, (key, value) =>
-    key === "network" && networks ? isIn(networks, value) : predicate(host, key, value),
-  );
+  const networks = isAsked(options.filters, "network") ? await host.networks() : undefined;
+  const published = isAsked(options.filters, "publish") ? await publishedPorts(host) : undefined;
+  const holds = matcher(options.filters, (key, value) => {
+    if (key === "network" && networks) return isIn(networks, value);
+    if (key === "publish" && published)
+      return portPredicate(value, ({ container }) => published.get(container.id) ?? []);
+    return predicate(host, key, value);
+  });
   const matching = found.filter(holds).sort(newestFirst);
   for (const { container } of matching) if (container.damage) host.warn(container.damage.message);
   const shown = matching.slice(0, options.last);
   const now = Date.now();
   const nameOf = imageNames(host);
   const summaries = shown.map((each) => ({ ...summaryOf(host, each, now), image: nameOf(each.container) }));
+  if (host.containers.somePorts()) await addPorts(host, summaries);
   if (options.details) {
     for (const [index, { container }] of shown.entries()) addDetails(summaries[index]!, container);
   }
@@ -92,6 +100,7 @@ function summaryOf(host: Host, { container, state }: Found, now: number): Omit<C
     command: container.command,
     created: container.created,
     state: state.status,
+    ports: [],
     status: `${statusText(state, now, health)}${container.damage ? " (damaged)" : ""}`,
   };
 }
@@ -116,11 +125,19 @@ function imageIdOf(host: Host, reference: string): string | undefined {
   }
 }
 
+/** Loaded where some have any. */
+async function addPorts(host: Host, summaries: readonly ContainerSummary[]): Promise<void> {
+  const { portsByContainer } = await import("./port-facts.ts");
+  const all = portsByContainer(host);
+  for (const summary of summaries) if (summary.state !== "exited") summary.ports = all.get(summary.id) ?? [];
+}
+
 function addDetails(summary: ContainerSummary, container: Container): void {
   const record = recordOf(container);
   if (!record) return;
   const { labels, mounts, networkMode, platform } = record;
-  summary.details = { labels, mounts, networkMode, platform } satisfies ContainerDetails;
+  const networks = networksOf(record).toSorted();
+  summary.details = { labels, mounts, networkMode, networks, platform } satisfies ContainerDetails;
 }
 
 async function addSizes(host: Host, summaries: ContainerSummary[], found: readonly Found[]): Promise<void> {
@@ -137,9 +154,38 @@ function isIn({ store }: Networks, wanted: string): (found: Found) => boolean {
     networks.find(({ id }) => text !== "" && id.startsWith(text))?.id;
   const network = idOf(wanted);
   return ({ container }) => {
-    const mode = networkName(recordOf(container)?.networkMode ?? "");
-    return network !== undefined && mode !== "" && idOf(mode) === network;
+    const record = recordOf(container);
+    if (!record || network === undefined) return false;
+    return networksOf(record).some((name) => idOf(name) === network);
   };
+}
+
+/** As it calls them; the host's, and none, are among them. */
+function networksOf({ networkMode, networks }: ContainerRecord): string[] {
+  const names = wishesOf({ networkMode, networks }).map((wish) => wish.network);
+  const other = networks === undefined && names.length === 0 ? networkName(networkMode) : "";
+  return other === "" ? names : [other];
+}
+
+function isAsked(filters: Filters, key: string): boolean {
+  return (filters[key] ?? []).length > 0;
+}
+
+/** The host's, as "8080/tcp", that lead to each container now. */
+async function publishedPorts(host: Host): Promise<Map<string, string[]>> {
+  const { portsByContainer } = await import("./port-facts.ts");
+  const keysOf = (ports: readonly PortFacts[]) =>
+    ports.flatMap(({ protocol, host }) => (host ? [`${host.port}/${protocol}`] : []));
+  return new Map([...portsByContainer(host)].map(([id, ports]) => [id, keysOf(ports)]));
+}
+
+/** Some of the ports that `keysOf` answers are among those that are asked for: "80", "80-90/udp". */
+function portPredicate(
+  value: string,
+  keysOf: (found: Found) => readonly string[],
+): (found: Found) => boolean {
+  const wanted = new Set(parseExpose(value, "filter"));
+  return (found) => keysOf(found).some((key) => wanted.has(key));
 }
 
 function predicate(host: Host, key: string, value: string): (found: Found) => boolean {
@@ -164,6 +210,11 @@ function predicate(host: Host, key: string, value: string): (found: Found) => bo
         (recordOf(container)?.mounts ?? []).some(
           ({ name, destination }) => name === value || destination === value,
         );
+    case "expose":
+      return portPredicate(value, ({ container }) => {
+        const record = recordOf(container);
+        return record ? allExposed(record) : [];
+      });
     case "ancestor": {
       const image = host.images.idOf(value);
       return ({ container }) => container.imageId === image || container.reference === value;

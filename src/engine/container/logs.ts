@@ -2,7 +2,7 @@ import { watch } from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
-import { type Container, recordOf } from "../../container/container-store.ts";
+import { type Container, recordOf } from "../../container/stored-container.ts";
 import { parseTimestamp } from "../../docker/timestamp.ts";
 import { logPath } from "../../log/files.ts";
 import type { LogEntry } from "../../log/line.ts";

@@ -1,13 +1,14 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Container, isContainerId } from "../../container/container-store.ts";
 import type { ContainerState } from "../../container/record.ts";
 import { type Observation, observe, unknown, zeroTime } from "../../container/state.ts";
-import { cgroupPath, isFrozen, shortageIn, thawCgroup } from "../../runtime/cgroup.ts";
+import { type Container, isContainerId } from "../../container/stored-container.ts";
+import { isFrozen, shortageIn, thawCgroup } from "../../runtime/cgroup.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import { takeAbandoned } from "../../runtime/moment.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
+import { cgroupOf } from "./group.ts";
 
 /** Nobody needs longer from the making of a container's state directory to the start of its program. */
 export const youngFor_ms = 10_000;
@@ -38,7 +39,7 @@ function lookAtFiles(
   const { status, pid } = seen.state;
   const unclear =
     status === "created" ? sinceStart(directory) > youngFor_ms : status === "running" && pid === 0;
-  const init = unclear ? initOf(id) : undefined;
+  const init = unclear ? initOf(host, id) : undefined;
   return init ? { ...seen, init, state: { ...seen.state, status: "running", ...init } } : seen;
 }
 
@@ -46,21 +47,33 @@ function lookAtFiles(
 export function withPause(host: Host, id: string, state: ContainerState): ContainerState {
   if (state.status !== "running" || !isContainerId(id)) return state;
   if (!takeAbandoned(host.stateOf(id)))
-    return isFrozen(cgroupPath(id)) ? { ...state, status: "paused" } : state;
+    return isFrozen(cgroupOf(host, id)) ? { ...state, status: "paused" } : state;
   // Whoever had it stand still for a moment was killed in it, or while it was about to.
-  thawCgroup(cgroupPath(id));
+  thawCgroup(cgroupOf(host, id));
   return state;
 }
 
 /** The state for somebody who wants to know whether memory was short for what runs; of an end that is on record. */
-export function withShortage(id: string, state: ContainerState): ContainerState {
-  const oom = isRunning(state) && isContainerId(id) ? shortageIn(cgroupPath(id)) : undefined;
+export function withShortage(host: Host, id: string, state: ContainerState): ContainerState {
+  const oom = isRunning(state) && isContainerId(id) ? shortageIn(cgroupOf(host, id)) : undefined;
   return oom ? { ...state, circumstances: { ...state.circumstances, oom } } : state;
 }
 
 /** Its program is there, be it that it stands still. */
 export function isRunning({ status }: Pick<ContainerState, "status">): boolean {
   return status === "running" || status === "paused";
+}
+
+/** Its program is over, and its namespaces with it, be that on record already or not. */
+export function isOver({ pid, startTime }: { pid: number; startTime: string | bigint }): boolean {
+  if (!signalProcess(pid, String(startTime), 0)) return true;
+  try {
+    readlinkSync(`/proc/${pid}/ns/net`);
+    return false;
+  } catch {
+    // A process that is just ending has no namespaces any more.
+    return true;
+  }
 }
 
 /** It runs, or its restart policy is about to start it again. */
@@ -105,7 +118,7 @@ export function ageOf(directory: string): number {
 }
 
 /** By its cgroup; loaded where its files do not say. */
-function initOf(id: string): { pid: number; startTime: string } | undefined {
+function initOf(host: Host, id: string): { pid: number; startTime: string } | undefined {
   const { membersOf } = require("../../runtime/members.ts") as typeof import("../../runtime/members.ts");
-  return membersOf(cgroupPath(id))[0];
+  return membersOf(cgroupOf(host, id))[0];
 }

@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError, withCause } from "../../base/errors.ts";
+import { containerId, hostId, type IdMap, type IdRange } from "../../base/id-map.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { removeTree } from "../../layer/tree.ts";
 import { mountAround } from "../../runtime/mount-point.ts";
@@ -27,10 +28,15 @@ export function checkPropagation(mounts: readonly Mount[]): void {
 }
 
 /** Of most containers there are none. */
-export function hasSources(mounts: readonly Mount[]): boolean {
+export function hasSources({ mounts, idMappings }: Pick<ContainerRecord, "mounts" | "idMappings">): boolean {
   return mounts.some(
     ({ type, subpath, chown, overlay, idmap }) =>
-      type === "image" || subpath !== undefined || chown || overlay || idmap,
+      type === "image" ||
+      subpath !== undefined ||
+      chown ||
+      overlay ||
+      idmap ||
+      (idMappings && (type === "volume" || idmap === "")),
   );
 }
 
@@ -50,9 +56,12 @@ export async function mountSources(
     await removeTree(tops);
     removeIfEmpty(host.filesOf(record.id));
   });
+  const owners = record.idMappings;
+  const isMapped = owners && (await import("./mapped-mounts.ts")).mappedMounts(host, record);
+  const mapped = (await isMapped) ?? (() => false);
   const sources = record.mounts.map((mount, index) => [
     mount.destination,
-    sourceOf(mount, snapshots, join(tops, String(index))),
+    sourceOf(mount, snapshots, join(tops, String(index)), { owners, mapped: mapped(mount) }),
   ]);
   return Object.fromEntries(sources);
 }
@@ -66,17 +75,27 @@ function removeIfEmpty(directory: string): void {
   }
 }
 
-function sourceOf(mount: Mount, snapshots: SnapshotDriver, top: string): MountSource {
+/** Of the container's user namespace: whether the mount is seen through it. */
+interface Owners {
+  owners: IdMap | undefined;
+  mapped: boolean;
+}
+
+function sourceOf(mount: Mount, snapshots: SnapshotDriver, top: string, how: Owners): MountSource {
   const { type, source, subpath, chown, overlay, idmap, chain = [] } = mount;
   const lower = type === "image" ? snapshots.layers(chain) : overlay ? [source] : undefined;
   if (lower?.length === 0)
     throw new RtError("invalid-argument", `image ${source} has no files to be mounted`);
   return {
     ...(lower && { lower }),
-    ...(lower && (overlay || isBare(lower, snapshots)) && overlayTop(lower[0]!, top)),
+    ...(lower && (overlay || isBare(lower, snapshots)) && overlayTop(lower[0]!, top, how)),
     ...(subpath !== undefined && { subpath }),
     ...(chown && { chown }),
-    ...(idmap && { uids: idmapRanges(idmap, "uids"), gids: idmapRanges(idmap, "gids") }),
+    ...(how.mapped && { mapped: true }),
+    ...(idmap && {
+      uids: idmapRanges(idmap, "uids", how.owners?.uids),
+      gids: idmapRanges(idmap, "gids", how.owners?.gids),
+    }),
   };
 }
 
@@ -88,11 +107,18 @@ function isBare(lower: readonly string[], { name }: SnapshotDriver): boolean {
   return lower.length === 1 && name === "overlay";
 }
 
-/** @param below whose mode and owner it has: they are the mount's own */
-function overlayTop(below: string, top: string): Pick<MountSource, "upper" | "work"> {
+/** @param below whose mode and owner it has: they are the mount's own. What a container does not know is its root's. */
+function overlayTop(
+  below: string,
+  top: string,
+  { owners, mapped }: Owners,
+): Pick<MountSource, "upper" | "work"> {
   const [upper, work] = [join(top, "upper"), join(top, "work")];
   try {
-    const { mode, uid, gid } = statSync(below);
+    const { mode, ...on } = statSync(below);
+    const [uid, gid] = owners
+      ? [ownerOf(owners.uids, on.uid, mapped), ownerOf(owners.gids, on.gid, mapped)]
+      : [on.uid, on.gid];
     for (const path of [upper, work]) mkdirSync(path, { recursive: true, mode: 0o700 });
     chownSync(upper, uid, gid);
     chmodSync(upper, mode & 0o7777);
@@ -100,4 +126,10 @@ function overlayTop(below: string, top: string): Pick<MountSource, "upper" | "wo
     throw withCause(`cannot make an overlay over ${below}`, error);
   }
   return { upper, work };
+}
+
+/** On disk, of what is new beside something that belongs to `id`. */
+function ownerOf(ranges: readonly IdRange[], id: number, mapped: boolean): number {
+  const own = mapped ? hostId(ranges, id) : containerId(ranges, id) === undefined ? undefined : id;
+  return own ?? hostId(ranges, 0) ?? id;
 }

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { asSystemError, RtError } from "../../base/errors.ts";
-import { type Container, recordOf } from "../../container/container-store.ts";
 import type { ContainerRecord } from "../../container/record.ts";
+import { type Container, recordOf } from "../../container/stored-container.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { AskedSettings } from "../../settings/container-settings.ts";
 import {
@@ -45,17 +45,19 @@ export function withNeighbours(host: Host, asked: AskedSettings): AskedSettings 
  * @throws RtError not-found; conflict: one does not run, or does not share that; invalid-argument: a sysctl would be the host's
  */
 export function neighboursOf(host: Host, record: ContainerRecord): Neighbours {
-  const neighbours: Partial<Record<NamespaceKind, { pid: number; startTime: string }>> = {};
+  const neighbours: Partial<Record<NamespaceKind | "user", { pid: number; startTime: string }>> = {};
   for (const kind of namespaceKinds) {
     const id = joinedContainer(record[modeSettings[kind]]);
     if (id !== undefined) neighbours[kind] = initOf(host, id, kind);
   }
+  const id = record.idMappings && joinedContainer(record.usernsMode);
+  if (id !== undefined) neighbours.user = initOf(host, id, "user");
   checkSysctls(record, neighbours);
   checkProcfs(record);
   return neighbours;
 }
 
-function initOf(host: Host, id: string, kind: NamespaceKind): { pid: number; startTime: string } {
+function initOf(host: Host, id: string, kind: NamespaceKind | "user"): { pid: number; startTime: string } {
   const container = host.containers.find(id);
   if (!container) throw new RtError("not-found", `No such container: ${id}`);
   const { status, pid, startTime } = withPause(host, container.id, look(host, container).state);
@@ -71,7 +73,7 @@ function initOf(host: Host, id: string, kind: NamespaceKind): { pid: number; sta
   return { pid, startTime };
 }
 
-function notRunning(id: string, kind: NamespaceKind): string {
+function notRunning(id: string, kind: NamespaceKind | "user"): string {
   if (kind === "network") return `cannot join network of a non running container: ${id}`;
   return `failed to join ${kind.toUpperCase()} namespace: container ${id} is not running`;
 }
@@ -95,7 +97,8 @@ function checkSysctls(
   }
 }
 
-function isHosts(kind: NamespaceKind, mode: string, pid: number | undefined): boolean {
+/** @param pid of a process whose namespace it has, where that is another container's */
+export function isHosts(kind: NamespaceKind, mode: string, pid: number | undefined): boolean {
   if (mode === "host") return true;
   const path = pid === undefined ? namespacePath(mode) : namespaceFile(kind, pid);
   if (path === undefined) return false;

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { isErrno, RtError } from "../../base/errors.ts";
+import type { ContainerRecord } from "../../container/record.ts";
 import { writeRecordCopy } from "../../container/state-file.ts";
 import { takeLock } from "../../runtime/lock.ts";
 import { removeStateDirectory } from "../care/state-directory.ts";
@@ -11,18 +12,18 @@ import type { Host } from "../host.ts";
  * makes the last exit history. What concludes an end (care/remove.ts, `settling`) looks and acts in a transaction as well: it
  * sees one that is over, or one that somebody looks after, and never takes the new directory for the old.
  *
- * @returns undefined where there is a directory already: somebody else starts it, or it runs
- * @throws RtError not-found: it was removed meanwhile; conflict: it is just being removed
+ * @returns with the record as it is from here on; undefined where there is a directory already: somebody else starts it, or it
+ * runs
+ * @throws RtError not-found: it was removed meanwhile; conflict: it is just being removed; data-loss
  */
 export function placeState(
   host: Host,
   id: string,
-  record: Uint8Array,
   undo: AsyncDisposableStack,
-): { directory: string; lock: number } | undefined {
+): { directory: string; lock: number; record: ContainerRecord } | undefined {
   const directory = host.stateOf(id);
   const placed = host.database.transaction(() => {
-    const { exit, isStopped, removal } = host.containers.get(id);
+    const { exit, isStopped, record, removal } = host.containers.get(id);
     if (removal)
       throw new RtError("conflict", "container is marked for removal and cannot be started", { exitCode: 1 });
     if (!isMade(directory)) return undefined;
@@ -33,9 +34,9 @@ export function placeState(
     });
     host.containers.clearExit(id);
     host.containers.setStopped(id, false);
-    return { directory, lock: takeLock(directory) };
+    return { directory, lock: takeLock(directory), record };
   });
-  if (placed) writeRecordCopy(directory, record);
+  if (placed) writeRecordCopy(directory, host.containers.bytesOf(placed.record));
   return placed;
 }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { RtError } from "../../base/errors.ts";
-import { type Container, isContainerId, recordOf } from "../../container/container-store.ts";
+import { type Container, isContainerId, recordOf } from "../../container/stored-container.ts";
 import type { PrunedContainers } from "../../docker/container-prune.ts";
 import {
   checkFilters,

@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { RtError } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
-import { type Container, recordOf } from "../../container/container-store.ts";
 import { markStopped } from "../../container/stopped.ts";
-import { cgroupPath } from "../../runtime/cgroup.ts";
+import { type Container, recordOf } from "../../container/stored-container.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import { membersOf } from "../../runtime/members.ts";
 import { withReserve } from "../../store/reserve.ts";
@@ -12,6 +11,7 @@ import { endLeftovers, hasEndedOrderly, remove } from "../care/remove.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
+import { cgroupOf } from "./group.ts";
 import { elsewhere, isElsewhere, look, withPause } from "./look.ts";
 import { stayDown } from "./stay-down.ts";
 import { killedWithin_ms, notEnding } from "./stop.ts";
@@ -46,12 +46,12 @@ export async function removeSettled(
     markStopped(host.stateOf(id));
     await stayDown(host, container);
     containerEvent(host, container, "kill", { signal: "9" });
-    kill(id, seen().state);
+    kill(cgroupOf(host, id), seen().state);
     // Its end is what counts: the monitor may still be giving a slow client the last of the output.
     if (!(await holdsWithin(killedWithin_ms, isOver))) throw notEnding(name);
   }
   const last = seen();
-  if (last.needsCleanup) endLeftovers(id, last);
+  if (last.needsCleanup) endLeftovers(host, id, last);
   const ended = hasEndedOrderly(last);
   const volumes = options.volumes || container.autoRemove;
   const record = recordOf(container);
@@ -65,9 +65,9 @@ export async function removeSettled(
 }
 
 /** With its init all of a container goes; where that is unknown, what its cgroup holds. */
-function kill(id: string, init: { pid: number; startTime: string }): void {
-  const processes = init.pid > 0 ? [init] : membersOf(cgroupPath(id));
-  for (const process of processes) killContainer(id, process);
+function kill(group: string, init: { pid: number; startTime: string }): void {
+  const processes = init.pid > 0 ? [init] : membersOf(group);
+  for (const process of processes) killContainer(group, process);
 }
 
 function whyNot(isBeingMade: boolean, isPaused: boolean, isRestarting: boolean): string {

@@ -1,6 +1,6 @@
 import { RtError, withCause } from "../../base/errors.ts";
-import { recordOf } from "../../container/container-store.ts";
 import { replaceRecordCopy } from "../../container/state-file.ts";
+import { recordOf } from "../../container/stored-container.ts";
 import { parseContainerName } from "../../settings/identity.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
@@ -15,6 +15,7 @@ export async function renameContainer(host: Host, name: string, newName: string)
   if (wanted === container.name) throw invalid("Renaming a container with the same name as its current name");
   try {
     const bytes = host.containers.rename(container, wanted);
+    host.names.settle();
     replaceRecordCopy(host.stateOf(container.id), bytes);
     const renamed = host.containers.get(container.id);
     const record = recordOf(renamed);

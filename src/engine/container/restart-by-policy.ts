@@ -1,10 +1,11 @@
-import { isContainerId } from "../../container/container-store.ts";
+import { hasPoststop } from "../../container/poststop-file.ts";
 import type { ContainerRecord } from "../../container/record.ts";
 import { type Restarting, readRestarting, writeFailedRestart } from "../../container/restarting.ts";
 import { isStopped } from "../../container/stopped.ts";
+import { isContainerId } from "../../container/stored-container.ts";
 import { closeLock, holdsLock } from "../../runtime/lock.ts";
 import type { Host } from "../host.ts";
-import { containerEvent, dieEvent } from "../record-event.ts";
+import { containerEvent, dieEvent, networkEvents } from "../record-event.ts";
 import { build } from "./build.ts";
 import { concludeAlone } from "./conclude.ts";
 import { starting } from "./create.ts";
@@ -36,6 +37,7 @@ export async function restartByPolicy(host: Host, id: string): Promise<void> {
 async function launchAgain(host: Host, record: ContainerRecord, restarting: Restarting): Promise<boolean> {
   await using undo = new AsyncDisposableStack();
   const directory = host.stateOf(record.id);
+  if (hasPoststop(directory)) await (await import("../care/poststop.ts")).runPoststop(host, directory, true);
   const snapshots = await host.snapshotsOf(record.driver);
   const state = { directory, lock: lockDescriptor };
   undo.defer(() => closeIfHeld(directory));
@@ -49,6 +51,7 @@ async function launchAgain(host: Host, record: ContainerRecord, restarting: Rest
   dieEvent(host, record, look(host, { id: record.id, exit: undefined }).state);
   await starting(record, () => program.start(host.session.abort));
   undo.move();
+  networkEvents(host, "connect", record.id);
   containerEvent(host, record, "start");
   return true;
 }

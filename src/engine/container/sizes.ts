@@ -1,4 +1,4 @@
-import { type Container, recordOf } from "../../container/container-store.ts";
+import { type Container, recordOf } from "../../container/stored-container.ts";
 import type { Host } from "../host.ts";
 import { hasFiles } from "./root.ts";
 

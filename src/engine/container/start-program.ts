@@ -2,7 +2,7 @@ import type { ContainerRecord } from "../../container/record.ts";
 import type { Program } from "../../runtime/runtime.ts";
 import { concludeRun } from "../care/conclude.ts";
 import type { Host } from "../host.ts";
-import { containerEvent, mountEvents } from "../record-event.ts";
+import { containerEvent, mountEvents, networkEvents } from "../record-event.ts";
 import { starting } from "./create.ts";
 import { follow } from "./follow.ts";
 import type { StartOptions } from "./start-options.ts";
@@ -31,10 +31,12 @@ export async function startProgram(
 async function go(host: Host, record: ContainerRecord, program: Program, options: StartOptions) {
   if (!options.attach) {
     await program.start(host.session.abort);
+    networkEvents(host, "connect", record.id);
     mountEvents(host, record);
     return containerEvent(host, record, "start");
   }
   containerEvent(host, record, "attach");
+  networkEvents(host, "connect", record.id);
   mountEvents(host, record);
   // In a moment: from then on this process only carries the program's output.
   containerEvent(host, record, "start");

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { RtError, withCause } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
-import type { Container } from "../../container/container-store.ts";
+import { hasPoststop } from "../../container/poststop-file.ts";
 import type { ContainerRecord } from "../../container/record.ts";
+import type { Container } from "../../container/stored-container.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import type { Program } from "../../runtime/runtime.ts";
 import { reconcileOne } from "../care/reconcile.ts";
@@ -55,9 +56,9 @@ async function rebuild(
     const { status } = withPause(host, id, look(host, container).state);
     if (status === "paused") throw conflict("cannot start a paused container, try unpause instead");
     if (status === "running" || status === "restarting") return undefined;
-    const { record } = container;
-    const state = placeState(host, id, host.containers.bytesOf(record), undo);
+    const state = placeState(host, id, undo);
     if (state) {
+      const { record } = state;
       const snapshots = await host.snapshotsOf(record.driver);
       const launched = await starting(record, () =>
         build(host, record, snapshots, state, { attended }, undo),
@@ -71,6 +72,7 @@ async function rebuild(
 /** Somebody else starts it, or has just seen its end: until that is settled. @throws RtError unavailable: it takes too long */
 async function anothersTurn(host: Host, container: Container): Promise<void> {
   const directory = host.stateOf(container.id);
+  if (hasPoststop(directory)) await (await import("../care/poststop.ts")).awaitPoststop(directory);
   const isSettled = () =>
     look(host, container).state.status === "running" || !isLocked(join(directory, "lock"));
   if (await holdsWithin(youngFor_ms, isSettled)) return;

@@ -1,12 +1,12 @@
 import { totalmem } from "node:os";
-import type { Container } from "../../container/container-store.ts";
-import { recordOf } from "../../container/container-store.ts";
+import type { Container } from "../../container/stored-container.ts";
+import { recordOf } from "../../container/stored-container.ts";
 import { type StatsDocument, statsDocument, type Usage } from "../../docker/stats.ts";
-import { cgroupPath } from "../../runtime/cgroup.ts";
 import { interfacesOf, machineUsage, usageOf } from "../../runtime/usage.ts";
 import { reconcile } from "../care/reconcile.ts";
 import type { Host } from "../host.ts";
 import { find } from "./find.ts";
+import { cgroupOf } from "./group.ts";
 import { isRunning, look } from "./look.ts";
 
 export interface StatsOptions {
@@ -80,7 +80,7 @@ async function chosen(host: Host, ids: readonly string[], all: boolean): Promise
 function entryOf(host: Host, container: Container): [string, Usage][] {
   const { state } = look(host, container);
   if (!isRunning(state)) return [];
-  const { cpu, memory, ...usage } = usageOf(cgroupPath(container.id));
+  const { cpu, memory, ...usage } = usageOf(cgroupOf(host, container.id), state.pid);
   const machine = machineUsage();
   const { limit = Number.POSITIVE_INFINITY, ...used } = memory;
   return [

@@ -1,6 +1,6 @@
 import { holdsWithin } from "../../base/wait.ts";
-import type { Container } from "../../container/container-store.ts";
 import { markStopped } from "../../container/stopped.ts";
+import type { Container } from "../../container/stored-container.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import { reconcileOne } from "../care/reconcile.ts";
 import { ifRoom } from "../care/room.ts";

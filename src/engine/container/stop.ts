@@ -1,15 +1,16 @@
 import { RtError, withCause } from "../../base/errors.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { holdsWithin } from "../../base/wait.ts";
-import { type Container, recordOf } from "../../container/container-store.ts";
 import { markStopped } from "../../container/stopped.ts";
-import { cgroupPath, thawCgroup } from "../../runtime/cgroup.ts";
+import { type Container, recordOf } from "../../container/stored-container.ts";
+import { thawCgroup } from "../../runtime/cgroup.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import { putRight } from "../care/put-right.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { killContainer } from "./end.ts";
 import { find, requireRunning } from "./find.ts";
+import { cgroupOf } from "./group.ts";
 import { isRunning, isUp, look } from "./look.ts";
 import { rememberStop, stayDown } from "./stay-down.ts";
 
@@ -67,7 +68,7 @@ export async function stop(
   containerEvent(host, container, "kill", { signal: String(number) });
   const sent = signalProcess(pid, startTime, number);
   // It hears of that when it goes on.
-  if (sent && status === "paused") thawCgroup(cgroupPath(container.id));
+  if (sent && status === "paused") thawCgroup(cgroupOf(host, container.id));
   const timeout_s = options.timeout_s ?? recordOf(container)?.stopTimeout ?? patience_s;
   const hasStopped = async () => {
     // Its end is on record, and told, before whatever the caller does next; its monitor may still be on the way to that.
@@ -80,7 +81,7 @@ export async function stop(
   onLate?.();
   const { state, monitor } = look(host, container);
   containerEvent(host, container, "kill", { signal: "9" });
-  if (!killContainer(container.id, state)) return await hasStopped();
+  if (!killContainer(cgroupOf(host, container.id), state)) return await hasStopped();
   // A monitor that somebody has stopped would not tell of the end.
   if (monitor.pid > 0) signalProcess(monitor.pid, monitor.startTime, SIGCONT);
   if (await holdsWithin(limit_ms, over)) return await hasStopped();

@@ -1,10 +1,10 @@
 import type { ProcessTable } from "../../docker/process-table.ts";
-import { cgroupPath } from "../../runtime/cgroup.ts";
 import { membersOf } from "../../runtime/members.ts";
 import { factsOf } from "../../runtime/process-facts.ts";
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { find, requireRunning } from "./find.ts";
+import { cgroupOf } from "./group.ts";
 import { psColumns } from "./ps-columns.ts";
 
 /**
@@ -16,7 +16,7 @@ export async function top(host: Host, name: string, psArguments: readonly string
   const seen = await find(host, name);
   await requireRunning(host, seen);
   const columns = psColumns(psArguments);
-  const processes = factsOf(membersOf(cgroupPath(seen.container.id)));
+  const processes = factsOf(membersOf(cgroupOf(host, seen.container.id), seen.state.pid));
   containerEvent(host, seen.container, "top");
   return {
     Titles: columns.map(({ title }) => title),

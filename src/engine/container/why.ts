@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { type Container, recordOf } from "../../container/container-store.ts";
 import type { ContainerRecord, ContainerState } from "../../container/record.ts";
+import { type Refused, readRefused } from "../../container/refused.ts";
 import { readRestarting } from "../../container/restarting.ts";
+import { type Container, recordOf } from "../../container/stored-container.ts";
 import { parseEvent } from "../../docker/event.ts";
 import { followEvents } from "../../events/follow.ts";
 import { logPath } from "../../log/files.ts";
@@ -36,7 +37,7 @@ export async function why(host: Host, name: string): Promise<Explanation> {
   await reconcile(host);
   const container = host.containers.get(name);
   const seen = look(host, container);
-  const state = withShortage(container.id, withPause(host, container.id, seen.state));
+  const state = withShortage(host, container.id, withPause(host, container.id, seen.state));
   const record = recordOf(container);
   const facts = await factsOf(host, container, record, state);
   const isOver = state.status === "exited" || state.status === "restarting";
@@ -64,11 +65,21 @@ async function factsOf(
     policy: record?.restart ?? { name: "no", retries: 0 },
     delay_ms: readRestarting(host.stateOf(container.id))?.delay_ms,
     sent: await sentTo(host, container.id, state),
+    isStopped: container.isStopped,
     health: healthOf(host, container.id, state),
     onUnhealthy: record?.healthOnFailure ?? "none",
     changes: record ? changesSince(host, container, record) : [],
+    refused: record ? await refusedTo(host, record, state) : [],
     now: Date.now(),
   };
+}
+
+/** Most may go everywhere, and nothing is asked for them. */
+async function refusedTo(host: Host, { id }: ContainerRecord, { status }: ContainerState): Promise<Refused> {
+  if (!host.containers.isInNetworks(id)) return [];
+  const networks = await host.networks();
+  if (!networks.endpoints.ofContainer(id).some(({ egress }) => egress)) return [];
+  return status === "running" || status === "paused" ? networks.refused(id) : readRefused(host.filesOf(id));
 }
 
 /** What is told of an end is told a moment after it. */

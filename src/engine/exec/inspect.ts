@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError } from "../../base/errors.ts";
-import { isContainerId } from "../../container/container-store.ts";
 import { type ExecSession, readSession, readSessionExit, sessionIds } from "../../container/exec-session.ts";
+import { isContainerId } from "../../container/stored-container.ts";
 import { type ExecInspect, execInspect } from "../../docker/exec-inspect.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";

@@ -7,6 +7,7 @@ import {
   transferLayers,
 } from "../../image/transfer.ts";
 import type { Digest } from "../../oci/digest.ts";
+import type { Shortfall } from "../../snapshot/snapshot.ts";
 import { protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 
@@ -43,13 +44,16 @@ export async function bringLayers(
 ): Promise<void> {
   const driver = await host.snapshots();
   const said = new Set<string>();
+  const missing: Shortfall = { devices: 0, owners: 0 };
   await transferLayers({
     content: await host.content(),
     driver,
     source,
     layers,
     known: ({ chain }) => host.images.layer(chain, driver.name)?.size,
-    onUnpacked: ({ chain, parents, diffID, descriptor }, size) => {
+    onUnpacked: ({ chain, parents, diffID, descriptor }, { size, shortfall }) => {
+      missing.devices += shortfall?.devices ?? 0;
+      missing.owners += shortfall?.owners ?? 0;
       const parent = parents.at(-1) ?? null;
       const layer = { chain, driver: driver.name, diff: diffID, parent, blob: descriptor.digest, size };
       host.images.putLayer(layer);
@@ -63,6 +67,19 @@ export async function bringLayers(
     },
     signal: signal ?? new AbortController().signal,
   });
+  warnOfShortfall(host, missing);
+}
+
+/** Once for all layers. */
+function warnOfShortfall(host: Host, { devices, owners }: Shortfall): void {
+  if (devices > 0)
+    host.warn(
+      `${devices} device ${devices === 1 ? "node is" : "nodes are"} left out: an ordinary user can make none (--device gives a container the host's)`,
+    );
+  if (owners > 0)
+    host.warn(
+      `the file system of ${host.paths.root} keeps no attributes: of ${owners} files nobody will know that they were not root's`,
+    );
 }
 
 /** Unpack an image with the driver in use, from the blobs that are here. @returns false when some are not */

@@ -1,11 +1,16 @@
 import { RtError } from "../../base/errors.ts";
 import { bad, checkKeys, readTomlFile, stringArrayIn, type TomlTable, tableIn } from "../../base/toml.ts";
+import { type MachineNetwork, networkIn, networkKeys } from "./network-config.ts";
 
 /**
  * What `rt init` runs, in TOML (README, "As /init"):
  *
  *   hostname = "box"
  *   on-exit = "poweroff"            # or "reboot", "halt": when every container has ended, or the one on the console
+ *   modules = ["virtio_net"]        # of /lib/modules, with all that they need; before anything else
+ *
+ *   [network]                       # network-config.ts; the kernel's ip= goes before it
+ *   dhcp = true
  *
  *   [[mount]]                       # in this order, before any container; one that fails ends it all
  *   source = "/dev/vda"
@@ -25,6 +30,8 @@ import { bad, checkKeys, readTomlFile, stringArrayIn, type TomlTable, tableIn } 
 export interface InitConfig {
   hostname: string | undefined;
   onExit: OnExit;
+  modules: string[];
+  network: MachineNetwork | undefined;
   mounts: InitMount[];
   containers: InitContainer[];
 }
@@ -53,13 +60,14 @@ export interface InitContainer {
 }
 
 const keys = {
-  machine: ["hostname", "on-exit", "mount", "container"],
+  machine: ["hostname", "on-exit", "modules", "network", "mount", "container"],
   mount: ["source", "target", "type", "options"],
   container: ["name", "image", "args", "command", "restart", "console", "stop-timeout"],
 } as const;
 /** For whoever writes a key one table too early or too late. */
 const placeOfKey = new Map<string, string>([
-  ...["hostname", "on-exit"].map((key) => [key, "above the first [[mount]] and [[container]]"] as const),
+  ...["hostname", "on-exit", "modules"].map((key) => [key, "above the first table"] as const),
+  ...networkKeys.map((key) => [key, "below [network]"] as const),
   ...keys.mount.map((key) => [key, "below a [[mount]]"] as const),
   ...keys.container.map((key) => [key, "below a [[container]]"] as const),
 ]);
@@ -84,6 +92,8 @@ export function embeddedConfig(name: string, image: string, args: string[], comm
   return {
     hostname: undefined,
     onExit: "poweroff",
+    modules: [],
+    network: undefined,
     mounts: [],
     containers: [{ ...container, stopTimeout_ms: stopTimeoutDefault_s * 1000 }],
   };
@@ -103,9 +113,18 @@ function initConfigIn(toml: TomlTable, file: string): InitConfig {
   return {
     hostname,
     onExit: oneOf(toml["on-exit"] ?? "poweroff", onExits, "on-exit", file),
+    modules: modulesIn(toml.modules, file),
+    network: toml.network === undefined ? undefined : networkIn(toml.network, file, placeOfKey),
     mounts: tablesIn(toml.mount, "mount", file).map((table, index) => mountIn(table, index, file)),
     containers,
   };
+}
+
+function modulesIn(value: unknown, file: string): string[] {
+  const modules = stringArrayIn(value ?? [], "modules", file);
+  const odd = modules.find((name) => !/^[A-Za-z0-9_-]{1,64}$/.test(name));
+  if (odd === undefined) return modules;
+  throw bad(file, `modules has ${JSON.stringify(odd)}, which is no name of a module`);
 }
 
 function checkContainers(containers: readonly InitContainer[], file: string): void {

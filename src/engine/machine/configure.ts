@@ -1,19 +1,34 @@
 import { accessSync, constants, mkdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { isErrno, withCause } from "../../base/errors.ts";
 import { groupOfContainers } from "../../runtime/cgroup.ts";
+import { loadModules } from "../../runtime/kernel-modules.ts";
 import { type FileSystemMount, mountFileSystem } from "../../runtime/mount.ts";
 import { activeSizeFile } from "../../snapshot/directory.ts";
 import type { InitConfig } from "./config.ts";
 
-/** What the configuration says about the machine itself; rt-init has mounted the kernel's own file systems. */
-export function configureMachine(config: InitConfig, isMachine: boolean, say: (line: string) => void): void {
+/**
+ * What the configuration says about the machine itself; rt-init has mounted the kernel's own file systems.
+ * @returns what takes a name for the machine from elsewhere: the first one counts, where the machine has none yet
+ */
+export function configureMachine(
+  config: InitConfig,
+  isMachine: boolean,
+  say: (line: string) => void,
+): (hostname: string) => void {
+  if (isMachine) loadModules(config.modules, say);
   if (isMachine) limitContainers(say);
-  const hostname = config.hostname ?? (isMachine && hostnameNow() === "(none)" ? "rt" : undefined);
+  let isNamed = config.hostname !== undefined || !isMachine || hostnameNow() !== "(none)";
+  const hostname = config.hostname ?? (isNamed ? undefined : "rt");
   if (hostname !== undefined) setHostname(hostname);
   for (const request of config.mounts) mountFileSystem(request);
+  return (name) => {
+    if (!isNamed) setHostname(name.slice(0, hostnameMax));
+    isNamed = true;
+  };
 }
 
 const hostnameFile = "/proc/sys/kernel/hostname";
+const hostnameMax = 64;
 
 function hostnameNow(): string {
   return readFileSync(hostnameFile, "utf8").trim();

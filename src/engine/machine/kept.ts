@@ -1,4 +1,4 @@
-import { recordOf } from "../../container/container-store.ts";
+import { recordOf } from "../../container/stored-container.ts";
 import type { Host } from "../host.ts";
 import { down } from "../system/down.ts";
 import { up } from "../system/up.ts";

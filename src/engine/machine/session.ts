@@ -7,7 +7,6 @@ import { reconcileUnattended } from "../care/reconcile.ts";
 import { create, starting } from "../container/create.ts";
 import { follow } from "../container/follow.ts";
 import { look } from "../container/look.ts";
-import type { RunOptions } from "../container/run-options.ts";
 import { stop } from "../container/stop.ts";
 import { Host, type HostOptions } from "../host.ts";
 import { ensureImage } from "../image/ensure.ts";
@@ -17,16 +16,11 @@ import type { InitConfig, InitContainer, OnExit } from "./config.ts";
 import type { ConsoleOutput } from "./console.ts";
 import { ConsoleLines } from "./console-lines.ts";
 import { Kept } from "./kept.ts";
+import type { Plan } from "./plan.ts";
+import { withUsualNetwork } from "./usual-network.ts";
 
 export { becomeInit } from "../../runtime/boot.ts";
-
-/** A container of the configuration, and what its flags mean. */
-export interface Plan {
-  container: InitContainer;
-  options: RunOptions;
-  /** The same as words: what follows "rt run". */
-  argv: readonly string[];
-}
+export type { Plan };
 
 /** How long SIGKILL may take here: the machine's end does not wait for what cannot be ended. */
 const killedWithin_ms = 1500;
@@ -71,14 +65,19 @@ export async function runMachine(
   surroundings: Surroundings,
 ): Promise<number> {
   const { configureMachine, storeDirectory } = await import("./configure.ts");
-  configureMachine(config, isMachine, surroundings.say);
+  const onHostname = configureMachine(config, isMachine, surroundings.say);
   const session = besideSession(surroundings, surroundings.end, () => undefined);
   let host = new Host(session, store);
   const { root } = host.paths;
   const place = isMachine ? storeDirectory(root) : root;
   if (place !== root) host = new Host(session, { ...store, root: place });
   using _ = host;
-  return await runSession(host, plans, isMachine, surroundings);
+  const { end: stop, say } = surroundings;
+  const { startNetwork, wantedNetwork } = await import("./network.ts");
+  const network = wantedNetwork(config.network, { isMachine, say });
+  if (network) await startNetwork(network, { state: host.paths.state, isMachine, onHostname, say, stop });
+  const able = await withUsualNetwork(host, plans, say);
+  return await runSession(host, able, isMachine, surroundings);
 }
 
 async function runSession(

@@ -1,6 +1,6 @@
 import { RtError } from "../../base/errors.ts";
-import type { Container } from "../../container/container-store.ts";
 import type { ContainerRecord } from "../../container/record.ts";
+import type { Container } from "../../container/stored-container.ts";
 import type { ContentStore } from "../../content/content-store.ts";
 import type { Image } from "../../image/image-store.ts";
 import type { BlobRecord, ImageRecord } from "../../image/record.ts";

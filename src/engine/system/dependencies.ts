@@ -1,4 +1,4 @@
-import { type Container, recordOf } from "../../container/container-store.ts";
+import { type Container, recordOf } from "../../container/stored-container.ts";
 import { joinedContainers } from "../../settings/namespace-mode.ts";
 import { cutVolumesFrom } from "../../settings/volume.ts";
 

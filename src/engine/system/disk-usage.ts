@@ -1,5 +1,5 @@
 import { RtError } from "../../base/errors.ts";
-import { type Container, recordOf } from "../../container/container-store.ts";
+import { type Container, recordOf } from "../../container/stored-container.ts";
 import type { DiskUsage, ImageUse, VolumeUse } from "../../docker/disk-usage.ts";
 import { treeUsage } from "../../layer/tree.ts";
 import { volumeDirectory } from "../../volume/directory.ts";

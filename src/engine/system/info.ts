@@ -2,13 +2,21 @@ import { readFileSync } from "node:fs";
 import { hostname, machine, release, totalmem, type } from "node:os";
 import { version } from "../../base/build-info.ts";
 import { isErrno } from "../../base/errors.ts";
+import { rootlessCaller } from "../../base/rootless.ts";
+import { readCdiRegistry } from "../../container/cdi-registry.ts";
 import { type Info, infoDocument } from "../../docker/info.ts";
+import { groupPlace } from "../../runtime/group-place.ts";
+import { limitsIn } from "../../runtime/host-limits.ts";
+import { hasApparmor, hasSelinux } from "../../runtime/security-modules.ts";
+import { howToDelegate, usualManager } from "../container/group.ts";
 import { list } from "../container/list.ts";
 import type { Host } from "../host.ts";
 
 export async function info(host: Host): Promise<Info> {
+  const cdi = readCdiRegistry((await host.config()).cdiSpecDirs);
   const live = await list(host, { all: false, filters: {} });
   const paused = live.filter(({ state }) => state === "paused").length;
+  const place = groupPlace();
   return infoDocument({
     version,
     containers: host.containers.count(),
@@ -16,14 +24,28 @@ export async function info(host: Host): Promise<Info> {
     paused,
     images: host.images.count(),
     driver: (await host.snapshots()).name,
+    cgroupManager:
+      place.kind === "nowhere" ? "none" : ((await host.config()).cgroupManager ?? usualManager()),
     cgroupVersion: cgroupVersion(textOf("/proc/self/mountinfo")),
+    limits: limitsIn(place),
     kernel: { type: type(), release: release(), machine: machine() },
     operatingSystem: operatingSystem(textOf("/etc/os-release")),
     processors: navigator.hardwareConcurrency,
     memory_bytes: totalmem(),
     hostname: hostname(),
     ...host.paths,
-    warnings: warnings(),
+    seccompProfile: (await host.config()).seccompProfile ?? "builtin",
+    securityModules: [...(hasApparmor() ? ["apparmor"] : []), ...(hasSelinux() ? ["selinux"] : [])],
+    ownUsers: !["", "host"].includes((await host.config()).userns ?? ""),
+    cdiDirectories: cdi.directories,
+    cdiDevices: [...cdi.entries.keys()].sort(),
+    isRootless: rootlessCaller(host.env) !== undefined || process.geteuid?.() !== 0,
+    warnings: [
+      ...(place.kind === "nowhere"
+        ? [`containers have no limits, and none can be paused: ${howToDelegate}`]
+        : []),
+      ...cdi.problems.map((problem) => `CDI specification ${problem}`),
+    ],
   });
 }
 
@@ -40,17 +62,6 @@ export function cgroupVersion(mountinfo: string): string {
 export function operatingSystem(osRelease: string): string {
   const match = /^PRETTY_NAME=(?:"([^"]*)"|'([^']*)'|(.*))$/m.exec(osRelease);
   return match?.[1] ?? match?.[2] ?? match?.[3] ?? "Linux";
-}
-
-function warnings(): string[] {
-  const list = [
-    "no bridge networks yet: --network is none, host, container:NAME or ns:PATH",
-    "no limits on memory and CPU yet",
-    "a small fixed seccomp filter, no profiles yet",
-  ];
-  return process.geteuid?.() === 0
-    ? list
-    : ["not root: containers cannot be run (rootless comes later)", ...list];
 }
 
 function textOf(path: string): string {

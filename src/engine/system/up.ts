@@ -1,5 +1,5 @@
 import { RtError } from "../../base/errors.ts";
-import { type Container, recordOf } from "../../container/container-store.ts";
+import { type Container, recordOf } from "../../container/stored-container.ts";
 import { reconcile } from "../care/reconcile.ts";
 import { look } from "../container/look.ts";
 import { start } from "../container/start.ts";

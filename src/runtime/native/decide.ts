@@ -4,6 +4,7 @@ import type {
   RuntimeSpec,
   SpecDevice,
   SpecDeviceRule,
+  SpecIdMapping,
   SpecMount,
   SpecNamespace,
   SpecProcess,
@@ -18,8 +19,14 @@ import type { HealthRequest, MonitorRequest, MountSource } from "./request.ts";
  */
 export function decide(request: MonitorRequest): object {
   if (request.kind === "exec") return { ...request, process: decideProcess(request.process) };
-  const { spec, health, sources, ...rest } = request;
-  return { ...rest, spec: decideSpec(spec, sources), health: health && decideHealth(health) };
+  const { spec, health, sources, rootfs, ...rest } = request;
+  const { mountLabel = "" } = spec.linux;
+  return {
+    ...rest,
+    rootfs: mountLabel === "" ? rootfs : { ...rootfs, label: mountLabel },
+    spec: decideSpec(spec, sources),
+    health: health && decideHealth(health),
+  };
 }
 
 /** The check is a request of its own, which the monitor completes: what is missing are the last two fields. */
@@ -35,14 +42,31 @@ function decideSpec(spec: RuntimeSpec, sources: Readonly<Record<string, MountSou
     domainname: spec.domainname ?? "",
     readonly: spec.root.readonly,
     process: decideProcess(spec.process),
-    mounts: spec.mounts.map((mount) => decideMount(mount, sources)),
+    mounts: spec.mounts.map((mount) => decideMount(labelled(mount, spec.linux.mountLabel), sources)),
     namespaces: spec.linux.namespaces.map(decideNamespace),
+    uids: (spec.linux.uidMappings ?? []).map(decideMapping),
+    gids: (spec.linux.gidMappings ?? []).map(decideMapping),
     devices: spec.linux.devices.map(decideDevice),
     deviceRules: spec.linux.resources.devices.map(decideRule),
+    timeOffsets: decideOffsets(spec.linux.timeOffsets ?? {}),
     sysctl: spec.linux.sysctl,
     maskedPaths: spec.linux.maskedPaths,
     readonlyPaths: spec.linux.readonlyPaths,
   };
+}
+
+/** CLOCK_* */
+const clocks = { monotonic: 1, boottime: 7 } as const;
+
+function decideOffsets(offsets: NonNullable<RuntimeSpec["linux"]["timeOffsets"]>): object[] {
+  return (["monotonic", "boottime"] as const).flatMap((name) => {
+    const offset = offsets[name];
+    return offset ? [{ clock: clocks[name], seconds: offset.secs, nanoseconds: offset.nanosecs }] : [];
+  });
+}
+
+function decideMapping({ containerID, hostID, size }: SpecIdMapping): object {
+  return rangeOf([containerID, hostID, size]);
 }
 
 /** A process is held on to, and its number in a path would not be. */
@@ -82,6 +106,8 @@ function decideProcess(process: SpecProcess): object {
     })),
     noNewPrivileges: process.noNewPrivileges,
     oomScoreAdj: process.oomScoreAdj ?? null,
+    apparmorProfile: process.apparmorProfile ?? "",
+    selinuxLabel: process.selinuxLabel ?? "",
   };
 }
 
@@ -97,11 +123,27 @@ function numberOf(what: string, prefix: string, names: readonly string[], name: 
   return number;
 }
 
+/** What is new has the label of the container's files; what the kernel makes up, mqueue too, has its own. */
+function labelled(mount: SpecMount, label: string | undefined): SpecMount {
+  if (label === undefined || !["tmpfs", "devpts"].includes(mount.type)) return mount;
+  return { ...mount, options: [...mount.options, `context=${label}`] };
+}
+
 function decideMount(mount: SpecMount, sources: Readonly<Record<string, MountSource>>): object {
   const { destination, type, source, options, process } = mount;
   const made = Object.hasOwn(sources, destination) ? sources[destination]! : {};
-  const { lower = [], upper = "", work = "", subpath = "", chown = false, uids = [], gids = [] } = made;
-  const from = { lower, upper, work, subpath, chown, uids: uids.map(rangeOf), gids: gids.map(rangeOf) };
+  const { lower = [], upper = "", work = "", subpath = "", chown = false, mapped = false } = made;
+  const { uids = [], gids = [] } = made;
+  const from = {
+    lower,
+    upper,
+    work,
+    subpath,
+    chown,
+    mapped,
+    uids: uids.map(rangeOf),
+    gids: gids.map(rangeOf),
+  };
   return { destination, type, source, ...parseMountOptions(options), ...from, process: process ?? null };
 }
 
@@ -121,7 +163,14 @@ function decideDevice(device: SpecDevice): object {
 const kinds = { a: 0, b: 1, c: 2 } as const;
 const accesses: Readonly<Record<string, number>> = { m: 1, r: 2, w: 4 };
 
-function decideRule(rule: SpecDeviceRule): object {
+/** A number that is null is any. */
+export function decideRule(rule: SpecDeviceRule): {
+  allow: boolean;
+  kind: number;
+  major: number | null;
+  minor: number | null;
+  access: number;
+} {
   return {
     allow: rule.allow,
     kind: kinds[rule.type ?? "a"],

@@ -12,7 +12,7 @@ import {
   signalProcess,
   socketPair,
 } from "../../native/system.ts";
-import type { Launched, Program } from "../runtime.ts";
+import type { Launched, Paused, Program } from "../runtime.ts";
 import { Connection } from "./connection.ts";
 import { decide } from "./decide.ts";
 import { failureIn } from "./failure.ts";
@@ -26,11 +26,13 @@ const SIGKILL = 9;
 /**
  * @param lock the locked descriptor of the container's state directory, for the monitor to hold; of an exec the directory of its
  *   session
+ * @param ports where the monitor gets the sockets of ports from, where the request says so; ours to close
  */
 export function launch(
   request: MonitorRequest,
   lock: number | undefined,
   warn: (line: string) => void,
+  ports?: number,
 ): Launched {
   const [ours, theirs] = socketPair();
   const memory = sealedFile("request", Buffer.from(JSON.stringify(decide(request))));
@@ -38,7 +40,7 @@ export function launch(
     request.kind === "create" && request.successor ? openSync("/proc/self/exe", "r") : undefined;
   let monitor: number;
   try {
-    const handed = [memory, theirs, lock, successor].filter((fd) => fd !== undefined);
+    const handed = [memory, theirs, lock, successor, ports].filter((fd) => fd !== undefined);
     monitor = spawnHelper("rt-monitor", "monitor", handed);
   } catch (error) {
     closeDescriptor(ours);
@@ -53,9 +55,11 @@ export function launch(
     await holdsWithin(Number.POSITIVE_INFINITY, () => hasEnded(monitor));
   };
   return {
-    async ready(abort) {
-      const pid = (await receive(connection, abi.Frame.created, warn, abort)).readUInt32BE(0);
-      return programOf(connection, pid, BigInt(native().rt_start_time(pid)), warn);
+    async ready(abort, paused) {
+      const init = initIn(
+        await receive(connection, abi.Frame.created, warn, abort, pausing(connection, paused)),
+      );
+      return programOf(connection, init.pid, init.startTime, warn);
     },
     async abandon() {
       // The monitor sees its client go, ends what it has built, and itself.
@@ -64,6 +68,25 @@ export function launch(
     },
     ended,
   };
+}
+
+/** Of `created` and its like. */
+function initIn(payload: Buffer): { pid: number; startTime: bigint } {
+  const pid = payload.readUInt32BE(0);
+  return { pid, startTime: BigInt(native().rt_start_time(pid)) };
+}
+
+function pausing(
+  connection: Connection,
+  paused: Paused | undefined,
+): ((payload: Buffer) => Promise<void>) | undefined {
+  return (
+    paused &&
+    (async (payload) => {
+      await paused(initIn(payload));
+      await connection.send(abi.Frame.proceed);
+    })
+  );
 }
 
 /** A program that runs already, through its monitor's socket. */
@@ -96,7 +119,7 @@ function programOf(
     },
     async attach(streams, options) {
       const { attachStreams } = await import("./streams.ts");
-      return attachStreams(connection, init, streams, options);
+      return attachStreams(connection, init, streams, options, warn);
     },
     async attachForeground(descriptors, options) {
       const socket = connection.handOver();
@@ -115,6 +138,7 @@ async function receive(
   type: number,
   warn: (line: string) => void,
   abort?: AbortSignal,
+  paused?: (payload: Buffer) => Promise<void>,
 ): Promise<Buffer> {
   while (true) {
     const frame = await connection.receive(abort);
@@ -122,6 +146,7 @@ async function receive(
     const { payload } = frame;
     if (frame.type === type) return payload;
     if (frame.type === abi.Frame.warning) warn(payload.toString());
+    else if (frame.type === abi.Frame.paused && paused) await paused(payload);
     else if (frame.type === abi.Frame.failed) throw failureIn(payload);
     else throw new RtError("internal", `the monitor said ${frame.type} instead of ${type}`);
   }

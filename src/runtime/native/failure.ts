@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { RtError } from "../../base/errors.ts";
+import { isInitialUserNamespace } from "../../base/own-user-namespace.ts";
 import * as abi from "../../native/abi.ts";
 import { describeErrno, errnoName } from "../../native/ffi.ts";
 
@@ -15,13 +16,24 @@ const namespaceHints: Readonly<Record<string, string>> = {
 const refusals = new Set(["EPERM", "EACCES", "EINVAL"]);
 
 function hintOf(stage: number, errno: string): string | undefined {
-  if (refusals.has(errno) && isInUserNamespace())
-    return "root is root of a user namespace only here, and rootless comes in a later version";
-  return stage === abi.Stage.namespace ? namespaceHints[errno] : undefined;
+  // Of setresuid(2), setresgid(2) and setgroups(2): what joins a container cannot read its maps in there to say more.
+  if (stage === abi.Stage.identity && errno === "EINVAL")
+    return "nobody has that number in the container's user namespace: run as somebody who is there";
+  if (refusals.has(errno) && !isInitialUserNamespace())
+    return "the kernel lets the host's root do that, and root is root of a user namespace only here";
+  if (stage === abi.Stage.namespace) return namespaceHints[errno];
+  return errno === "EPERM" && stage !== abi.Stage.exec && isConfined() ? inContainer : undefined;
 }
 
-function isInUserNamespace(): boolean {
-  return !/^ *0 +0 +4294967295$/m.test(readFileSync("/proc/self/uid_map", "utf8"));
+/** CAP_NET_ADMIN and CAP_SYS_ADMIN, capabilities(7): what root of a container has been left without. */
+const needed = (1n << 12n) | (1n << 21n);
+
+/** Or a filter of system calls is over it, which pivot_root(2) does not pass whatever capabilities there are. */
+function isConfined(): boolean {
+  const status = readFileSync("/proc/self/status", "utf8");
+  const held = /^CapEff:\t([0-9a-f]+)$/m.exec(status)?.[1];
+  if (/^Seccomp:\t2$/m.test(status)) return true;
+  return held !== undefined && (BigInt(`0x${held}`) & needed) !== needed;
 }
 
 const ENOENT = 2;

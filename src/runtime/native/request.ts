@@ -19,12 +19,13 @@ export interface CreateRequest {
   user: string;
   /** `--group-add`: names or numbers, further supplementary groups. */
   groupAdd: string[];
+  /** Its network is the host's, whose abstract sockets are none of its business. */
+  scoped: boolean;
   /** Where init puts a small reaper as PID 1 in front of the program (`--init`). */
   reaper: boolean;
   /** Keep stdin open for a client (`-i`); otherwise it is /dev/null. */
   stdin: boolean;
-  /** Its system calls go through our filter (zig-native/linux/seccomp/fence.zig). */
-  confined: boolean;
+  filter: FilterRequest;
   /** Made, joined and removed by the monitor. Null: stay in the caller's. */
   cgroup: CgroupRequest | null;
   /** The client stays until the program has ended, and sees to what is left. */
@@ -37,6 +38,37 @@ export interface CreateRequest {
   restart: RestartRequest | null;
   /** Null: nobody asks whether the program is well. */
   health: HealthRequest | null;
+  /** Null: it is in no network, and no port of the host ever leads to it. `given`: their sockets come along. */
+  ports: { given: boolean } | null;
+  /** Null: the container is in no network. */
+  names: NamesRequest | null;
+  /** Null: none is to be run by the monitor, nor while it waits. */
+  hooks: HooksRequest | null;
+}
+
+/** zig-native/wire/request.zig says what the fields mean. */
+export interface HooksRequest {
+  /** JSON. */
+  state: string;
+  pauses: boolean;
+  createContainer: HookRequest[];
+  startContainer: HookRequest[];
+  poststart: HookRequest[];
+}
+
+export interface HookRequest {
+  path: string;
+  /** With the program's own name. */
+  args: string[];
+  env: string[];
+  /** Milliseconds. */
+  timeout: number;
+}
+
+/** Names are answered inside (zig-native/monitor/names.zig). */
+export interface NamesRequest {
+  /** Where the networks' files are (src/network/name-store.ts). Absolute. */
+  networks: string;
 }
 
 /** zig-native/monitor/health.zig says what they mean. Milliseconds. */
@@ -104,13 +136,24 @@ export interface Successor {
   environment: string[];
 }
 
+/**
+ * The filter of its system calls: a file of ours (src/native/system.ts's `compileFilter`), whose path is absolute; "": none. Where
+ * it was `asked` for, a kernel that has no filters is an error.
+ */
+export interface FilterRequest {
+  path: string;
+  asked: boolean;
+}
+
 /** Path below each hierarchy's root, without a leading slash ("rt/<id>"), and files to write once it exists. */
 export interface CgroupRequest {
   path: string;
+  /** It is in the unified hierarchy alone, where it is the user's, and is entered or the start fails. */
+  delegated: boolean;
   /** One that is not `required` is a default: where it cannot be had the container does without. */
   files: (CgroupFile & { required: boolean })[];
-  /** Of the group above ("rt"), for all containers together; what is limited there already stays so. */
-  above: CgroupFile[];
+  /** Of the group above ("rt"), for all containers together; only where it still says `unset`, without its line's end. */
+  above: (Pick<CgroupFile, "controller" | "name" | "value"> & { unset: string })[];
 }
 
 export interface CgroupFile {
@@ -118,6 +161,10 @@ export interface CgroupFile {
   controller: string;
   name: string;
   value: string;
+  /** Who asked for it: it is in the message of a failure. */
+  flag: string;
+  /** Where the host has no such file. */
+  instead: { name: string; value: string } | null;
 }
 
 export interface ExecRequest {
@@ -129,10 +176,11 @@ export interface ExecRequest {
   process: SpecProcess;
   user: string;
   groupAdd: string[];
+  scoped: boolean;
   stdin: boolean;
-  /** As its container's. */
-  confined: boolean;
-  cgroup: { path: string } | null;
+  filter: FilterRequest;
+  /** Null: the caller's own. `delegated`: as of the container. */
+  cgroup: { path: string; delegated: boolean } | null;
   /** It ends with its client. */
   tied: boolean;
   /** 64 hex digits: how it ended is written down as <session>.exit in the directory that comes along. "": nowhere. */
@@ -150,6 +198,8 @@ export interface MountSource {
   subpath?: string;
   /** All in it is to belong to the container's user. */
   chown?: boolean;
+  /** Its owners on disk are the container's numbers: it is seen through the maps of the container's user namespace. */
+  mapped?: boolean;
   /** From the file system's number, to the container's, how many. */
   uids?: [from: number, to: number, count: number][];
   gids?: [from: number, to: number, count: number][];

@@ -15,6 +15,7 @@ export async function attachStreams(
   init: { pid: number; startTime: bigint },
   streams: Streams,
   options: AttachOptions,
+  warn: (line: string) => void,
 ): Promise<Outcome> {
   const over = new AbortController();
   const input = new Input(connection, options.detachKeys);
@@ -29,18 +30,24 @@ export async function attachStreams(
     ].filter((side) => side instanceof Promise);
     const failed = Promise.withResolvers<never>();
     for (const side of sides) side.catch(failed.reject);
-    return await Promise.race([receiveAll(connection, streams, input), input.detached, failed.promise]);
+    return await Promise.race([receiveAll(connection, streams, input, warn), input.detached, failed.promise]);
   } finally {
     over.abort();
   }
 }
 
-async function receiveAll(connection: Connection, streams: Streams, input: Input): Promise<Outcome> {
+async function receiveAll(
+  connection: Connection,
+  streams: Streams,
+  input: Input,
+  warn: (line: string) => void,
+): Promise<Outcome> {
   for (let frame = await connection.receive(); frame; frame = await connection.receive()) {
     const { type, payload } = frame;
     if (type === abi.Frame.stdout) await streams.output("stdout", payload);
     else if (type === abi.Frame.stderr) await streams.output("stderr", payload);
     else if (type === abi.Frame.stdin_taken) input.taken();
+    else if (type === abi.Frame.warning) warn(payload.toString());
     else if (type === abi.Frame.failed) throw failureIn(payload);
     else if (type === abi.Frame.exit && payload.length >= 4)
       return { ended: "exit", status: payload.readUInt32BE(0), writeError: undefined };

@@ -6,7 +6,8 @@ import { mountPoints, processesMentioning } from "../../support/leaks.ts";
 import { needs } from "../../support/root.ts";
 import { scratchDirectory } from "../../support/scratch.ts";
 import { until } from "../../support/wait.ts";
-import { type EngineUnderTest, engineContract } from "./engine.ts";
+import type { EngineUnderTest } from "./callers.ts";
+import { engineContract } from "./engine.ts";
 
 async function local(): Promise<EngineUnderTest> {
   const directory = mkdtempSync(join(scratchDirectory(), "rt-engine-"));

@@ -141,6 +141,10 @@ export class FakeDriver implements SnapshotDriver {
     mkdirSync(join(this.#root, `active-${key}`), { recursive: true });
   }
 
+  async mapsLayers(): Promise<boolean> {
+    return true;
+  }
+
   rootfs(key: string) {
     return { type: "bind", source: join(this.#root, `active-${key}`) } as const;
   }

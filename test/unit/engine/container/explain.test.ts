@@ -21,7 +21,9 @@ function facts(state: Partial<ContainerState>, more: Partial<EndFacts> = {}): En
     circumstances: {},
     policy: { name: "no", retries: 0 },
     sent: { signals: [], stopped: false, isEnd: false },
+    isStopped: false,
     onUnhealthy: "none",
+    refused: [],
     changes: [],
     now: Date.parse("2026-01-01T00:12:00Z"),
     ...more,
@@ -109,9 +111,10 @@ test("its restart policy", () => {
   expect(said({}, { policy })).toEqual(["its restart policy is on-failure:3, and this was no failure"]);
   const always = { name: "always", retries: 0 } as const;
   const sent = { signals: [], stopped: true, isEnd: true };
-  expect(said({ exitCode: 1 }, { policy: always, sent })).toEqual([
-    "its restart policy is always, and it stays down because it was told to end: rt start begins anew",
-  ]);
+  for (const told of [{ sent }, { isStopped: true, circumstances: { restarts: 1 } }])
+    expect(said({ exitCode: 1 }, { policy: always, ...told })).toEqual([
+      "its restart policy is always, and it stays down because it was told to end: rt start begins anew",
+    ]);
   expect(said({ status: "running" }, { policy: always, circumstances: { restarts: 1 } })).toEqual([
     "its restart policy is always: it was started again once",
   ]);

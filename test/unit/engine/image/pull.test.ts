@@ -299,4 +299,4 @@ test("fifty processes that pull two images of the same layers fetch and unpack e
   expect(host.images.list()).toHaveLength(2);
   expect(host.driver.list().committed).toHaveLength(6);
   expect(ingests(dir.path)).toEqual([]);
-}, 60_000);
+}, 240_000);

@@ -27,6 +27,9 @@ test("all keys", async () => {
   const config = await configOf(
     `hostname = "box"
      on-exit = "reboot"
+     modules = ["virtio_net"]
+     [network]
+     address = "192.0.2.10/24"
      [[mount]]
      source = "/dev/vda"
      target = "/var/lib/rt"
@@ -51,6 +54,11 @@ test("all keys", async () => {
   expect(config).toEqual({
     hostname: "box",
     onExit: "reboot",
+    modules: ["virtio_net"],
+    network: {
+      ...{ dhcp: false, gateways: [], dns: [], search: [] },
+      addresses: [{ address: { family: 4, value: 0xc000020an }, prefix: 24 }],
+    },
     mounts: [
       {
         source: "/dev/vda",
@@ -101,10 +109,7 @@ describe("one line that names the key", () => {
     [`${one}[[container]]\nname = "b"`, 'container "b": image is missing'],
     [`${one}[[container]]\nname = "a"\nimage = "j"`, 'two containers are called "a"'],
     [`${one}imge = "i"`, 'unknown key "container[0].imge"; did you mean container[0].image?'],
-    [
-      `${one}on-exit = "halt"`,
-      'unknown key "container[0].on-exit"; it belongs above the first [[mount]] and [[container]]',
-    ],
+    [`${one}on-exit = "halt"`, 'unknown key "container[0].on-exit"; it belongs above the first table'],
     [`image = "i"\n${one}`, 'unknown key "image"; it belongs below a [[container]]'],
     [`target = "/x"\n${one}`, 'unknown key "target"; it belongs below a [[mount]]'],
     [

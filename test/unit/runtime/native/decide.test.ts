@@ -33,7 +33,7 @@ const request = {
     groupAdd: [],
     reaper: false,
     stdin: false,
-    confined: true,
+    filter: { path: "/f", asked: false },
     cgroup: null,
     attended: true,
     successor: null,
@@ -66,6 +66,19 @@ test("names become the kernel's numbers", () => {
   });
   // Nothing that only an external runtime reads.
   expect(Object.keys(decided.spec)).not.toContainAnyValues(["ociVersion", "annotations", "root", "linux"]);
+});
+
+test("clocks are at their numbers", () => {
+  const offsets = { boottime: { secs: -2, nanosecs: 5 }, monotonic: { secs: 1, nanosecs: 0 } };
+  const timed = { ...request, spec: { ...spec, linux: { ...spec.linux, timeOffsets: offsets } } };
+  expect(decide(timed as never)).toMatchObject({
+    spec: {
+      timeOffsets: [
+        { clock: 1, seconds: 1, nanoseconds: 0 },
+        { clock: 7, seconds: -2, nanoseconds: 5 },
+      ],
+    },
+  });
 });
 
 test("capabilities and limits are at their numbers", () => {

@@ -1,0 +1,284 @@
+/** Images, volumes, networks, the system. */
+import { expect } from "bun:test";
+import { RtError } from "../../../src/base/errors.ts";
+import type { Filters } from "../../../src/docker/filters.ts";
+import { testSession } from "../../support/session.ts";
+import { until } from "../../support/wait.ts";
+import { type EngineUnderTest, execOptions, failure, image, options, type Test, waiting } from "./callers.ts";
+
+export function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
+  test("disk usage, pruned images, and a store that is sound", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    await engine.container.run(options("--name", "over", image, "args"));
+    const { images, containers, volumes, layersSize } = await engine.system.diskUsage();
+    expect(images).toMatchObject([{ containers: 1, sharedSize: 0, size: layersSize }]);
+    expect(containers).toMatchObject([{ name: "over", size: { writable: expect.any(Number) } }]);
+    expect(volumes).toEqual([]);
+    expect(await Array.fromAsync(await engine.system.check())).toEqual([]);
+    // What is an ordinary user's is nothing to root.
+    expect(await engine.system.checkHost()).toEqual([]);
+    expect((await failure(engine.system.migrate())).code).toBe("invalid-argument");
+    expect((await failure(engine.system.unshare(["true"]))).code).toBe("invalid-argument");
+    const all = { filters: { dangling: ["false"] } };
+    expect(await engine.image.prune(all)).toEqual({ ImagesDeleted: [], SpaceReclaimed: 0 });
+    await engine.container.remove("over", { force: false, volumes: false });
+    const pruned = await engine.image.prune(all);
+    expect(pruned.SpaceReclaimed).toBe(layersSize);
+    expect(pruned.ImagesDeleted).toContainEqual({ Deleted: images[0]!.id });
+    const wrong = engine.image.prune({ filters: { nosuch: ["x"] } });
+    expect((await failure(wrong)).code).toBe("invalid-argument");
+  });
+
+  test("stats: one look, or looks until the caller goes", async () => {
+    await using under = await make();
+    const gone = new AbortController();
+    const session = { ...testSession(), abort: gone.signal };
+    using engine = await under.open(session);
+    await using _ = await waiting(engine, "busy");
+    const once = await Array.fromAsync(
+      await engine.container.stats({ names: ["busy"], all: false, stream: false }),
+    );
+    expect(once).toMatchObject([[{ name: "/busy", pids_stats: { current: 1 } }]]);
+    const looks: string[] = [];
+    const stream = async () => {
+      for await (const found of await engine.container.stats({ names: [], all: false, stream: true })) {
+        looks.push(...found.map(({ read }) => read));
+        if (looks.length === 2) gone.abort(new RtError("cancelled", "enough"));
+      }
+    };
+    expect((await failure(stream())).code).toBe("cancelled");
+    expect(new Set(looks).size).toBe(2);
+    const none = engine.container.stats({ names: ["nosuch"], all: false, stream: false });
+    expect((await failure(none)).code).toBe("not-found");
+  });
+
+  test("a container is committed: an image that runs, under its name", async () => {
+    await using under = await make();
+    const session = testSession();
+    using engine = await under.open(session);
+    await engine.container.run(options("--name", "over", image, "args"));
+    const asked = { author: "me", comment: "why", changes: ['CMD ["args", "mine"]'], pause: true };
+    const id = await engine.container.commit("over", { ...asked, reference: "team/over" });
+    expect(id).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(await engine.image.inspect("team/over")).toMatchObject({ Id: id, Author: "me", Comment: "why" });
+    expect(await engine.container.run(options("--rm", "team/over"))).toBe(0);
+    expect(session.output.stdout).toContain("mine");
+    const wrong = engine.container.commit("over", { ...asked, changes: ["RUN x"] });
+    expect((await failure(wrong)).code).toBe("invalid-argument");
+    expect((await failure(engine.container.commit("nosuch", asked))).code).toBe("not-found");
+    await engine.container.remove("over", { force: false, volumes: false });
+  });
+
+  test("a network is made, shown, and goes", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const wanted = {
+      ...{ name: "lab", driver: "", labels: { a: "b" }, options: {}, internal: true, ipv6: false },
+      ...{ ipv4: true, attachable: false },
+      ...{ subnets: ["10.123.0.0/24"], gateways: [], ranges: [], auxiliary: {} },
+    };
+    const id = await engine.network.create(wanted);
+    const lab = await engine.network.inspect("lab");
+    expect(lab).toMatchObject({
+      ...{ Id: id, Name: "lab", Driver: "bridge", Internal: true, Labels: { a: "b" }, Containers: {} },
+      IPAM: { Config: [{ Subnet: "10.123.0.0/24", Gateway: "10.123.0.1" }] },
+    });
+    expect(JSON.parse(JSON.stringify(lab))).toEqual(lab);
+    const names = async (filters: Record<string, string[]>) =>
+      (await engine.network.list({ filters })).map(({ Name }) => Name);
+    expect(await names({})).toEqual(["bridge", "host", "lab", "none"]);
+    expect(await names({ label: ["a=b"] })).toEqual(["lab"]);
+    expect(await names({ type: ["builtin"] })).toEqual(["bridge", "host", "none"]);
+    expect(await names({ dangling: ["true"] })).toEqual(["lab"]);
+    expect((await failure(engine.network.create(wanted))).code).toBe("conflict");
+    expect((await failure(engine.network.create({ ...wanted, name: "a/b" }))).code).toBe("invalid-argument");
+    expect((await failure(engine.network.list({ filters: { none: ["x"] } }))).code).toBe("invalid-argument");
+    expect((await failure(engine.network.remove("none", { force: true }))).code).toBe("forbidden");
+    const lost = options("--rm", "--network", "nosuch", image);
+    expect((await failure(engine.container.run(lost))).code).toBe("not-found");
+    const plain = { aliases: [], address: "", address6: "", mac: "", links: [], options: {}, priority: 0 };
+    const created = await engine.container.create(options("--network", "lab", image));
+    await engine.network.connect("bridge", created, { ...plain, aliases: ["db"], priority: 4 });
+    expect(await engine.container.inspect(created)).toMatchObject({
+      NetworkSettings: { Networks: { lab: {}, bridge: { Aliases: ["db"], GwPriority: 4 } } },
+    });
+    const elsewhere = engine.network.connect("lab", created, { ...plain, address: "10.9.0.1" });
+    await elsewhere; // it is in it already, and does not run
+    await engine.network.disconnect("lab", created, { force: false });
+    const twice = engine.network.disconnect("lab", created, { force: false });
+    expect((await failure(twice)).code).toBe("conflict");
+    const astray = engine.network.connect("lab", created, { ...plain, address: "10.9.0.1" });
+    expect((await failure(astray)).code).toBe("invalid-argument");
+    for (const [network, name] of [
+      ["nosuch", created],
+      ["lab", "nosuch"],
+    ] as const) {
+      expect((await failure(engine.network.connect(network, name, plain))).code).toBe("not-found");
+      const gone = engine.network.disconnect(network, name, { force: false });
+      expect((await failure(gone)).code).toBe("not-found");
+    }
+    await engine.container.remove(created, { force: false, volumes: false });
+    expect((await engine.network.prune({ filters: { label: ["x"] } })).NetworksDeleted).toEqual([]);
+    expect((await engine.network.prune({ filters: { "label!": ["x"] } })).NetworksDeleted).toEqual(["lab"]);
+    expect((await failure(engine.network.inspect("lab"))).code).toBe("not-found");
+    expect((await failure(engine.network.remove("lab", { force: false }))).code).toBe("not-found");
+    expect(await engine.network.remove("lab", { force: true })).toBe(false);
+    await engine.network.reload();
+  });
+
+  test("lists and documents are plain values, which a wire can carry", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    await engine.container.run(options("--name", "over", "-l", "a=b", image, "exit", "4"));
+    const answers = {
+      containers: await engine.container.list({ all: true, filters: {}, size: true, details: true }),
+      container: await engine.container.inspect("over"),
+      images: await engine.image.list({}),
+      image: await engine.image.inspect(image),
+      info: await engine.system.info(),
+      version: await engine.system.version(),
+    };
+    expect(JSON.parse(JSON.stringify(answers))).toEqual(answers);
+    expect(answers.container).toMatchObject({ Name: "/over", State: { Status: "exited", ExitCode: 4 } });
+    const summary = { name: "over", state: "exited", details: { labels: { a: "b" } } };
+    expect(answers.containers).toMatchObject([summary]);
+    expect(answers.images).toHaveLength(1);
+    await engine.container.remove("over", { force: false, volumes: true });
+    expect(await engine.container.list({ all: true, filters: {} })).toEqual([]);
+  });
+
+  test("an image comes, is listed, and goes", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    expect(await engine.image.pull(image, {})).toMatchObject({ name: image, status: "downloaded" });
+    expect(await engine.image.pull(image, {})).toMatchObject({ status: "up-to-date" });
+    expect(await engine.image.list({})).toHaveLength(1);
+    expect(await engine.image.remove(image, {})).toContainEqual({ Untagged: image });
+    expect(await engine.image.list({})).toEqual([]);
+  });
+
+  test("a volume is made, shown, in use, and goes", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const wanted = { name: "data", driver: "local", labels: { a: "b" }, options: {} };
+    const made = await engine.volume.create(wanted);
+    expect(made).toMatchObject({ Name: "data", Driver: "local", Scope: "local", Labels: { a: "b" } });
+    expect(await engine.volume.inspect("data")).toEqual(made);
+    const own = { type: "tmpfs", device: "tmpfs", o: "size=1m" };
+    expect((await engine.volume.create({ ...wanted, name: "own", options: own })).Options).toEqual(own);
+    await engine.volume.remove("own", { force: false });
+    const half = await failure(engine.volume.create({ ...wanted, name: "half", options: { type: "tmpfs" } }));
+    expect([half.code, half.exitCode]).toEqual(["invalid-argument", 1]);
+    await engine.container.run(options("--name", "user", "-v", "data:/x", "-v", "/y", image, "exit", "0"));
+    const listed = async (filters: Filters) =>
+      (await engine.volume.list({ filters })).map(({ Name }) => Name);
+    expect(await listed({})).toHaveLength(2);
+    expect(await listed({ label: ["a=b"], dangling: ["false"] })).toEqual(["data"]);
+    expect(await failure(engine.volume.remove("data", { force: true }))).toMatchObject({
+      ...{ code: "conflict", exitCode: 1 },
+    });
+    await engine.container.remove("user", { force: false, volumes: true });
+    expect(await listed({})).toEqual(["data"]);
+    expect((await engine.volume.prune({ filters: {} })).VolumesDeleted).toEqual([]);
+    expect((await engine.volume.prune({ filters: { all: ["1"] } })).VolumesDeleted).toEqual(["data"]);
+    expect((await failure(engine.volume.inspect("data"))).code).toBe("not-found");
+    expect((await failure(engine.volume.remove("data", { force: false }))).code).toBe("not-found");
+    await engine.volume.remove("data", { force: true });
+    expect((await failure(engine.volume.create({ ...wanted, name: "a/b" }))).code).toBe("invalid-argument");
+    expect((await failure(engine.volume.list({ filters: { none: ["x"] } }))).code).toBe("invalid-argument");
+  });
+
+  test("what happens is told to whoever follows, until it has enough", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const abort = new AbortController();
+    const follower = engine.as(testSession({ abort: abort.signal }));
+    const filters = { type: ["container"], event: ["create", "die"] };
+    await engine.container.run(options("--rm", "--name", "early", image, "exit", "0"));
+    const events = await follower.system.events({ since: "10m", filters });
+    const told: string[] = [];
+    const following = (async () => {
+      for await (const { Action, Actor } of events) told.push(`${Action} ${Actor.Attributes.name}`);
+    })();
+    await engine.container.run(options("--rm", "--name", "late", image, "exit", "5"));
+    await until("it is told", () => told.length === 4);
+    expect(told).toEqual(["create early", "die early", "create late", "die late"]);
+    abort.abort(new RtError("cancelled", "enough"));
+    expect((await failure(following)).code).toBe("cancelled");
+    const plain: unknown[] = [];
+    for await (const event of await engine.system.events({ since: "10m", until: "0s", filters: {} }))
+      plain.push(event);
+    expect(JSON.parse(JSON.stringify(plain))).toEqual(plain);
+    expect((await failure(engine.system.events({ filters: { none: ["x"] } }))).code).toBe("invalid-argument");
+    expect((await failure(engine.system.events({ since: "x", filters: {} }))).code).toBe("invalid-argument");
+  });
+
+  test("all are stopped, and those that are kept come up again; of each it is told", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const kept = ["--restart", "always", "--stop-timeout", "0"];
+    for (const name of ["first", "second"])
+      await engine.container.run({
+        ...options("--name", name, ...kept, image, "sleep", "1000"),
+        detach: true,
+      });
+    const told: (string | undefined)[][] = [];
+    const each = { onDone: (name: string, error?: RtError) => void told.push([name, error?.code]) };
+    await engine.system.down(each);
+    expect(
+      told
+        .splice(0)
+        .map(([name]) => name)
+        .sort(),
+    ).toEqual(["first", "second"]);
+    expect(await engine.container.list({ all: false, filters: {} })).toEqual([]);
+    await engine.system.up(each);
+    expect(told).toEqual([
+      ["first", undefined],
+      ["second", undefined],
+    ]);
+    expect(await engine.container.list({ all: false, filters: {} })).toHaveLength(2);
+    for (const name of ["first", "second"])
+      await engine.container.remove(name, { force: true, volumes: true });
+  });
+
+  test("what is not there, is in use, or does not run has its class", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    const absent = [
+      () => engine.container.inspect("none"),
+      () => engine.container.remove("none", { force: true, volumes: false }),
+      () => engine.container.kill("none", "TERM"),
+      () => engine.container.exec(execOptions("none", ["true"])),
+      () => engine.container.attach("none", { sigProxy: false, noStdin: true }),
+      () => engine.container.logs("none", { follow: false, timestamps: false, details: false }),
+      () => engine.container.diff("none"),
+      () => engine.container.export("none"),
+      () => engine.container.copyFrom("none", "/", { to: undefined, archive: false, followLink: false }),
+      () => engine.container.copyTo("none", "/", { from: undefined, followLink: false }),
+      () => engine.image.inspect("none"),
+      () => engine.image.remove("none", {}),
+      () => engine.container.run(options("--pull=never", "none")),
+    ];
+    for (const one of absent) expect((await failure(one())).code).toBe("not-found");
+    {
+      await using _ = await waiting(engine, "here");
+      const conflicts = [
+        () => engine.container.remove("here", { force: false, volumes: false }),
+        () => engine.container.run(options("--name", "here", image)),
+        () => engine.image.remove(image, {}),
+      ];
+      for (const one of conflicts) expect((await failure(one())).code).toBe("conflict");
+    }
+    await engine.container.run(options("--name", "over", image, "exit", "0"));
+    for (const one of [
+      () => engine.container.kill("over", "TERM"),
+      () => engine.container.exec(execOptions("over", ["true"])),
+      () => engine.container.attach("over", { sigProxy: false, noStdin: true }),
+    ]) {
+      expect(await failure(one())).toMatchObject({ code: "conflict", exitCode: 1 });
+    }
+    await engine.container.remove("over", { force: false, volumes: false });
+  });
+}
