@@ -48,6 +48,9 @@ export type LaterFlags = Readonly<Record<string, string>>;
 export abstract class RtCommand extends Command<Context> {
   static later: LaterFlags = {};
 
+  /** What follows its name, where that has several forms: lines of its usage. */
+  static forms: readonly string[] = [];
+
   /** The flags behind the command, in their order. */
   given: readonly GivenFlag[] = [];
 
@@ -98,4 +101,5 @@ export interface CommandClass<T extends RtCommand = RtCommand> {
   new (): T;
   usage?: Usage;
   later: LaterFlags;
+  forms: readonly string[];
 }

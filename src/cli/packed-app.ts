@@ -1,4 +1,3 @@
-import { RtError } from "../base/errors.ts";
 import { packedReference } from "../reference/kind.ts";
 import { runCli } from "./cli.ts";
 import type { Context } from "./command.ts";
@@ -16,12 +15,6 @@ const engineFailed = 125;
  */
 export async function runPackedApp(args: readonly string[], context: Context): Promise<number> {
   try {
-    if (process.geteuid?.() !== 0) {
-      throw new RtError(
-        "forbidden",
-        "this app runs its image in a container and needs root: start it with sudo",
-      );
-    }
     const { appStart } = await import("../engine/app/start.ts");
     const { flags, command } = appStart();
     const { isTerminal } = await import("./session.ts");

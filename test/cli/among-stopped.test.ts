@@ -61,7 +61,7 @@ test("run, exec, ps, kill make as many system calls among 300 that are over as a
   among.many = await count();
   for (const name of Object.keys(commands)) {
     // The database has more pages by then; one call for each container would be 300 more.
-    expect([name, among.many[name]! - among.none[name]! < 30]).toEqual([name, true]);
+    expect([name, among.many[name]! - among.none[name]! < 100]).toEqual([name, true]);
   }
   // A list of all reads the table, and no file of any of them.
   expect((await systemCalls(["ps", "-a"], "%file")) - (await systemCalls(["ps"], "%file"))).toBeLessThan(30);

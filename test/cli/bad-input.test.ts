@@ -5,7 +5,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { run as tool } from "../support/command.ts";
 import { helloLayout } from "../support/images.ts";
-import { rtBinary } from "../support/rt.ts";
+import { withoutUserNamespaces } from "../support/no-user-namespaces.ts";
+import { ordinaryUser } from "../support/ordinary-user.ts";
 import { containerTests, image, oneLine } from "./world.ts";
 
 const { test, host } = containerTests();
@@ -52,14 +53,18 @@ const rows: Row[] = [
   { args: ["inspect"], line: /NAME/ },
   { args: ["pull"], line: /REF|IMAGE|NAME/ },
   { args: ["pull", "a", "b"], line: /b/ },
-  { args: ["run", "-p", "80:80", image], line: /-p.*later version/ },
-  { args: ["run", "--memory", "1g", image], line: /--memory.*later version/ },
+  { args: ["run", "--memory", "lots", image], line: /--memory "lots"/ },
+  { args: ["run", "--cgroup-parent", "/a/../b", image], line: /--cgroup-parent .*leads out/ },
+  { args: ["run", "--gpus", "some", image], line: /invalid --gpus "some": the count is all or a number$/ },
   { args: ["run", "--network", "a/b", image], line: /a\/b/ },
   { args: ["run", "--network", "nosuch", image], line: /network nosuch not found/ },
   { args: ["run", "--network", "bridge", "--ip", "1.2.3", image], line: /1\.2\.3/ },
   { args: ["run", "--network", "bridge", "--mac-address", "01:00:00:00:00:00", image], line: /01:00/ },
-  { args: ["run", "--ip", "10.1.0.2", image], line: /no network/ },
-  { args: ["run", "--add-host", "a:host-gateway", image], line: /host-gateway.*--network/ },
+  { args: ["run", "--network", "none", "--ip", "10.1.0.2", image], line: /no network/ },
+  {
+    args: ["run", "--network", "none", "--add-host", "a:host-gateway", image],
+    line: /host-gateway.*--network/,
+  },
   // Values
   { args: ["run", "--name", "-bad", image, "true"], line: /-bad/ },
   { args: ["run", "--name", "a/b", image, "true"], line: /a\/b/ },
@@ -73,6 +78,41 @@ const rows: Row[] = [
   { args: ["run", "--rm", "--shm-size", "0", image, "true"], line: /--shm-size/ },
   { args: ["run", "--rm", "--shm-size", "lots", image, "true"], line: /lots/ },
   { args: ["run", "--rm", "--cap-add", "NOSUCH", image, "true"], line: /NOSUCH/ },
+  {
+    args: ["run", "--rm", "--cap-add", "NET_ADIMN", image, "true"],
+    line: /--cap-add.*did you mean NET_ADMIN\?/,
+  },
+  {
+    args: ["run", "--rm", "--cap-add", "kill", "--cap-drop", "CAP_KILL", image, "true"],
+    line: /--cap-add and --cap-drop both name CAP_KILL/,
+  },
+  { args: ["run", "--rm", "--cap-add", "all", "--cap-drop", "ALL", image, "true"], line: /both name ALL/ },
+  {
+    args: ["run", "--rm", "--network", "host", "--sysctl", "net.core.somaxconn=1", image, "true"],
+    line: /net\.core\.somaxconn.*host network namespace/,
+  },
+  {
+    args: ["run", "--rm", "--ipc", "host", "--sysctl", "kernel.msgmax=1", image, "true"],
+    line: /kernel\.msgmax.*host ipc namespace/,
+  },
+  ...[
+    ["apparmor=nosuch", /apparmor=nosuch: AppArmor/],
+    ["label=type:nosuch_t", /label=type:nosuch_t: SELinux/],
+    ["label=nosuch", /label=nosuch.*want disable, or user:/],
+    ["label=level:s0 x", /"s0 x" is no level/],
+    ["label=nested", /label=nested.*no SELinux within/],
+    ["apparmor=a b", /want unconfined or a profile's name/],
+    ["landlock=maybe", /landlock=maybe.*want unconfined or builtin/],
+    ["mask=relative", /mask=relative.*want absolute paths/],
+    ["mask=/", /mask=\/.*the whole file tree/],
+    ["mask=/etc/hosts:/proc/..", /mask=.*the whole file tree/],
+    ["unmask=/proc/[", /unmask=.*is no pattern/],
+    ["unmask=SOME", /unmask=SOME.*want absolute paths/],
+    ["systempaths=maybe", /systempaths=maybe.*want confined or unconfined/],
+  ].map(([option, line]) => ({
+    args: ["run", "--rm", "--security-opt", option as string, image, "true"],
+    line: line as RegExp,
+  })),
   { args: ["run", "--rm", "--stop-signal", "NOSUCH", image, "true"], line: /NOSUCH/ },
   { args: ["run", "--rm", "--add-host", "name", image, "true"], line: /name/ },
   { args: ["run", "--rm", "--add-host", "name:999.1.1.1", image, "true"], line: /999/ },
@@ -173,12 +213,9 @@ test("a read-only --state, and one that is a file", async () => {
   expect(code).toBe(125);
 });
 
-test("not root: each command that needs it says so, and touches nothing", async () => {
-  const home = join(host().dir, "home-of-nobody");
-  mkdirSync(home);
-  await tool(["chown", "65534:65534", home]);
-  await tool(["chmod", "755", host().dir]);
-  const env = { PATH: host().env.PATH!, HOME: home };
+test("not root, where nobody may have a user namespace: each command that needs one says so, and touches nothing", async () => {
+  await using user = await ordinaryUser();
+  await using place = await withoutUserNamespaces();
   for (const args of [
     ["run", "--rm", image, "true"],
     ["exec", "x", "true"],
@@ -186,35 +223,14 @@ test("not root: each command that needs it says so, and touches nothing", async 
     ["rm", "x"],
     ["pull", "x"],
     ["attach", "x"],
+    ["pack", "-o", "app", image],
   ]) {
-    const command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", rtBinary, ...args];
-    const child = Bun.spawn(command, { env, stdin: "ignore", stdout: "pipe", stderr: "pipe", cwd: "/" });
-    const [stdout, stderr, code] = await Promise.all([
-      child.stdout.text(),
-      child.stderr.text(),
-      child.exited,
-    ]);
-    expect([args[0], oneLine(stderr)]).toEqual([args[0], expect.stringMatching(/needs root: run "sudo rt /)]);
+    const { stdout, stderr, code } = await user.rt(args, { front: place.front });
+    expect(oneLine(stderr)).toBe(
+      "an ordinary user's containers need a user namespace, and they are switched off by user.max_user_namespaces: " +
+        "sudo sysctl -w user.max_user_namespaces=28633 (ENOSPC)",
+    );
     expect([stdout, code]).toEqual(["", 125]);
   }
-  expect(readdirSync(home)).toEqual([]);
-});
-
-test("--help and --version need nobody and nothing", async () => {
-  const child = Bun.spawn(
-    ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", rtBinary, "--version"],
-    {
-      env: {},
-      stdout: "pipe",
-      cwd: "/",
-    },
-  );
-  expect(await child.stdout.text()).toMatch(/^rt version \d/);
-  expect(await child.exited).toBe(0);
-});
-
-test("RT_DEBUG=1 shows the stack, which is the only way to one", async () => {
-  const { stderr } = await host().rt(["run", "--rm", "UPPER"], { env: { RT_DEBUG: "1" } });
-  expect(stderr).toContain("\n    at ");
-  expect(stderr).toContain("\nrt: ");
+  expect(readdirSync(user.home)).toEqual([]);
 });

@@ -43,6 +43,8 @@ const mistakes: [string, string][] = [
     'max-layer-size = "huge"',
     'max-layer-size must be a number of bytes, or one with k, m, g or t such as "64g"',
   ],
+  ['hooks-dirs = ["hooks.d"]', 'hooks-dirs: "hooks.d" must be an absolute path'],
+  ["hooks = 1", "hooks must be tables, [[hooks]]"],
   ["registry-timeout = 0", "registry-timeout must be a number of seconds, at most 3600"],
   ["a = [", ""],
 ];

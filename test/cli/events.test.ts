@@ -22,12 +22,13 @@ test("the life of a container", async () => {
   const since = await now();
   await host().ok(["run", "--name", "life", "-l", "a=b", image, "true"]);
   await host().ok(["rm", "life"]);
-  expect(await past(since)).toEqual(
-    ["create", "attach", "start", "die", "destroy"].map((action) => `container ${action} life`),
-  );
+  expect(await past(since)).toEqual([
+    ...["container create life", "container attach life", "network connect bridge", "container start life"],
+    ...["network disconnect bridge", "container die life", "container destroy life"],
+  ]);
   const format =
     "{{.Action}} {{.Actor.Attributes.exitCode}} {{.Actor.Attributes.image}} {{.Actor.Attributes.a}} {{.From}}";
-  expect((await past(since, format))[3]).toBe(`die 0 ${image} b ${image}`);
+  expect((await past(since, format))[5]).toBe(`die 0 ${image} b ${image}`);
 });
 
 test("--rm: its end is told once, and before that it is gone", async () => {
@@ -52,11 +53,12 @@ test("kill, rm -f, exec, and the end that a killed client has not seen", async (
   const format = "{{.Action}} {{.Actor.Attributes.signal}} {{.Actor.Attributes.exitCode}}";
   const none = "";
   expect(await past(since, format)).toEqual([
-    ...["create", "attach", "start", "exec_create: echo a b", "exec_start: echo a b"].map(
+    ...["create", "attach", "connect", "start", "exec_create: echo a b", "exec_start: echo a b"].map(
       (action) => `${action} ${none} ${none}`,
     ),
     `exec_die ${none} 0`,
     `kill 9 ${none}`,
+    `disconnect ${none} ${none}`,
     `die ${none} 137`,
     `destroy ${none} ${none}`,
   ]);
@@ -131,7 +133,15 @@ test("whoever looks into one is told of, too", async () => {
   await host().ok(["top", "seen"]);
   await host().ok(["rm", "-f", "seen"]);
   const said = await past(since, "{{.Action}}");
-  expect(said.slice(0, -3)).toEqual(["create", "start", "archive-path", "extract-to-dir", "export", "top"]);
+  expect(said.slice(0, -4)).toEqual([
+    "create",
+    "connect",
+    "start",
+    "archive-path",
+    "extract-to-dir",
+    "export",
+    "top",
+  ]);
 });
 
 test("volumes and images", async () => {

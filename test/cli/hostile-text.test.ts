@@ -3,7 +3,7 @@
  * any of it as it is, in whatever format.
  */
 import { expect } from "bun:test";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../src/cli/table.ts";
 import { mediaTypes as types } from "../../src/oci/media-types.ts";
@@ -12,6 +12,7 @@ import { type TestHost, testHost } from "../support/host.ts";
 import { LayoutWriter } from "../support/layout.ts";
 import { probeBinary } from "../support/probe.ts";
 import { needs } from "../support/root.ts";
+import { rtBinary } from "../support/rt.ts";
 import { archive } from "../support/tar.ts";
 import { containerId } from "./world.ts";
 
@@ -163,6 +164,10 @@ test("a running container: every other command that says something of it", async
     ["system", "df", "-v", "--format", "json"],
     ["system", "df", "-v", "--format", "{{.Containers}} {{.Images}}"],
     ["system", "check"],
+    ["system", "seccomp", "evil-c"],
+    ["system", "seccomp", "--json", "evil-c"],
+    ["system", "seccomp", `no${evil}`],
+    ["run", "--security-opt", `seccomp=no${evil}`, "localhost/evil"],
     ["system", "prune", "-f", "--filter", `label=${evil}`],
     ["system", "prune", "-f", "--filter", `no${evil}=x`],
     ["image", "prune", "-f", "--filter", `label=${evil}`],
@@ -194,9 +199,20 @@ test("a running container: every other command that says something of it", async
     ["network", "create", "--label", `a=${evil}`, "evil"],
     ["network", "create", "-o", `${evil}=x`, "evil"],
     ["network", "create", "-o", `com.docker.network.bridge.name=${evil}`, "evil"],
+    ...["parent", "macvlan_mode", evil].map((option) => [
+      ...["network", "create", "-d", "macvlan", "-o", `${option}=x${evil}`, "evil"],
+    ]),
+    ["network", "create", "-d", `no${evil}`, "evil"],
     ["network", "create", "--aux-address", `a=${evil}`, "evil"],
     ["network", "inspect", `no${evil}`],
     ["network", "rm", `no${evil}`],
+    ["network", "connect", `no${evil}`, "web"],
+    ["network", "connect", "bridge", `no${evil}`],
+    ...["--alias", "--ip", "--ip6", "--link", "--gw-priority", "--mac-address", "--driver-opt"].map(
+      (flag) => [...["network", "connect", `${flag}=a${evil}`, "bridge", "web"]],
+    ),
+    ["network", "disconnect", `no${evil}`, "web"],
+    ["network", "disconnect", "-f", `no${evil}`, `no${evil}`],
     ["network", "ls", "--filter", `name=${evil}(`],
     ["run", "--rm", "--network", `no${evil}`, "localhost/evil"],
     ["volume", "create", `no${evil}`],
@@ -223,18 +239,38 @@ test("a running container: every other command that says something of it", async
     ["top", "evil-c"],
     ["top", `no${evil}`],
     ["port", `no${evil}`],
+    ["port", "evil-c", `8${evil}`],
+    ["port", "add", "evil-c", `8080:8${evil}`],
+    ["port", "rm", `no${evil}`, "8080:80"],
+    ["run", "--rm", "-p", `8${evil}`, "localhost/evil"],
+    ["run", "--rm", "--expose", `8${evil}`, "localhost/evil"],
+    ["ps", "--filter", `publish=8${evil}`],
     ["update", "--restart", `no${evil}`, "evil-c"],
+    ["update", "--bandwidth-up", `1mbit${evil}`, "evil-c"],
+    ["run", "--rm", "--network", "bridge", "--bandwidth-down", `1mbit${evil}`, "localhost/evil"],
     ["version", "-f", "json"],
     [`no${evil}`],
     ["run", `--no${evil}`],
     ["run", "--rm", `no${evil}`],
-    ...["--network", "--pid", "--ipc", "--uts", "--cgroupns"].flatMap((flag) =>
+    ...["--network", "--pid", "--ipc", "--uts", "--cgroupns", "--userns"].flatMap((flag) =>
       [`no${evil}`, `container:no${evil}`, "container:no\u202edne", `ns:/no${evil}`, "ns:/no\u202edne"].map(
         (mode) => [...["run", "--rm", flag, mode, "localhost/evil"]],
       ),
     ),
+    ...["--uidmap", "--gidmap", "--subuidname", "--subgidname"].flatMap((flag) =>
+      [`0:1${evil}`, "no\u202edne"].map((text) => ["run", "--rm", flag, text, "localhost/evil"]),
+    ),
+    ["run", "--rm", "--userns", `auto:uidmapping=${evil}`, "localhost/evil"],
+    ["run", "--rm", "--userns", "auto:no\u202edne=1", "localhost/evil"],
     ["run", "--rm", "--domainname", `no${evil}`, "localhost/evil"],
     ["run", "--rm", "-a", `no${evil}`, "localhost/evil"],
+    ...["--memory", "--cpus", "--pids-limit", "--cpuset-cpus", "--cgroup-parent", "--hugetlb-limit"].map(
+      (flag) => [...["run", "--rm", flag, `1${evil}`, "localhost/evil"]],
+    ),
+    ["run", "--rm", "--device-read-bps", `/dev/no${evil}:1m`, "localhost/evil"],
+    ["run", "--rm", "--cgroup-conf", `memory.no=${evil}`, "localhost/evil"],
+    ["update", "--cpuset-cpus", `1${evil}`, "evil-c"],
+    ["update", "--blkio-weight-device", `/dev/no${evil}:10`, "evil-c"],
     ["run", "--rm", "--oom-score-adj", `1${evil}`, "localhost/evil"],
     ["system", "down"],
     ["system", "up"],
@@ -248,14 +284,59 @@ test("a running container: every other command that says something of it", async
     const own = args[0] === "__complete" ? stdout.replaceAll("\t", " ") : stdout;
     expectHarmless(args.join(" "), (args.includes("/probe") ? "" : own) + stderr);
   }
-});
+}, 360_000);
 
 test("no command is left out", () => {
-  // What init says of containers goes through the same lines; help, and the app that pack makes, say nothing of an image.
-  const elsewhere = ["init"];
+  // What init says of containers goes through the same lines; help, unshare and the app that pack makes say nothing of an image.
+  const elsewhere = ["init", "unshare"];
   const here = readFileSync(import.meta.path, "utf8");
   const verbs = [...commands.keys()].filter((path) => !path.includes(" ") && !elsewhere.includes(path));
   expect(verbs.filter((verb) => !here.includes(`["${verb}"`))).toEqual([]);
+});
+
+test("whose ids are whose: /etc/subuid, the configuration, and an image's files", async () => {
+  await using host = await testHost();
+  const directory = join(host.dir, "owned");
+  const layout = new LayoutWriter(directory);
+  const name = `f${evil.replaceAll("\0", "")}`;
+  // More than a map of auto may have, and a header of seven digits holds it.
+  const layer = archive({ name, content: "", uid: 2_000_000, gid: 2_000_001 });
+  await layout.image("latest", { layers: [layer], config, compression: "plain" });
+  await layout.close();
+  await host.ok(["pull", "-q", `oci:${directory}`]);
+  for (const flags of [
+    ["--userns", "auto"],
+    ["--uidmap", "0:100000:65536"],
+  ]) {
+    const { code, stdout, stderr } = await host.rt(["create", ...flags, "localhost/owned"]);
+    expect([code, stderr]).toEqual([
+      125,
+      expect.stringMatching(/of the image belongs to (user|group) 200000[01]/),
+    ]);
+    expectHarmless(flags.join(" "), stdout + stderr, 1);
+  }
+  const etc = join(host.dir, "etc");
+  mkdirSync(etc);
+  for (const line of [evil, `${evil.split("\n")[0]}:1:1`, "\u202eweb:1:1", `web:1:${evil}`]) {
+    writeFileSync(join(etc, "subuid"), `${line}\n`);
+    const script = `mount -t overlay overlay -o lowerdir=${etc}:/etc /etc && exec "$0" "$@"`;
+    const command = [rtBinary, "create", "--subuidname", "web", "localhost/owned"];
+    const child = Bun.spawn(["unshare", "-m", "sh", "-c", script, ...command], {
+      ...{ env: host.env, stdout: "pipe", stderr: "pipe" },
+    });
+    const [stderr, code] = [await child.stderr.text(), await child.exited];
+    // Lines of others are none of web's business.
+    const said = line.startsWith("web:") ? "/etc/subuid: line 1: " : '/etc/subuid has no ids for "web"';
+    expect([code, stderr]).toEqual([125, expect.stringContaining(said)]);
+    expectHarmless(line, stderr, 1);
+  }
+  const configured = join(host.dir, "config.toml");
+  for (const key of ["userns", "userns-ids"]) {
+    writeFileSync(configured, `${key} = ${JSON.stringify(`auto:${evil.replaceAll("\n", "")}`)}\n`);
+    const { code, stdout, stderr } = await host.rt(["--config", configured, "create", "localhost/owned"]);
+    expect(code).toBe(125);
+    expectHarmless(key, stdout + stderr, 1);
+  }
 });
 
 test("what a layout and an archive call things", async () => {

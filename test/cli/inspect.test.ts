@@ -61,7 +61,7 @@ test("a running container, field by field", async () => {
     RestartCount: 0,
     Platform: "linux",
     HostConfig: {
-      NetworkMode: "none",
+      NetworkMode: "bridge",
       AutoRemove: false,
       CapAdd: ["CAP_NET_ADMIN"],
       CapDrop: ["CAP_CHOWN"],
@@ -129,8 +129,8 @@ test("templates that scripts use", async () => {
     ["{{range .Config.Env}}{{println .}}{{end}}", /^ONE=1$/m],
     ["{{len .Mounts}}", "1"],
     ["{{if .State.Running}}up{{else}}down{{end}}", "up"],
-    ["{{.HostConfig.NetworkMode}}", "none"],
-    ["{{range $k, $v := .NetworkSettings.Networks}}{{$k}}{{end}}", "none"],
+    ["{{.HostConfig.NetworkMode}}", "bridge"],
+    ["{{range $k, $v := .NetworkSettings.Networks}}{{$k}}{{end}}", "bridge"],
     ['{{join .Config.Cmd " "}}', "sleep 1000"],
   ];
   for (const [format, expected] of rows) {

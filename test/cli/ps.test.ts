@@ -92,7 +92,7 @@ test("--format json: a line for each, with Docker's fields", async () => {
     Labels: "tier=up",
     Mounts: "volume-of-up",
     LocalVolumes: "1",
-    Networks: "none",
+    Networks: "bridge",
     Ports: "",
   });
   expect(row.CreatedAt).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} \w+$/);

@@ -23,7 +23,7 @@ beforeAll(async () => {
   registry = await startRegistry({ auth: { user: "me", password } });
   await pushLayout(await busyboxLayout(), "latest", registry, "private/busybox:1");
   name = `${registry.address}/private/busybox:1`;
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => registry?.[Symbol.asyncDispose]());
 

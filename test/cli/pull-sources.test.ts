@@ -40,7 +40,7 @@ beforeAll(async () => {
   await copy(`oci-archive:${files.ociArchive}:v1`);
   await copy(`docker-archive:${files.dockerArchive}:example.org/team/busybox:v2`);
   await copy(`oci:${files.ociDir}:v3`);
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => {
   if (dir) await rm(dir, { recursive: true, force: true });

@@ -169,7 +169,7 @@ test("a proxy that is dead, refuses, is silent or is none at all is named, witho
   const config = join(host.dir, "config.toml");
   writeFileSync(config, 'registry-timeout = 0.2\n[registries."plain.test"]\ninsecure = true\n');
   const secret = (url: string) => url.replace("//", "//user:secret@");
-  const rows: [env: Record<string, string>, line: string][] = [
+  const rows: [env: Record<string, string>, line: string | RegExp][] = [
     [
       { HTTPS_PROXY: secret("http://127.0.0.1:1") },
       "through the proxy http://127.0.0.1:1 (HTTPS_PROXY): connection refused",
@@ -180,7 +180,8 @@ test("a proxy that is dead, refuses, is silent or is none at all is named, witho
     ],
     [
       { ALL_PROXY: "http://nosuch.invalid:1" },
-      "through the proxy http://nosuch.invalid:1 (ALL_PROXY): no such host",
+      // The second where nobody is there to say so.
+      /through the proxy http:\/\/nosuch\.invalid:1 \(ALL_PROXY\): (no such host|the name cannot be looked up now)/,
     ],
     [
       { HTTPS_PROXY: secret(refusing.url) },
@@ -198,7 +199,7 @@ test("a proxy that is dead, refuses, is silent or is none at all is named, witho
   ];
   for (const [env, line] of rows) {
     const { code, stderr } = await host.rt(["--config", config, "pull", "-q", "registry.test/a"], { env });
-    expect(oneLine(stderr)).toContain(line);
+    expect(oneLine(stderr)).toMatch(line);
     expect(stderr).toContain("registry.test");
     expect(stderr).not.toContain("secret");
     expect(code).toBe(125);

@@ -36,7 +36,7 @@ beforeAll(async () => {
   await layout.close();
   for (const tag of tags) digests[tag] = await pushLayout(join(dir, "layout"), tag, registry, `app:${tag}`);
   await pushLayout(join(dir, "layout"), "1", registry, "other:1");
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => {
   await registry?.[Symbol.asyncDispose]();

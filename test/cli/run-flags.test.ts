@@ -1,8 +1,9 @@
 /** The flags of `rt run` that are not mounts: each with what the container sees of it. */
 import { expect } from "bun:test";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { facts, factsNamed } from "../support/probe.ts";
+import { rtBinary } from "../support/rt.ts";
 import { until } from "../support/wait.ts";
 import { containerTests, image, oneLine, running, statusOf } from "./world.ts";
 
@@ -51,7 +52,7 @@ const rows: Row[] = [
   },
   {
     name: "--dns",
-    flags: ["--dns", "10.9.8.7", "--dns=fd00::1"],
+    flags: ["--network", "none", "--dns", "10.9.8.7", "--dns=fd00::1"],
     command: ["grep", "nameserver", "/etc/resolv.conf"],
     stdout: "nameserver 10.9.8.7\nnameserver fd00::1\n",
   },
@@ -126,6 +127,39 @@ const rows: Row[] = [
     flags: ["--security-opt", "no-new-privileges:false"],
     command: ["grep", "NoNewPrivs", "/proc/self/status"],
     stdout: "NoNewPrivs:\t0\n",
+  },
+  {
+    name: "paths that are hidden besides the usual ones: a file is empty, and so is a directory",
+    flags: ["--security-opt", "mask=/proc/uptime:/usr/bin:/nowhere"],
+    command: [
+      "/bin/busybox",
+      "sh",
+      "-c",
+      "wc -c </proc/uptime; busybox ls -A /usr/bin | wc -l; busybox ls -A /proc/irq | wc -l | grep -v '^0'",
+    ],
+    stdout: /^0\n0\n[1-9]\d*\n$/,
+  },
+  {
+    name: "paths that are to be seen, by a pattern",
+    flags: ["--security-opt", "unmask=/proc/[it]*:/proc/sys"],
+    command: [
+      "sh",
+      "-c",
+      "wc -l </proc/interrupts | grep -v '^0'; grep -c ' /proc/\\(irq\\|sys\\|keys\\) ' /proc/mounts",
+    ],
+    stdout: /^[1-9]\d*\n1\n$/,
+  },
+  {
+    name: "systempaths=unconfined",
+    flags: ["--security-opt", "systempaths=unconfined"],
+    command: ["sh", "-c", "grep -c -e ' /proc/.' -e ' /sys/firmware' /proc/mounts || true"],
+    stdout: "0\n",
+  },
+  {
+    name: "--read-only-tmpfs, but for where something else is mounted",
+    flags: ["--read-only", "--read-only-tmpfs", "--tmpfs", "/run:ro"],
+    command: ["sh", "-c", "for d in / /run /tmp /var/tmp; do touch $d/x 2>/dev/null && echo $d; done"],
+    stdout: "/tmp\n/var/tmp\n",
   },
   { name: "--network none", flags: ["--network", "none"], command: ["ls", "/sys/class/net"], stdout: "lo\n" },
   {
@@ -210,6 +244,26 @@ test("--group-add by name and number", async () => {
   expect(line).toContain("nosuch");
 });
 
+test("--group-add keep-groups: those of the caller, by their numbers, in run and in exec", async () => {
+  const asCaller = async (...args: string[]) => {
+    const child = Bun.spawn(["setpriv", "--groups", "4242,7", rtBinary, ...args], {
+      env: { ...process.env, ...host().env },
+      stdout: "pipe",
+    });
+    return child.stdout.text();
+  };
+  const keep = ["--group-add", "keep-groups"];
+  const ids = await asCaller("run", "--rm", ...keep, "-u", "4711:5", image, "id", "-G");
+  expect(ids.trim().split(" ").sort()).toEqual(["4242", "5", "7"]);
+  await using container = await running(host(), ["sleep", "1000"], keep);
+  const inExec = await asCaller("exec", "-u", "4711:5", container.name, "id", "-G");
+  expect(inExec.trim().split(" ").sort()).toEqual(["4242", "5", "7"]);
+  expect(await fails([...keep, "--group-add", "audio"], "true")).toEqual([
+    expect.stringContaining("--group-add keep-groups: it cannot be there together with other groups"),
+    125,
+  ]);
+});
+
 test("-e and --env-file: order, bare names, what the image has", async () => {
   const file = join(host().dir, "env");
   writeFileSync(file, '# a comment\nA=file\nB=file two\nINHERITED\nABSENT\nQ="kept"\n');
@@ -244,7 +298,8 @@ test("-e and --env-file: order, bare names, what the image has", async () => {
 
 const capabilities: [string[], string][] = [
   [["--cap-add", "NET_ADMIN"], "00000000800415fb"],
-  [["--cap-add=cap_net_raw,sys_time".split(",")[0]!], "00000000800425fb"],
+  [["--cap-add=cap_net_raw,sys_time"], "00000000820425fb"],
+  [["--cap-drop=KILL,Cap_Chown"], "00000000800405da"],
   [["--cap-drop", "CHOWN"], "00000000800405fa"],
   [["--cap-drop", "ALL"], "0000000000000000"],
   [["--cap-drop", "all", "--cap-add", "CHOWN"], "0000000000000001"],
@@ -285,6 +340,42 @@ test("--device with a new name and rights; a directory; what is no device", asyn
   expect(factsNamed(output, "device")).toContain("myzero c 1:5 0666 0:0");
   expect((await fails(["--device", "/dev/nosuch"], "true"))[0]).toContain("/dev/nosuch");
   expect((await fails(["--device", "/etc/passwd"], "true"))[0]).toContain("/etc/passwd");
+});
+
+test("--device with a directory: what is below it, but what leads nowhere", async () => {
+  const dir = join(host().dir, "nodes");
+  mkdirSync(join(dir, "bus/001"), { recursive: true });
+  mkdirSync(join(dir, "none"));
+  symlinkSync("/dev/zero", join(dir, "bus/001/a"));
+  symlinkSync("/dev/full", join(dir, "b"));
+  symlinkSync("nowhere", join(dir, "broken"));
+  symlinkSync("loop", join(dir, "loop"));
+  writeFileSync(join(dir, "file"), "");
+  const output = await out(["--device", `${dir}/:/dev/nodes:r`], "find", "/dev/nodes", "-type", "c");
+  expect(output.trim().split("\n").sort()).toEqual(["/dev/nodes/b", "/dev/nodes/bus/001/a"]);
+  expect(await fails(["--device", join(dir, "none")], "true")).toEqual([
+    `no device node is in ${join(dir, "none")} on the host`,
+    125,
+  ]);
+});
+
+test("--device is looked for at each start", async () => {
+  const path = join(host().dir, "device");
+  const leads = (to: string) => {
+    rmSync(path, { force: true });
+    symlinkSync(to, path);
+  };
+  leads("/dev/zero");
+  const create = ["create", "--name", "moved", "--device", `${path}:/dev/it`, image];
+  await host().ok([...create, "sh", "-c", "stat -c %t:%T /dev/it; head -c1 /dev/it | wc -c"]);
+  expect(await host().ok(["start", "-a", "moved"])).toBe("1:5\n1\n");
+  leads("/dev/null");
+  expect(await host().ok(["start", "-a", "moved"])).toBe("1:3\n0\n");
+  rmSync(path);
+  const { stderr, code } = await host().rt(["start", "moved"]);
+  expect(oneLine(stderr)).toContain(`no such device ${path} on the host`);
+  expect(code).not.toBe(0);
+  await host().ok(["rm", "moved"]);
 });
 
 test('--entrypoint "" clears the image\'s; without a command there is nothing to run', async () => {

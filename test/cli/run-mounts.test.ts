@@ -81,6 +81,10 @@ test("-v makes a missing source, --mount does not", async () => {
   const line = await fails(["--mount", `type=bind,src=${none},dst=/data`]);
   expect(line).toBe(`invalid mount config for type "bind": bind source path does not exist: ${none}`);
   expect(existsSync(none)).toBe(false);
+  const beneathFile = join(dir, "x/y");
+  expect(await fails(["-v", `${beneathFile}:/data`])).toStartWith(
+    `error while creating mount source path '${beneathFile}': `,
+  );
 });
 
 test("--mount type=bind, and readonly", async () => {

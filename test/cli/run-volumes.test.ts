@@ -174,5 +174,5 @@ for (const driver of ["overlay", "copy"]) {
       await rt("rmi", image);
     }
     await nothingLeft(host());
-  }, 60_000);
+  }, 240_000);
 }

@@ -165,23 +165,43 @@ for (const path of [
   });
 }
 
-test("the network is a loopback interface that is up, where anyone binds port 80", async () => {
-  const net = await probe(["net"]);
-  expect(factsNamed(net, "interface").map((line) => line.split(" ").slice(0, 3).join(" "))).toEqual([
-    "lo up loopback",
-  ]);
-  expect(factsNamed(net, "address")).toContain("lo 127.0.0.1/8");
-  const sysctls = await probe(["sysctl", "net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start"]);
-  expect(factsNamed(sysctls, "sysctl").map((line) => line.replace(/\s+/g, " "))).toEqual([
-    "net.ipv4.ping_group_range 0 2147483647",
-    "net.ipv4.ip_unprivileged_port_start 0",
-  ]);
-  expect(await probe(["try", "bind-port", "80"], ["-u", "1000"])).toContain("bind-port ok");
-});
+for (const [network, interfaces, address] of [
+  ["default", ["lo up loopback", "eth0 up -"], /^eth0 (172\.\d+\.0\.2)\/16$/m],
+  ["none", ["lo up loopback"], /^lo (127\.0\.0\.1)\/8$/m],
+] as const)
+  test(`the network ${network} is ${interfaces.join(" and ")}, and anyone binds port 80 there`, async () => {
+    const flags = network === "none" ? ["--network", "none"] : [];
+    const net = await probe(["net"], flags);
+    const found = factsNamed(net, "interface").map((line) => line.split(" ").slice(0, 3).join(" "));
+    expect(found).toEqual([...interfaces]);
+    const found4 = address.exec(factsNamed(net, "address").join("\n"));
+    expect(found4).not.toBeNull();
+    const names = ["net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start"];
+    const sysctls = factsNamed(await probe(["sysctl", ...names], flags), "sysctl");
+    expect(sysctls.map((line) => line.replace(/\s+/g, " "))).toEqual([
+      "net.ipv4.ping_group_range 0 2147483647",
+      "net.ipv4.ip_unprivileged_port_start 0",
+    ]);
+    expect(await probe(["try", "bind-port", "80"], [...flags, "-u", "1000"])).toContain("bind-port ok");
+    const hosts = await host().ok([
+      "run",
+      "--rm",
+      "-h",
+      "box",
+      ...flags,
+      image,
+      "tail",
+      "-n",
+      "1",
+      "/etc/hosts",
+    ]);
+    expect(hosts).toBe(`${found4![1]}\tbox\n`);
+  });
 
 test("hosts, hostname and resolv.conf are ours", async () => {
   const script = "hostname; cat /etc/hostname; grep -c nameserver /etc/resolv.conf; cat /etc/hosts";
-  const [name, file, , ...hosts] = (await host().ok(["run", "--rm", image, "sh", "-c", script])).split("\n");
+  const command = ["run", "--rm", "--network", "none", image, "sh", "-c", script];
+  const [name, file, , ...hosts] = (await host().ok(command)).split("\n");
   expect(file).toBe(name!);
   expect(hosts).toContain("127.0.0.1\tlocalhost");
   expect(hosts).toContain(`127.0.0.1\t${name}`);

@@ -26,7 +26,7 @@ export async function busyboxHost(): Promise<TestHost> {
   const driver = process.env.RT_STORAGE_DRIVER;
   if (driver) host.env.RT_STORAGE_DRIVER = driver;
   await host.ok(["pull", "-q", `oci:${await busyboxLayout()}`]);
-  await host.ok(["run", "--rm", "-q", "embed:hello"]);
+  await host.ok(["run", "--rm", "-q", "--network", "none", "embed:hello"]);
   return host;
 }
 
@@ -101,14 +101,15 @@ export interface Running extends AsyncDisposable {
 
 let counter = 0;
 
-/** `rt run FLAGS IMAGE COMMAND` beside the test, once its program runs. */
+/** `rt run FLAGS IMAGE COMMAND` (of busybox) beside the test, once its program runs. */
 export async function running(
   host: TestHost,
   command: readonly string[] = ["sleep", "1000"],
   flags: readonly string[] = [],
+  of = image,
 ): Promise<Running> {
   const name = `test-${process.pid}-${counter++}`;
-  const client = host.spawn(["run", "--name", name, ...flags, image, ...command]);
+  const client = host.spawn(["run", "--name", name, ...flags, of, ...command]);
   const id = await containerId(host, name, client);
   return {
     id,
@@ -154,6 +155,20 @@ export async function catches(pid: number, number: number): Promise<void> {
     const caught = /^SigCgt:\t(\w+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0";
     return ((BigInt(`0x${caught}`) >> BigInt(number - 1)) & 1n) === 1n;
   });
+}
+
+/** Does it until it is done: for what may be told to "try again" where so many do things at once, or the machine is that busy. */
+export async function persistently(what: string, act: () => Promise<unknown>): Promise<void> {
+  const once = async () => {
+    try {
+      await act();
+      return true;
+    } catch (error) {
+      if (!(error as Error).message.includes("try again")) throw error;
+      return false;
+    }
+  };
+  await until(what, once, 200_000);
 }
 
 /** The line of `rt`'s own that a failure is told in; anything else on stderr is a failure of the test. */

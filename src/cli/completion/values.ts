@@ -14,6 +14,7 @@ import {
 import { healthStatuses } from "../../docker/health-status.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { logDrivers } from "../../settings/log.ts";
+import { stackKinds } from "../../settings/network-stack.ts";
 import type { Place } from "./place.ts";
 
 /** Words that may stand at the cursor, and whether paths of the host may. */
@@ -31,17 +32,17 @@ const plain = (text: string): Candidates => ({ words: text.split(" ").map((word)
 const known: Readonly<Record<string, string>> = {
   "--cap-add":
     "ALL AUDIT_WRITE BPF CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK KILL MKNOD NET_ADMIN NET_BIND_SERVICE NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_CHROOT SYS_NICE SYS_PTRACE SYS_RESOURCE SYS_TIME",
-  "--cgroupns": "host private",
+  "--gpus": "all",
   "--log-driver": logDrivers.join(" "),
   "--log-level": "debug info warn error",
   "--platform": "linux/amd64 linux/arm64",
   "--pull": "always missing never",
   "--restart": "no always on-failure unless-stopped",
-  "--security-opt": "no-new-privileges seccomp=unconfined",
+  "--security-opt":
+    "no-new-privileges seccomp=unconfined apparmor=unconfined label=disable systempaths=unconfined landlock=unconfined unmask=ALL",
   "--signal": "HUP INT KILL QUIT STOP CONT TERM USR1 USR2 WINCH",
   "--storage-driver": "overlay copy",
   "--type": "container image volume network exec",
-  "--uts": "host",
 };
 
 const same: Readonly<Record<string, string>> = {
@@ -79,16 +80,29 @@ export async function valuesOf(
   const long = place.option.names.find((name) => name.startsWith("--")) ?? place.name;
   if (long === "--filter") return filtersOf(place.text, canonical);
   if (long === "--network")
-    return joined(await networksOf(engine), await containersOf(engine, () => true, "container:"));
-  if (long === "--pid" || long === "--ipc")
-    return joined(plain("host"), await containersOf(engine, () => true, "container:"));
-  if (long === "--volumes-from") return containersOf(engine, () => true);
+    return joined(
+      joined(await networksOf(engine), plain(stackKinds.join(" "))),
+      await containersOf(engine, () => true, "container:"),
+    );
+  const modes = Object.hasOwn(namespaceModes, long) ? namespaceModes[long] : undefined;
+  if (modes !== undefined) return joined(plain(modes), await containersOf(engine, () => true, "container:"));
+  if (long === "--time-offset") return { ...plain("boottime= monotonic="), open: true };
+  if (long === "--volumes-from" || long === "--link") return containersOf(engine, () => true);
   if (long === "--volume") return { ...(await volumesOf(engine)), files: true, open: true };
   if (long === "--format") return plain(/\btable\b/.test(place.option.description) ? "json table" : "json");
   const words = known[same[long] ?? long];
   if (words !== undefined) return plain(words);
   return /^`[^`]*(FILE|DIRECTORY|PATH)/.test(place.option.description) ? { words: [], files: true } : none;
 }
+
+/** Besides those of other containers. */
+const namespaceModes: Readonly<Record<string, string>> = {
+  "--cgroupns": "host private",
+  "--ipc": "host none private shareable",
+  "--pid": "host private",
+  "--userns": "auto host keep-id nomap private",
+  "--uts": "host private",
+};
 
 function filtersOf(text: string, canonical: string): Candidates {
   const key = text.slice(0, text.indexOf("=") + 1);

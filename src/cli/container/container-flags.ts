@@ -3,6 +3,7 @@ import type { PullListener } from "../../engine/container/run-options.ts";
 import { Option, RtCommand } from "../command.ts";
 import { type LayerReporter, layerReporter } from "../output/layer-progress.ts";
 import { programFlags } from "./program-flags.ts";
+import { resourceFlags } from "./resource-flags.ts";
 
 /**
  * The command line of those who make a container, or an app that will: what it is to be, and IMAGE and COMMAND.
@@ -10,18 +11,9 @@ import { programFlags } from "./program-flags.ts";
  */
 export abstract class ContainerFlags extends RtCommand {
   static override later = {
-    ...each(
-      "limits on resources come in a later version",
-      "m memory memory-reservation memory-swap memory-swappiness kernel-memory oom-kill-disable",
-      "c cpus cpu-shares cpu-period cpu-quota cpu-rt-period cpu-rt-runtime cpuset-cpus cpuset-mems pids-limit",
-      "blkio-weight blkio-weight-device device-read-bps device-write-bps device-read-iops device-write-iops",
-      "cgroup-parent device-cgroup-rule",
-    ),
-    ...each("publishing ports comes in a later version", "p publish P publish-all expose"),
-    ...each("it comes in a later version", "ip6 link link-local-ip dns-search dns-option dns-opt"),
+    ...each("it comes in a later version", "link-local-ip"),
     ...each("only rt run leaves its program to itself", "d detach"),
-    ...each("user namespaces come in a later version", "userns"),
-    ...each("it comes in a later version", "volume-driver gpus runtime isolation"),
+    ...each("it comes in a later version", "volume-driver runtime isolation"),
     "disable-content-trust": "signatures are not checked; digests always are",
   };
 
@@ -32,24 +24,61 @@ export abstract class ContainerFlags extends RtCommand {
   attach = Option.Array("-a,--attach", [], {
     description: "`STREAM` Attach to stdin, stdout or stderr alone",
   });
+  bandwidthDown = resourceFlags.bandwidthDown();
+  bandwidthUp = resourceFlags.bandwidthUp();
+  blkioWeight = resourceFlags.blkioWeight();
+  blkioWeightDevices = resourceFlags.blkioWeightDevices();
   capAdd = Option.Array("--cap-add", [], { description: "`NAME` Add a Linux capability, or ALL" });
   capDrop = Option.Array("--cap-drop", [], { description: "`NAME` Drop a Linux capability, or ALL" });
+  cgroupConf = resourceFlags.cgroupConf();
+  cgroupParent = Option.String("--cgroup-parent", {
+    description: "`PATH` Make its cgroup below this one (default /rt)",
+  });
   cgroupns = Option.String("--cgroupns", {
-    description: "`MODE` Cgroup namespace: private (default), host or ns:PATH",
+    description: "`MODE` Cgroup namespace: private (default), host, container:NAME or ns:PATH",
   });
   cidFile = Option.String("--cidfile", { description: "`FILE` Write the container's id to this file" });
+  cpuPeriod = resourceFlags.cpuPeriod();
+  cpuQuota = resourceFlags.cpuQuota();
+  cpuRtPeriod = resourceFlags.cpuRtPeriod();
+  cpuRtRuntime = resourceFlags.cpuRtRuntime();
+  cpuShares = resourceFlags.cpuShares();
+  cpus = resourceFlags.cpus();
+  cpusetCpus = resourceFlags.cpusetCpus();
+  cpusetMems = resourceFlags.cpusetMems();
   devices = Option.Array("--device", [], {
-    description: "`DEVICE` Add a host device, as /dev/x[:/dev/y][:rwm]",
+    description:
+      "`DEVICE` Add a host device, as /dev/x[:/dev/y][:rwm], or one of CDI, as vendor.com/class=name",
   });
+  deviceCgroupRules = resourceFlags.deviceCgroupRules();
+  deviceReadBps = resourceFlags.deviceReadBps();
+  deviceReadIops = resourceFlags.deviceReadIops();
+  deviceWriteBps = resourceFlags.deviceWriteBps();
+  deviceWriteIops = resourceFlags.deviceWriteIops();
   dns = Option.Array("--dns", [], { description: "`ADDRESS` Use this name server" });
+  dnsOptions = Option.Array("--dns-option,--dns-opt", [], {
+    description: "`OPTION` Option of the resolver, as ndots:2",
+  });
+  dnsSearch = Option.Array("--dns-search", [], {
+    description: "`DOMAIN` Look for names in this domain too; . is none",
+  });
   domainname = Option.String("--domainname", { description: "`NAME` NIS domain name of the container" });
+  egressAllow = Option.Array("--egress-allow", [], {
+    description: "`TO` Close all but NAME, *.NAME, ADDRESS or CIDR, with :PORT or without, or none",
+  });
   entrypoint = Option.String("--entrypoint", {
     description: "`PROGRAM` Run this in place of the image's entrypoint",
   });
   env = programFlags.env();
   envFiles = programFlags.envFiles();
+  expose = Option.Array("--expose", [], {
+    description: "`PORT[-PORT][/PROTOCOL]` A port that it answers at, for -P and for other containers",
+  });
+  gpus = Option.Array("--gpus", [], {
+    description: "`GPUS` Add graphics processors by CDI: all, a number or device=0,1",
+  });
   groupAdd = Option.Array("--group-add", [], {
-    description: "`GROUP` Add a supplementary group, name or number",
+    description: "`GROUP` Add a supplementary group, name or number; keep-groups is the caller's",
   });
   healthCmd = Option.String("--health-cmd", {
     description: "`COMMAND` Tell with this shell command whether the program is well",
@@ -72,20 +101,29 @@ export abstract class ContainerFlags extends RtCommand {
   healthTimeout = Option.String("--health-timeout", {
     description: "`DURATION` That one check may take (default 30s)",
   });
+  gidMap = Option.Array("--gidmap", [], {
+    description: "`CONTAINER:HOST[:SIZE]` Group numbers of its own (default those of --uidmap)",
+  });
   hostname = Option.String("-h,--hostname", {
     description: "`NAME` Host name of the container (default its short id)",
   });
+  hugetlbLimits = resourceFlags.hugetlbLimits();
   init = Option.Boolean("--init", false, {
     description: "Run a small init as PID 1 that reaps and forwards signals",
   });
   interactive = programFlags.interactive();
   ip = Option.String("--ip", { description: "`ADDRESS` Its address in the network, as 172.18.0.5" });
+  ip6 = Option.String("--ip6", { description: "`ADDRESS` Its address of IPv6 in the network" });
   ipc = Option.String("--ipc", {
     description: "`MODE` private (default), shareable, none, host, container:NAME or ns:PATH",
   });
+  kernelMemory = resourceFlags.kernelMemory();
   labels = Option.Array("-l,--label", [], { description: "`KEY[=VALUE]` Add a label" });
   labelFiles = Option.Array("--label-file", [], {
     description: "`FILE` Add labels from a file of KEY=VALUE lines",
+  });
+  links = Option.Array("--link", [], {
+    description: "`NAME[:ALIAS]` Another container, by a name of its own",
   });
   logDriver = Option.String("--log-driver", {
     description: "`NAME` What becomes of output: json-file (default), local, journald, syslog or none",
@@ -96,16 +134,22 @@ export abstract class ContainerFlags extends RtCommand {
   macAddress = Option.String("--mac-address", {
     description: "`MAC` Of its interface, as 02:42:ac:12:00:05",
   });
+  memory = resourceFlags.memory();
+  memoryReservation = resourceFlags.memoryReservation();
+  memorySwap = resourceFlags.memorySwap();
+  memorySwappiness = resourceFlags.memorySwappiness();
   mounts = Option.Array("--mount", [], {
     description: "`SPEC` Mount, as type=bind|volume|tmpfs|image,src=…,dst=…[,ro]",
   });
   name = Option.String("--name", { description: "`NAME` Name of the container (default a random one)" });
-  network = Option.String("--network,--net", "none", {
-    description: "`NAME` none (the default), host, bridge, one that was created, container:NAME or ns:PATH",
+  networks = Option.Array("--network,--net", [], {
+    description:
+      "`NAME` bridge (default, or RT_NETWORK), none, host, pasta, slirp4netns, one that was created, container:NAME or ns:PATH",
   });
   networkAliases = Option.Array("--network-alias,--net-alias", [], {
     description: "`NAME` Another name of it in the network",
   });
+  oomKillDisable = resourceFlags.oomKillDisable();
   oomScoreAdj = Option.String("--oom-score-adj", {
     description: "`NUMBER` How readily it is ended where memory runs out, -1000 to 1000",
   });
@@ -115,21 +159,32 @@ export abstract class ContainerFlags extends RtCommand {
   noHealthcheck = Option.Boolean("--no-healthcheck", false, {
     description: "Check nothing, whatever the image says",
   });
+  pidsLimit = resourceFlags.pidsLimit();
   platform = Option.String("--platform", { description: "`PLATFORM` Platform of the image, as linux/amd64" });
   privileged = Option.Boolean("--privileged", false, {
     description: "All capabilities and devices, nothing masked",
+  });
+  publish = Option.Array("-p,--publish", [], {
+    description: "`[[IP:]PORT:]PORT[/PROTOCOL]` A port of the host leads to one of the container",
+  });
+  publishAll = Option.Boolean("-P,--publish-all", false, {
+    description: "Free ports of the host lead to all that it exposes",
   });
   pull = Option.String("--pull", "missing", {
     description: "`WHEN` Pull the image: always, missing (default) or never",
   });
   quiet = Option.Boolean("-q,--quiet", false, { description: "No progress of a pull" });
   readOnly = Option.Boolean("--read-only", false, { description: "Mount the root file system read-only" });
+  readOnlyTmpfs = Option.Boolean("--read-only-tmpfs", false, {
+    description: "With --read-only: a tmpfs at /tmp, /run and /var/tmp",
+  });
   restart = Option.String("--restart", {
     description: "`POLICY` no (default), on-failure[:N], always or unless-stopped",
   });
   rm = Option.Boolean("--rm", false, { description: "Remove the container when it exits" });
   securityOptions = Option.Array("--security-opt", [], {
-    description: "`OPTION` no-new-privileges, or seccomp=unconfined: no filter of system calls",
+    description:
+      "`OPTION` no-new-privileges, seccomp=FILE, builtin or unconfined, apparmor=, label=, systempaths=, mask=, unmask=, landlock=",
   });
   shmSize = Option.String("--shm-size", { description: "`SIZE` Size of /dev/shm (default 64m)" });
   stopSignal = Option.String("--stop-signal", {
@@ -141,17 +196,32 @@ export abstract class ContainerFlags extends RtCommand {
   storageOptions = Option.Array("--storage-opt", [], {
     description: "`KEY=VALUE` size=10g, where the file system has project quotas",
   });
+  subgidName = Option.String("--subgidname", {
+    description: "`NAME` Its groups are this name's of /etc/subgid",
+  });
+  subuidName = Option.String("--subuidname", {
+    description: "`NAME` Its users are this name's of /etc/subuid",
+  });
   sysctls = Option.Array("--sysctl", [], {
     description: "`KEY=VALUE` Set a kernel parameter of the container",
+  });
+  timeOffsets = Option.Array("--time-offset", [], {
+    description: "`CLOCK=SECONDS` Put its monotonic or boottime clock so far forward",
   });
   tmpfs = Option.Array("--tmpfs", [], {
     description: "`PATH[:OPTIONS]` Mount a tmpfs; options as size=64m,mode=1777,ro",
   });
   tty = programFlags.tty();
+  uidMap = Option.Array("--uidmap", [], {
+    description: "`CONTAINER:HOST[:SIZE]` User numbers of its own: whose they are on the host",
+  });
   ulimits = Option.Array("--ulimit", [], {
     description: "`NAME=SOFT[:HARD]` Set a limit, as nofile=1024:2048",
   });
   user = programFlags.user();
+  userns = Option.String("--userns", {
+    description: "`MODE` User namespace: host (default), auto, keep-id, nomap, container:NAME or ns:PATH",
+  });
   uts = Option.String("--uts", {
     description: "`MODE` Host name: host, container:NAME or ns:PATH (default its own)",
   });

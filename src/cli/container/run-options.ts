@@ -1,5 +1,5 @@
 import type { CallerEnvironment } from "../../base/environment.ts";
-import { invalid, quote, rejectControl, rejectNul } from "../../base/invalid.ts";
+import { invalid, quote, rejectNul } from "../../base/invalid.ts";
 import { parseSignal } from "../../base/signals.ts";
 import type {
   CreateOptions,
@@ -8,13 +8,14 @@ import type {
   RunOptions,
 } from "../../engine/container/run-options.ts";
 import { type AskedSettings, defaultSettings } from "../../settings/container-settings.ts";
+import { parseGroups } from "../../settings/group.ts";
 import {
   parseContainerName,
   parseHostname,
   parseUser,
   parseWorkingDirectory,
 } from "../../settings/identity.ts";
-import { parseNetworkMode } from "../../settings/namespace-mode.ts";
+import { isOneMode, parseNetworkMode } from "../../settings/namespace-mode.ts";
 import type { RtCommand } from "../command.ts";
 import { requestedEnvironment } from "../parse/env.ts";
 import { parseSize } from "../parse/size.ts";
@@ -53,12 +54,14 @@ export function createOptions(
 }
 
 function settingsOf(flags: MakingFlags, caller: CallerEnvironment): AskedSettings {
-  const networkMode = parseNetworkMode(flags.network, "--network");
+  const asked = { ...flags, networks: networksOf(flags, caller) };
+  const [network = "default"] = asked.networks;
   const entrypoint = parseEntrypoint(flags.entrypoint);
   const shmSize = parseShmSize(flags.shmSize);
   return {
     ...defaultSettings(),
-    ...seldomOptionsOf(flags),
+    ...(isOneNetwork(asked) && { networkMode: parseNetworkMode(network, "--network") }),
+    ...seldomOptionsOf(asked),
     command: flags.command.map((word) => rejectNul("argument", word)),
     ...(entrypoint && { entrypoint }),
     hostname: parseHostname(flags.hostname ?? "", "--hostname"),
@@ -69,21 +72,31 @@ function settingsOf(flags: MakingFlags, caller: CallerEnvironment): AskedSetting
     env: requestedEnvironment(flags.envFiles, flags.env, caller),
     workingDirectory: parseWorkingDirectory(flags.workdir ?? "", "--workdir"),
     user: parseUser(flags.user ?? "", "--user"),
-    groupAdd: flags.groupAdd.map((group) => rejectControl("--group-add", group)),
+    groupAdd: parseGroups(flags.groupAdd),
     ...(flags.stopSignal !== undefined && { stopSignal: parseSignal(flags.stopSignal).name }),
     readonlyRootfs: flags.readOnly,
     ...(shmSize !== undefined && { shmSize }),
     privileged: flags.privileged,
     init: flags.init,
-    networkMode,
   };
+}
+
+/** On a host whose kernel has no bridges RT_NETWORK says what those have that name no network. */
+function networksOf({ networks }: MakingFlags, caller: CallerEnvironment): string[] {
+  const usual = networks.length === 0 ? caller.get("RT_NETWORK") : undefined;
+  return usual ? [usual] : networks;
 }
 
 /** Loaded where one of them is given. */
 function seldomOptionsOf(flags: MakingFlags): Partial<AskedSettings> {
-  if (!seldomNames.some((name) => isGiven(flags[name]))) return {};
+  if (isOneNetwork(flags) && !seldomNames.some((name) => isGiven(flags[name]))) return {};
   const { seldomOptions } = require("./seldom-options.ts") as typeof import("./seldom-options.ts");
   return seldomOptions(flags);
+}
+
+/** Nothing but its name. */
+function isOneNetwork({ networks: [first = "", ...others] }: MakingFlags): boolean {
+  return others.length === 0 && isOneMode(first);
 }
 
 function isGiven(value: string | readonly string[] | boolean | undefined): boolean {
@@ -92,12 +105,30 @@ function isGiven(value: string | readonly string[] | boolean | undefined): boole
 
 const seldomNames = [
   ...(["labels", "labelFiles", "annotations", "volumes", "mounts", "tmpfs", "capAdd", "capDrop"] as const),
-  ...(["securityOptions", "devices", "addHosts", "dns", "ulimits", "sysctls"] as const),
+  ...([
+    "securityOptions",
+    "readOnlyTmpfs",
+    "devices",
+    "addHosts",
+    "dns",
+    "egressAllow",
+    "ulimits",
+    "sysctls",
+  ] as const),
   ...(["logDriver", "logOptions", "restart", "stopTimeout", "storageOptions", "volumesFrom"] as const),
   ...(["domainname", "pid", "ipc", "uts", "cgroupns", "oomScoreAdj"] as const),
   ...(["healthCmd", "healthInterval", "healthOnFailure", "healthRetries", "healthStartInterval"] as const),
   ...(["healthStartPeriod", "healthTimeout", "noHealthcheck"] as const),
-  ...(["ip", "macAddress", "networkAliases"] as const),
+  ...(["bandwidthUp", "bandwidthDown"] as const),
+  ...(["publish", "publishAll", "expose"] as const),
+  ...(["memory", "memoryReservation", "memorySwap", "memorySwappiness", "kernelMemory"] as const),
+  ...(["oomKillDisable", "pidsLimit", "hugetlbLimits", "cgroupConf", "cpusetCpus", "cpusetMems"] as const),
+  ...(["cgroupParent", "timeOffsets"] as const),
+  ...(["userns", "uidMap", "gidMap", "subuidName", "subgidName"] as const),
+  ...(["cpus", "cpuShares", "cpuPeriod", "cpuQuota", "cpuRtPeriod", "cpuRtRuntime"] as const),
+  ...(["blkioWeight", "blkioWeightDevices", "deviceReadBps", "deviceWriteBps"] as const),
+  ...(["deviceReadIops", "deviceWriteIops", "deviceCgroupRules", "gpus"] as const),
+  ...(["ip", "ip6", "macAddress", "networkAliases", "links", "dnsSearch", "dnsOptions"] as const),
 ] as const;
 
 /** Docker's rules: -i has stdin with it, and without -a the program's output comes too. */

@@ -13,8 +13,8 @@ export default class RunCommand extends ContainerFlags {
       IMAGE is pulled when it is not here yet. What follows it is the container's: the program and its arguments, in
       place of the image's own.
 
-      The default network is "none": the loopback interface is up, and nothing else is there. "host" is the host's own
-      network. Bridge networks and published ports come in a later version, as do limits on memory and CPU.
+      The default network is "bridge": an address of its own behind the host's. With "none" the loopback interface is up,
+      and nothing else is there; "host" is the host's own network.
 
       With -d the program is left to itself once it runs, and the container's id is printed.
 

@@ -1,4 +1,4 @@
-import { RtError } from "../../base/errors.ts";
+import { RtError, withExitCode } from "../../base/errors.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { forEachName } from "../output/each-name.ts";
 import { parseDetachKeys } from "../parse/detach-keys.ts";
@@ -51,6 +51,5 @@ export default class StartCommand extends RtCommand {
 
 /** Docker's rule: a failure of ours has one status here, whatever kept the program from running. */
 function asFailure(error: unknown): never {
-  if (!(error instanceof RtError)) throw error;
-  throw new RtError(error.code, error.message, { cause: error, exitCode: 1 });
+  throw withExitCode(error, 1);
 }

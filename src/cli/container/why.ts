@@ -8,8 +8,8 @@ export default class WhyCommand extends RtCommand {
     description: "Say why a container ended, is started again and again, or does not start",
     details: `
       In a few lines: what its exit status means, which signal ended it and who sent that, whether memory was short, why a
-      start failed, what its restart policy and its health check say, what is no longer as it was when it was created, and
-      the last lines of its log.
+      start failed, what its restart policy and its health check say, which destinations --egress-allow closed to it, what is
+      no longer as it was when it was created, and the last lines of its log.
     `,
     examples: [
       ["What has happened to it", "$0 why web"],

@@ -1,5 +1,5 @@
+import { listPorts } from "../../docker/container-ports.ts";
 import { ago, type ContainerSummary } from "../../docker/container-summary.ts";
-import { networkName } from "../../settings/namespace-mode.ts";
 import type { Give } from "./fit.ts";
 import { ellipsis, goTime, humanSize } from "./human.ts";
 import type { Listing } from "./rows.ts";
@@ -82,9 +82,11 @@ function row(summary: ContainerSummary, truncate: boolean, now: number): Record<
     LocalVolumes: String(mounts.filter((mount) => mount.type === "volume").length),
     Mounts: mountNames.map((name) => (truncate ? ellipsis(name, 15) : name)).join(","),
     Names: summary.name,
-    Networks: networkName(details?.networkMode ?? ""),
+    Networks: (details?.networks ?? []).join(","),
     Platform: details?.platform ?? "",
-    Ports: "",
+    get Ports() {
+      return listPorts(summary.ports);
+    },
     RunningFor: ago(created, now) || "N/A",
     Size: size === undefined ? "0B" : `${humanSize(size.writable)} (virtual ${humanSize(size.virtual)})`,
     State: summary.state,

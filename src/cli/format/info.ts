@@ -25,6 +25,22 @@ export function infoText(facts: Info): string {
     ["Root Dir", facts.DockerRootDir],
     ["State Dir", facts.StateDir],
   ];
+  const lists: [string, string[]][] = [
+    ["Security Options", facts.SecurityOptions.flatMap(securityLines)],
+    ["CDI spec directories", facts.CDISpecDirs],
+    ["Discovered Devices", facts.DiscoveredDevices.map(({ Source, ID }) => `${Source}: ${ID}`)],
+  ];
   const warnings = facts.Warnings.map((warning) => `WARNING: ${visible(warning)}\n`).join("");
-  return lines.map(([name, value]) => `${name}: ${visible(String(value))}\n`).join("") + warnings;
+  const single = lines.map(([name, value]) => `${name}: ${visible(String(value))}\n`).join("");
+  return single + lists.map(listText).join("") + warnings;
+}
+
+/** "name=seccomp,profile=builtin" -> "seccomp", " Profile: builtin" */
+function securityLines(option: string): string[] {
+  const [, name = option, profile] = /^name=([^,]*)(?:,profile=(.*))?$/s.exec(option) ?? [];
+  return [name, ...(profile === undefined ? [] : [` Profile: ${profile}`])];
+}
+
+function listText([name, items]: [string, string[]]): string {
+  return items.length === 0 ? "" : `${name}:\n${items.map((item) => ` ${visible(item)}\n`).join("")}`;
 }

@@ -25,8 +25,10 @@ function commandHelp(path: string, paths: readonly string[], commandClass: Comma
   const globals = globalGrammar();
   const own = grammar.options.filter(({ names, hidden }) => !hidden && !globals.byName.has(names[0]!));
   const others = paths.filter((other) => other !== path);
+  const forms = commandClass.forms.map((form) => ` ${form}`);
+  const lines = forms.length > 0 ? forms : [`${own.length > 0 ? " [OPTIONS]" : ""}${argumentsText(grammar)}`];
   return sections([
-    `Usage: rt ${path}${own.length > 0 ? " [OPTIONS]" : ""}${argumentsText(grammar)}`,
+    lines.map((line, at) => `${at === 0 ? "Usage:" : "      "} rt ${path}${line}`).join("\n"),
     wrap(description, ""),
     paragraphs(details),
     others.length > 0 ? `Also: ${others.map((other) => `rt ${other}`).join(", ")}` : "",

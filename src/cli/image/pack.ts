@@ -4,6 +4,7 @@ import { Option, type Usage } from "../command.ts";
 import { ContainerFlags } from "../container/container-flags.ts";
 import { programFlags } from "../container/program-flags.ts";
 import { runOptions } from "../container/run-options.ts";
+import { withProfile } from "../container/seldom-options.ts";
 import { humanSize } from "../format/human.ts";
 import { grammarOf } from "../grammar/grammar.ts";
 import { readKeyValueFile } from "../parse/env.ts";
@@ -19,8 +20,8 @@ export default class PackCommand extends ContainerFlags {
       rt itself is not changed.
 
       The options are those of rt run, and are kept in the file. What they name is looked up where the app is started:
-      "-e KEY" takes the variable, and -v the directory, of whoever starts it. Only --env-file and --label-file are read
-      now. "-o FILE" may also follow IMAGE.
+      "-e KEY" takes the variable, and -v the directory, of whoever starts it. Only --env-file, --label-file and the file
+      of --security-opt seccomp= are read now. "-o FILE" may also follow IMAGE.
 
       "rt pack --check FILE" reads an app and says whether it is as it was packed.
 
@@ -55,8 +56,9 @@ export default class PackCommand extends ContainerFlags {
     const { output } = this;
     if (output === undefined)
       throw invalid("pack needs -o FILE: where to write the app  (see rt pack --help)");
+    const contents = this.#takeFiles();
     const { image, pull, settings } = runOptions(this, this.context.caller, this.pullListener());
-    const flags = this.#flags();
+    const flags = [...contents, ...this.#flags()];
     const engine = await this.engine({ needsRoot: true });
     const { command } = settings;
     const packed = await engine.image.pack({ image, pull, command, output, flags });
@@ -83,17 +85,27 @@ export default class PackCommand extends ContainerFlags {
     this.command = this.command.slice(attached ? 1 : 2);
   }
 
-  /** What was given of run's flags and is for the container, spelt out so that run can parse it again. */
-  #flags(): string[] {
+  /** What is in files of now takes their names' place: once, as a pipe has it once. @returns flags that say the same */
+  #takeFiles(): string[] {
     const { caller } = this.context;
     const entries = this.envFiles.flatMap((file) => readKeyValueFile(file, "--env-file", caller));
     const labels = this.labelFiles.flatMap((file) => readKeyValueFile(file, "--label-file", undefined));
-    const flags = [...entries.map((entry) => `--env=${entry}`), ...labels.map((entry) => `--label=${entry}`)];
+    this.env = [...entries, ...this.env];
+    this.labels = [...labels, ...this.labels];
+    this.securityOptions = this.securityOptions.map(withProfile);
+    [this.envFiles, this.labelFiles] = [[], []];
+    return [...entries.map((entry) => `--env=${entry}`), ...labels.map((entry) => `--label=${entry}`)];
+  }
+
+  /** What was given of run's flags and is for the container, spelt out so that run can parse it again. */
+  #flags(): string[] {
+    const flags: string[] = [];
+    const security = this.securityOptions.values();
     const { byName } = grammarOf(new PackCommand());
     for (const { name, value } of this.given) {
       const long = byName.get(name)?.names.find((spelling) => spelling.startsWith("--"));
       const isMeant = long !== undefined && !forPacking.has(long) && !(value === true && always.has(long));
-      if (isMeant) flags.push(`${long}=${value}`);
+      if (isMeant) flags.push(`${long}=${long === "--security-opt" ? security.next().value : value}`);
     }
     return flags;
   }

@@ -1,8 +1,6 @@
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import type { CallerEnvironment } from "../../base/environment.ts";
-import { withCause } from "../../base/errors.ts";
 import { invalid, quote, rejectNul } from "../../base/invalid.ts";
-import { callerPath } from "../../base/working-directory.ts";
+import { readTextFile } from "../../base/text-file.ts";
 import { checkVariable } from "../../settings/combine.ts";
 import { cut } from "../../settings/labels.ts";
 
@@ -41,7 +39,7 @@ export function readKeyValueFile(
   flag: string,
   caller: CallerEnvironment | undefined,
 ): string[] {
-  return parseKeyValueFile(readText(path, flag), `${flag} ${path}`, caller);
+  return parseKeyValueFile(readTextFile(path, flag, fileSizeMax), `${flag} ${path}`, caller);
 }
 
 export function parseKeyValueFile(
@@ -69,28 +67,4 @@ export function parseKeyValueFile(
     if (inherited !== undefined) entries.push(checkVariable(`${key}=${inherited}`, "environment variable"));
   }
   return entries;
-}
-
-function readText(path: string, flag: string): string {
-  let bytes: Uint8Array;
-  try {
-    const fd = openSync(callerPath(path, flag), "r");
-    try {
-      // A fifo or /dev/stdin is fine (`--env-file <(…)`); a huge file is a mistake.
-      if (fstatSync(fd).size > fileSizeMax) throw invalid(`${flag} ${path} is larger than 16 MiB`);
-      bytes = readFileSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    throw withCause(`cannot read ${flag}`, error);
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (error) {
-    throw withCause(
-      `cannot read ${flag} ${path}`,
-      invalid(`not UTF-8 (${error instanceof Error ? error.name : error})`),
-    );
-  }
 }

@@ -8,7 +8,7 @@ import { parseFilterFlags } from "../parse/filter.ts";
 export default class EventsCommand extends RtCommand {
   static override usage: Usage = {
     category: "System",
-    description: "Show what happens to containers, images and volumes, as it happens",
+    description: "Show what happens to containers, images, volumes and networks, as it happens",
     details: `
       --since and --until take a time (2025-01-31T12:00:00), seconds since 1970, or how long ago (10m). Filters: type,
       event, container, image, volume, network, label. Fields of --format: .Type .Action .Actor.ID .Actor.Attributes .Time

@@ -13,7 +13,8 @@ export default class InfoCommand extends RtCommand {
 
   override async execute(): Promise<number> {
     const template = this.format && this.format !== "json" ? new Template(this.format) : undefined;
-    const engine = await this.engine();
+    // The driver is the one that is in use in an ordinary user's own namespace.
+    const engine = await this.engine({ needsRoot: true });
     const facts = await engine.system.info();
     if (template) this.context.stdout.write(`${template.render(facts)}\n`);
     else if (this.format === "json") this.context.stdout.write(`${visibleJson(facts)}\n`);

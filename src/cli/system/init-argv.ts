@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { kernelWord } from "../../base/kernel-words.ts";
 
 /** The variable that rt-init sets for the session: "machine" or "namespace" (zig-native/boot/session.zig). */
 export const sessionVariable = "RT_INIT";
@@ -30,8 +31,8 @@ const known = new Set(["--config", "--root", "--state", "--storage-driver"]);
  */
 export function initArgv(words: readonly string[], kernelCommandLine: string): readonly string[] {
   const argv = ["init"];
-  const config = kernelWords(kernelCommandLine).findLast((word) => word.startsWith(configWord));
-  if (config !== undefined) argv.push("--config", config.slice(configWord.length));
+  const config = kernelWord(kernelCommandLine, "rt.config");
+  if (config !== undefined) argv.push("--config", config);
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
     const next = words[index + 1];
@@ -41,12 +42,4 @@ export function initArgv(words: readonly string[], kernelCommandLine: string): r
     } else if (known.has(word.split("=", 1)[0]!) && word.includes("=")) argv.push(word);
   }
   return argv;
-}
-
-const configWord = "rt.config=";
-
-/** Between quotes a space is part of a word, as the kernel reads it (lib/cmdline.c, next_arg); what follows "--" is not its own. */
-function kernelWords(line: string): string[] {
-  const words = line.match(/(?:"[^"]*(?:"|$)|[^\s"])+/g) ?? [];
-  return words.map((word) => word.replaceAll('"', ""));
 }

@@ -36,7 +36,8 @@ export function planOf(container: InitContainer, terminal: boolean, context: Con
     if (!console && (settings.tty || settings.openStdin)) {
       throw invalid("args holds -i or -t: console = true gives it the console");
     }
-    return { container, options, argv };
+    const saysNetwork = settings.networks !== undefined || command.networks.length > 0;
+    return { container, options, argv, saysNetwork };
   } catch (error) {
     throw withCause(`container ${JSON.stringify(name)}`, error);
   }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { needsRoot, RtError } from "../../base/errors.ts";
+import { rootlessCaller } from "../../base/rootless.ts";
 import { visible } from "../../base/visible.ts";
 import type { InitConfig, OnExit } from "../../engine/machine/config.ts";
 import { packedReference } from "../../reference/kind.ts";
@@ -16,7 +17,8 @@ export default class InitCommand extends RtCommand {
       As /init of an initramfs, or named to the kernel by init=, rt is called like this by itself. It mounts what is missing
       (/proc, /sys, /dev, cgroups, /run, /tmp), brings up the loopback interface, and runs the containers that --config
       FILE names (default /etc/rt/init.toml; on a kernel's command line: rt.config=FILE). Without such a file the image that
-      is packed into the executable, else embed:hello, gets the console.
+      is packed into the executable, else embed:hello, gets the console. The file may name kernel modules and a network, as
+      does ip= on a kernel's command line: addresses, or DHCP.
 
       It reaps what is orphaned. When every container has ended, or the one on the console, or on a signal, all are
       stopped, and the machine does what was asked: power off (TERM, USR2, PWR, and on-exit's default), reboot (INT, which
@@ -30,7 +32,7 @@ export default class InitCommand extends RtCommand {
   };
 
   override async execute(): Promise<number> {
-    if (process.geteuid?.() !== 0) throw needsRoot("init");
+    if (process.geteuid?.() !== 0 || rootlessCaller(this.context.env)) throw needsRoot("init");
     if (process.pid === 1) {
       const { becomeInit } = await import("../../engine/machine/session.ts");
       becomeInit(this.#words());

@@ -55,17 +55,14 @@ describe("finding the command", () => {
     ],
     [["run"], 'rt: "run" needs IMAGE  (see rt run --help)\n'],
     [["exec", "c"], 'rt: "exec" needs COMMAND  (see rt exec --help)\n'],
+    [["run", "-p", "80:x", "x"], "rt: invalid containerPort: x\n"],
     [
-      ["run", "-p", "80:80", "x"],
-      "rt: run -p is not there yet: publishing ports comes in a later version  (see rt run --help)\n",
-    ],
-    [
-      ["run", "--memory=1g", "x"],
-      "rt: run --memory is not there yet: limits on resources come in a later version  (see rt run --help)\n",
+      ["run", "--runtime=runc", "x"],
+      "rt: run --runtime is not there yet: it comes in a later version  (see rt run --help)\n",
     ],
     [
       ["run", "--network", "../mynet", "x"],
-      'rt: invalid --network "../mynet": want none, host, container:NAME or ns:PATH\n',
+      'rt: invalid --network "../mynet": want none, host, pasta, slirp4netns, a network\'s name, container:NAME or ns:PATH\n',
     ],
     [
       ["kill", "-s", "NOPE", "x"],

@@ -2,9 +2,12 @@
 import { expect, test } from "bun:test";
 import { RtError } from "../../../src/base/errors.ts";
 import { runCli } from "../../../src/cli/cli.ts";
+import type { ContainerInspect } from "../../../src/docker/container-inspect.ts";
 import type { NetworkDocument } from "../../../src/docker/network.ts";
 import { statsDocument } from "../../../src/docker/stats.ts";
 import type { EachContainer } from "../../../src/engine/system/each-container.ts";
+import type { FilterFacts } from "../../../src/engine/system/seccomp.ts";
+import { parseSeccompProfile } from "../../../src/settings/seccomp-profile.ts";
 import { type FakeVerbs, fakeEngine } from "../../support/fake-engine.ts";
 import { capture } from "./capture.ts";
 
@@ -110,12 +113,86 @@ test("system check: a line for each finding, and its status", async () => {
     (async function* () {
       yield* found;
     })();
-  expect(await rt(["system", "check"], { system: { check: check([finding]) } })).toMatchObject({
+  const lack = { what: "x", problem: "is missing", remedy: "install it" };
+  const checkHost = (isHint?: boolean) => async () => (isHint === undefined ? [] : [{ ...lack, isHint }]);
+  const found = { check: check([finding]), checkHost: checkHost() };
+  expect(await rt(["system", "check"], { system: found })).toMatchObject({
     ...{ status: 1, stdout: "blob sha256:a: it is missing: pull\n1 problem\n" },
   });
-  expect(await rt(["system", "check"], { system: { check: check([]) } })).toMatchObject({
-    ...{ status: 0, stdout: "all is as it was written\n" },
+  const asked = async (isHint: boolean) =>
+    rt(["system", "check"], { system: { check: check([]), checkHost: checkHost(isHint) } });
+  expect(await asked(true)).toMatchObject({
+    ...{ status: 0, stdout: "hint x: is missing: install it\nall is as it was written\n" },
   });
+  expect(await asked(false)).toMatchObject({
+    ...{ status: 1, stdout: "host x: is missing: install it\n1 problem\n" },
+  });
+});
+
+test("system migrate, unshare: what they are asked for is handed on", async () => {
+  expect(await rt(["system", "migrate"], { system: { migrate: async () => true } })).toMatchObject({
+    ...{ status: 0, stdout: "your next command begins anew\n" },
+  });
+  expect(await rt(["system", "migrate"], { system: { migrate: async () => false } })).toMatchObject({
+    ...{ status: 0, stdout: "there was nothing to end\n" },
+  });
+  const { engine } = await rt(["unshare", "ls", "-l", "--help"], { system: { unshare: async () => {} } });
+  expect(engine.asked).toEqual([["system.unshare", ["ls", "-l", "--help"]]]);
+});
+
+test("system seccomp: for people, and as a profile that can be given back", async () => {
+  const here: FilterFacts["here"] = {
+    defaultAction: "SCMP_ACT_ERRNO",
+    defaultErrnoRet: 38,
+    architectures: ["SCMP_ARCH_X86_64"],
+    syscalls: [
+      { names: ["write", "read"], action: "SCMP_ACT_ALLOW" },
+      { names: ["exit", "raed"], action: "SCMP_ACT_ALLOW" },
+      { names: ["raed"], action: "SCMP_ACT_LOG" },
+      {
+        names: ["bpf"],
+        action: "SCMP_ACT_KILL_PROCESS",
+        args: [
+          { index: 0, value: "18446744073709551615", op: "SCMP_CMP_LE" },
+          { index: 1, value: 4096, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ" },
+        ],
+        includes: { caps: ["CAP_BPF"] },
+        excludes: { caps: ["CAP_KILL", "CAP_CHOWN"] },
+      },
+      { names: ["x\u001b"], action: "SCMP_ACT_TRACE", errnoRet: 3 },
+    ],
+  };
+  const facts = async () => ({ source: "profile", profile: here, here, unknown: ["raed"] });
+  const shown = await rt(["system", "seccomp", "web"], { system: { seccomp: facts } });
+  expect(shown.engine.asked).toEqual([["system.seccomp", "web"]]);
+  expect(shown.stdout).toBe(
+    [
+      "Profile:       one of its own",
+      "Architectures: X86_64; a call of another ends the process",
+      "Other calls:   ENOSYS",
+      "",
+      "allow:",
+      "  exit read write",
+      "",
+      "kill the process, where argument 1 <= 0xffffffffffffffff and argument 2 & 0x1000 = 0, with CAP_BPF, " +
+        "without CAP_KILL and CAP_CHOWN:",
+      "  bpf",
+      "",
+      "trace 3:",
+      "  x\\u001b",
+      "",
+      "nothing, as no system call here has that name:",
+      "  raed",
+      "",
+    ].join("\n"),
+  );
+  const { stdout } = await rt(["system", "seccomp", "--json"], { system: { seccomp: facts } });
+  expect(stdout).toContain('"value": 18446744073709551615,');
+  const read = parseSeccompProfile(stdout, "stdout");
+  expect(read).toEqual(here);
+  const open = { source: "unconfined", profile: here, here, unknown: [] };
+  const nothing = await rt(["system", "seccomp"], { system: { seccomp: async () => open } });
+  expect(nothing.stdout).toBe("unconfined: every system call is let through\n");
 });
 
 test("stats: what it asks for, and what is shown of it", async () => {
@@ -167,16 +244,25 @@ test("container prune: its filters, what it prints, and words that are wrong", a
   }
 });
 
-test("update: the policy that was asked for; without a flag there is nothing to do", async () => {
+test("update: the policy and the limits that were asked for; without a flag there is nothing to do", async () => {
   const container = { update: async () => {} };
   const updated = await rt(["update", "--restart", "on-failure:3", "a", "b"], { container });
   expect(updated).toMatchObject({ status: 0, stdout: "a\nb\n" });
   const restart = { name: "on-failure", retries: 3 };
   expect(updated.engine.asked[1]).toEqual(["container.update", "b", { restart }]);
+  const limited = await rt(["update", "-m", "64m", "--cpus=1.5", "--memory-swap", "-1", "a"], { container });
+  const resources = { memory: 64 << 20, memorySwap: -1, nanoCpus: 1.5e9 };
+  expect(limited.engine.asked).toEqual([["container.update", "a", { resources }]]);
+  const slower = await rt(["update", "--bandwidth-up", "8mbit", "--bandwidth-down", "0", "a"], { container });
+  const bandwidth = { bandwidthUp: 8_000_000, bandwidthDown: 0 };
+  expect(slower.engine.asked).toEqual([["container.update", "a", { bandwidth }]]);
   const wrong = [
     [["update", "a"], 1],
+    [["update", "--bandwidth-up=fast", "a"], 125],
     [["update", "--restart=sometimes", "a"], 125],
-    [["update", "-m", "1g", "a"], 125],
+    [["update", "-m", "1k", "a"], 125],
+    [["update", "-m", "0", "a"], 1],
+    [["update", "--kernel-memory", "x", "a"], 125],
     [["update", "--restart=no"], 125],
   ] as const;
   for (const [argv, status] of wrong) {
@@ -212,6 +298,41 @@ test("stop, wait, pause, rename, top, port: what they ask for, and what they pri
   expect(top.stdout).toBe(`${"PID".padEnd(20)}CMD\n${"7".padEnd(20)}a\\nb\n`);
   expect(await rt(["port", "a"], { container })).toMatchObject({ status: 0, stdout: "" });
   expect(await rt(["port", "a", "80"], { container })).toMatchObject({ status: 1, stdout: "" });
+});
+
+test("port: what leads where; three words and more change that, fewer are Docker's", async () => {
+  const places = [
+    { HostIp: "0.0.0.0", HostPort: "8080" },
+    { HostIp: "::", HostPort: "8080" },
+  ];
+  const document = { NetworkSettings: { Ports: { "80/tcp": places, "443/tcp": null } } };
+  const container = {
+    inspect: async () => document as unknown as ContainerInspect,
+    publish: async () => {},
+    unpublish: async () => {},
+  };
+  const all = "80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n";
+  for (const name of ["web", "add", "rm"]) {
+    expect(await rt(["port", name], { container })).toMatchObject({ status: 0, stdout: all });
+    const one = await rt(["port", name, "80/tcp"], { container });
+    expect(one).toMatchObject({ status: 0, stdout: "0.0.0.0:8080\n[::]:8080\n" });
+    expect(one.engine.asked).toEqual([["container.inspect", name]]);
+  }
+  const wish = { port: 80, protocol: "tcp", address: "", first: 8080, last: 8080 };
+  const added = await rt(["port", "add", "web", "8080:80"], { container });
+  expect(added).toMatchObject({ status: 0, stdout: "" });
+  expect(added.engine.asked).toEqual([["container.publish", "web", [wish]]]);
+  const taken = await rt(["port", "rm", "add", "8080:80", "90"], { container });
+  const other = { ...wish, port: 90, first: 0, last: 0 };
+  expect(taken.engine.asked).toEqual([["container.unpublish", "add", [wish, other]]]);
+  for (const [argv, why] of [
+    [["web", "80", "90"], '"port" takes CONTAINER and PORT: 90 is too much'],
+    [["add", "web"], '"port add" needs CONTAINER and SPEC, a port as run -p has it'],
+    [["add", "web", "x"], "invalid containerPort: x"],
+    [["web", "x"], "invalid port (x): want a number"],
+    [["web", "443"], "No public port '443' published for web"],
+  ] as const)
+    expect(await rt(["port", ...argv], { container })).toMatchObject({ status: 1, stderr: `rt: ${why}\n` });
 });
 
 test("why: a line, what there is to say besides, and the last lines, escaped", async () => {
@@ -335,12 +456,14 @@ test("network: what is typed is handed on, ids and names are printed", async () 
     create: async () => one.Id,
     list: async () => [one],
     inspect: async () => one,
-    remove: async () => {},
+    remove: async (name: string) => name === "lab",
     prune: async () => ({ NetworksDeleted: ["lab"] }),
     reload: async () => {},
+    connect: async () => {},
+    disconnect: async () => {},
   };
   const flags =
-    "--subnet 10.1.0.0/16 --gateway 10.1.0.1 --ip-range 10.1.4.0/24 --aux-address a=10.1.0.9 --internal";
+    "--subnet 10.1.0.0/16 --gateway 10.1.0.1 --ip-range 10.1.4.0/24 --aux-address a=10.1.0.9 --internal --attachable";
   const made = await rt(["network", "create", ...flags.split(" "), "--label", "x=y", "-o", "k=v", "lab"], {
     network,
   });
@@ -355,6 +478,8 @@ test("network: what is typed is handed on, ids and names are printed", async () 
           labels: { x: "y" },
           options: { k: "v" },
           internal: true,
+          attachable: true,
+          ipv4: true,
           ipv6: false,
         },
         ...{ subnets: ["10.1.0.0/16"], gateways: ["10.1.0.1"], ranges: ["10.1.4.0/24"] },
@@ -374,9 +499,25 @@ test("network: what is typed is handed on, ids and names are printed", async () 
   );
   expect((await rt(["network", "inspect", "-f", "{{.Scope}}", "lab"], { network })).stdout).toBe("local\n");
   const removed = await rt(["network", "rm", "-f", "lab", "x"], { network });
-  expect(removed.stdout).toBe("lab\nx\n");
+  expect(removed.stdout).toBe("lab\n");
   expect(removed.engine.asked[0]).toEqual(["network.remove", "lab", { force: true }]);
   expect((await rt(["network", "reload"], { network })).engine.asked).toEqual([["network.reload"]]);
+  const words = "--alias db --alias store --ip 10.1.0.7 --ip6 fd00::7 --link a --link b:c --gw-priority -2";
+  const more = ["--mac-address", "02-42-0A-01-00-07", "--driver-opt", "k=v=w"];
+  const joined = await rt(["network", "connect", ...words.split(" "), ...more, "lab", "web"], { network });
+  expect(joined.engine.asked).toEqual([
+    [
+      "network.connect",
+      "lab",
+      "web",
+      {
+        ...{ aliases: ["db", "store"], address: "10.1.0.7", address6: "fd00::7", mac: "02:42:0a:01:00:07" },
+        ...{ links: ["a:a", "b:c"], options: { k: "v=w" }, priority: -2 },
+      },
+    ],
+  ]);
+  const left = await rt(["network", "disconnect", "-f", "lab", "web"], { network });
+  expect(left.engine.asked).toEqual([["network.disconnect", "lab", "web", { force: true }]]);
   const pruned = await rt(["network", "prune", "-f", "--filter", "until=1h"], { network });
   expect(pruned.stdout).toBe("Deleted Networks:\nlab\n\n");
   expect(pruned.engine.asked).toEqual([["network.prune", { filters: { until: ["1h"] } }]]);

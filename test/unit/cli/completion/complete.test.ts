@@ -58,6 +58,10 @@ test("flags, a command's own first, and their values", async () => {
   for (const line of ["rt run --pull ", "rt run --rm -it --pull ", "rt container run --pull "])
     expect(await completed(line)).toEqual(["always", "missing", "never"]);
   expect(await completed("rt run --pull=al")).toEqual(["--pull=always"]);
+  const containers = ["container:web", "container:old", "container:ice"];
+  expect(await completed("rt run --uts ")).toEqual(["host", "private", ...containers]);
+  expect(await completed("rt run --cgroupns ")).toEqual(["host", "private", ...containers]);
+  expect(await completed("rt run --time-offset b")).toEqual(["boottime=", ":open"]);
   expect(await completed("rt ps -f status=p")).toEqual(["status=paused"]);
   expect(await completed("rt container ls --filter stat")).toEqual(["status=", ":open"]);
   expect(await completed("rt ps -f he")).toEqual(["health=", ":open"]);

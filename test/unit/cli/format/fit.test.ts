@@ -13,6 +13,7 @@ const summary = {
   command: "/usr/bin/some-program --with=arguments",
   created: "2026-01-01T00:00:00Z",
   state: "running",
+  ports: [],
   status: "Up 3 minutes",
 };
 

@@ -19,8 +19,15 @@ function container(id: string, name: string, state: Partial<State>, args: string
     command: args.join(" "),
     created: "2024-05-01T11:54:59.123456789Z",
     state: all.status,
+    ports: [],
     status: statusText(all, now),
-    details: { labels: { b: "2", a: "1" }, mounts: [], networkMode: "none", platform: "linux/amd64" },
+    details: {
+      labels: { b: "2", a: "1" },
+      mounts: [],
+      networkMode: "none",
+      networks: ["none"],
+      platform: "linux/amd64",
+    },
   };
 }
 

@@ -25,5 +25,5 @@ test.each(paths)("rt %s --help", async (path) => {
 });
 
 test("help of run says what the network is", async () => {
-  expect(await renderHelp("run")).toContain('The default network is "none": the loopback interface is up');
+  expect(await renderHelp("run")).toContain('The default network is "bridge": an address of its own');
 });

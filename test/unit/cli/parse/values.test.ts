@@ -177,22 +177,64 @@ test("sysctls", () => {
     "net.../x=1",
     "net.x=1\n",
   ]);
+  expect(() => one("kernel.hostname=x")).toThrow(
+    '--sysctl "kernel.hostname=x": --hostname sets kernel.hostname',
+  );
   const keys = ["net.core.somaxconn", "net/ipv4/conf/eth0.1/x", "kernel.shmmax", "fs/mqueue/queues_max"];
   expect(keys.map(namespaceOfSysctl)).toEqual(["network", "network", "ipc", "ipc"]);
 });
 
 test("security options", () => {
+  const none = { noNewPrivileges: false, labelOptions: [], mask: [], unmask: [] };
   for (const text of ["no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"]) {
-    expect(parseSecurityOptions([text])).toEqual({ noNewPrivileges: true });
+    expect(parseSecurityOptions([text])).toEqual({ ...none, noNewPrivileges: true });
   }
   expect(
     parseSecurityOptions(["no-new-privileges", "no-new-privileges:false", "seccomp:unconfined"]),
-  ).toEqual({
-    noNewPrivileges: false,
-    seccomp: "unconfined",
+  ).toEqual({ ...none, seccomp: "unconfined" });
+  expect(parseSecurityOptions(["seccomp=unconfined", "seccomp=builtin"])).toEqual({
+    ...none,
+    seccomp: "builtin",
   });
-  refused((text) => parseSecurityOptions([text]), ["", "no-new-privileges:maybe", "what"]);
-  expect(() => parseSecurityOptions(["seccomp=/x.json"])).toThrow("profiles come in a later version");
+  const profile = parseSecurityOptions([
+    'seccomp={ "defaultAction": "SCMP_ACT_LOG",\n "comment": "a  b" }',
+  ]).seccomp;
+  expect(profile).toBe('{"defaultAction":"SCMP_ACT_LOG","comment":"a  b"}');
+  expect(() => parseSecurityOptions(["seccomp={}"])).toThrow(
+    "seccomp profile: line 1: defaultAction: it is missing",
+  );
+  expect(parseSecurityOptions(["mask=/a:/b", "unmask=ALL", "mask=/c", "label=type:t", "apparmor=p"])).toEqual(
+    {
+      ...{ ...none, mask: ["/a", "/b", "/c"], unmask: ["ALL"], labelOptions: ["type:t"], apparmor: "p" },
+    },
+  );
+  expect(parseSecurityOptions(["systempaths=unconfined"]).unmask).toEqual(["ALL"]);
+  expect(parseSecurityOptions(["unmask=all"]).unmask).toEqual(["ALL"]);
+  const cgroups = (text: string) => parseSecurityOptions([`writable-cgroups${text}`]).unmask;
+  for (const text of ["=true", ":true", ""]) expect(cgroups(text)).toEqual(["/sys/fs/cgroup"]);
+  expect(cgroups("=false")).toEqual([]);
+  for (const texts of [
+    ["writable-cgroups", "systempaths=unconfined"],
+    ["writable-cgroups", "unmask=ALL"],
+  ])
+    expect(parseSecurityOptions(texts).unmask).toEqual(["ALL", "/sys/fs/cgroup"]);
+  refused(
+    (text) => parseSecurityOptions([text]),
+    [
+      "",
+      "no-new-privileges:maybe",
+      "what",
+      "seccomp",
+      "seccomp=x",
+      "apparmor=",
+      "mask=a",
+      "unmask=/a:b",
+      "systempaths=x",
+      "writable-cgroups=x",
+      "mask=/..",
+      "unmask=/proc/[",
+    ],
+  );
 });
 
 test("filters", () => {

@@ -73,3 +73,14 @@ describe("flags that do not go with init", () => {
     test(JSON.stringify(fields), () => expect(() => plan(fields)).toThrow(message));
   }
 });
+
+test("a network is said by any of its flags", () => {
+  const says = (...args: string[]) => plan({ args }).saysNetwork;
+  expect([
+    says("--network=host"),
+    says("--net=host"),
+    says("--net", "none"),
+    says("--ip", "172.17.0.9"),
+  ]).toEqual([true, true, true, true]);
+  expect(says("--rm")).toBe(false);
+});
