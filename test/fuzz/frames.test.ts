@@ -16,7 +16,7 @@ beforeAll(async () => {
   const zig = join(project, "node_modules/.bin/zig");
   const places = ["--prefix", output, "--cache-dir", cache, "--global-cache-dir", cache];
   await run([zig, "build", "fuzz", ...places], { cwd: join(project, "zig-native") });
-}, 240_000);
+}, 600_000);
 
 for (const target of ["relay", "sync"]) {
   test.concurrent(

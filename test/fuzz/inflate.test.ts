@@ -15,7 +15,7 @@ let program = "";
 
 beforeAll(async () => {
   program = await fuzzProgram("rt-fuzz");
-}, 120_000);
+}, 600_000);
 
 interface Case {
   stream: Uint8Array;

@@ -11,7 +11,7 @@ import { fuzzProgram } from "./program.ts";
 
 const seconds = Number(process.env.RT_FUZZ_SECONDS || 10);
 const seed = Number(process.env.RT_FUZZ_SEED || 1);
-const timeoutMs = 120_000 + 2000 * seconds;
+const timeoutMs = 600_000 + 2000 * seconds;
 const gated = requireRoot();
 const dirs: string[] = [];
 afterAll(() => {

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 const project = resolve(import.meta.dir, "../..");
 
 /** Its path. The compiler's cache makes this quick but for the first time. */
-export async function fuzzProgram(name: "rt-fuzz" | "rt-fuzz-layer"): Promise<string> {
+export async function fuzzProgram(name: "rt-fuzz" | "rt-fuzz-layer" | "rt-fuzz-seccomp"): Promise<string> {
   const output = join(project, ".build/fuzz");
   const cache = join(project, ".build/zig-cache");
   const zig = join(project, "node_modules/.bin/zig");

@@ -5,25 +5,28 @@
 import { expect } from "bun:test";
 import { containerTests, oneLine, running } from "../../cli/world.ts";
 import { plantCanary } from "../../support/canary.ts";
+import { rounds, soakTimeoutMs } from "../../support/soak.ts";
 
 const { test, host } = containerTests();
 
 /** Of what any file of the canary says. */
 const song = /canary sings|deep down|nobody may read/;
-const rounds = 12;
+const usual = 12;
 
 for (const driver of ["overlay", "copy"])
-  test(`${driver}: a layer against racers holds nothing of the host's`, async () => {
-    const env = { RT_STORAGE_DRIVER: driver };
-    await host().ok(
-      ["pull", "-q", `oci:${await (await import("../../support/images.ts")).busyboxLayout()}`],
-      {
-        env,
-      },
-    );
-    const canary = await plantCanary(host().dir, `canary-${driver}`);
-    const up = "../".repeat(40).slice(0, -1);
-    const script = `
+  test(
+    `${driver}: a layer against racers holds nothing of the host's`,
+    async () => {
+      const env = { RT_STORAGE_DRIVER: driver };
+      await host().ok(
+        ["pull", "-q", `oci:${await (await import("../../support/images.ts")).busyboxLayout()}`],
+        {
+          env,
+        },
+      );
+      const canary = await plantCanary(host().dir, `canary-${driver}`);
+      const up = "../".repeat(40).slice(0, -1);
+      const script = `
       mkdir -p /race/t/sub/deep /race/kept; cd /race
       for n in 0 1 2 3 4 5 6 7 8 9; do echo inside > t/sub/deep/f$n; echo inside > t/sub/g$n; done
       ln -s ${up}${canary.dir} t/away; ln -s ${canary.dir}/sub t/sub/away; echo inside > t/file; ln -s ${canary.dir}/file t/link
@@ -33,26 +36,28 @@ for (const driver of ["overlay", "copy"])
       probe racer /race/t/plain /race/t/zero &
       (while :; do dd if=/dev/zero of=/race/grows bs=64k count=40 2>/dev/null; : > /race/grows; done) &
       echo racing; wait`;
-    await using container = await running(host(), ["sh", "-c", script], ["--cap-add", "MKNOD"]);
-    await container.client.stdout.waitFor("racing");
-    let made = 0;
-    for (let round = 0; round < rounds; round++) {
-      const flags = round % 4 === 0 ? [] : ["--pause=false"];
-      const { code, stderr } = await host().rt(["commit", ...flags, container.name, "team/raced"], { env });
-      if (code !== 0) {
-        oneLine(stderr);
-        continue;
+      await using container = await running(host(), ["sh", "-c", script], ["--cap-add", "MKNOD"]);
+      await container.client.stdout.waitFor("racing");
+      let made = 0;
+      for (const round of rounds(usual)) {
+        const flags = round % 4 === 0 ? [] : ["--pause=false"];
+        const { code, stderr } = await host().rt(["commit", ...flags, container.name, "team/raced"], { env });
+        if (code !== 0) {
+          oneLine(stderr);
+          continue;
+        }
+        made++;
+        const read = "find /race -type f -exec cat {} + 2>/dev/null; true";
+        expect(await host().ok(["run", "--rm", "team/raced", "sh", "-c", read], { env })).not.toMatch(song);
       }
-      made++;
-      const read = "find /race -type f -exec cat {} + 2>/dev/null; true";
-      expect(await host().ok(["run", "--rm", "team/raced", "sh", "-c", read], { env })).not.toMatch(song);
-    }
-    // Those that stood still at least.
-    expect(made).toBeGreaterThanOrEqual(rounds / 4);
-    await canary.check();
-    await host().ok(["image", "prune", "-f"], { env });
-    await host().ok(["rmi", "team/raced"], { env });
-  }, 180_000);
+      // Those that stood still at least.
+      expect(made).toBeGreaterThanOrEqual(usual / 4);
+      await canary.check();
+      await host().ok(["image", "prune", "-f"], { env });
+      await host().ok(["rmi", "team/raced"], { env });
+    },
+    soakTimeoutMs(180_000),
+  );
 
 test("what a container mounts over its files is not in the image", async () => {
   const script =

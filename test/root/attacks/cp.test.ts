@@ -16,6 +16,8 @@ import {
 import { join } from "node:path";
 import { containerTests, image, oneLine, pidOf, running } from "../../cli/world.ts";
 import { plantCanary } from "../../support/canary.ts";
+import { processesMentioning } from "../../support/leaks.ts";
+import { rounds, soakTimeoutMs } from "../../support/soak.ts";
 import { archive, type Member } from "../../support/tar.ts";
 import { until } from "../../support/wait.ts";
 import { hostileImage } from "./hostile.ts";
@@ -24,7 +26,6 @@ const { test, host } = containerTests();
 
 /** Of what any file of the canary says. */
 const song = /canary sings|deep down|nobody may read/;
-const rounds = 40;
 
 /** Links are looked at, not followed. */
 function textsBelow(path: string): string[] {
@@ -64,48 +65,84 @@ async function racing(canary: string, flags: readonly string[] = [], root = "/ra
   return container;
 }
 
-test("10,000 files into a container against racers: nothing reaches the host", async () => {
-  const canary = await plantCanary(host().dir, "canary-in");
-  const tree = plantTree(join(host().dir, "tree-in"), 125);
-  await using container = await racing(canary.dir);
-  let arrived = 0;
-  for (let round = 0; round < rounds; round++) {
-    const place = ["/race/t", "/race/t/sub", "/race/t/sub/deep", "/race/t/file"][round % 4]!;
-    const { stderr, code } = await host().rt([
-      "cp",
-      join(tree, round % 4 < 3 ? "." : "sub/g1"),
-      `${container.name}:${place}`,
-    ]);
-    // It may fail in many ways, and in one line.
-    if (code === 0) arrived++;
-    else oneLine(stderr);
-  }
-  expect(arrived).toBeGreaterThan(0);
-  await canary.check();
-}, 120_000);
+/** In a user namespace of its own, too, where whoever copies has its rights and no others. */
+const kinds = {
+  "": [],
+  ", in a user namespace of its own": ["--uidmap", "0:1000000:65536", "--gidmap", "0:1100000:65536"],
+};
 
-test("out of a container against racers: nothing of the host comes", async () => {
-  const canary = await plantCanary(host().dir, "canary-out");
-  await using container = await racing(canary.dir);
-  const out = join(host().dir, "out");
-  let arrived = 0;
-  for (let round = 0; round < rounds; round++) {
-    const place = ["/race", "/race/t/sub", "/race/t/file", "/race/t/link"][round % 4]!;
-    mkdirSync(out);
-    const flags = round % 8 < 4 ? ["-L"] : [];
-    const { code, stderr } = await host().rt(["cp", ...flags, `${container.name}:${place}`, out]);
-    if (code === 0) arrived++;
-    else oneLine(stderr);
-    // A link may come; what it leads to may not.
-    for (const text of textsBelow(out)) expect(text).not.toMatch(song);
-    rmSync(out, { recursive: true });
+for (const [own, flags] of Object.entries(kinds)) {
+  test(
+    `10,000 files into a container against racers${own}: nothing reaches the host`,
+    async () => {
+      const canary = await plantCanary(host().dir, `canary-in${flags.length}`);
+      const tree = plantTree(join(host().dir, `tree-in${flags.length}`), 125);
+      await using container = await racing(canary.dir, flags);
+      let arrived = 0;
+      for (const round of rounds(40)) {
+        const place = ["/race/t", "/race/t/sub", "/race/t/sub/deep", "/race/t/file"][round % 4]!;
+        const { stderr, code } = await host().rt([
+          "cp",
+          join(tree, round % 4 < 3 ? "." : "sub/g1"),
+          `${container.name}:${place}`,
+        ]);
+        // It may fail in many ways, and in one line.
+        if (code === 0) arrived++;
+        else oneLine(stderr);
+      }
+      expect(arrived).toBeGreaterThan(0);
+      await canary.check();
+    },
+    soakTimeoutMs(120_000),
+  );
+
+  test(
+    `out of a container against racers${own}: nothing of the host comes`,
+    async () => {
+      const canary = await plantCanary(host().dir, `canary-out${flags.length}`);
+      await using container = await racing(canary.dir, flags);
+      const out = join(host().dir, "out");
+      let arrived = 0;
+      for (const round of rounds(40)) {
+        const place = ["/race", "/race/t/sub", "/race/t/file", "/race/t/link"][round % 4]!;
+        mkdirSync(out);
+        const follow = round % 8 < 4 ? ["-L"] : [];
+        const { code, stderr } = await host().rt(["cp", ...follow, `${container.name}:${place}`, out]);
+        if (code === 0) arrived++;
+        else oneLine(stderr);
+        // A link may come; what it leads to may not.
+        for (const text of textsBelow(out)) expect(text).not.toMatch(song);
+        rmSync(out, { recursive: true });
+      }
+      expect(arrived).toBeGreaterThan(0);
+      const { stdout } = await host().rt(["export", container.name]);
+      expect(stdout).not.toMatch(song);
+      await host().rt(["diff", container.name]);
+      await canary.check();
+    },
+    soakTimeoutMs(120_000),
+  );
+}
+
+test("whoever copies into a container with a user namespace has the rights of its root", async () => {
+  await using container = await running(host(), ["sleep", "1000"], kinds[", in a user namespace of its own"]);
+  for (const state of ["running", "stopped"]) {
+    if (state === "stopped") await host().ok(["stop", "-t", "0", container.name]);
+    await using waiting = host().spawn(["cp", "-", `${container.name}:/`]);
+    const helper = await until("its helper waits for an archive", () =>
+      processesMentioning("uids=0:1000000:65536").find(({ command }) => command.includes("receive")),
+    );
+    const said = (name: string) =>
+      new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(readFileSync(`/proc/${helper.pid}/status`, "utf8"))?.[1];
+    await until("it has entered", () => said("Uid") === "1000000\t1000000\t1000000\t1000000");
+    expect([said("Gid"), said("Groups")?.trim()]).toEqual(["1100000\t1100000\t1100000\t1100000", ""]);
+    const ours = statSync("/proc/self/ns/user").ino;
+    expect(statSync(`/proc/${helper.pid}/ns/user`).ino).not.toBe(ours);
+    expect(said("NoNewPrivs")).toBe("1");
+    waiting.kill("SIGINT");
+    await waiting.exited;
   }
-  expect(arrived).toBeGreaterThan(0);
-  const { stdout } = await host().rt(["export", container.name]);
-  expect(stdout).not.toMatch(song);
-  await host().rt(["diff", container.name]);
-  await canary.check();
-}, 120_000);
+});
 
 test("the racers do lead out whoever follows them", async () => {
   const canary = await plantCanary(host().dir, "canary-control");
@@ -120,20 +157,24 @@ test("the racers do lead out whoever follows them", async () => {
   });
 });
 
-test("a directory of the host that a container has, too, as source and as destination", async () => {
-  const canary = await plantCanary(host().dir, "canary-shared");
-  const shared = join(host().dir, "shared");
-  mkdirSync(shared);
-  await using container = await racing(canary.dir, ["-v", `${shared}:/v`], "/v");
-  for (let round = 0; round < rounds; round++) {
-    // Onto it: a tree with the names that are exchanged there.
-    await host().rt(["cp", `${container.name}:/v/.`, shared]);
-    await host().rt(["cp", shared, `${container.name}:/copy${round}`]);
-    const archived = await host().rt(["cp", `${container.name}:/copy${round}`, "-"]);
-    expect(archived.stdout).not.toMatch(song);
-  }
-  await canary.check();
-}, 120_000);
+test(
+  "a directory of the host that a container has, too, as source and as destination",
+  async () => {
+    const canary = await plantCanary(host().dir, "canary-shared");
+    const shared = join(host().dir, "shared");
+    mkdirSync(shared);
+    await using container = await racing(canary.dir, ["-v", `${shared}:/v`], "/v");
+    for (const round of rounds(15)) {
+      // Onto it: a tree with the names that are exchanged there.
+      await host().rt(["cp", `${container.name}:/v/.`, shared]);
+      await host().rt(["cp", shared, `${container.name}:/copy${round}`]);
+      const archived = await host().rt(["cp", `${container.name}:/copy${round}`, "-"]);
+      expect(archived.stdout).not.toMatch(song);
+    }
+    await canary.check();
+  },
+  soakTimeoutMs(120_000),
+);
 
 test("links of an image, in every part of a path, running and not", async () => {
   const canary = await plantCanary(host().dir, "canary-links");

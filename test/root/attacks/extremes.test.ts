@@ -33,7 +33,7 @@ test("127 layers, the most that Docker makes: each is there, the last one wins",
   expect(output).toBe("125\n127\n");
   await using container = await running(host());
   expect(await host().ok(["exec", container.name, "true"])).toBe("");
-}, 60_000);
+}, 240_000);
 
 test("127 layers below a root whose path is longer than an option of the mount may be", async () => {
   const root = join(host().dir, "r".repeat(200), "o".repeat(200));
@@ -43,7 +43,7 @@ test("127 layers below a root whose path is longer than an option of the mount m
   const name = (await host().ok(["pull", "-q", `oci:${dir}:latest`], { env })).trim();
   expect(await host().ok(["run", "--rm", name, "cat", "/data/all"], { env })).toBe("125\n");
   expect(await host().ok(["run", "--rm", "--read-only", name, "cat", "/data/all"], { env })).toBe("125\n");
-}, 60_000);
+}, 240_000);
 
 /** A mount point of the host, shared, for as long as `body` runs. */
 async function sharedMount(name: string, body: (dir: string) => Promise<void>): Promise<void> {
@@ -175,10 +175,10 @@ test("a fork bomb of orphans leaves no zombie behind an init", async () => {
 test("directories that are nested deeper than any path end nobody's listing", async () => {
   const script = `nest() { mkdir $1; cd $1; for n in $(seq 1500); do mkdir d && cd d || exit 1; done; }
     (nest /a); nest /b; mv /a deeper`;
-  await host().ok(["run", "--name", "nested", image, "sh", "-c", script]);
+  await host().ok(["run", "--name", "nested", image, "sh", "-c", script], { timeoutMs: 240_000 });
   expect(await host().ok(["ps", "-as", "--format", "{{.Names}} {{.Size}}"])).toContain("nested ");
   expect(await host().ok(["system", "df"])).toContain("Containers");
   const { stderr, code } = await host().rt(["diff", "nested"]);
   expect([oneLine(stderr), code]).toEqual(["directories are more than 2048 deep", 125]);
   await host().ok(["rm", "nested"]);
-});
+}, 300_000);

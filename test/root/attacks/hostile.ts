@@ -44,7 +44,11 @@ function baseLayer(): Promise<Uint8Array> {
 }
 
 /** The image's name for `rt run`, once it is in the host's store. */
-export async function hostileImage(host: TestHost, name: string, hostile: Hostile): Promise<string> {
+export async function hostileImage(
+  host: Pick<TestHost, "dir" | "ok">,
+  name: string,
+  hostile: Hostile,
+): Promise<string> {
   const dir = join(host.dir, "images", name);
   mkdirSync(dir, { recursive: true });
   const above = [...(hostile.members ? [hostile.members] : []), ...(hostile.layers ?? [])].map((members) =>

@@ -69,6 +69,12 @@ test("a file that denies a group is denied to its members, whether the group is 
     const { code } = await host().rt(["run", "--rm", "-u", user, denying, "cat", "/bin/secret"]);
     expect([user, code]).toEqual([user, 1]);
   }
+  await using container = await running(host(), ["sleep", "1000"], [], denying);
+  for (const user of ["app", "1000", "first", "1002", "1001", "7:50", "7:staff"]) {
+    const { code } = await host().rt(["exec", "-u", user, container.name, "cat", "/bin/secret"]);
+    expect([user, code]).toEqual([user, 1]);
+  }
+  expect(await host().ok(["exec", "-u", "7:7", container.name, "secret"])).toBe("open\n");
   const added = ["run", "--rm", "-u", "7:7", "--group-add", "staff", denying, "cat", "/bin/secret"];
   expect((await host().rt(added)).code).toBe(1);
   // For all others it is open: it is the group that is in the way.
@@ -143,8 +149,16 @@ test("a number is a number, even if a user or a group is so named", async () => 
   });
   for (const user of ["4294967296", "-1", "wrapped", "minus", "last", "1:4294967296", "1:wrapped"])
     await refused(["run", "--rm", "-u", user, named, "probe", "ids"]);
-  const ids = facts(await host().ok(["run", "--rm", "-u", "1000:1000", named, "probe", "ids"]));
-  expect([ids.get("uid"), ids.get("gid"), ids.get("groups")]).toEqual(["1000", "1000", "1000"]);
+  await using container = await running(host(), ["sleep", "1000"], [], named);
+  for (const user of ["4294967296", "-1", "wrapped", "minus", "last", "1:4294967296", "1:wrapped"])
+    await refused(["exec", "-u", user, container.name, "probe", "ids"]);
+  for (const args of [
+    ["run", "--rm", "-u", "1000:1000", named],
+    ["exec", "-u", "1000:1000", container.name],
+  ]) {
+    const ids = facts(await host().ok([...args, "probe", "ids"]));
+    expect([ids.get("uid"), ids.get("gid"), ids.get("groups")]).toEqual(["1000", "1000", "1000"]);
+  }
 });
 
 /** What an image, or a container that prepares the next exec, can put in place of a user database. */
@@ -190,7 +204,7 @@ for (const name of ["etc/passwd", "etc/group"]) {
         else expect(oneLine(stderr)).toMatch(said);
       }
     }
-  }, 60_000);
+  }, 240_000);
 }
 
 test("a container that made its user databases into something else can be entered by number", async () => {
@@ -211,6 +225,30 @@ test("a container that made its user databases into something else can be entere
   const line = await refused(["exec", "-u", "app", container.name, "probe", "ids"]);
   expect(line).toContain("/etc/passwd is not a regular file");
 });
+
+test("whatever a container puts in place of its user databases, an exec ends, and reads nothing of the host", async () => {
+  const places = "/etc/passwd /etc/group";
+  const ways = {
+    "a fifo": `for f in ${places}; do busybox mkfifo $f; done`,
+    "a link to a fifo": `busybox mkfifo /f; for f in ${places}; do ln -s /f $f; done`,
+    "a link without an end": `for f in ${places}; do ln -s /dev/zero $f; done`,
+    "a magic link": `for f in ${places}; do ln -s /proc/1/root/../../../$f $f; done`,
+    "a link to itself": `for f in ${places}; do ln -s $f $f; done`,
+    "a large file": `for f in ${places}; do busybox truncate -s 4G $f; done`,
+  };
+  for (const [way, script] of Object.entries(ways)) {
+    await using container = await running(host());
+    await host().ok(["exec", container.name, "sh", "-c", `rm ${places}; ${script}`]);
+    for (const user of ["0", "5:7"]) {
+      const args = ["exec", "-u", user, container.name, "probe", "ids"];
+      const { stdout, code } = await host().rt(args, { timeoutMs: 10_000 * patience });
+      expect([way, facts(stdout).get("uid"), code]).toEqual([way, user.split(":")[0], 0]);
+    }
+    // The host has one.
+    for (const user of ["root", "app", "5:daemon"])
+      await refused(["exec", "-u", user, container.name, "probe", "ids"]);
+  }
+}, 240_000);
 
 test("a user database that is a link is read beneath the root; one that leads to nothing is none", async () => {
   const canary = await plantCanary(host().dir, "canary-passwd");
@@ -247,7 +285,7 @@ test("a user database that is a link is read beneath the root; one that leads to
     expect([name, ...ids(await users(name, links, "1000"))]).toEqual([name, "1000", "0", "0"]);
   }
   await canary.check();
-}, 60_000);
+}, 240_000);
 
 test("600,000 lines of /etc/group: read in a moment, and more groups than the kernel takes are an error", async () => {
   const crowd = (count: number) =>
@@ -298,6 +336,29 @@ test("what is injected into our files by options is an error in one line", async
   ])
     await refused(["run", "--rm", ...flags, image, "true"]);
   expect(readdirSync(join(host().state, "containers"))).toEqual(before);
+});
+
+test("what is injected into an exec is an error in one line, and so is what a file of variables holds", async () => {
+  await using container = await running(host());
+  const envFile = join(host().dir, "exec-env");
+  for (const flags of [
+    ["-e", "A\nB=c"],
+    ["-e", "=c"],
+    ["-w", "relative\nx"],
+    ["-u", "root\nroot"],
+    ["-u", "0:0:0"],
+    ["-u", "../../etc/passwd"],
+    ["--env-file", envFile],
+  ]) {
+    writeFileSync(envFile, "A=b\0c\n");
+    const { stdout, stderr, code } = await host().rt(["exec", ...flags, container.name, "env"]);
+    expect([flags, stdout, code]).toEqual([flags, "", 125]);
+    oneLine(stderr);
+  }
+  // A value may have them, as everywhere.
+  expect(await host().ok(["exec", "-e", "A=b\nC=d", container.name, "sh", "-c", 'echo "$A:$C"'])).toBe(
+    "b\nC=d:\n",
+  );
 });
 
 test("a NUL from a file or an image ends no text early", async () => {

@@ -4,10 +4,13 @@
  */
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { containerTests, image, oneLine, running } from "../../cli/world.ts";
 import { plantCanary } from "../../support/canary.ts";
+import { run } from "../../support/command.ts";
 import { factsNamed } from "../../support/probe.ts";
+import { describeTree, treeDifference } from "../../support/tree.ts";
+import { patience } from "../../support/wait.ts";
 import { directory, file, hostileImage, symlink } from "./hostile.ts";
 
 const { test, host } = containerTests(["getfattr"]);
@@ -250,3 +253,51 @@ test("nothing of /proc and /sys that steers the host opens for writing", async (
   ]);
   expect(factsNamed(sys, "writable")).toEqual([]);
 });
+
+/** Files that somebody who trusts the container's /proc would read or write. */
+const trusted =
+  "attr/exec attr/apparmor/exec attr/keycreate cgroup cwd exe fd/0 ns/mnt oom_score_adj root setgroups status uid_map"
+    .split(" ")
+    .flatMap((file) => ["self", "thread-self", "1", "2", "3", "4"].map((process) => `${process}/${file}`))
+    .concat("filesystems", "mounts", "sys/kernel/cap_last_cap", "sys/kernel/ns_last_pid");
+
+/** A tree that looks like /proc; fifos hold up whoever opens them. */
+async function plantLies(name: string): Promise<string> {
+  const dir = join(host().dir, `lies-${name}`);
+  for (const path of trusted) {
+    mkdirSync(dirname(join(dir, path)), { recursive: true });
+    if (name === "files") writeFileSync(join(dir, path), "untouched\n");
+  }
+  if (name === "fifos") await run(["mkfifo", ...trusted.map((path) => join(dir, path))]);
+  return dir;
+}
+
+for (const kind of ["files", "fifos"]) {
+  test(`an exec neither reads nor writes what a container has mounted over /proc and /sys: ${kind}`, async () => {
+    const lies = await plantLies(kind);
+    const before = await describeTree(lies);
+    const script = "mount --bind /lies /proc; mount --bind /lies /sys; echo ready; exec sleep 1000";
+    const flags = ["-v", `${lies}:/lies`, "--cap-add", "SYS_ADMIN"];
+    await using container = await running(host(), ["sh", "-c", script], flags);
+    await container.client.stdout.waitFor("ready");
+    // Whoever trusts it is fooled, or waits.
+    const naive = await host().rt([
+      "exec",
+      container.name,
+      "busybox",
+      "timeout",
+      "1",
+      "cat",
+      "/proc/1/oom_score_adj",
+    ]);
+    expect([naive.stdout, naive.code !== 0]).toEqual(kind === "files" ? ["untouched\n", false] : ["", true]);
+    for (const more of [[], ["-t"], ["-u", "app"], ["--privileged"], ["-w", "/tmp"], ["-u", "5:7", "-i"]]) {
+      const args = ["exec", ...more, container.name, "echo", "in"];
+      const { stdout, stderr, code } = await host().rt(args, { stdin: "", timeoutMs: 20_000 * patience });
+      expect([more, stdout.trim(), stderr, code]).toEqual([more, "in", "", 0]);
+    }
+    for (const verb of ["top", "stats --no-stream", "inspect"])
+      await host().ok([...verb.split(" "), container.name], { timeoutMs: 20_000 * patience });
+    expect(treeDifference(before, await describeTree(lies))).toEqual([]);
+  });
+}

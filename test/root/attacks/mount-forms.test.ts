@@ -7,12 +7,12 @@ import { chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { containerTests, image, oneLine, running } from "../../cli/world.ts";
 import { plantCanary } from "../../support/canary.ts";
+import { rounds, soakTimeoutMs } from "../../support/soak.ts";
 import { file, hostileImage, symlink } from "./hostile.ts";
 
 const { test, host } = containerTests();
 
 const dataOf = (name: string) => join(host().root, "volumes", name, "_data");
-const rounds = Number(process.env.RT_RACE_ROUNDS || 40);
 
 /** A volume in which a container swaps the directory `dir` and the link `link`, which leads to `target`, all the while. */
 async function swapped(volume: string, target: string): Promise<AsyncDisposable> {
@@ -24,54 +24,62 @@ async function swapped(volume: string, target: string): Promise<AsyncDisposable>
   return running(host(), ["probe", "racer", "dir", "link"], ["-w", "/data", "-v", `${volume}:/data`]);
 }
 
-test("a subpath that is swapped for a link out is the volume's, or an error", async () => {
-  const canary = await plantCanary(host().dir, "canary-subpath");
-  for (const [index, target] of [canary.dir, `../../../../canary-subpath`].entries()) {
-    const volume = `swapped-${index}`;
-    await using _ = await swapped(volume, target);
-    const seen = new Set<string>();
-    for (let round = 0; round < rounds; round++) {
-      const mount = `src=${volume},dst=/y,volume-subpath=dir/sub`;
-      const script = "cat /y/file; touch /y/touched";
-      const { code, stdout, stderr } = await host().rt([
-        "run",
-        "--rm",
-        "--mount",
-        mount,
-        image,
-        "sh",
-        "-c",
-        script,
-      ]);
-      if (code === 0) expect(stdout).toBe("inside\n");
-      else
-        expect([code, oneLine(stderr)]).toEqual([
-          125,
-          expect.stringMatching(/subpath dir\/sub (leads out )?of/),
-        ]);
-      seen.add(code === 0 ? "inside" : "refused");
-    }
-    expect(seen).toContain("inside");
-    await canary.check();
-  }
-  for (const index of [0, 1]) await host().ok(["volume", "rm", `swapped-${index}`]);
-}, 120_000);
-
-test("U gives nothing away that a link leads to, whenever that is put there", async () => {
-  const canary = await plantCanary(host().dir, "canary-given");
-  for (const [index, target] of [canary.dir, "../../../../canary-given"].entries()) {
-    const volume = `given-${index}`;
-    {
+test(
+  "a subpath that is swapped for a link out is the volume's, or an error",
+  async () => {
+    const canary = await plantCanary(host().dir, "canary-subpath");
+    for (const [index, target] of [canary.dir, `../../../../canary-subpath`].entries()) {
+      const volume = `swapped-${index}`;
       await using _ = await swapped(volume, target);
-      for (let each = 0; each < 300; each++) writeFileSync(join(dataOf(volume), `f${each}`), "");
-      for (let round = 0; round < rounds / 2; round++) {
-        await host().ok(["run", "--rm", "-u", `${1000 + round}`, "-v", `${volume}:/y:U`, image, "true"]);
-        await canary.check();
+      const seen = new Set<string>();
+      for (const _ of rounds(15)) {
+        const mount = `src=${volume},dst=/y,volume-subpath=dir/sub`;
+        const script = "cat /y/file; touch /y/touched";
+        const { code, stdout, stderr } = await host().rt([
+          "run",
+          "--rm",
+          "--mount",
+          mount,
+          image,
+          "sh",
+          "-c",
+          script,
+        ]);
+        if (code === 0) expect(stdout).toBe("inside\n");
+        else
+          expect([code, oneLine(stderr)]).toEqual([
+            125,
+            expect.stringMatching(/subpath dir\/sub (leads out )?of/),
+          ]);
+        seen.add(code === 0 ? "inside" : "refused");
       }
+      expect(seen).toContain("inside");
+      await canary.check();
     }
-    await host().ok(["volume", "rm", volume]);
-  }
-}, 120_000);
+    for (const index of [0, 1]) await host().ok(["volume", "rm", `swapped-${index}`]);
+  },
+  soakTimeoutMs(120_000),
+);
+
+test(
+  "U gives nothing away that a link leads to, whenever that is put there",
+  async () => {
+    const canary = await plantCanary(host().dir, "canary-given");
+    for (const [index, target] of [canary.dir, "../../../../canary-given"].entries()) {
+      const volume = `given-${index}`;
+      {
+        await using _ = await swapped(volume, target);
+        for (let each = 0; each < 300; each++) writeFileSync(join(dataOf(volume), `f${each}`), "");
+        for (const round of rounds(10)) {
+          await host().ok(["run", "--rm", "-u", `${1000 + round}`, "-v", `${volume}:/y:U`, image, "true"]);
+          await canary.check();
+        }
+      }
+      await host().ok(["volume", "rm", volume]);
+    }
+  },
+  soakTimeoutMs(120_000),
+);
 
 test("an image that is mounted: no devices, no way out, and nothing of the kernel's is covered", async () => {
   const canary = await plantCanary(host().dir, "canary-image");

@@ -70,19 +70,28 @@ test("a pid that is somebody else's by now is refused", async () => {
   const file = join(host().state, "containers", container.id, "pid");
   const before = readFileSync(file, "utf8");
   // A process of the host's, with a start time that is not its own.
-  writeFileSync(file, before.replace(/^init .*$/m, `init ${process.pid} 1`));
-  for (const kind of ["network", "pid", "uts", "cgroupns"]) {
-    expect(await refusal(`--${kind}=container:${container.name}`)).toContain("cannot start container");
+  try {
+    writeFileSync(file, before.replace(/^init .*$/m, `init ${process.pid} 1`));
+    for (const kind of ["network", "pid", "uts", "cgroupns"]) {
+      expect(await refusal(`--${kind}=container:${container.name}`)).toContain("cannot start container");
+    }
+    const { code, stdout, stderr } = await host().rt(["exec", container.name, "echo", "in"]);
+    expect([code === 0, stdout, oneLine(stderr)]).toEqual([false, "", expect.any(String)]);
+  } finally {
+    writeFileSync(file, before);
   }
-  writeFileSync(file, before);
 });
 
 test("one that traces whoever is born in its pid namespace gets nothing of the host's", async () => {
-  await using container = await running(host(), ["probe", "watch-joins", "1"], tracing);
+  const volume = join(host().dir, "of-another");
+  mkdirSync(volume);
+  const needles = [host().dir, "/of-another"];
+  await using container = await running(host(), ["probe", "watch-joins", "1", ...needles], tracing);
   await container.client.stdout.waitFor("ready");
   const stdout = container.client.stdout;
   await until("one is watched from its birth to its program", async () => {
-    await host().rt(["run", "--rm", "--pid", `container:${container.name}`, image, "probe", "exit", "0"]);
+    const flags = ["--rm", "-v", `${volume}:/data`, "--pid", `container:${container.name}`];
+    await host().rt(["run", ...flags, image, "probe", "exit", "0"]);
     return stdout.text.includes("done");
   });
   const seen = stdout.text;
@@ -101,6 +110,25 @@ test("one that traces whoever is born in its pid namespace gets nothing of the h
   }
   expect(status.get("Seccomp")).toBe("2");
   expect(factsNamed(seen, "environment")).toEqual(["0"]);
+  expect(factsNamed(seen, "needle")).toEqual([]);
+});
+
+test("what waits for the program of an --init remembers nothing of the host's", async () => {
+  const volume = join(host().dir, "of-this-one");
+  mkdirSync(volume);
+  // Of each of its mappings what can be read, word for word.
+  const read = `for range in $(cut -d' ' -f1 /proc/1/maps); do
+      at=$((0x\${range%-*} / 4096)); dd if=/proc/1/mem bs=4096 skip=$at count=$((0x\${range#*-} / 4096 - at)) 2>/dev/null
+    done | strings`;
+  for (const kind of [[], ["-t"]]) {
+    const flags = ["--init", ...kind, ...tracing, "-v", `${volume}:/data`];
+    await using container = await running(host(), ["sleep", "1000"], flags);
+    const words = await host().ok(["exec", container.name, "sh", "-c", read]);
+    expect(words).toContain("rt-reaper");
+    expect(words.split("\n").filter((word) => word.includes(host().dir) || word.includes("of-this"))).toEqual(
+      [],
+    );
+  }
 });
 
 test("one that takes over whoever is born there: the monitors signal nobody but their own, and go", async () => {

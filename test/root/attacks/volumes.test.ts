@@ -16,12 +16,13 @@ import {
 import { join } from "node:path";
 import { helperCommand } from "../../../src/layer/helper.ts";
 import { copyTree, removeTree, treeUsage } from "../../../src/layer/tree.ts";
-import { containerTests, image, running } from "../../cli/world.ts";
+import { containerTests, image, oneLine, running } from "../../cli/world.ts";
 import { type Canary, plantCanary } from "../../support/canary.ts";
 import { run } from "../../support/command.ts";
 import { probeBinary } from "../../support/probe.ts";
+import { rounds, soakTimeoutMs } from "../../support/soak.ts";
 import { Transcript, until } from "../../support/wait.ts";
-import { directory, file, hostileImage } from "./hostile.ts";
+import { directory, file, hostileImage, symlink } from "./hostile.ts";
 
 const { test, host } = containerTests(["strace", "setpriv"]);
 
@@ -33,18 +34,18 @@ async function ownFileSystem(name: string): Promise<string> {
   return name;
 }
 
-/** Start `seeder` with the volume `rounds` times; the volume is empty before each, and the canary whole after each. */
+/** Start `seeder` with the volume `usual` times; the volume is empty before each, and the canary whole after each. */
 async function race(
   volume: string,
   seeder: string,
   racer: readonly string[],
-  rounds: number,
+  usual: number,
   canary: Canary,
 ): Promise<void> {
   const flags = ["-w", "/data", "-v", `${volume}:/data:nocopy`];
   await using attacker = await running(host(), ["probe", ...racer], flags);
   await attacker.client.stdout.waitFor("ready");
-  for (let round = 0; round < rounds; round++) {
+  for (const _ of rounds(usual)) {
     const { code, stderr } = await host().rt(["run", "--rm", "-v", `${volume}:/data`, seeder, "true"]);
     // In place, what somebody has put in the way is met, and refused.
     const isRefused = volume.endsWith("-own") && /: (ELOOP|EOPNOTSUPP|ENOTDIR|EEXIST|ENOENT)\n$/.test(stderr);
@@ -59,36 +60,46 @@ async function race(
   }
 }
 
-test("hard links of a seed that lead through a directory of the volume link nothing of the host", async () => {
-  const canary = await plantCanary(host().dir, "canary-links");
-  const between = [0, 1, 2, 3].flatMap((index) => [
-    directory(`data/m${index}`),
-    ...Array.from({ length: 500 }, (_, each) => file(`data/m${index}/${each}`, "x")),
-  ]);
-  const members = [
-    directory("data", 0o777),
-    directory("data/a"),
-    file("data/a/file", "of the image"),
-    ...between,
-    directory("data/z"),
-    { name: "data/z/secret", type: "1", link: "data/a/file" },
-  ];
-  const seeder = await hostileImage(host(), "seed-links", { members });
-  for (const volume of ["linked", await ownFileSystem("linked-own")])
-    await race(volume, seeder, ["seed-linker", canary.dir, "a/file", "z/secret"], 8, canary);
-}, 60_000);
+test(
+  "hard links of a seed that lead through a directory of the volume link nothing of the host",
+  async () => {
+    const canary = await plantCanary(host().dir, "canary-links");
+    const between = [0, 1, 2, 3].flatMap((index) => [
+      directory(`data/m${index}`),
+      ...Array.from({ length: 500 }, (_, each) => file(`data/m${index}/${each}`, "x")),
+    ]);
+    const members = [
+      directory("data", 0o777),
+      directory("data/a"),
+      file("data/a/file", "of the image"),
+      ...between,
+      directory("data/z"),
+      { name: "data/z/secret", type: "1", link: "data/a/file" },
+    ];
+    const seeder = await hostileImage(host(), "seed-links", { members });
+    for (const volume of ["linked", await ownFileSystem("linked-own")])
+      await race(volume, seeder, ["seed-linker", canary.dir, "a/file", "z/secret"], 8, canary);
+  },
+  soakTimeoutMs(120_000) * 2,
+);
 
-test("the modes of a seed are not given to what a link in the volume points to", async () => {
-  const canary = await plantCanary(host().dir, "canary-modes");
-  const fifos = Array.from({ length: 1500 }, (_, each) => ({
-    name: `data/p${each}`,
-    type: "6",
-    mode: 0o6777,
-  }));
-  const seeder = await hostileImage(host(), "seed-modes", { members: [directory("data", 0o777), ...fifos] });
-  for (const volume of ["moded", await ownFileSystem("moded-own")])
-    await race(volume, seeder, ["seed-chmodder", join(canary.dir, "secret"), "p"], 5, canary);
-}, 60_000);
+test(
+  "the modes of a seed are not given to what a link in the volume points to",
+  async () => {
+    const canary = await plantCanary(host().dir, "canary-modes");
+    const fifos = Array.from({ length: 1500 }, (_, each) => ({
+      name: `data/p${each}`,
+      type: "6",
+      mode: 0o6777,
+    }));
+    const seeder = await hostileImage(host(), "seed-modes", {
+      members: [directory("data", 0o777), ...fifos],
+    });
+    for (const volume of ["moded", await ownFileSystem("moded-own")])
+      await race(volume, seeder, ["seed-chmodder", join(canary.dir, "secret"), "p"], 5, canary);
+  },
+  soakTimeoutMs(120_000) * 2,
+);
 
 test("two starts at once seed a volume once, and both see all of it", async () => {
   const members = [
@@ -168,7 +179,7 @@ test("killed at any step, seeding leaves a volume that is empty or becomes compl
     }
   }
   expect(kills).toBeGreaterThan(15);
-}, 60_000);
+}, 240_000);
 
 test("device nodes of an image are not seeded", async () => {
   const members = [
@@ -197,9 +208,9 @@ test("copies, sizes and removals of a tree whose directories turn into links sta
   try {
     await said.waitFor("ready");
     const end = Date.now() + 6_000;
-    let rounds = 0;
-    for (; Date.now() < end; rounds++) {
-      const to = join(host().dir, `copy-${rounds}`);
+    let turns = 0;
+    for (; Date.now() < end; turns++) {
+      const to = join(host().dir, `copy-${turns}`);
       mkdirSync(to);
       try {
         await copyTree(tree, to);
@@ -211,9 +222,9 @@ test("copies, sizes and removals of a tree whose directories turn into links sta
       if (lstatSync(inner, { throwIfNoEntry: false })?.isDirectory())
         expect(existsSync(join(inner, "secret"))).toBe(false);
       await treeUsage(tree);
-      await removeTree(join(host().dir, `copy-${rounds}`));
+      await removeTree(join(host().dir, `copy-${turns}`));
     }
-    expect(rounds).toBeGreaterThan(3);
+    expect(turns).toBeGreaterThan(3);
     await canary.check();
     // Against the racer itself: it ends when both names are gone.
     await until("the tree is removed", async () => {
@@ -225,7 +236,7 @@ test("copies, sizes and removals of a tree whose directories turn into links sta
     racer.kill("SIGKILL");
     await racer.exited;
   }
-}, 60_000);
+}, 240_000);
 
 test("hard links are copied by descriptor, without CAP_DAC_READ_SEARCH too", async () => {
   const from = join(host().dir, "links-from");
@@ -292,3 +303,38 @@ test("a missing source of -v is made without following a link that a container p
   expect(code).toBe(125);
   await canary.check();
 });
+
+test("a VOLUME of the image that is a link out, or lies behind one, brings nothing of the host (CVE-2022-23648)", async () => {
+  const canary = await plantCanary(host().dir, "canary-volume");
+  const up = "../".repeat(20);
+  for (const [index, link] of [
+    canary.dir,
+    `${up}${canary.dir}`,
+    "/proc/1/root",
+    "/proc/self/cwd",
+    "data",
+  ].entries()) {
+    const hostile = await hostileImage(host(), `volume-link-${index}`, {
+      members: [symlink("data", link), directory("d"), symlink("d/up", link)],
+      config: { Volumes: { "/data": {}, "/d/up/sub": {}, "/d/up": {} } },
+    });
+    const mounts = [[], ["-v", `taken-${index}:/data`], ["-v", `taken-${index}:/d/up/sub`]];
+    for (const flags of mounts) {
+      const script = "cat /data/* /data/sub/deep/* /d/up/* /d/up/sub/* /d/up/sub/deep/*; echo end";
+      const { stdout, code, stderr } = await host().rt([
+        "run",
+        "--rm",
+        ...flags,
+        hostile,
+        "sh",
+        "-c",
+        script,
+      ]);
+      if (code === 0) expect(stdout).toBe("end\n");
+      else expect([code, oneLine(stderr)]).toEqual([125, expect.any(String)]);
+    }
+    const volume = dataOf(`taken-${index}`);
+    if (existsSync(volume)) expect(readdirSync(volume)).toEqual([]);
+  }
+  await canary.check();
+}, 240_000);

@@ -6,6 +6,7 @@ import { plantCanary } from "../../support/canary.ts";
 import { run } from "../../support/command.ts";
 import { factsNamed } from "../../support/probe.ts";
 import { rtBinary } from "../../support/rt.ts";
+import { rounds, soakTimeoutMs } from "../../support/soak.ts";
 import { directory, hostileImage, symlink } from "./hostile.ts";
 
 const { test, host } = containerTests(["getfattr"]);
@@ -26,13 +27,13 @@ test("exec -w /proc/self/fd/N is an error for every N of 3..1023", async () => {
   const script =
     'timeout -s KILL 20 "$RT" exec -w /proc/self/fd/$0 "$NAME" pwd 2>/dev/null; c=$?; [ $c = "$REFUSED" ] || echo $0 $c';
   expect(await forEachDescriptor(script, { NAME: container.name })).toBe("");
-}, 60_000);
+}, 240_000);
 
 test("run -w /proc/self/fd/N is an error for N of 3..1023", async () => {
   const script =
     'timeout -s KILL 20 "$RT" run --rm -w /proc/self/fd/$0 "$IMAGE" pwd 2>/dev/null; c=$?; [ $c = "$REFUSED" ] || echo $0 $c';
   expect(await forEachDescriptor(script, {}, 10)).toBe("");
-}, 60_000);
+}, 240_000);
 
 for (const path of [
   "/proc/self/cwd",
@@ -98,15 +99,22 @@ test("a working directory that is missing is made; one that is a file, or a loop
   }
 });
 
-test("exec into a directory that a racer swaps with a link to a descriptor", async () => {
-  const script = "mkdir /a; ln -s /proc/self/cwd /b; exec probe racer /a /b";
-  await using container = await running(host(), ["sh", "-c", script]);
-  await container.client.stdout.waitFor("ready");
-  const loop =
-    'timeout -s KILL 20 "$RT" exec -w /a "$NAME" probe cwd 2>/dev/null || [ $? = "$REFUSED" ] || echo failed';
-  const output = await forEachDescriptor(loop, { NAME: container.name }, 10);
-  expect([...new Set(output.split("\n"))].sort().filter((line) => !/^cwd \/[ab]$|^$/.test(line))).toEqual([]);
-});
+test(
+  "exec into a directory that a racer swaps with a link to a descriptor",
+  async () => {
+    const script = "mkdir /a; ln -s /proc/self/cwd /b; exec probe racer /a /b";
+    await using container = await running(host(), ["sh", "-c", script]);
+    await container.client.stdout.waitFor("ready");
+    const loop =
+      'timeout -s KILL 20 "$RT" exec -w /a "$NAME" probe cwd 2>/dev/null || [ $? = "$REFUSED" ] || echo failed';
+    for (const _ of rounds(1)) {
+      const output = await forEachDescriptor(loop, { NAME: container.name }, 10);
+      const odd = new Set(output.split("\n").filter((line) => !/^cwd \/[ab]$|^$/.test(line)));
+      expect([...odd]).toEqual([]);
+    }
+  },
+  soakTimeoutMs(120_000),
+);
 
 test("the program and an exec hold 0-2 and nothing else", async () => {
   const walk = "walked 1021\n";
