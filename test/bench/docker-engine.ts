@@ -1,4 +1,4 @@
-/** docker, with a daemon of its own that lives from `open` to `close`. */
+/** docker, with a daemon of its own that lives from `open` to `close`, and touches no network but where it has one to itself. */
 import { join } from "node:path";
 import { until } from "../support/wait.ts";
 import type { Engine } from "./engine.ts";
@@ -9,6 +9,7 @@ export async function dockerEngine(
   scratch: string,
   docker: string,
   dockerd: string,
+  { hasNetworks = false } = {},
 ): Promise<Engine> {
   const version = (await shell.ok(`${dockerd} --version`)).match(/version ([^\s,]+)/)?.[1] ?? "unknown";
   const state = shell.inside(join(scratch, "docker-state"));
@@ -22,7 +23,7 @@ export async function dockerEngine(
     shell,
     async open(dir) {
       const places = `--data-root ${dir}/docker --exec-root ${state}/exec --pidfile ${state}/pid -H unix://${socket}`;
-      const quiet = "--iptables=false --ip6tables=false --bridge=none";
+      const quiet = hasNetworks ? "" : "--iptables=false --ip6tables=false --bridge=none";
       await shell.ok(`mkdir -p ${state}`);
       daemon = await shell.ok(`{ ${dockerd} ${places} ${quiet} >${state}/log 2>&1 & }; echo $!`);
       try {

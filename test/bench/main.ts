@@ -2,8 +2,10 @@
  * bun run bench [--rounds N] [--pull-rounds N] [--only NAME[,NAME…]] [--json FILE]
  *
  * Figures of rt beside those of the engines that are installed (world.ts says where they are looked for), in rounds in
- * which each has its turn. Names: true start run exec memory daily thousand among pull. A missed target is shown and is no failure;
- * the exit status is 1 when one of rt's own commands failed. Needs root, mkfs.ext4, loop devices and docker-registry.
+ * which each has its turn. Names: true start run exec memory daily thousand fences userns rootless among names network throughput
+ * ports pull.
+ * A missed target is shown and is no failure; the exit status is 1 when one of rt's own commands failed. Needs root,
+ * mkfs.ext4, loop devices and docker-registry; ip, and for throughput nft.
  * Stores lie on fresh file systems in files on a tmpfs; RT_TEST_SCRATCH=/var/tmp puts those files on a disk.
  */
 import { parseArgs } from "node:util";
@@ -11,14 +13,38 @@ import { missing } from "../support/root.ts";
 import { amongRows } from "./among.ts";
 import { execRow, memoryRows, openEngines, runRow } from "./containers.ts";
 import { dailyRows, thousandRow } from "./daily.ts";
+import { fenceRows } from "./fences.ts";
 import { load, machine } from "./machine.ts";
 import type { Rounds, Row } from "./measure.ts";
+import { namesRow } from "./names.ts";
+import { networkRows } from "./network.ts";
+import { portsRow } from "./ports.ts";
 import { pullRow } from "./pull.ts";
 import { failures, printReport } from "./report.ts";
+import { rootlessRow } from "./rootless.ts";
 import { harnessRow, startRow } from "./start.ts";
+import { throughputRows } from "./throughput.ts";
+import { usernsRows } from "./userns.ts";
 import { makeWorld, type World } from "./world.ts";
 
-const names = ["true", "start", "run", "exec", "memory", "daily", "thousand", "among", "pull"] as const;
+const names = [
+  "true",
+  "start",
+  "run",
+  "exec",
+  "memory",
+  "daily",
+  "thousand",
+  "fences",
+  "userns",
+  "rootless",
+  "among",
+  "names",
+  "network",
+  "throughput",
+  "ports",
+  "pull",
+] as const;
 type Name = (typeof names)[number];
 
 interface Options extends Rounds {
@@ -105,7 +131,14 @@ async function measure(world: World, options: Options): Promise<Row[]> {
     await row("daily", () => dailyRows(opened, options));
     await row("thousand", () => thousandRow(opened, options));
   }
+  await row("fences", () => fenceRows(world, options));
+  await row("userns", () => usernsRows(world, options));
+  await row("rootless", () => rootlessRow(world, options));
   await row("among", () => amongRows(world, options));
+  await row("names", () => namesRow(world, options));
+  await row("network", () => networkRows(world, options));
+  await row("throughput", () => throughputRows(world, options));
+  await row("ports", () => portsRow(world, options));
   await row("pull", () => pullRow(world, options.pullRounds));
   return rows;
 }

@@ -38,6 +38,8 @@ export interface ShellOptions {
   scratch: string;
   /** A program that runs a command inside a tree of peers; without it the shell is the host's. */
   enter?: string | undefined;
+  /** In a network namespace that is its own. */
+  ownNetwork?: boolean;
 }
 
 export class Shell implements AsyncDisposable {
@@ -54,7 +56,8 @@ export class Shell implements AsyncDisposable {
     // A tree's /run and /tmp are directories of its disk, on a host a tmpfs; /dev/shm is the host's, for podman's locks.
     const places = this.#inTree ? "/run /tmp /dev/shm" : "";
     const prepare = `for place in ${places}; do mount -t tmpfs tmpfs $place || exit; done`;
-    const own = ["unshare", "--pid", "--fork", "--kill-child"];
+    const network = options.ownNetwork ? ["--net"] : [];
+    const own = ["unshare", "--pid", ...network, "--fork", "--kill-child"];
     const place = options.enter
       ? [options.enter]
       : ["unshare", "--mount", "--propagation=private", "--mount-proc"];

@@ -110,7 +110,7 @@ async function findPeers(shells: Shell[], scratch: string): Promise<{ peers: Eng
 }
 
 /** The first shell that has all of `programs`. */
-async function locate(
+export async function locate(
   shells: Shell[],
   programs: string[],
 ): Promise<{ shell: Shell; paths: string[] } | undefined> {
