@@ -55,11 +55,14 @@ export function container(name: string, script: string, more = ""): string {
   return `[[container]]\nname = "${name}"\nimage = "oci-archive:/images/box.tar"\ncommand = ["sh", "-c", '''${script}''']\n${more}\n`;
 }
 
-/** What was said on the console from the first word of ours on. */
+/** What was said on the console from the first word of ours on, but for what this kernel cannot have. */
 export function said({ console }: Ended): string[] {
   const lines = console.split("\n").map((line) => line.trimEnd());
-  return lines.filter((line) => /^(rt:|[a-z]+ \| )/.test(line));
+  return lines.filter((line) => /^(rt:|[a-z]+ \| )/.test(line) && !line.startsWith(withoutNetwork));
 }
+
+/** How the containers are told that are in no network, as the kernel has none for them. */
+export const withoutNetwork = "rt: no network for ";
 
 export function isClean(ended: Ended): void {
   expect(ended.panic).toBe(undefined);
@@ -92,4 +95,20 @@ export function web(end: string, more = ""): string {
     `trap '${end}' TERM; echo up; touch /data/up; while :; do sleep 0.05; done`,
     `args = ["-v", "/data:/data"]\n${more}`,
   );
+}
+
+/** By name: what stands behind the line "= NAME", but for what `web` says meanwhile. */
+export function answers(console: string): Map<string, string[]> {
+  const all = new Map<string, string[]>();
+  let current: string[] = [];
+  for (const line of console.split("\n").map((each) => each.trimEnd())) {
+    const name = /^= (.*)$/.exec(line)?.[1];
+    if (line.startsWith("web | ")) continue;
+    if (name === undefined) current.push(line);
+    else {
+      current = [];
+      all.set(name, current);
+    }
+  }
+  return all;
 }

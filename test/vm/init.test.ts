@@ -9,7 +9,17 @@ import { run } from "../support/command.ts";
 import { busyboxLayout } from "../support/images.ts";
 import { needs } from "../support/root.ts";
 import { rtBinary } from "../support/rt.ts";
-import { beside, configured, container, directory, initramfs, isClean, said, web } from "./boot.ts";
+import {
+  beside,
+  configured,
+  container,
+  directory,
+  initramfs,
+  isClean,
+  said,
+  web,
+  withoutNetwork,
+} from "./boot.ts";
 import { bootQemu, qemuNeeds } from "./qemu.ts";
 import { bootUml, startUml, umlNeeds } from "./uml.ts";
 
@@ -148,6 +158,7 @@ uml.test("a file whose name has a space, named by the kernel's command line", as
   const archive = await configured("hostname = [", more);
   const ended = await bootUml({ initramfs: archive, append: ['rt.config="/etc/my box.toml"'] });
   expect(said(ended)).toEqual(["web | found", "rt: status 0: power off"]);
+  expect(ended.console).toContain(`${withoutNetwork}web: cannot set the firewall's table rt-networks: `);
   isClean(ended);
 });
 
@@ -192,7 +203,7 @@ uml.test("too little memory for more than the engine is said", async () => {
 
 // What the README says is enough. Of a tmpfs the kernel takes half of the memory for the initramfs, of a ramfs what it needs.
 for (const [memory, append] of [
-  ["420M", []],
+  ["430M", []],
   ["320M", ["rootfstype=ramfs"]],
 ] as const) {
   qemu.test(`${memory} are enough for a PC: ${append.join() || "as it is"}`, async () => {
@@ -270,7 +281,7 @@ withDisk.test(
     const mount = `[[mount]]\nsource = "/dev/ubda"\ntarget = "/var/lib/rt"\ntype = "ext4"\noptions = "noatime"\n`;
     const log = "/k/log";
     const script = `trap "echo stopped >> ${log}; exit 0" TERM; echo run >> ${log}; while :; do sleep 0.05; done`;
-    const make = `rt run -d --name kept --restart always -v kept:/k localhost/box sh -c '${script}'`;
+    const make = `rt run -d --network none --name kept --restart always -v kept:/k localhost/box sh -c '${script}'`;
     const boot = async (runs: number, more: string) => {
       const wait = `touch /data/up; until [ "$(grep -sc run ${log})" = ${runs} ]; do sleep 0.05; done; echo $(cat ${log})`;
       const toml = mount + container("web", wait, 'args = ["-v", "/data:/data", "-v", "kept:/k"]');

@@ -36,7 +36,7 @@ export interface MachineOptions {
   memory?: string;
   /** Further words for the kernel's command line. */
   append?: readonly string[];
-  /** After which the machine is ended and `end` throws; 60 s by default. */
+  /** After which the machine is ended and `end` throws; three minutes by default. */
   timeoutMs?: number;
 }
 
@@ -54,7 +54,7 @@ const contained = [
  */
 export async function startMachine(
   command: (scratch: string) => readonly string[],
-  timeoutMs = 60_000,
+  timeoutMs = 180_000,
 ): Promise<Machine> {
   const scratch = await mkdtemp(join(scratchDirectory(), "rt-vm-"));
   const child = Bun.spawn([...contained, ...command(scratch)], {

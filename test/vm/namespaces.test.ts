@@ -18,3 +18,8 @@ guestSuite("up and down", ["test/cli/system-up.test.ts"], {
   tests: 4,
   only: ["the power fails", "a process of this boot", "others need"],
 });
+
+guestSuite("hooks", ["test/cli/hooks.test.ts"], {
+  tests: 5,
+  only: ["each stage", "hooks find", "a createContainer hook", "joined pid namespace"],
+});

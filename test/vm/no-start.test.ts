@@ -52,7 +52,8 @@ for (const [what, few, line] of [
   [
     "its threads",
     soMany(1),
-    /^rt: cannot start(: there is no room for another .*\(EAGAIN\)| the session: AGAIN)/,
+    // The last: one of the kernel's own went between two of the runtime's, which ends itself at the second.
+    /^rt: (cannot start: there is no room for another .*\(EAGAIN\)|cannot start the session: AGAIN|the session was killed by signal 6)/,
   ],
 ] as const) {
   uml.test(`no room for ${what}`, async () => {
@@ -61,7 +62,8 @@ for (const [what, few, line] of [
     // Threads of the kernel's own that went after they had been counted left their room.
     for (let more = 0; more < 4 && said(ended).at(-1) === "rt: status 0: power off"; more++)
       ended = await boot();
-    expect(said(ended)).toEqual([expect.stringMatching(line), "rt: status 125: power off"]);
+    const end = expect.stringMatching(/^rt: status (125|134): power off$/);
+    expect(said(ended)).toEqual([expect.stringMatching(line), end]);
     isClean(ended);
   });
 }

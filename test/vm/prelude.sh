@@ -37,12 +37,25 @@ chmod 755 /run/kmod/modprobe
 echo /run/kmod/modprobe >/proc/sys/kernel/modprobe
 for module in $VM_MODULES; do /run/kmod/modprobe "$module"; done
 
-# Bytes go to the console as they are.
-busybox stty -opost </dev/console
-cd /run
-echo "vm-begin $VM_NONCE"
-sh "$VM_DIR/script.sh" </dev/null 2>&1
-code=$?
-# The mark stands at the beginning of a line, whatever the script printed last.
-printf '\nvm-end %s %s\n' "$VM_NONCE" "$code"
-busybox poweroff -f
+finish=$VM_DIR/finish.sh
+[ "$VM_INIT" = systemd ] || exec sh "$finish"
+
+# A real systemd, of the host's tree, with one service: the script. What else it would start is not asked for.
+mkdir -p /run/systemd/system
+cat >/run/systemd/system/vm.target <<END
+[Unit]
+DefaultDependencies=no
+Requires=vm.service
+END
+cat >/run/systemd/system/vm.service <<END
+[Unit]
+DefaultDependencies=no
+[Service]
+Environment=PATH=$PATH HOME=$HOME TERM=$TERM LC_ALL=$LC_ALL VM_DIR=$VM_DIR
+ExecStart=/bin/sh -c '. $VM_DIR/settings.sh; exec sh $finish'
+StandardInput=null
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/console
+END
+exec /lib/systemd/systemd --unit=vm.target --show-status=0 --log-target=null

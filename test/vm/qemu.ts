@@ -4,10 +4,12 @@
  *
  *   const { console, code } = await bootQemu({ initramfs });
  */
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../support/command.ts";
-import { fixture } from "../support/scratch.ts";
+import { outside } from "../support/outside.ts";
+import { fixture, scratchDirectory } from "../support/scratch.ts";
+import type { InitramfsMember } from "./initramfs.ts";
 import { type Ended, type Machine, type MachineOptions, startMachine } from "./machine.ts";
 
 /** For needs() of test/support/root.ts. */
@@ -29,6 +31,8 @@ export interface QemuOptions extends MachineOptions {
   initramfs: string;
   /** Software emulation by default: a /dev/kvm that opens may still be one in which no ordinary kernel boots. */
   accel?: "tcg" | "kvm";
+  /** As qemu's "-nic"; by default there is none. */
+  nic?: string;
   /** As qemu's "-cpu"; by default everything that the accelerator has. */
   cpu?: string;
 }
@@ -39,7 +43,15 @@ export async function startQemu(options: QemuOptions): Promise<Machine> {
   return startMachine(
     () => [
       ...["qemu-system-x86_64", "-nodefaults", "-display", "none", "-serial", "stdio", "-monitor", "none"],
-      ...["-no-reboot", "-nic", "none", "-accel", options.accel ?? "tcg", "-m", options.memory ?? "1024M"],
+      ...[
+        "-no-reboot",
+        "-nic",
+        options.nic ?? "none",
+        "-accel",
+        options.accel ?? "tcg",
+        "-m",
+        options.memory ?? "1024M",
+      ],
       ...["-cpu", options.cpu ?? "max"],
       ...["-kernel", kernel, "-initrd", options.initramfs, "-append", append.join(" ")],
     ],
@@ -61,13 +73,45 @@ export async function cloudKernelFiles(): Promise<{ kernel: string; modules: str
   const dir = await fixture("cloud-kernel", name, async (into) => {
     const download = join(into, "download");
     await mkdir(download);
-    await run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name], { cwd: download });
+    await run(outside(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name]), {
+      cwd: download,
+    });
     await run(["sh", "-c", "dpkg-deb -x ./*.deb tree"], { cwd: download });
     await rename(join(download, "tree/boot", `vmlinuz-${release}`), join(into, "vmlinuz"));
     await rename(join(download, "tree/lib/modules", release), join(into, "modules"));
     await rm(download, { recursive: true });
   });
   return { kernel: join(dir, "vmlinuz"), modules: join(dir, "modules") };
+}
+
+/** Modules of that kernel for an initramfs, with those that they need, and depmod's list of them. */
+export async function cloudModules(names: readonly string[]): Promise<InitramfsMember[]> {
+  const { modules } = await cloudKernelFiles();
+  const release = kernelPackage()!.replace("linux-image-", "");
+  const base = await mkdtemp(join(scratchDirectory(), "rt-vm-modules-"));
+  try {
+    await mkdir(join(base, "lib/modules"), { recursive: true });
+    await symlink(modules, join(base, "lib/modules", release));
+    const lines = (await run(["depmod", "-n", "-b", base, release])).split("\n");
+    const listed = lines.filter((line) => /^kernel\/.*:/.test(line));
+    const wanted = listed.filter((line) => names.some((name) => line.match(/([^/]+)\.ko:/)?.[1] === name));
+    const files = new Set(wanted.flatMap((line) => line.replace(":", "").split(" ").filter(Boolean)));
+    const place = `lib/modules/${release}`;
+    const directories = new Set(
+      [...files, "modules.dep"].flatMap((file) => {
+        const parts = `${place}/${file}`.split("/").slice(0, -1);
+        return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+      }),
+    );
+    return [
+      ...[...directories].sort().map((path) => ({ path, directory: true as const })),
+      { path: `${place}/modules.dep`, text: `${listed.join("\n")}\n` },
+      { path: `${place}/modules.builtin`, file: join(modules, "modules.builtin") },
+      ...[...files].map((file) => ({ path: `${place}/${file}`, file: join(modules, file) })),
+    ];
+  } finally {
+    await rm(base, { recursive: true });
+  }
 }
 
 /** The package that Debian's "linux-image-cloud-amd64" stands for today. */

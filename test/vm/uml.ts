@@ -7,7 +7,7 @@
  *
  * Its limits: one CPU, no cpuset controller, no `inet` family in nf_tables, no system-wide time namespace offsets.
  */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { scratchDirectory } from "../support/scratch.ts";
 import { type Ended, type Machine, type MachineOptions, startMachine, tail } from "./machine.ts";
@@ -58,6 +58,8 @@ export interface GuestRun {
 }
 
 export interface GuestOptions extends Omit<UmlOptions, "initramfs" | "init"> {
+  /** A real systemd is the first program, and the script a service of it. */
+  systemd?: boolean;
   /** For the script; the guest inherits nothing of the test's environment. */
   env?: Record<string, string>;
   /** Kernel modules beside overlay. */
@@ -79,14 +81,17 @@ export const networkModules = ["veth", "bridge", "br_netfilter", "nf_tables", "n
  * @throws Error with the console, when the script did not come to its end: a panic, a hang, a guest that does not boot.
  */
 export async function runInUml(script: string, options: GuestOptions = {}): Promise<GuestRun> {
-  const { env = {}, modules = [], files = {}, dir, visible = [], ...machine } = options;
+  const { env = {}, modules = [], files = {}, dir, visible = [], systemd = false, ...machine } = options;
   const shared = dir ?? (await mkdtemp(join(scratchDirectory(), "rt-vm-shared-")));
   const nonce = crypto.randomUUID();
   try {
     await mkdir(shared, { recursive: true });
     for (const [name, text] of Object.entries(files)) await writeFile(join(shared, name), text);
+    // The project's own directory may be out of sight by then.
+    await copyFile(join(import.meta.dir, "finish.sh"), join(shared, "finish.sh"));
     const settings = {
       VM_NONCE: nonce,
+      VM_INIT: systemd ? "systemd" : "",
       VM_MODULES: ["overlay", ...modules].join(" "),
       VM_VISIBLE: visible.map((path) => `${path}\n`).join(""),
       ...env,
