@@ -2,7 +2,7 @@
  * The rules of zig-native (README, "Architecture"), held by reading its files. A violation is printed as "file: what is wrong".
  *
  *   start                                   the stub that the kernel starts: it becomes boot's program, or hands over to Bun
- *   boot  monitor  lib  layer  probe        programs; they share nothing but what is below
+ *   boot  monitor  lib  layer  holder  probe   programs; they share nothing but what is below
  *   stage                                   what the monitor's child runs until it is the user's program
  *   wire                                    what programs say to each other, and how they fail
  *   linux                                   the kernel's facilities, one a file: they answer an errno, and know no one
@@ -25,6 +25,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   layer: ["wire", "linux"],
   boot: ["wire", "linux"],
   start: ["boot", "linux"],
+  holder: ["linux"],
   probe: [],
 };
 
@@ -64,7 +65,7 @@ test("every folder of zig-native has its floor, and a program is a file beside i
   const floors = new Set(files.filter((file) => !beside.test(file)).map(floorOf));
   expect([...floors].sort()).toEqual(Object.keys(below).sort());
   const roots = files.filter((file) => !file.includes("/") && !beside.test(file)).map(floorOf);
-  expect(roots).toEqual(["boot", "layer", "lib", "monitor", "probe", "start"]);
+  expect(roots).toEqual(["boot", "holder", "layer", "lib", "monitor", "probe", "start"]);
 });
 
 test("imports of zig-native go only downward", () => {

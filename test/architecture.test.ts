@@ -18,15 +18,16 @@ const project = resolve(import.meta.dir, "..");
 const rooms: Record<string, string> = {
   cli: "engine docker settings reference base native",
   engine:
-    "app image container log volume network events source content snapshot layer runtime store docker spec settings reference oci base",
+    "app image container log volume network events source content snapshot layer runtime rootless store docker spec settings reference oci base",
   app: "source content reference oci base",
   image: "source content snapshot store reference oci base",
   container: "volume store settings oci base",
   volume: "store settings base",
-  network: "store native base",
+  network: "store native settings base",
   log: "base",
   events: "base",
   runtime: "snapshot oci native base",
+  rootless: "native settings base",
   source: "registry reference oci base",
   registry: "reference oci base",
   content: "store oci native base",
@@ -43,7 +44,7 @@ const rooms: Record<string, string> = {
 };
 
 /** Who may make system calls of our own. */
-const nativeUsers = new Set(["runtime", "snapshot", "layer", "network", "content", "native"]);
+const nativeUsers = new Set(["runtime", "rootless", "snapshot", "layer", "network", "content", "native"]);
 
 /** No I/O: what goes in decides what comes out. */
 const pure = new Set(["docker", "oci", "reference", "settings", "spec"]);

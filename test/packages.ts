@@ -7,10 +7,12 @@ import { existsSync, rmSync, writeFileSync } from "node:fs";
 
 /** By package: what it is for. */
 const packages: Record<string, string> = {
+  apparmor: "its parser makes of a profile what the third kernel takes",
   attr: "getfattr, setfattr",
   "busybox-static": "the small image",
   "ca-certificates": "a host's certificates",
   debootstrap: "the large image",
+  "dnsmasq-base": "a DHCP server, and one of names",
   "docker-registry": "a real registry",
   e2fsprogs: "disks for the second kernel",
   file: "what the executable is said to be",
@@ -21,14 +23,19 @@ const packages: Record<string, string> = {
   "libcap2-bin": "setcap, getcap",
   musl: "a host without glibc",
   nftables: "nft: shows the firewall's rules, and flushes them as others do",
+  passt: "pasta: the network of an ordinary user's containers",
   procps: "ps, as a witness",
   python3: "tarfile: layers that it writes",
   "qemu-system-x86": "boots Debian's cloud kernel, with rt as its /init",
   "qemu-user": "other processors: arm64, and one that is too old",
   runc: "the runtime that the lifecycle is compared with",
+  secilc: "makes a policy for the third kernel",
   skopeo: "puts images into the registry",
+  slirp4netns: "that network, where there is no pasta",
   strace: "what a command asks the kernel for",
+  systemd: "the first program of the second kernel, where containers are its units",
   tmux: "a real terminal",
+  uidmap: "newuidmap: the subordinate ids of an ordinary user",
   "user-mode-linux": "the second kernel: 6.1, cgroup v2",
 };
 

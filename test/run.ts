@@ -7,10 +7,11 @@
  * The last line is exactly "N passed, N failed", with ", N skipped" where something was. Tests that need root or a tool
  * are skipped without it, and named; RT_TEST_REQUIRE=1 makes each of them a failure. With FILTER only those files run.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { installPackages } from "./packages.ts";
+import { networkTraces } from "./support/traces.ts";
 
 interface Tally {
   passed: number;
@@ -25,18 +26,33 @@ const bin = (name: string) => join(project, "node_modules/.bin", name);
 const required = process.env.RT_TEST_REQUIRE === "1";
 const total: Tally = { passed: 0, failed: 0, skipped: [], failures: [] };
 
-/** Tests that share nothing with each other, and those that load the machine with containers. */
+/**
+ * Tests that share nothing with each other, and those that load the machine with containers. `batch`: so many files a process,
+ * each of which has a network of its own (own-network.ts).
+ */
 const suites = [
   {
-    name: "unit",
-    files: ["architecture.test.ts", "unit/**/*.test.ts", "fuzz/**/*.test.ts"],
-    workers: 4,
-    timeoutMs: 30_000,
+    ...{ name: "unit", workers: 4, batch: 12, timeoutMs: 30_000 },
+    files: [
+      "architecture.test.ts",
+      "architecture-zig.test.ts",
+      "attack-table.test.ts",
+      "unit/**/*.test.ts",
+      "fuzz/**/*.test.ts",
+    ],
   },
-  { name: "contract", files: ["contract/**/*.test.ts"], workers: 2, timeoutMs: 120_000 },
-  { name: "root and cli", files: ["root/**/*.test.ts", "cli/**/*.test.ts"], workers: 2, timeoutMs: 120_000 },
+  {
+    ...{ name: "contract", workers: 2, batch: 1, timeoutMs: 120_000 },
+    files: ["contract/**/*.test.ts"],
+  },
+  {
+    ...{ name: "root and cli", workers: 2, batch: 1, timeoutMs: 120_000 },
+    files: ["root/**/*.test.ts", "cli/**/*.test.ts"],
+  },
+  // Tests of the suite before, in other ways of calling rt (ways/suite.ts).
+  { ...{ name: "ways", workers: 2, batch: 1, timeoutMs: 260_000 }, files: ["ways/**/*.test.ts"] },
   // Each of these boots a kernel of its own with one processor, and most then run tests of the suites above in it.
-  { name: "vm", files: ["vm/**/*.test.ts"], workers: 4, timeoutMs: 240_000 },
+  { ...{ name: "vm", workers: 4, batch: 1, timeoutMs: 240_000 }, files: ["vm/**/*.test.ts"] },
 ];
 
 /** A suite that has not ended by then hangs. */
@@ -63,8 +79,10 @@ async function main(filters: string[]): Promise<never> {
     await check("types", [bin("tsc"), "--noEmit", "-p", "."]);
     await zigTests();
   }
+  const before = networkTraces();
   // What needs no executable says more about a broken build than silence would.
   for (const suite of built ? suites : suites.slice(0, 1)) await bunTests(suite, filters);
+  compareNetwork(before);
   report();
   process.exit(total.failed > 0 ? 1 : 0);
 }
@@ -76,6 +94,16 @@ async function check(name: string, command: string[]): Promise<boolean> {
   if (code !== 0) console.log(output);
   count(code === 0 ? { passed: 1 } : { failed: 1, failures: [name] });
   return code === 0;
+}
+
+/** Tests have networks of their own: this machine's is as it was. */
+function compareNetwork(before: readonly string[]): void {
+  const after = networkTraces();
+  const changes = after.filter((each) => !before.includes(each));
+  if (changes.length > 0) console.log(`FAIL the machine's network: ${changes.join(", ")}`);
+  count(
+    changes.length === 0 ? { passed: 1 } : { failed: 1, failures: ["the machine's network has changed"] },
+  );
 }
 
 async function zigTests(): Promise<void> {
@@ -106,25 +134,41 @@ async function bunTests(suite: (typeof suites)[number], filters: string[]): Prom
     (file) => filters.length === 0 || filters.some((filter) => `test/${file}`.includes(filter)),
   );
   if (chosen.length === 0) return;
-  const scratch = mkdtempSync(join(tmpdir(), "rt-run-"));
-  const outfile = join(scratch, "junit.xml");
+  const batches: string[][] = [];
+  while (chosen.length > 0) batches.push(chosen.splice(0, suite.batch));
+  console.log(`---- ${suite.name}: ${batches.flat().length} files`);
+  const end = performance.now() + suiteTimeoutMs;
   const workers = Math.min(suite.workers, availableParallelism());
+  const work = async () => {
+    for (let batch = batches.shift(); batch; batch = batches.shift()) await testFiles(suite, batch, end);
+  };
+  await Promise.all(Array.from({ length: workers }, work));
+}
+
+/** One process. What it says is shown at its end: others run beside it. */
+async function testFiles(suite: (typeof suites)[number], files: string[], end: number): Promise<void> {
+  const scratch = mkdtempSync(join(tmpdir(), "rt-run-"));
+  const [outfile, log] = [join(scratch, "junit.xml"), join(scratch, "log")];
   const options = ["--timeout", `${suite.timeoutMs}`, "--reporter=junit", `--reporter-outfile=${outfile}`];
-  if (workers > 1 && chosen.length > 1) options.push(`--parallel=${workers}`);
-  const paths = chosen.map((file) => `./test/${file}`);
-  console.log(`---- ${suite.name}: ${chosen.length} files`);
-  const child = Bun.spawn([process.execPath, "test", ...options, ...paths], {
+  const paths = files.map((file) => `./test/${file}`);
+  const output = openSync(log, "a");
+  const child = Bun.spawn([process.execPath, "test", "--isolate", ...options, ...paths], {
     cwd: project,
-    stdio: ["ignore", "inherit", "inherit"],
-    timeout: suiteTimeoutMs,
+    stdio: ["ignore", output, output],
+    timeout: Math.ceil(Math.max(end - performance.now(), 1)),
     killSignal: "SIGKILL",
   });
   const code = await child.exited;
+  closeSync(output);
+  process.stdout.write(readFileSync(log));
   const result = existsSync(outfile) ? readJunit(readFileSync(outfile, "utf8")) : { passed: 0, failed: 0 };
   rmSync(scratch, { recursive: true, force: true });
   if (code !== 0 && result.failed === 0) {
     // A file that does not load, an error outside of any test, or a hang: no test case stands for it.
-    Object.assign(result, { failed: 1, failures: [`${suite.name}: bun test ended with ${code}`] });
+    Object.assign(result, {
+      failed: 1,
+      failures: [`${suite.name}: bun test ended with ${code}: ${paths.join(" ")}`],
+    });
   }
   count(result);
 }

@@ -21,14 +21,14 @@ import { join } from "node:path";
 import { busyboxHost, image, remains } from "../cli/world.ts";
 import type { TestHost } from "../support/host.ts";
 import { cgroupDirectories, processesOf } from "../support/leaks.ts";
-import { needs } from "../support/root.ts";
+import { cannotTrace, needs } from "../support/root.ts";
 import { rtBinary } from "../support/rt.ts";
 import { until } from "../support/wait.ts";
 
 const { test } = needs({
   root: true,
   tools: ["busybox", "tar"],
-  also: () => (process.arch === "x64" ? undefined : "a processor whose system calls it knows (x86-64)"),
+  also: cannotTrace,
 });
 
 const perRole = process.env.RT_CRASH_POINTS === "all" ? Infinity : Number(process.env.RT_CRASH_POINTS || 2);

@@ -56,7 +56,7 @@ beforeAll(async () => {
   mkdirSync(rootfs);
   // What the snapshot has, and nothing of what is mounted in it.
   await run(["cp", "-ax", `/proc/${await pidOf(host, "model")}/root/.`, rootfs]);
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => {
   await host?.[Symbol.asyncDispose]();
@@ -204,6 +204,41 @@ test("both are in the cgroup that cgroupsPath names, in the same hierarchies", a
   const ours = cgroupsOf(await pidOf(host, "model"), spec.linux.cgroupsPath);
   expect(ours.length).toBeGreaterThan(0);
   expect(cgroupsOf(theirs.pid, `/rt/${theirs.id}`)).toEqual(ours);
+});
+
+test("the limits of a specification are the same files in both", async () => {
+  const limits = [
+    ...["-m", "64m", "--memory-swap", "96m", "--memory-reservation", "32m", "--memory-swappiness", "10"],
+    ...["--cpus", "0.5", "-c", "300", "--cpuset-cpus", "0", "--cpuset-mems", "0", "--pids-limit", "50"],
+    ...[
+      "--blkio-weight",
+      "200",
+      "--device-read-bps",
+      "/dev/loop0:1mb",
+      "--device-write-iops",
+      "/dev/loop0:7",
+    ],
+  ];
+  const files = [
+    ...["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.soft_limit_in_bytes"],
+    ...["memory.swappiness", "memory.oom_control", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.shares"],
+    ...["cpuset.cpus", "cpuset.mems", "pids.max", "blkio.bfq.weight"],
+    ...["blkio.throttle.read_bps_device", "blkio.throttle.write_iops_device"],
+  ].map((name) => `/sys/fs/cgroup/${name.split(".")[0]}/${name}`);
+  const name = `limited-${process.pid}`;
+  const client = host.spawn(["run", "--rm", "--name", name, ...flags, ...limits, image, "sleep", "1000"]);
+  const id = await containerId(host, name, client);
+  const path = join(host.state, "containers", id, "config.json");
+  const { resources }: Spec["linux"] = JSON.parse(readFileSync(path, "utf8")).linux;
+  const ours = await host.rt(["exec", name, "/probe", "cat", ...files]);
+  await host.ok(["kill", name]);
+  await client.exited;
+  const theirs = await underRunc(["cat", ...files], (same) => ({
+    ...same,
+    linux: { ...same.linux, resources },
+  }));
+  expect([ours.code, ours.stdout]).toEqual([0, theirs.stdout]);
+  expect(ours.stdout).toContain("67108864\n100663296\n33554432\n10\n");
 });
 
 async function runcPid(id: string): Promise<number | undefined> {

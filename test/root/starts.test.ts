@@ -18,7 +18,7 @@ beforeAll(async () => {
   if (!met) return;
   host = await testHost();
   await host.ok(["run", "--rm", "-q", "embed:hello"]);
-}, 60_000);
+}, 240_000);
 afterAll(() => host?.[Symbol.asyncDispose]());
 
 /** `command… dist/rt run …`: the embedded image, which ends with 3. */
@@ -67,10 +67,10 @@ test("limits that are too small are named, with what is enough", async () => {
     /data size is too small: ulimit -d 655360, or more\n$/,
   );
   await refused(["prlimit", "--stack=65536"], /stack size is too small: ulimit -s 256, or more\n$/);
-  await refused(["prlimit", "--fsize=0"], /file size is too small: ulimit -f 256, or more\n$/);
+  await refused(["prlimit", "--fsize=0"], /file size is too small: ulimit -f 512, or more\n$/);
   // Enough to start, and not for the engine's helpers.
   await refused(
-    ["prlimit", `--fsize=${256 << 10}`],
+    ["prlimit", `--fsize=${512 << 10}`],
     /cannot prepare rt-monitor: File too large: raise ulimit -f \(EFBIG\)\n$/,
   );
   await refused(["prlimit", "--nofile=16"], /Too many open files: raise ulimit -n \(EMFILE\)\n$/);
