@@ -42,6 +42,7 @@ const rows: readonly Row[] = [
   { paths: ["port", "container port"], load: () => import("./container/port.ts") },
   { paths: ["rm", "container rm", "container remove"], load: () => import("./container/remove.ts") },
   { paths: ["pull", "image pull"], load: () => import("./image/pull.ts") },
+  { paths: ["push", "image push"], load: () => import("./image/push.ts") },
   {
     paths: ["images", "image ls", "image list"],
     listed: "image list",
@@ -137,7 +138,6 @@ export const laterCommands: Readonly<Record<string, string>> = {
   load: "pull docker-archive:FILE or oci-archive:FILE instead",
   login: "rt reads the credentials that docker login or podman login wrote",
   logout: "rt keeps no credentials: docker logout or podman logout removes theirs",
-  push: "it comes in a later version",
   save: "it comes in a later version",
   search: "it comes in a later version",
   tag: "it comes in a later version",

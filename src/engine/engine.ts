@@ -1,3 +1,4 @@
+import type { SentImage } from "../destination/destination.ts";
 import type { ContainerInspect } from "../docker/container-inspect.ts";
 import type { PrunedContainers } from "../docker/container-prune.ts";
 import type { ContainerSummary } from "../docker/container-summary.ts";
@@ -31,6 +32,7 @@ import type { Explanation } from "./container/why.ts";
 import type { ImagesOptions } from "./image/list.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
+import type { PushOptions } from "./image/push.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
 import type { ConnectOptions } from "./network/connect.ts";
 import type { CreateNetworkOptions } from "./network/create.ts";
@@ -131,6 +133,8 @@ export interface ExecVerbs {
 export interface ImageVerbs {
   /** @param reference a name, or a file ("oci:DIR", "docker-archive:FILE", …) */
   pull(reference: string, options: PullOptions): Promise<PullResult>;
+  /** An image that is here to a registry, a directory or an archive. @returns what it is called there by digest */
+  push(name: string, options: PushOptions): Promise<SentImage>;
   /** Newest first. */
   list(options: ImagesOptions): Promise<ImageSummary[]>;
   /** Docker's document. */

@@ -137,6 +137,7 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
   return {
     pull: async (reference, options) =>
       (await import("./image/pull.ts")).pull(await hosts.get(), reference, options),
+    push: async (name, options) => (await import("./image/push.ts")).push(await hosts.get(), name, options),
     list: async (options) => (await import("./image/list.ts")).listImages(await hosts.get(), options),
     inspect: async (name) => (await import("./image/inspect.ts")).inspectImage(await hosts.get(), name),
     remove: async (name, options) =>

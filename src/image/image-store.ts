@@ -161,6 +161,11 @@ export class ImageStore {
     return this.#row(text)?.row.id;
   }
 
+  /** The name that `text` is, where an image here has it; undefined of an ID. */
+  nameFor(text: string): Reference | undefined {
+    return this.#row(text)?.named;
+  }
+
   /** Bytes of its unpacked layers; 0 where that is unknown. */
   sizeOf(id: Digest): number {
     const sql = `SELECT sum(size) AS bytes FROM (SELECT max(l.size) AS size FROM image_layers i JOIN layers l

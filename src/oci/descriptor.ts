@@ -19,6 +19,13 @@ export interface IndexEntry extends Omit<Descriptor, "digest"> {
   artifactType?: string;
 }
 
+/** A small document, whole: a manifest, an index, a config. */
+export interface RawBlob {
+  digest: Digest;
+  mediaType: string;
+  bytes: Uint8Array;
+}
+
 export interface Platform {
   os: string;
   architecture: string;

@@ -38,14 +38,19 @@ export class LayoutSource implements Source {
   }
 
   async resolve(platform: Platform): Promise<ResolvedImage> {
-    const read = async (entry: Descriptor): Promise<RawDocument> => {
-      const bytes = await readWhole(this.#files, blobName(entry), this.name);
-      return { bytes, contentType: entry.mediaType };
-    };
-    if ("bytes" in this.#root) return resolveImage(this, this.#root, read, platform);
-    const root = await read(this.#root);
+    return resolveImage(this, await this.root(), (entry) => this.document(entry), platform);
+  }
+
+  async root(): Promise<RawDocument> {
+    if ("bytes" in this.#root) return this.#root;
+    const root = await this.document(this.#root);
     checkBytes(root.bytes, this.#root, "manifest", this.name);
-    return resolveImage(this, root, read, platform);
+    return root;
+  }
+
+  async document(entry: Descriptor): Promise<RawDocument> {
+    const bytes = await readWhole(this.#files, blobName(entry), this.name);
+    return { bytes, contentType: entry.mediaType };
   }
 
   async *fetch(blob: Descriptor, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -1,10 +1,10 @@
 import { RtError } from "../base/errors.ts";
-import { callerPath } from "../base/working-directory.ts";
 import { shown } from "../oci/json.ts";
 import { kindOf, type SourceKind } from "../reference/kind.ts";
 import { parse } from "../reference/reference.ts";
 import type { RegistryOptions } from "../registry/client.ts";
 import type { EmbeddedLayout } from "./embedded.ts";
+import { rejectForeign, splitPath } from "./local-path.ts";
 import type { Source } from "./source.ts";
 
 export interface SourceOptions extends RegistryOptions {
@@ -51,30 +51,3 @@ const openers: Readonly<Record<SourceKind, Open>> = {
     return (await import("./embedded.ts")).openEmbedded(text, layout);
   },
 };
-
-/** What skopeo, podman or a browser would understand, and what as a name would be looked for at Docker Hub. */
-function rejectForeign(text: string): void {
-  const transport = /^(docker-daemon|containers-storage|ostree|sif|tarball|dir(?=:[./]))(?=:)/.exec(
-    text,
-  )?.[0];
-  if (transport) {
-    throw new RtError(
-      "unsupported",
-      `${transport}: is none of rt's sources: there are oci:, oci-archive:, docker-archive: and names of registries`,
-    );
-  }
-  const address = /^https?:\/\/(.*)$/s.exec(text)?.[1];
-  if (address !== undefined) {
-    throw new RtError("invalid-argument", `an image's name has no scheme: write ${shown(address)}`);
-  }
-}
-
-/** As skopeo has it: the first colon ends the path. */
-function splitPath(rest: string, kind: string): { path: string; tag: string | undefined } {
-  const colon = rest.indexOf(":");
-  const path = colon < 0 ? rest : rest.slice(0, colon);
-  const tag = colon < 0 ? undefined : rest.slice(colon + 1);
-  if (path === "") throw new RtError("invalid-argument", `${kind}: wants a path, as in ${kind}:/tmp/image`);
-  if (tag === "") throw new RtError("invalid-argument", `${kind}:${shown(path)}: has an empty tag`);
-  return { path: callerPath(path, `${kind}:`), tag };
-}

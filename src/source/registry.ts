@@ -1,4 +1,5 @@
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
+import type { RawDocument } from "../oci/manifest.ts";
 import { canonical, type Reference } from "../reference/reference.ts";
 import { RegistryClient, type RegistryOptions } from "../registry/client.ts";
 import { resolveImage } from "./resolve.ts";
@@ -19,9 +20,16 @@ export class RegistrySource implements Source {
   }
 
   async resolve(platform: Platform): Promise<ResolvedImage> {
+    return resolveImage(this, await this.root(), (entry) => this.document(entry), platform);
+  }
+
+  root(): Promise<RawDocument> {
     const { tag, digest } = this.#wanted;
-    const root = await this.#client.document(digest ?? tag ?? "latest");
-    return resolveImage(this, root, (entry) => this.#client.document(entry.digest), platform);
+    return this.#client.document(digest ?? tag ?? "latest");
+  }
+
+  document(entry: Descriptor): Promise<RawDocument> {
+    return this.#client.document(entry.digest);
   }
 
   fetch(blob: Descriptor, offset: number, signal?: AbortSignal): AsyncIterable<Uint8Array> {

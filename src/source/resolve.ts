@@ -1,11 +1,11 @@
 import { RtError } from "../base/errors.ts";
-import type { Descriptor, Platform } from "../oci/descriptor.ts";
+import type { Descriptor, Platform, RawBlob } from "../oci/descriptor.ts";
 import { digestOf } from "../oci/digest.ts";
 import { checkLayerCount, type ImageConfig, parseImageConfig } from "../oci/image-config.ts";
 import { documentBytesMax, shown } from "../oci/json.ts";
 import { chosen, type Manifest, parseDocument, type RawDocument, requireImage } from "../oci/manifest.ts";
 import { choose, formatPlatform, matches } from "../oci/platform.ts";
-import type { RawBlob, ResolvedImage, Source } from "./source.ts";
+import type { ResolvedImage, Source } from "./source.ts";
 
 /** An index may hold indexes; nobody honest nests them deeper. */
 const indexDepthMax = 4;

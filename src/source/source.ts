@@ -1,10 +1,12 @@
-import type { Descriptor, Platform } from "../oci/descriptor.ts";
+import type { Descriptor, Platform, RawBlob } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
+import type { RawDocument } from "../oci/manifest.ts";
 
 /**
- * Where images come from. A registry, an OCI layout directory, an archive file and the image embedded in this
- * executable all answer the same three questions, so `engine/image/pull` has one way for all of them:
+ * Where images come from. A registry, an OCI layout directory, an archive file, the image embedded in this executable and
+ * the store (image/stored-source.ts) all answer the same questions, so there is one way for all of them into the store
+ * (`engine/image/pull`) and to a destination (destination/destination.ts, image/send.ts):
  *
  *   const source = await openSource("docker.io/library/alpine:3.20", options)   // open.ts
  *   const found  = await source.resolve(platform)     // index -> manifest of the platform; bounded, digest-checked
@@ -18,6 +20,10 @@ export interface Source {
   readonly reference: string;
   /** @throws not-found | unauthorized | unavailable | unsupported (no such platform) | data-loss (what it says does not fit together) */
   resolve(platform: Platform): Promise<ResolvedImage>;
+  /** What the name points at, as it came: an index or a manifest. @throws as `resolve` */
+  root(): Promise<RawDocument>;
+  /** A manifest or an index that an index names. The caller checks its digest. @throws not-found | … */
+  document(entry: Descriptor): Promise<RawDocument>;
   /**
    * A blob's bytes from `offset` on, as stored at the source (still compressed). Retries and resumes transient faults by
    * itself; ends early only by an error. Does not check the digest of the whole.
@@ -42,10 +48,4 @@ export interface ResolvedManifest extends Pick<Descriptor, "mediaType" | "digest
   config: Descriptor;
   /** Bottom first, as many as the config has diffIDs, and of types that can be unpacked. */
   layers: Descriptor[];
-}
-
-export interface RawBlob {
-  digest: Digest;
-  mediaType: string;
-  bytes: Uint8Array;
 }

@@ -5,6 +5,7 @@ import { RtError } from "../../../src/base/errors.ts";
 import { Host } from "../../../src/engine/host.ts";
 import type { Descriptor, Platform } from "../../../src/oci/descriptor.ts";
 import { type Digest, digestOf, hexOf } from "../../../src/oci/digest.ts";
+import type { RawDocument } from "../../../src/oci/manifest.ts";
 import { mediaTypes } from "../../../src/oci/media-types.ts";
 import type { SnapshotDriver, UnpackRequest, UnpackResult } from "../../../src/snapshot/snapshot.ts";
 import { resolveImage } from "../../../src/source/resolve.ts";
@@ -64,13 +65,19 @@ export class FakeSource implements Source {
     this.image = { target: digestOf(this.#manifest), manifest };
   }
 
-  resolve(platform: Platform): Promise<ResolvedImage> {
-    const root = { bytes: this.#manifest, contentType: mediaTypes.ociManifest };
+  async resolve(platform: Platform): Promise<ResolvedImage> {
     const fetch = async function* (this: FakeSource) {
       yield this.#config;
     }.bind(this);
-    const noIndex = () => Promise.reject(new Error("it is no index"));
-    return resolveImage({ name: this.name, fetch }, root, noIndex, platform);
+    return resolveImage({ name: this.name, fetch }, await this.root(), () => this.document(), platform);
+  }
+
+  async root(): Promise<RawDocument> {
+    return { bytes: this.#manifest, contentType: mediaTypes.ociManifest };
+  }
+
+  document(): Promise<RawDocument> {
+    return Promise.reject(new Error("it is no index"));
   }
 
   async *fetch(layer: Descriptor, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {

@@ -156,7 +156,7 @@ for (const [kind, place] of [
         "ostree:x@/y",
       ])
         expect(await failsWith("unsupported", pull(text))).toContain(
-          `${text.split(":")[0]}: is none of rt's sources`,
+          `${text.split(":")[0]}: is none of rt's kinds`,
         );
       for (const text of ["https://r.example/a:1", "http://r.example/a"])
         expect(await failsWith("invalid-argument", pull(text))).toContain("write r.example/a");

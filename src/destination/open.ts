@@ -1,0 +1,41 @@
+import type { Config } from "../base/config.ts";
+import type { CallerEnvironment } from "../base/environment.ts";
+import { RtError } from "../base/errors.ts";
+import { shown } from "../oci/json.ts";
+import { kindOf, type SourceKind } from "../reference/kind.ts";
+import { rejectForeign, splitPath } from "../source/local-path.ts";
+import type { Destination } from "./destination.ts";
+
+export interface DestinationOptions {
+  config: Config;
+  tlsVerify?: boolean | undefined;
+  authFile?: string | undefined;
+  env?: Readonly<Record<string, string | undefined>>;
+  caller?: CallerEnvironment;
+  /** One line about something that went wrong without ending the transfer. */
+  warn: (line: string) => void;
+}
+
+/** `text` is all that the user wrote, `rest` what follows the kind. */
+type Open = (text: string, rest: string, options: DestinationOptions) => Promise<Destination>;
+
+/**
+ * The destination that `text` names, of the kinds in reference/kind.ts. Each kind's code is loaded only when it is asked for.
+ * Of a registry nothing is asked yet.
+ *
+ * @throws invalid-argument | not-found | unsupported
+ */
+export async function openDestination(text: string, options: DestinationOptions): Promise<Destination> {
+  rejectForeign(text);
+  const { kind, rest } = kindOf(text);
+  const open = openers[kind];
+  if (!open) throw new RtError("unsupported", `${shown(text)} cannot be written to`);
+  return open(text, rest, options);
+}
+
+const openers: Readonly<Partial<Record<SourceKind, Open>>> = {
+  async oci(text, rest) {
+    const { path, tag } = splitPath(rest, "oci");
+    return (await import("./oci-layout.ts")).openOciDestination(text, path, tag);
+  },
+};

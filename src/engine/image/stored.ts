@@ -1,0 +1,30 @@
+import { StoredSource } from "../../image/stored-source.ts";
+import { canonical, repositoryOf } from "../../reference/reference.ts";
+import type { Host } from "../host.ts";
+
+export interface StoredForSending {
+  source: StoredSource;
+  /** Digests of blobs, and chainIDs: what must not go while it is sent. */
+  needed: string[];
+  /** "host/path" of where it has come from, or has been sent to. */
+  repositories: string[];
+}
+
+/**
+ * An image that is here, as a source.
+ * @throws RtError not-found, in Docker's words
+ */
+export async function storedImage(host: Host, text: string): Promise<StoredForSending> {
+  const { record, tags, digests, targets } = host.images.get(text);
+  const content = await host.content();
+  const wanted = host.images.nameFor(text);
+  const tag = wanted ?? tags[0];
+  const reference = tag ? canonical(tag) : "";
+  const target = (tag && targets.get(canonical(tag))) ?? record.manifest.digest;
+  const blobs = [record.manifest, record.configuration, ...record.layers].map(({ digest }) => digest);
+  return {
+    source: new StoredSource(content, { name: text, reference, record, target }),
+    needed: [target, ...blobs, ...record.chain],
+    repositories: [...new Set(digests.map(repositoryOf))],
+  };
+}

@@ -1,0 +1,95 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { RtError, withCause } from "../base/errors.ts";
+import type { ContentStore } from "../content/content-store.ts";
+import type { Descriptor, Platform } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import { chosen, parseDocument, type RawDocument } from "../oci/manifest.ts";
+import { resolveImage } from "../source/resolve.ts";
+import type { ResolvedImage, Source } from "../source/source.ts";
+import type { ImageRecord } from "./record.ts";
+
+const readLength = 1 << 20;
+
+export interface StoredImage {
+  /** As people call it. */
+  name: string;
+  reference: string;
+  record: ImageRecord;
+  /** What the name led to when it came here: an index, or the manifest. */
+  target: Digest;
+}
+
+/**
+ * An image of the store as a source: byte for byte what came in. The index that it came by is its root where all that the
+ * index names is here too; else its manifest is.
+ */
+export class StoredSource implements Source {
+  readonly name: string;
+  readonly reference: string;
+  readonly #content: ContentStore;
+  readonly #image: StoredImage;
+  readonly #remake: Source["fetch"] | undefined;
+
+  /** @param remake gives a layer's bytes where its blob is not in the store */
+  constructor(content: ContentStore, image: StoredImage, remake?: Source["fetch"]) {
+    this.#content = content;
+    this.#image = image;
+    this.#remake = remake;
+    this.name = image.name;
+    this.reference = image.reference;
+  }
+
+  resolve(platform: Platform): Promise<ResolvedImage> {
+    return resolveImage(this, this.#rootIn(), (entry) => this.document(entry), platform);
+  }
+
+  async root(): Promise<RawDocument> {
+    return this.#rootIn();
+  }
+
+  async document(entry: Descriptor): Promise<RawDocument> {
+    return { bytes: this.#content.read(entry.digest), contentType: entry.mediaType };
+  }
+
+  async *fetch(blob: Descriptor, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    if (!this.#content.has(blob.digest)) {
+      if (!this.#remake) throw new RtError("not-found", `blob ${blob.digest} of ${this.name} is not here`);
+      yield* this.#remake(blob, offset, signal);
+      return;
+    }
+    const fd = openSync(this.#content.path(blob.digest), "r");
+    try {
+      for (let position = offset; ; ) {
+        if (signal?.aborted) throw new RtError("cancelled", "cancelled", { cause: signal.reason });
+        const buffer = new Uint8Array(readLength);
+        const length = readSync(fd, buffer, 0, buffer.length, position);
+        if (length === 0) return;
+        position += length;
+        yield buffer.subarray(0, length);
+      }
+    } catch (error) {
+      throw withCause(`cannot read blob ${blob.digest}`, error);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  #rootIn(): RawDocument {
+    const { record, target } = this.#image;
+    const { digest, mediaType } = record.manifest;
+    if (target !== digest && isWhole(this.#content, target, 0))
+      return { bytes: this.#content.read(target), contentType: undefined };
+    return { bytes: this.#content.read(digest), contentType: mediaType };
+  }
+}
+
+/** Are the document `digest` and all that it names in the store? */
+function isWhole(content: ContentStore, digest: Digest, depth: number): boolean {
+  if (!content.has(digest) || depth > 4) return false;
+  const document = parseDocument(content.read(digest), undefined, `the manifest ${digest}`);
+  if (document.kind === "manifest")
+    return [document.config, ...document.layers].every((blob) => content.has(blob.digest));
+  return document.manifests.every((entry) => isWhole(content, chosen(entry, digest).digest, depth + 1));
+}
