@@ -13,6 +13,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { run } from "../support/command.ts";
@@ -33,6 +34,11 @@ const place = mkdtempSync(join(scratchDirectory(), "rt-rootless-layers-"));
 chmodSync(place, 0o755);
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
+/** Where he finds the runtime of the tests and the checkout, in mounts of his own: they may lie in root's home. */
+const [bun, checkout] = [join(place, "bun"), join(place, "checkout")];
+writeFileSync(bun, "");
+mkdirSync(checkout);
+
 /** What root's own run of these tests looks like, in such a namespace. */
 for (const maps of kinds)
   for (const file of ["test/contract/snapshot.test.ts", "test/root/unpack-breakout.test.ts"])
@@ -42,8 +48,9 @@ for (const maps of kinds)
       const home = mkdtempSync(join(place, "home-"));
       for (const each of [scratch, home]) chownSync(each, user, user);
       const env = { RT_TEST_SCRATCH: scratch, RT_TEST_REQUIRE: "1", HOME: home };
-      const command = [process.execPath, "test", "--timeout", "120000", join(project, file)];
-      const { code, stderr } = await asOrdinary(command, { maps, env, cwd: project });
+      const command = [bun, "test", "--timeout", "120000", join(checkout, file)];
+      const seen = [[process.execPath, bun] as const, [project, checkout] as const];
+      const { code, stderr } = await asOrdinary(command, { maps, env, cwd: checkout, seen });
       expect(stderr.split("\n").filter((line) => /^\(fail\)|^error:/.test(line))).toEqual([]);
       expect(code).toBe(0);
       // Nothing is left of trees whose owners are others.

@@ -43,6 +43,8 @@ export interface OrdinaryOptions {
   maps: Maps;
   env?: Record<string, string | undefined>;
   cwd?: string;
+  /** What lies where he may not go (a checkout or a runtime in a home that is closed to him), and where he finds it instead. */
+  seen?: readonly (readonly [path: string, at: string])[];
 }
 
 export interface Ended {
@@ -52,14 +54,18 @@ export interface Ended {
 }
 
 /** With mounts and a network of its own, which tests among the programs need not make once more (own-network.ts). */
-export async function asOrdinary(command: string[], { maps, env, cwd }: OrdinaryOptions): Promise<Ended> {
+export async function asOrdinary(command: string[], options: OrdinaryOptions): Promise<Ended> {
+  const { maps, env, cwd, seen = [] } = options;
   const user = `${ordinaryUser}`;
   // Only what is executed when there are maps has capabilities.
   const script = 'read go && export RT_TEST_NETWORK=$$ && exec "$@"';
   const waits = ["unshare", "--user", "--mount", "--net", "sh", "-c", script, "sh", ...command];
-  const child = Bun.spawn(["setpriv", "--reuid", user, "--regid", user, "--clear-groups", ...waits], {
+  const binds =
+    'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 1; shift 2; done; shift; cd "$1"; shift; exec "$@"';
+  const outside = ["unshare", "--mount", "sh", "-c", binds, "sh", ...seen.flat(), "--", cwd ?? "."];
+  const him = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"];
+  const child = Bun.spawn([...outside, ...him, ...waits], {
     env: { ...process.env, PATH: searchPath, ...env },
-    ...(cwd !== undefined && { cwd }),
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
