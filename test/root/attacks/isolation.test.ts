@@ -304,6 +304,7 @@ test("nothing of the image is run or loaded by the engine", async () => {
   await host().ok(["restart", "-t", "0", "trapped"]);
   await client.exited;
   await host().ok(["kill", "trapped"]);
+  await host().ok(["wait", "trapped"]);
   await host().ok(["rm", "trapped"]);
   await host().ok(["rmi", trapped]);
   expect(logged()).toEqual(["/bin/ps trap"]);
