@@ -145,7 +145,8 @@ test("fifty clients of one container each get every byte, and leave its monitor 
   // Forty go, and ten stay for the end.
   for (const client of clients.slice(10)) client.kill("SIGKILL");
   await until("they are gone", () => attached() === 10);
-  expect(resident(monitor)).toBeLessThan(before + 64);
+  // What serves clients is loaded with the first; a buffer kept for each of fifty would be four times as much.
+  expect(resident(monitor)).toBeLessThan(before + 160);
   await host().ok(["exec", "heard", "touch", "/end"]);
   for (const [index, client] of clients.entries()) {
     expect([await client.exited, client.stdout.text === all]).toEqual([index < 10 ? 4 : 137, true]);
