@@ -28,7 +28,7 @@ const rooms: Record<string, string> = {
   events: "base",
   runtime: "snapshot oci native base",
   rootless: "native settings base",
-  destination: "source reference oci base",
+  destination: "source content reference oci base",
   source: "registry reference oci base",
   registry: "reference oci base",
   content: "store oci native base",

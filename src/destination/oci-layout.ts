@@ -1,14 +1,19 @@
-import { mkdir, open, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { fchmodSync, fsync, ftruncateSync, readdirSync, renameSync, statSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isErrno, RtError, withCause } from "../base/errors.ts";
+import { isErrno, withCause } from "../base/errors.ts";
+import { FileLock } from "../content/file-lock.ts";
 import type { Descriptor, RawBlob } from "../oci/descriptor.ts";
-import { digestOf, hexOf } from "../oci/digest.ts";
+import { type Digest, hexOf } from "../oci/digest.ts";
 import { arrayIn, objectIn, optionalIn, parseJson } from "../oci/json.ts";
 import { mediaTypes } from "../oci/media-types.ts";
 import { canonical, type Reference } from "../reference/reference.ts";
+import { checkedBlob } from "./checked-blob.ts";
 import type { Destination, Placed, PutOptions, ReadBlob } from "./destination.ts";
+import { writeAll } from "./write-all.ts";
 
 const refName = "org.opencontainers.image.ref.name";
+const draftSuffix = ".part";
 
 interface Entry extends Record<string, unknown> {
   annotations?: Record<string, string>;
@@ -20,10 +25,18 @@ export async function openOciDestination(
   directory: string,
   tag: string | undefined,
 ): Promise<Destination> {
-  await mkdir(join(directory, "blobs/sha256"), { recursive: true });
+  try {
+    await mkdir(join(directory, "blobs/sha256"), { recursive: true });
+  } catch (error) {
+    throw withCause(`cannot write to ${name}`, error);
+  }
   return new OciLayoutDestination(name, directory, tag);
 }
 
+/**
+ * A file <name> is written as <name>.part and renamed when it is whole; whoever writes it holds the lock of that, so of several
+ * commands one writes and the others wait, then find it. Where a command was killed the next takes its .part away.
+ */
 class OciLayoutDestination implements Destination {
   readonly name: string;
   readonly takesForeign = true;
@@ -39,36 +52,25 @@ class OciLayoutDestination implements Destination {
   }
 
   async putBlob(blob: Descriptor, read: ReadBlob, { signal, onProgress }: PutOptions): Promise<Placed> {
-    const path = join(this.#directory, "blobs/sha256", hexOf(blob.digest));
-    if (await isThere(path, blob.size)) return { how: "exists" };
-    const draft = `${path}.${crypto.randomUUID()}`;
-    const file = await open(draft, "wx", 0o644);
-    try {
-      const hash = new Bun.CryptoHasher("sha256");
+    const path = this.#blob(blob.digest);
+    if (sizeOf(path) === blob.size) return { how: "exists" };
+    const isWritten = await this.#write(path, signal, async (fd) => {
+      // Of somebody's that we have waited for.
+      if (sizeOf(path) === blob.size) return false;
       let size = 0;
-      for await (const chunk of read(blob, 0, signal)) {
-        await file.write(chunk);
-        hash.update(chunk);
+      for await (const chunk of checkedBlob(blob, read, signal)) {
+        await writeAll(fd, chunk, size);
         size += chunk.length;
         onProgress(size);
       }
-      if (size !== blob.size || `sha256:${hash.digest("hex")}` !== blob.digest) {
-        throw new RtError("data-loss", `what was read of ${blob.digest} is something else: refused`);
-      }
-      await file.sync();
-      await rename(draft, path);
-      return { how: "sent" };
-    } catch (error) {
-      await unlink(draft);
-      throw withCause(`cannot write to ${this.name}`, error);
-    } finally {
-      await file.close();
-    }
+      return true;
+    });
+    return { how: isWritten ? "sent" : "exists" };
   }
 
   async putDocument({ digest, bytes }: RawBlob): Promise<void> {
-    const path = join(this.#directory, "blobs/sha256", hexOf(digest));
-    if (!(await isThere(path, bytes.length))) await replace(path, bytes);
+    const path = this.#blob(digest);
+    if (sizeOf(path) !== bytes.length) await this.#writeBytes(path, bytes);
   }
 
   async putImage(root: RawBlob, names: readonly Reference[]): Promise<void> {
@@ -81,24 +83,77 @@ class OciLayoutDestination implements Destination {
   }
 
   async commit(): Promise<void> {
+    await this.#writeBytes(join(this.#directory, "oci-layout"), encode({ imageLayoutVersion: "1.0.0" }));
     const path = join(this.#directory, "index.json");
-    await replace(join(this.#directory, "oci-layout"), encode({ imageLayoutVersion: "1.0.0" }));
-    const kept = (await this.#indexed(path)).filter(
-      (old) => !this.#entries.some((each) => replaces(each, old)),
-    );
-    const manifests = [...kept, ...this.#entries];
-    await replace(path, encode({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+    await this.#write(path, undefined, async (fd) => {
+      const { manifests = [], ...others } = await this.#indexed(path);
+      const kept = manifests.filter((old) => !this.#entries.some((each) => replaces(each, old)));
+      const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, ...others };
+      await writeAll(fd, encode({ ...index, manifests: [...kept, ...this.#entries] }), 0);
+      return true;
+    });
+    this.#sweep();
   }
 
-  async #indexed(path: string): Promise<Entry[]> {
+  /** `fill` writes the file, under the lock that others wait for, and answers whether that was needed. */
+  async #write(
+    path: string,
+    signal: AbortSignal | undefined,
+    fill: (fd: number) => Promise<boolean>,
+  ): Promise<boolean> {
+    try {
+      using lock = await FileLock.acquire(path + draftSuffix, signal ? { signal } : {});
+      try {
+        ftruncateSync(lock.fd);
+        const isWritten = await fill(lock.fd);
+        if (!isWritten) {
+          lock.unlink();
+          return false;
+        }
+        fchmodSync(lock.fd, 0o644 & ~process.umask());
+        await synced(lock.fd);
+        renameSync(lock.path, path);
+        return true;
+      } catch (error) {
+        lock.unlink();
+        throw error;
+      }
+    } catch (error) {
+      throw withCause(`cannot write to ${this.name}`, error);
+    }
+  }
+
+  async #writeBytes(path: string, bytes: Uint8Array): Promise<void> {
+    await this.#write(path, undefined, async (fd) => {
+      await writeAll(fd, bytes, 0);
+      return true;
+    });
+  }
+
+  async #indexed(path: string): Promise<{ manifests?: Entry[] }> {
     try {
       const what = `${this.name}: index.json`;
-      const { manifests } = objectIn(parseJson(await readFile(path), what), what);
-      return (optionalIn(manifests, what, arrayIn) ?? []).map((entry) => objectIn(entry, what) as Entry);
+      const { manifests, ...others } = objectIn(parseJson(await readFile(path), what), what);
+      const entries = optionalIn(manifests, what, arrayIn) ?? [];
+      return { ...others, manifests: entries.map((entry) => objectIn(entry, what) as Entry) };
     } catch (error) {
-      if (isErrno(error, "ENOENT")) return [];
+      if (isErrno(error, "ENOENT")) return {};
       throw error;
     }
+  }
+
+  /** What killed commands have left. */
+  #sweep(): void {
+    const blobs = join(this.#directory, "blobs/sha256");
+    for (const name of readdirSync(blobs)) {
+      if (!name.endsWith(draftSuffix)) continue;
+      using lock = FileLock.try(join(blobs, name));
+      lock?.unlink();
+    }
+  }
+
+  #blob(digest: Digest): string {
+    return join(this.#directory, "blobs/sha256", hexOf(digest));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -110,19 +165,16 @@ function replaces(entry: Entry, old: Entry): boolean {
   return name === undefined ? before === undefined && entry.digest === old.digest : name === before;
 }
 
-async function isThere(path: string, size: number): Promise<boolean> {
+function sizeOf(path: string): number | undefined {
   try {
-    return (await stat(path)).size === size;
+    return statSync(path, { throwIfNoEntry: false })?.size;
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return false;
-    throw error;
+    throw withCause(`cannot examine ${path}`, error);
   }
 }
 
-async function replace(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.${digestOf(bytes).slice(-12)}.${crypto.randomUUID()}`;
-  await writeFile(draft, bytes);
-  await rename(draft, path);
+function synced(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
 }
 
 function encode(value: object): Uint8Array {

@@ -1,0 +1,46 @@
+/** Every kind of destination, each by the suite in destination.ts. */
+import { expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openDestination } from "../../src/destination/open.ts";
+import { mediaTypes } from "../../src/oci/media-types.ts";
+import { openSource } from "../../src/source/open.ts";
+import { scratchDirectory } from "../support/scratch.ts";
+import { type DestinationKind, destinationContract } from "./destination.ts";
+
+const options = { config: { registries: new Map() }, env: {}, warn: () => {} };
+
+const ociLayout: DestinationKind = {
+  name: "oci:",
+  adds: true,
+  onDisk: true,
+  async open(directory) {
+    const layout = join(directory, "layout");
+    const text = (tag: string | undefined) => `oci:${layout}:${tag}`;
+    return {
+      destination: ({ tag }) => openDestination(text(tag), options),
+      source: ({ tag }) => openSource(text(tag), options),
+      files: () => (existsSync(layout) ? readdirSync(join(layout, "blobs/sha256")) : []),
+      async [Symbol.asyncDispose]() {},
+    };
+  },
+};
+
+/** What other tools have written into an index stays. */
+test("oci: what stands in index.json besides our entry is kept", async () => {
+  const directory = mkdtempSync(join(scratchDirectory(), "rt-layout-"));
+  try {
+    const entry = { mediaType: "application/x", digest: `sha256:${"0".repeat(64)}`, size: 7, data: "e30=" };
+    const annotations = { "com.example.note": "kept" };
+    const before = { schemaVersion: 2, manifests: [entry], annotations, artifactType: "application/y" };
+    writeFileSync(join(directory, "index.json"), JSON.stringify(before));
+    await using destination = await openDestination(`oci:${directory}:1`, options);
+    await destination.commit();
+    const after = JSON.parse(readFileSync(join(directory, "index.json"), "utf8"));
+    expect(after).toEqual({ ...before, mediaType: mediaTypes.ociIndex });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+for (const kind of [ociLayout]) destinationContract(kind);
