@@ -3,7 +3,9 @@ import type { CallerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 import { kindOf, type SourceKind } from "../reference/kind.ts";
+import { parse } from "../reference/reference.ts";
 import { rejectForeign, splitPath } from "../source/local-path.ts";
+import type { ArchiveForm } from "./archive.ts";
 import type { Destination } from "./destination.ts";
 
 export interface DestinationOptions {
@@ -38,4 +40,25 @@ const openers: Readonly<Partial<Record<SourceKind, Open>>> = {
     const { path, tag } = splitPath(rest, "oci");
     return (await import("./oci-layout.ts")).openOciDestination(text, path, tag);
   },
+  async "oci-archive"(text, rest) {
+    const { path, tag } = splitPath(rest, "oci-archive");
+    return openArchive(text, path, "oci", tag);
+  },
+  async "docker-archive"(text, rest) {
+    const { path, tag } = splitPath(rest, "docker-archive");
+    return openArchive(text, path, "docker", tag);
+  },
 };
+
+async function openArchive(
+  text: string,
+  path: string,
+  form: ArchiveForm,
+  called: string | undefined,
+): Promise<Destination> {
+  const { ArchiveDestination } = await import("./archive.ts");
+  const { openArchiveFile } = await import("./archive-file.ts");
+  // A name that is none is told before a file is made.
+  const own = form === "docker" && called !== undefined ? parse(called) : called;
+  return new ArchiveDestination(text, await openArchiveFile(path), form, own);
+}

@@ -75,15 +75,29 @@ export class LayoutSource implements Source {
 
 /**
  * @param name what the user wrote
- * @param nameOf what the image is called in the local store, when its layout calls it `own`
+ * @param localName what the image is called in the local store, when its layout calls it `own`
  * @throws not-found (no such tag) | invalid-argument (several images and no tag) | data-loss | unsupported
  */
 export async function openLayout(
   name: string,
   files: LayoutFiles,
   tag: string | undefined,
-  nameOf: (own: string | undefined) => string,
+  localName: (own: string | undefined) => string,
 ): Promise<LayoutSource> {
+  const { index, bytes } = await readIndex(name, files);
+  const entry = select(index, tag, name);
+  if (!entry) {
+    const whole = { bytes, contentType: mediaTypes.ociIndex };
+    return new LayoutSource(name, localName(undefined), files, whole);
+  }
+  return new LayoutSource(name, localName(nameOf(entry) ?? tag), files, chosen(entry, `${name}: index.json`));
+}
+
+/** @throws not-found: no layout; data-loss | unsupported */
+export async function readIndex(
+  name: string,
+  files: LayoutFiles,
+): Promise<{ index: Index; bytes: Uint8Array }> {
   const what = `${name}: oci-layout`;
   const marker = await readWhole(files, "oci-layout", name).catch((error) => {
     throw withCause(`${name} is no OCI layout`, error);
@@ -96,13 +110,12 @@ export async function openLayout(
   const bytes = await readWhole(files, "index.json", name);
   const index = parseDocument(bytes, mediaTypes.ociIndex, `${name}: index.json`);
   if (index.kind !== "index") throw new RtError("data-loss", `${name}: index.json is not an index`);
-  const entry = select(index, tag, name);
-  if (!entry) {
-    const whole = { bytes, contentType: mediaTypes.ociIndex };
-    return new LayoutSource(name, nameOf(undefined), files, whole);
-  }
-  const own = entry.annotations?.[containerdName] ?? entry.annotations?.[refName] ?? tag;
-  return new LayoutSource(name, nameOf(own), files, chosen(entry, `${name}: index.json`));
+  return { index, bytes };
+}
+
+/** What the layout calls the entry: a whole reference, or a mere tag. */
+export function nameOf({ annotations }: IndexEntry): string | undefined {
+  return annotations?.[containerdName] ?? annotations?.[refName];
 }
 
 /** The entry to pull; undefined when the whole index is one image in several platforms. */
@@ -136,7 +149,8 @@ function blobName(descriptor: Descriptor): string {
   return `blobs/sha256/${hexOf(descriptor.digest)}`;
 }
 
-async function readWhole(files: LayoutFiles, file: string, name: string): Promise<Uint8Array> {
+/** A document of the layout's. @throws not-found | exhausted */
+export async function readWhole(files: LayoutFiles, file: string, name: string): Promise<Uint8Array> {
   const size = await files.sizeOf(file);
   if (size > documentBytesMax) {
     throw new RtError(

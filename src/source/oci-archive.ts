@@ -1,10 +1,10 @@
 import { openLayout } from "./layout.ts";
 import { localNameOf } from "./local-name.ts";
 import type { Source } from "./source.ts";
-import { TarFiles } from "./tar-files.ts";
+import { openTar } from "./tar-files.ts";
 
 /** `oci-archive:FILE[:TAG]`: an OCI layout in a tar. */
 export async function openOciArchive(name: string, path: string, tag: string | undefined): Promise<Source> {
-  const tar = await TarFiles.open(path);
+  const tar = await openTar(path);
   return tar.closedOnError(() => openLayout(name, tar, tag, (own) => localNameOf(path, own)));
 }

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { join } from "node:path";
 import { openDestination } from "../../src/destination/open.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
+import { canonical, type Reference } from "../../src/reference/reference.ts";
 import { openSource } from "../../src/source/open.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { type DestinationKind, destinationContract } from "./destination.ts";
@@ -26,6 +27,28 @@ const ociLayout: DestinationKind = {
   },
 };
 
+function archive(
+  kind: "oci-archive" | "docker-archive",
+  called: (name: Reference) => string,
+): DestinationKind {
+  return {
+    name: `${kind}:`,
+    adds: false,
+    onDisk: true,
+    async open(directory) {
+      const text = (name: Reference) => `${kind}:${join(directory, "images.tar")}:${called(name)}`;
+      return {
+        destination: (name) => openDestination(text(name), options),
+        source: (name) => openSource(text(name), options),
+        files: () => readdirSync(directory),
+        async [Symbol.asyncDispose]() {},
+      };
+    },
+  };
+}
+const ociArchive = archive("oci-archive", ({ tag }) => tag!);
+const dockerArchive = archive("docker-archive", canonical);
+
 /** What other tools have written into an index stays. */
 test("oci: what stands in index.json besides our entry is kept", async () => {
   const directory = mkdtempSync(join(scratchDirectory(), "rt-layout-"));
@@ -43,4 +66,4 @@ test("oci: what stands in index.json besides our entry is kept", async () => {
   }
 });
 
-for (const kind of [ociLayout]) destinationContract(kind);
+for (const kind of [ociLayout, ociArchive, dockerArchive]) destinationContract(kind);

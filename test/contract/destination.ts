@@ -195,6 +195,7 @@ function interrupted(kind: DestinationKind, test: Test): void {
     expect(error.code).toBe("unavailable");
     expect(error.message).toContain("the line went dead");
     await nothingThere(place, layer);
+    noDrafts(place);
     await send(place, image, [name]);
     await isRead(place, name, image);
   });
@@ -213,6 +214,7 @@ function interrupted(kind: DestinationKind, test: Test): void {
     expect(error.code).toBe("cancelled");
     await destination[Symbol.asyncDispose]();
     await nothingThere(place, layer);
+    noDrafts(place);
   });
 
   if (!kind.onDisk || kind.adds) return;
@@ -241,6 +243,7 @@ function fullDisk(kind: DestinationKind): void {
       expect(error.code).toBe("exhausted");
       expect(error.message).toMatch(/^[^\n]*no space left[^\n]*$/i);
       await nothingThere(place, image.layers[1]!);
+      noDrafts(place);
       await send(place, imageOf([noise(10, 37)]), [name]);
     } finally {
       await run(["umount", directory]);
@@ -307,6 +310,10 @@ async function nothingThere(place: Place, blob: Descriptor): Promise<void> {
   );
   expect(error.code).toBe("not-found");
   expect(place.files?.().filter((file) => file.endsWith(hexOf(blob.digest))) ?? []).toEqual([]);
+}
+
+function noDrafts(place: Place): void {
+  expect(place.files?.().filter((file) => file.endsWith(".part")) ?? []).toEqual([]);
 }
 
 /** An image in memory; what its layers hold is nobody's business here. */

@@ -1,0 +1,61 @@
+import { ftruncateSync, renameSync, statSync } from "node:fs";
+import { RtError, withCause } from "../base/errors.ts";
+import { FileLock } from "../content/file-lock.ts";
+import { shown } from "../oci/json.ts";
+import { writeAll } from "./write-all.ts";
+
+/** Where an archive's bytes go, one after the other. */
+export interface ArchiveOutput extends Disposable {
+  write(bytes: Uint8Array): Promise<void>;
+  /** That was all. Without it nothing is left that could be taken for an archive, where that can be helped. */
+  finish(): void;
+}
+
+/**
+ * FILE, which is written as FILE.part beside it and renamed when it is whole. Two commands with one FILE write one after the
+ * other; what a killed one has left of it the next writes over.
+ * @throws RtError invalid-argument: there is something that is no file; and what the system says
+ */
+export async function openArchiveFile(path: string, signal?: AbortSignal): Promise<ArchiveOutput> {
+  const what = `cannot write ${shown(path)}`;
+  const before = attempt(what, () => statSync(path, { throwIfNoEntry: false }));
+  if (before && !before.isFile()) {
+    const found = before.isDirectory() ? "a directory" : "no regular file";
+    throw new RtError("invalid-argument", `${what}: it is ${found}`, { exitCode: 1 });
+  }
+  let lock: FileLock;
+  try {
+    lock = await FileLock.acquire(`${path}.part`, signal ? { signal } : {});
+    ftruncateSync(lock.fd);
+  } catch (error) {
+    throw withCause(what, error);
+  }
+  let position = 0;
+  let isWhole = false;
+  return {
+    async write(bytes) {
+      try {
+        await writeAll(lock.fd, bytes, position);
+      } catch (error) {
+        throw withCause(what, error);
+      }
+      position += bytes.length;
+    },
+    finish() {
+      attempt(what, () => renameSync(lock.path, path));
+      isWhole = true;
+    },
+    [Symbol.dispose]() {
+      if (!isWhole) lock.unlink();
+      lock.close();
+    },
+  };
+}
+
+function attempt<T>(what: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw withCause(what, error);
+  }
+}

@@ -1,0 +1,119 @@
+import { RtError } from "../base/errors.ts";
+import { compressionOf } from "../oci/compression.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
+import { parseImageConfig } from "../oci/image-config.ts";
+import { arrayIn, fieldsIn, optionalIn, parseJson, shown, stringIn, stringsIn } from "../oci/json.ts";
+import { chosen, type RawDocument } from "../oci/manifest.ts";
+import { mediaTypes } from "../oci/media-types.ts";
+import { isArtifact } from "../oci/platform.ts";
+import type { ArchiveFiles } from "./archive-files.ts";
+import { nameOf, readIndex, readWhole } from "./layout.ts";
+
+type Files = Pick<ArchiveFiles, keyof ArchiveFiles>;
+
+/** An image of an archive, which may hold several. */
+export interface ArchivedImage {
+  /** What the archive calls it: whole references, mere tags, or whatever somebody wrote. */
+  names: string[];
+  /** Its index or manifest; of an image of the older form that is made here. */
+  root(): Promise<RawDocument | Descriptor>;
+}
+
+/**
+ * All images of an archive, in its own order. What docker has written since 25, containerd, BuildKit and podman's oci-archive is an
+ * OCI layout, and that counts where there is one; older docker, podman's docker-archive and skopeo's have manifest.json alone.
+ *
+ * @throws not-found: it is no archive of images; data-loss | exhausted | unsupported
+ */
+export async function imagesIn(files: Files): Promise<ArchivedImage[]> {
+  if (files.has("oci-layout") && files.has("index.json")) return imagesOfLayout(files);
+  if (files.has("manifest.json")) return savedImages(files);
+  if (files.has("repositories")) {
+    const why = "it is of before docker 1.10, without manifest.json: load and save it again with a newer one";
+    throw new RtError("unsupported", `${files.name} cannot be read: ${why}`);
+  }
+  throw new RtError(
+    "not-found",
+    `${files.name} is no archive of images: it has neither index.json nor manifest.json`,
+  );
+}
+
+async function imagesOfLayout(files: Files): Promise<ArchivedImage[]> {
+  const { index, bytes } = await readIndex(files.name, files);
+  const entries = index.manifests.filter((entry) => !isArtifact(entry));
+  const byDigest = Map.groupBy(entries, ({ digest }) => digest);
+  // Several without a name are one image, for several platforms.
+  if (byDigest.size > 1 && entries.every((entry) => nameOf(entry) === undefined))
+    return [{ names: [], root: async () => ({ bytes, contentType: mediaTypes.ociIndex }) }];
+  return [...byDigest.values()].map((same) => ({
+    names: [...new Set(same.flatMap((entry) => nameOf(entry) ?? []))],
+    root: async () => chosen(same[0]!, `${files.name}: index.json`),
+  }));
+}
+
+/** An item of manifest.json. */
+interface Saved {
+  config: string;
+  layers: string[];
+}
+
+async function savedImages(files: Files): Promise<ArchivedImage[]> {
+  const what = `${files.name}: manifest.json`;
+  const list = arrayIn(parseJson(await readWhole(files, "manifest.json", files.name), what), what);
+  return list.map((value) => {
+    const field = fieldsIn(value, what);
+    const config = stringIn(field("Config"), `${what}: Config`);
+    const layers = optionalIn(field("Layers"), `${what}: Layers`, stringsIn) ?? [];
+    const names = optionalIn(field("RepoTags"), `${what}: RepoTags`, stringsIn) ?? [];
+    return { names, root: () => manifestOf(files, { config, layers }) };
+  });
+}
+
+/** The manifest that such an image never had. */
+async function manifestOf(files: Files, saved: Saved): Promise<RawDocument> {
+  const bytes = await readWhole(files, saved.config, files.name);
+  const digest = digestOf(bytes);
+  files.alias(digest, bytes);
+  const diffIDs = parseImageConfig(bytes, `${files.name}: ${shown(saved.config)}`).rootfs.diff_ids;
+  const layers: Descriptor[] = [];
+  for (const [index, layer] of saved.layers.entries())
+    layers.push(await layerDescriptor(files, layer, diffIDs[index]));
+  const config = { mediaType: mediaTypes.dockerConfig, digest, size: bytes.length };
+  const mediaType = mediaTypes.dockerManifest;
+  const manifest = { schemaVersion: 2, mediaType, config, layers };
+  return { bytes: new TextEncoder().encode(JSON.stringify(manifest)), contentType: mediaType };
+}
+
+/** What it claims to be is found out when its bytes are read; where it claims nothing, it is read once for that. */
+async function layerDescriptor(files: Files, layer: string, diffID: Digest | undefined): Promise<Descriptor> {
+  const mediaType = layerTypeOf(await headOf(files, layer));
+  // A plain tar's own digest is its diffID; a file of a layout is called by its own.
+  const named = `sha256:${/^blobs\/sha256\/([0-9a-f]{64})$/.exec(layer)?.[1]}`;
+  const claimed = mediaType === mediaTypes.dockerLayerTar ? diffID : isDigest(named) ? named : undefined;
+  const digest = claimed ?? (await digestIn(files, layer));
+  files.alias(digest, layer);
+  return { mediaType, digest, size: await files.sizeOf(layer) };
+}
+
+async function headOf(files: Files, layer: string): Promise<Uint8Array> {
+  for await (const chunk of files.stream(layer, 0)) return chunk;
+  return new Uint8Array();
+}
+
+async function digestIn(files: Files, layer: string): Promise<Digest> {
+  const hasher = new Bun.CryptoHasher("sha256");
+  for await (const chunk of files.stream(layer, 0)) hasher.update(chunk);
+  return `sha256:${hasher.digest("hex")}` as Digest;
+}
+
+function layerTypeOf(start: Uint8Array): string {
+  switch (compressionOf(start)) {
+    case "gzip":
+      return mediaTypes.dockerLayerGzip;
+    case "zstd":
+      return mediaTypes.dockerLayerZstd;
+    default:
+      return mediaTypes.dockerLayerTar;
+  }
+}
