@@ -1,10 +1,8 @@
-import { digestName, type TagRecord } from "../../image/image-store.ts";
+import type { TagRecord } from "../../image/image-store.ts";
 import type { BlobRecord, ImageRecord } from "../../image/record.ts";
 import type { LayerPlan } from "../../image/transfer.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { isNear } from "../../reference/kind.ts";
-import { canonical, parse } from "../../reference/reference.ts";
-import type { ResolvedImage, Source } from "../../source/source.ts";
+import type { ResolvedImage } from "../../source/source.ts";
 import type { Host } from "../host.ts";
 
 export interface Recorded {
@@ -16,9 +14,9 @@ export interface Recorded {
 /** Writes an image down, in one transaction: its blobs and snapshots are all here. From then on it can be seen. */
 export async function recordImage(
   host: Host,
-  source: Source,
   found: ResolvedImage,
   plan: readonly LayerPlan[],
+  tags: readonly TagRecord[],
 ): Promise<Recorded> {
   const unpacked = await unpackedLayers(host, plan);
   const image = recordOf(
@@ -34,7 +32,6 @@ export async function recordImage(
     image,
     unpacked.map((layer) => layer?.blob),
   );
-  const tags = tagsOf(source, found.target);
   return { image, changed: host.images.put({ record: image, tags, blobs: [...documents, ...layers] }) };
 }
 
@@ -82,12 +79,4 @@ async function layerBlobs(
     const size = other && content.size(other);
     return other && size !== undefined ? [{ mediaType: layer.mediaType, digest: other, size }] : [];
   });
-}
-
-/** A tag, and for what came from a registry also the digest that the name led to. */
-function tagsOf(source: Source, target: Digest): TagRecord[] {
-  const name = parse(source.reference);
-  const tags: TagRecord[] = name.tag && !name.digest ? [{ name: canonical(name), target }] : [];
-  if (!isNear(source.name)) tags.push({ name: digestName(name, name.digest ?? target), target });
-  return tags;
 }
