@@ -153,6 +153,7 @@ test {
     _ = @import("layer/owners.zig");
     _ = @import("layer/pax.zig");
     _ = @import("layer/sha256.zig");
+    _ = @import("layer/sorted_names.zig");
     _ = @import("layer/sparse.zig");
     _ = @import("layer/tar.zig");
     _ = @import("layer/tar_writer.zig");

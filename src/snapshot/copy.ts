@@ -16,6 +16,7 @@ import { syncCommitted } from "./boot.ts";
 import { randomName, SnapshotDirectory } from "./directory.ts";
 import {
   type PrepareOptions,
+  type RemakeOptions,
   type Rootfs,
   type RootfsOptions,
   type SnapshotCandidate,
@@ -89,8 +90,7 @@ class CopyDriver implements SnapshotDriver {
     { abort, owners }: PrepareOptions = {},
   ): Promise<void> {
     const top = chain.at(-1);
-    if (top !== undefined && !this.has(top))
-      throw new RtError("not-found", `the layers up to ${top} are not unpacked: pull the image again`);
+    if (top !== undefined && !this.has(top)) throw notUnpacked(top);
     const rootfs = join(this.#directory.makeActive(key), "rootfs");
     mkdirSync(rootfs, { mode: 0o755 });
     if (top === undefined) emptyRoot(rootfs, owners);
@@ -163,6 +163,13 @@ class CopyDriver implements SnapshotDriver {
     return commitTo(file, this.#image(chain), this.#top(key, options.owners), given, options);
   }
 
+  async remake(chain: readonly Digest[], file: number, options: RemakeOptions = {}): Promise<WrittenLayer> {
+    const missing = chain.slice(-2).find((digest) => !this.has(digest));
+    if (missing !== undefined) throw notUnpacked(missing);
+    const top: Top = { path: this.treeOf(chain.at(-1)!), isUpper: false, owners: undefined };
+    return commitTo(file, this.#image(chain.slice(0, -1)), top, [], options);
+  }
+
   differences(chain: Digest, other: SnapshotDriver, abort?: AbortSignal): Promise<Change[]> {
     return differencesOf(this.treeOf(chain), other.treeOf(chain), abort);
   }
@@ -178,6 +185,10 @@ class CopyDriver implements SnapshotDriver {
   sync(): Promise<void> {
     return syncCommitted(this.#directory);
   }
+}
+
+function notUnpacked(top: Digest): RtError {
+  return new RtError("not-found", `the layers up to ${top} are not unpacked: pull the image again`);
 }
 
 function emptyRoot(path: string, owners: IdMap | undefined): void {

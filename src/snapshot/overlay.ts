@@ -19,6 +19,7 @@ import { randomName, SnapshotDirectory } from "./directory.ts";
 import { mapsLayersIn } from "./mapped.ts";
 import {
   type PrepareOptions,
+  type RemakeOptions,
   type Rootfs,
   type RootfsOptions,
   type SnapshotCandidate,
@@ -168,6 +169,13 @@ export class OverlayDriver implements SnapshotDriver {
   ): Promise<WrittenLayer> {
     const top = this.#top(key, options.owners);
     return commitTo(file, { lower: this.layers(chain) }, top, given, options);
+  }
+
+  async remake(chain: readonly Digest[], file: number, options: RemakeOptions = {}): Promise<WrittenLayer> {
+    const missing = chain.find((digest) => !this.has(digest));
+    if (missing !== undefined) throw notUnpacked(missing);
+    const top: Top = { path: this.treeOf(chain.at(-1)!), isUpper: true, owners: undefined };
+    return commitTo(file, { lower: this.layers(chain.slice(0, -1)) }, top, [], options);
   }
 
   differences(chain: Digest, other: SnapshotDriver, abort?: AbortSignal): Promise<Change[]> {

@@ -107,6 +107,12 @@ export interface SnapshotDriver {
     file: number,
     options?: SnapshotOptions & { sizeMax?: number | undefined },
   ): Promise<WrittenLayer>;
+  /**
+   * The topmost layer of a committed chain as an archive again, to an open file from its beginning, in the one form that `commit`
+   * writes: what was committed here comes out byte for byte, what another tool packed seldom does. The caller compares digests.
+   * @throws not-found: it is not unpacked here; as `commit`
+   */
+  remake(chain: readonly Digest[], file: number, options?: RemakeOptions): Promise<WrittenLayer>;
   /** Bytes and inodes that the writable top takes. */
   usage(key: string): Promise<{ bytes: number; inodes: number }>;
 }
@@ -125,6 +131,11 @@ export interface SnapshotOptions {
   abort?: AbortSignal | undefined;
   /** Of the container's user namespace: what is made for it belongs to the host's numbers of these. */
   owners?: IdMap | undefined;
+}
+
+export interface RemakeOptions {
+  sizeMax?: number | undefined;
+  abort?: AbortSignal | undefined;
 }
 
 export interface PrepareOptions extends SnapshotOptions {

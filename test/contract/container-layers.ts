@@ -104,6 +104,15 @@ async function committed(bench: Workbench, chain: Parameters<Workbench["view"]>[
   }
 }
 
+async function remade(bench: Workbench, chain: Parameters<Workbench["view"]>[0]) {
+  const fd = openSync(join(bench.dir, "remade.tar"), "w+");
+  try {
+    return await bench.driver.remake(chain, fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 export function containerLayers(name: DriverName, test: Test): void {
   for (const other of driverNames)
     test(`commit: unpacked again by ${other} it is the same tree, to the last attribute`, async () => {
@@ -119,6 +128,50 @@ export function containerLayers(name: DriverName, test: Test): void {
       expect(await difference(tree, made)).toEqual([]);
       expect(statSync(join(made, "odd/sparse")).blocks * 512).toBeLessThan(5 << 20);
     });
+
+  for (const other of driverNames)
+    test(`commit: the same tree is the same bytes, and ${other} makes them again of what was unpacked`, async () => {
+      await using bench = workbench(name);
+      const chain = await bench.apply(layers);
+      await live(await bench.view(chain, "k"));
+      const { bytes } = await committed(bench, chain);
+      expect(sha256((await committed(bench, chain)).bytes)).toBe(sha256(bytes));
+      await using again = workbench(other);
+      const below = await again.apply(layers);
+      const whole = await again.apply([bytes], below);
+      expect(await remade(again, whole)).toEqual({ digest: sha256(bytes), bytes: bytes.length, leftOut: 0 });
+      // Another layer on top of it changes nothing of that, and what others packed is whole, if not the same bytes.
+      await again.apply([layers[1]!], whole);
+      expect((await remade(again, whole)).digest).toBe(sha256(bytes));
+      const [first] = below;
+      const foreign = await remade(again, [first!]);
+      expect(foreign.digest).not.toBe(sha256(layers[0]!));
+      const tar = new Uint8Array(readFileSync(join(again.dir, "remade.tar")));
+      expect(sha256(tar)).toBe(foreign.digest);
+      await using third = workbench(name);
+      const copied = await third.apply([tar]);
+      expect(await difference(again.onDisk(first!), third.onDisk(copied[0]!))).toEqual([]);
+    });
+
+  test("commit: names come by their bytes, whatever the file system lists first", async () => {
+    await using bench = workbench(name);
+    const chain = await bench.apply(layers);
+    const tree = await bench.view(chain, "k");
+    const names = Array.from({ length: 300 }, (_, index) => `n${(index * 7919) % 300}`);
+    for (const each of names) writeFileSync(join(tree, each), "");
+    for (const each of ["a/one", "b/x", "was-file"]) rmSync(join(tree, each));
+    await committed(bench, chain);
+    const listed = (await run(["tar", "tf", join(bench.dir, "layer.tar")])).split("\n").filter(Boolean);
+    const wanted = ["./", "a/", "a/.wh.one", "b/", "b/.wh.x", ...names.toSorted(), ".wh.was-file"];
+    expect(listed).toEqual(wanted);
+  });
+
+  test("remake: a layer that is not unpacked is not there", async () => {
+    await using bench = workbench(name);
+    const [chain] = await bench.apply([layers[0]!]);
+    await bench.driver.removeCommitted(chain!);
+    await expect(remade(bench, [chain!])).rejects.toThrow("not unpacked");
+  });
 
   test("commit: where nothing was changed, or only by the start, the layer is empty", async () => {
     await using bench = workbench(name);

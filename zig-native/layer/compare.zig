@@ -7,7 +7,8 @@
 //! `new` may be of a container with a user namespace of its own: its owners are told as the container's numbers, as the image
 //! has them.
 //!
-//! A teller hears of it, parents before what is in them:
+//! A teller hears of it, parents before what is in them, and what is in one directory by the bytes of its names: two trees that
+//! are the same are told of in the same way, whichever driver has them.
 //!
 //!   directory(path, fd, stat, is_new)         changed itself, or something in it did
 //!   entry(path, parent, name, stat, is_new)   anything else
@@ -16,8 +17,8 @@
 //!   leavesOut(path, name, stat)               of a name that is not to be told of, whatever is in it
 const std = @import("std");
 const linux = std.os.linux;
-const Listing = @import("remove.zig").Listing;
 const Request = @import("request.zig").Request;
+const SortedNames = @import("sorted_names.zig").SortedNames;
 const names = @import("names.zig");
 const owners = @import("owners.zig");
 const report = @import("report.zig");
@@ -33,10 +34,10 @@ const Level = struct {
     path_bytes: usize,
     told: bool,
     is_new: bool,
-    stage: enum { new, old },
     /// What it does not have is gone.
     is_whole: bool,
-    listing: Listing,
+    /// Of `new`, and where what is missing tells something, of `old` too.
+    names: SortedNames = .{},
 };
 
 pub fn Comparer(comptime Teller: type) type {
@@ -70,16 +71,13 @@ pub fn Comparer(comptime Teller: type) type {
             while (self.levels.items.len > 0) {
                 const level = &self.levels.items[self.levels.items.len - 1];
                 self.path_bytes = level.path_bytes;
-                if (level.listing.next()) |name| {
-                    const name_z = names.NameZ.init(name);
+                if (level.names.next()) |name| {
                     self.push(name);
-                    if (level.stage == .new) self.one(level.*, name, &name_z) else self.gone(level.*, &name_z);
-                } else if (level.stage == .new and level.is_whole and level.old != null) {
-                    level.stage = .old;
-                    level.listing.open(level.old.?);
+                    self.one(level.*, name);
                 } else {
                     if (level.old) |fd| _ = linux.close(fd);
                     _ = linux.close(level.new);
+                    level.names.deinit();
                     _ = self.levels.pop();
                 }
             }
@@ -96,11 +94,11 @@ pub fn Comparer(comptime Teller: type) type {
                 .path_bytes = self.path_bytes,
                 .told = entered.told,
                 .is_new = entered.is_new,
-                .stage = .new,
                 .is_whole = entered.is_whole or whiteout.isOpaque(entered.new),
-                .listing = undefined,
             };
-            level.listing.open(entered.new);
+            level.names.read(entered.new);
+            if (level.is_whole) if (level.old) |fd| level.names.read(fd);
+            level.names.sort();
         }
 
         fn push(self: *Self, name: []const u8) void {
@@ -114,35 +112,38 @@ pub fn Comparer(comptime Teller: type) type {
             return self.path[0..self.path_bytes];
         }
 
-        fn one(self: *Self, level: Level, name: []const u8, name_z: *const names.NameZ) void {
-            const new = self.seen(sys.stat(level.new, name_z.ptr()) orelse return); // gone since it was listed
-            const before = if (level.old) |fd| sys.stat(fd, name_z.ptr()) else null;
+        fn one(self: *Self, level: Level, name: [:0]const u8) void {
+            const before = if (level.old) |fd| sys.stat(fd, name) else null;
             const old = if (before) |s| (if (self.isMark(s)) null else before) else null;
+            const new = self.seen(sys.stat(level.new, name) orelse {
+                if (level.is_whole and old != null) self.deleted();
+                return;
+            });
             if (self.is_upper and self.isMark(new)) {
                 if (old != null) self.deleted();
                 return;
             }
             if (self.teller.leavesOut(self.here(), name, new)) return;
-            if (sys.isDirectory(new)) return self.directory(level, name_z, old, new);
+            if (sys.isDirectory(new)) return self.directory(level, name, old, new);
             if (old == null and self.isGiven()) return;
             const is_same = !self.is_upper and old != null and !differs(old.?, new) and
-                !self.teller.differs(self.here(), level.old.?, old.?, level.new, new, name_z.ptr());
+                !self.teller.differs(self.here(), level.old.?, old.?, level.new, new, name);
             if (is_same) return;
             self.tellAbove();
-            self.teller.entry(self.here(), level.new, name_z.ptr(), new, old == null);
+            self.teller.entry(self.here(), level.new, name, new, old == null);
         }
 
-        fn directory(self: *Self, level: Level, name: *const names.NameZ, old: ?linux.Statx, new: linux.Statx) void {
-            const opened = sys.openDirectory(level.new, name.ptr());
+        fn directory(self: *Self, level: Level, name: [:0]const u8, old: ?linux.Statx, new: linux.Statx) void {
+            const opened = sys.openDirectory(level.new, name);
             if (linux.errno(opened) != .SUCCESS) return; // something else by now
             const fd: i32 = @intCast(opened);
             const is_both = old != null and sys.isDirectory(old.?);
             const inner: ?i32 = if (is_both) opened_old: {
-                const found = sys.openDirectory(level.old.?, name.ptr());
+                const found = sys.openDirectory(level.old.?, name);
                 break :opened_old if (linux.errno(found) == .SUCCESS) @intCast(found) else null;
             } else null;
             const is_changed = if (!is_both) old != null or !self.isGiven() else differs(old.?, new) or
-                self.teller.differs(self.here(), level.old.?, old.?, level.new, new, name.ptr());
+                self.teller.differs(self.here(), level.old.?, old.?, level.new, new, name);
             self.enter(.{
                 .old = inner,
                 .new = fd,
@@ -165,13 +166,6 @@ pub fn Comparer(comptime Teller: type) type {
             var given = self.request.all("given");
             while (given.next()) |path| if (std.mem.eql(u8, path, self.here())) return true;
             return false;
-        }
-
-        /// `name` of the image, in a directory that shows nothing of it but what it has itself.
-        fn gone(self: *Self, level: Level, name: *const names.NameZ) void {
-            const old = sys.stat(level.old.?, name.ptr()) orelse return;
-            if (self.isMark(old) or sys.stat(level.new, name.ptr()) != null) return;
-            self.deleted();
         }
 
         fn deleted(self: *Self) void {

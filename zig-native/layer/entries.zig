@@ -183,7 +183,7 @@ pub const Attributes = struct {
     /// Of a file that lies there with the host's numbers.
     owners: ?Owners = null,
 
-    /// Until it is asked again.
+    /// By name, however the file system lists them; until it is asked again.
     pub fn of(self: *Attributes, fd: i32) []pax.Xattr {
         var list: [16 * 1024]u8 = undefined;
         const length = linux.flistxattr(fd, &list, list.len);
@@ -211,9 +211,14 @@ pub const Attributes = struct {
             self.found[count] = .{ .name = own_name[0..name.len], .value = value };
             count += 1;
         }
+        std.mem.sortUnstable(pax.Xattr, self.found[0..count], {}, isBefore);
         return self.found[0..count];
     }
 };
+
+fn isBefore(_: void, a: pax.Xattr, b: pax.Xattr) bool {
+    return std.mem.order(u8, a.name, b.name) == .lt;
+}
 
 pub fn sameAttributes(before: []const pax.Xattr, now: []const pax.Xattr) bool {
     if (before.len != now.len) return false;

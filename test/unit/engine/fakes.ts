@@ -1,5 +1,14 @@
 /** A source and a snapshot driver of a few lines, to see what pull makes of them. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { RtError } from "../../../src/base/errors.ts";
 import { Host } from "../../../src/engine/host.ts";
@@ -7,7 +16,12 @@ import type { Descriptor, Platform } from "../../../src/oci/descriptor.ts";
 import { type Digest, digestOf, hexOf } from "../../../src/oci/digest.ts";
 import type { RawDocument } from "../../../src/oci/manifest.ts";
 import { mediaTypes } from "../../../src/oci/media-types.ts";
-import type { SnapshotDriver, UnpackRequest, UnpackResult } from "../../../src/snapshot/snapshot.ts";
+import type {
+  SnapshotDriver,
+  UnpackRequest,
+  UnpackResult,
+  WrittenLayer,
+} from "../../../src/snapshot/snapshot.ts";
 import { resolveImage } from "../../../src/source/resolve.ts";
 import type { ResolvedImage, Source } from "../../../src/source/source.ts";
 import { testSession } from "../../support/session.ts";
@@ -188,6 +202,13 @@ export class FakeDriver implements SnapshotDriver {
 
   async commit(): Promise<never> {
     throw new Error("nothing was changed here");
+  }
+
+  /** What it was made of. */
+  async remake(chain: readonly Digest[], file: number): Promise<WrittenLayer> {
+    const bytes = readFileSync(join(this.path(chain.at(-1)!), "layer"));
+    writeSync(file, bytes, 0, bytes.length, 0);
+    return { digest: digestOf(bytes), bytes: bytes.length, leftOut: 0 };
   }
 
   async differences(): Promise<[]> {
