@@ -19,6 +19,8 @@ export interface Destination extends AsyncDisposable {
   readonly name: string;
   /** Does it hold layers that are licensed elsewhere (foreign)? Registries have no use for them. */
   readonly takesForeign: boolean;
+  /** How many blobs to offer it at once; four unless it says. How many of them travel at once is its own business. */
+  readonly atOnce?: number;
   /** @throws unauthorized | unavailable | exhausted | data-loss (what was read is not the blob) | whatever `read` throws */
   putBlob(blob: Descriptor, read: ReadBlob, options: PutOptions): Promise<Placed>;
   /** A manifest or index that another document names. */

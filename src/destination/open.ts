@@ -1,21 +1,15 @@
-import type { Config } from "../base/config.ts";
-import type { CallerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 import { kindOf, type SourceKind } from "../reference/kind.ts";
 import { parse } from "../reference/reference.ts";
+import type { PushClientOptions } from "../registry/push-client.ts";
 import { rejectForeign, splitPath } from "../source/local-path.ts";
 import type { ArchiveForm } from "./archive.ts";
 import type { Destination } from "./destination.ts";
 
-export interface DestinationOptions {
-  config: Config;
-  tlsVerify?: boolean | undefined;
-  authFile?: string | undefined;
-  env?: Readonly<Record<string, string | undefined>>;
-  caller?: CallerEnvironment;
-  /** One line about something that went wrong without ending the transfer. */
-  warn: (line: string) => void;
+export interface DestinationOptions extends PushClientOptions {
+  /** Ends all requests. */
+  signal?: AbortSignal;
 }
 
 /** `text` is all that the user wrote, `rest` what follows the kind. */
@@ -36,6 +30,10 @@ export async function openDestination(text: string, options: DestinationOptions)
 }
 
 const openers: Readonly<Partial<Record<SourceKind, Open>>> = {
+  async registry(_, rest, options) {
+    const { RegistryDestination } = await import("./registry.ts");
+    return new RegistryDestination(parse(rest), options, options.signal);
+  },
   async oci(text, rest) {
     const { path, tag } = splitPath(rest, "oci");
     return (await import("./oci-layout.ts")).openOciDestination(text, path, tag);

@@ -32,7 +32,7 @@ import type { Explanation } from "./container/why.ts";
 import type { ImagesOptions } from "./image/list.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
-import type { PushOptions } from "./image/push.ts";
+import type { PushAllOptions, PushOptions } from "./image/push.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
 import type { ConnectOptions } from "./network/connect.ts";
 import type { CreateNetworkOptions } from "./network/create.ts";
@@ -135,6 +135,8 @@ export interface ImageVerbs {
   pull(reference: string, options: PullOptions): Promise<PullResult>;
   /** An image that is here to a registry, a directory or an archive. @returns what it is called there by digest */
   push(name: string, options: PushOptions): Promise<SentImage>;
+  /** The same of all tags that a repository has here. */
+  pushAll(repository: string, options: PushAllOptions): Promise<void>;
   /** Newest first. */
   list(options: ImagesOptions): Promise<ImageSummary[]>;
   /** Docker's document. */

@@ -138,6 +138,8 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
     pull: async (reference, options) =>
       (await import("./image/pull.ts")).pull(await hosts.get(), reference, options),
     push: async (name, options) => (await import("./image/push.ts")).push(await hosts.get(), name, options),
+    pushAll: async (repository, options) =>
+      (await import("./image/push.ts")).pushAll(await hosts.get(), repository, options),
     list: async (options) => (await import("./image/list.ts")).listImages(await hosts.get(), options),
     inspect: async (name) => (await import("./image/inspect.ts")).inspectImage(await hosts.get(), name),
     remove: async (name, options) =>

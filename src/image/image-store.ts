@@ -242,6 +242,24 @@ export class ImageStore {
     return this.#database.all<NameRow>(sql, id);
   }
 
+  /** What a repository has here, by its tags; sorted. @param repository "docker.io/library/alpine" */
+  tagsOf(repository: string): Reference[] {
+    const sql = "SELECT name, image, target FROM tags WHERE name > ? AND name < ? ORDER BY name";
+    return referencesIn(this.#database.all<NameRow>(sql, `${repository}:`, `${repository};`));
+  }
+
+  /** Repositories ("docker.io/library/alpine") that have, or had, an image with this blob: by the digests that are known of it. */
+  repositoriesOf(blob: Digest): string[] {
+    const sql = `SELECT DISTINCT t.name, t.image, t.target FROM image_blobs b JOIN tags t ON t.image = b.image
+                 WHERE b.blob = ? AND instr(t.name, '@') > 0 ORDER BY t.name`;
+    return [...new Set(referencesIn(this.#database.all<NameRow>(sql, blob)).map(repositoryOf))];
+  }
+
+  /** An image that is here is called so too. */
+  putName(image: Digest, name: TagRecord): void {
+    this.#putTag(image, name);
+  }
+
   /** Another name for an image that is here. */
   tag(source: string, target: Reference): void {
     if (target.digest)

@@ -12,7 +12,7 @@ import type { Source } from "../source/source.ts";
 export interface SendProgress {
   /** Of the layer as it travels. */
   layer: Digest;
-  status: "waiting" | "sending" | "sent" | "mounted" | "exists";
+  status: "preparing" | "waiting" | "sending" | "sent" | "mounted" | "exists";
   current: number;
   total: number;
   /** Of a mounted one: the repository "host/path". */
@@ -25,8 +25,8 @@ export interface SendRequest {
   /** Only the image for it; undefined: whatever the source's name leads to, an index with all of its images included. */
   platform: Platform | undefined;
   names: readonly Reference[];
-  /** Repositories "host/path" that are known to have what the source has. */
-  elsewhere?: readonly string[];
+  /** Repositories "host/path" that are known to have a blob. */
+  elsewhere?: (blob: Digest) => readonly string[];
   onProgress: (progress: SendProgress) => void;
   signal: AbortSignal;
 }
@@ -108,7 +108,9 @@ async function sendBlobs(request: SendRequest, { blobs, layers }: Gathered): Pro
   const tell = (progress: SendProgress) => {
     if (layers.has(progress.layer)) request.onProgress(progress);
   };
-  for (const { digest, size } of queue) tell({ layer: digest, status: "waiting", current: 0, total: size });
+  const { atOnce = blobsAtOnce } = request.destination;
+  for (const [i, { digest, size }] of queue.entries())
+    tell({ layer: digest, status: i < atOnce ? "preparing" : "waiting", current: 0, total: size });
   let failure: { error: unknown } | undefined;
   const worker = async () => {
     for (let blob = queue.shift(); blob && !failure; blob = queue.shift()) {
@@ -120,19 +122,19 @@ async function sendBlobs(request: SendRequest, { blobs, layers }: Gathered): Pro
       }
     }
   };
-  await Promise.all(Array.from({ length: blobsAtOnce }, worker));
+  await Promise.all(Array.from({ length: atOnce }, worker));
   if (request.signal.aborted)
     throw new RtError("cancelled", "cancelled", { cause: failure?.error, exitCode: 130 });
   if (failure) throw failure.error;
 }
 
 async function sendBlob(request: SendRequest, blob: Descriptor): Promise<void> {
-  const { source, destination, signal, elsewhere = [], onProgress } = request;
+  const { source, destination, signal, elsewhere, onProgress } = request;
   const { digest: layer, size: total } = blob;
   let shown = 0;
   const placed = await destination.putBlob(blob, (...asked) => source.fetch(...asked), {
     signal,
-    elsewhere,
+    elsewhere: elsewhere?.(layer) ?? [],
     onProgress: (current) => {
       if (current - shown < progressStep && current >= shown && shown > 0) return;
       shown = current;

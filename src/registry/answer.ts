@@ -3,6 +3,17 @@ import { connectionFailure } from "./connection-error.ts";
 import type { Limits } from "./limits.ts";
 import { TransientError } from "./retry.ts";
 
+const shortLength = 16 << 10;
+
+interface AnswerWay {
+  crossed: boolean;
+  via: string;
+  /** Its request was sent to the end; else the connection is of no more use. */
+  whole: boolean;
+  /** One to a HEAD. */
+  bodiless: boolean;
+}
+
 /** An answer whose body has not been read yet. Read it with `chunks` or `bytes`, or `discard` it. */
 export class Answer {
   readonly #response: Response;
@@ -11,6 +22,7 @@ export class Answer {
   readonly crossed: boolean;
   /** " through the proxy …" behind a host's name in a message, or "". */
   readonly via: string;
+  readonly #way: AnswerWay;
   readonly #controller: AbortController;
   readonly #limits: Limits;
   readonly #signal: AbortSignal | undefined;
@@ -18,7 +30,7 @@ export class Answer {
   constructor(
     response: Response,
     url: URL,
-    way: { crossed: boolean; via: string },
+    way: AnswerWay,
     controller: AbortController,
     limits: Limits,
     signal: AbortSignal | undefined,
@@ -27,6 +39,7 @@ export class Answer {
     this.url = url;
     this.crossed = way.crossed;
     this.via = way.via;
+    this.#way = way;
     this.#controller = controller;
     this.#limits = limits;
     this.#signal = signal;
@@ -42,6 +55,20 @@ export class Answer {
 
   discard(): void {
     this.#controller.abort();
+  }
+
+  /** As `discard`, but what is short is read, so that the connection serves the next request. */
+  async finish(): Promise<void> {
+    if (this.#way.bodiless || this.status === 204) return;
+    const length = this.headers.get("content-length");
+    if (!this.#way.whole || length === null || Number(length) > shortLength) return this.discard();
+    try {
+      await this.bytes(shortLength, "an answer");
+    } catch (error) {
+      // What it was, the headers have said.
+      if (error instanceof RtError && error.code !== "cancelled") return;
+      throw error;
+    }
   }
 
   /** The body as it comes. Only time spent waiting for the network counts as idle, not the consumer's. */
@@ -77,7 +104,7 @@ export class Answer {
       if (reason instanceof RtError) throw reason;
       throw connectionFailure(error, this.url, this.via, this.#signal);
     } finally {
-      if (!complete) this.discard();
+      if (!complete || !this.#way.whole) this.discard();
     }
   }
 

@@ -10,6 +10,13 @@ import { parseRetryAfter, retrying, TransientError } from "./retry.ts";
 import { sameSite } from "./site.ts";
 import { type Request, send } from "./transport.ts";
 
+/** What a token is to be good for. */
+export interface Access {
+  readonly actions: "pull" | "pull,push";
+  /** Another repository of the same registry, from which a blob is to be mounted. */
+  readonly from?: string;
+}
+
 /**
  * The Authorization header for one repository at one endpoint (distribution spec, auth/token and auth/oauth):
  *
@@ -22,10 +29,12 @@ export class Authorizer {
   readonly #path: string;
   readonly #find: () => Promise<Credential | undefined>;
   readonly #limits: Limits;
+  readonly #access: Access;
   readonly #reach: (request: Request) => Promise<Answer>;
   #current: string | undefined;
   #renewal: Promise<string> | undefined;
   #withheldFrom: URL | undefined;
+  #hasLogin = false;
 
   /** `reach` is how a token server is asked: a test may lead it elsewhere. */
   constructor(
@@ -34,12 +43,19 @@ export class Authorizer {
     find: () => Promise<Credential | undefined>,
     limits: Limits,
     reach: (request: Request) => Promise<Answer> = (request) => send(request, limits),
+    access: Access = { actions: "pull" },
   ) {
     this.#endpoint = endpoint;
     this.#reach = reach;
+    this.#access = access;
     this.#path = path;
     this.#find = find;
     this.#limits = limits;
+  }
+
+  /** Was there a credential, when one was looked for? */
+  get hasLogin(): boolean {
+    return this.#hasLogin;
   }
 
   get current(): string | undefined {
@@ -76,6 +92,7 @@ export class Authorizer {
       );
     }
     const credential = await this.#find();
+    this.#hasLogin = credential !== undefined;
     if (credential?.kind === "bearer") return `Bearer ${headerSafe(credential.token)}`;
     if (bearer) return `Bearer ${await this.#fetchToken(bearer, credential, origin, signal)}`;
     if (credential?.kind !== "basic")
@@ -103,7 +120,7 @@ export class Authorizer {
     if (answer.status !== 200) {
       answer.discard();
       if (this.#withheldFrom) throw this.#unauthorized(this.withheld);
-      const why = used ? "refuses the credentials" : "refuses an anonymous pull";
+      const why = used ? "refuses the credentials" : `refuses an anonymous ${this.#purpose}`;
       throw this.#unauthorized(`its token server ${realm.host} ${why} (status ${answer.status})`);
     }
     const what = `the token answer of ${realm.host}`;
@@ -121,18 +138,33 @@ export class Authorizer {
   #ask(realm: URL, service: string | undefined, credential: Credential | undefined, signal?: AbortSignal) {
     const url = new URL(realm);
     const insecure = this.#isLenientTo(url);
-    const scope = `repository:${this.#path}:pull`;
+    const scopes = this.#scopes;
     if (credential?.kind === "identity") {
-      const body = new URLSearchParams({ grant_type: "refresh_token", client_id: "rt", scope });
+      const body = new URLSearchParams({
+        grant_type: "refresh_token",
+        client_id: "rt",
+        scope: scopes.join(" "),
+      });
       if (service !== undefined) body.set("service", service);
       body.set("refresh_token", credential.token);
       const headers = { "Content-Type": "application/x-www-form-urlencoded" };
       return this.#reach({ url, method: "POST", headers, body: body.toString(), insecure, signal });
     }
     if (service !== undefined) url.searchParams.set("service", service);
-    url.searchParams.set("scope", scope);
+    url.searchParams.delete("scope");
+    for (const scope of scopes) url.searchParams.append("scope", scope);
     const authorization = credential?.kind === "basic" ? basicHeader(credential) : undefined;
     return this.#reach({ url, insecure, signal, authorization });
+  }
+
+  get #scopes(): string[] {
+    const { actions, from } = this.#access;
+    const own = `repository:${this.#path}:${actions}`;
+    return from === undefined ? [own] : [own, `repository:${from}:pull`];
+  }
+
+  get #purpose(): string {
+    return this.#access.actions === "pull" ? "pull" : "push";
   }
 
   /** The leniency of an `insecure` registry, but only for its very host: a password is about to travel. */

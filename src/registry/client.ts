@@ -1,5 +1,3 @@
-import type { Config } from "../base/config.ts";
-import type { CallerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
@@ -10,21 +8,11 @@ import { canonical, type Reference, repositoryOf } from "../reference/reference.
 import { fetchBlob } from "./blob.ts";
 import { endpointsOf } from "./endpoint.ts";
 import { EndpointClient } from "./endpoint-client.ts";
-import { defaultLimits, type Limits } from "./limits.ts";
+import type { Limits } from "./limits.ts";
+import { credentialsFor, limitsFor, type RegistryOptions } from "./options.ts";
 import { retrying } from "./retry.ts";
 
-export interface RegistryOptions {
-  config: Config;
-  /** False for --tls-verify=false: this reference's registry may be plain http or unverified. */
-  tlsVerify?: boolean | undefined;
-  authFile?: string | undefined;
-  env?: Readonly<Record<string, string | undefined>>;
-  /** The environment of credential helpers; `env` unless it is given. */
-  caller?: CallerEnvironment;
-  limits?: Partial<Limits>;
-  /** One line about something that went wrong without ending the pull: a mirror, a credential helper. */
-  warn: (line: string) => void;
-}
+export type { RegistryOptions } from "./options.ts";
 
 /**
  * The distribution client of one repository. Each request goes to the mirrors in turn and at last to the registry; a
@@ -42,24 +30,13 @@ export class RegistryClient {
   readonly #closing = new AbortController();
 
   constructor(reference: Reference, options: RegistryOptions) {
-    const limits = { ...defaultLimits, ...limitsOf(options.config), ...options.limits };
+    const limits = limitsFor(options);
     this.#name = canonical(reference);
     this.#limits = limits;
     this.#warn = options.warn;
     this.#clients = endpointsOf(reference, options.config, options.tlsVerify ?? true).map((endpoint) => {
       const repository = endpoint.mirror ? `${endpoint.host}/${reference.path}` : repositoryOf(reference);
-      const find = async () => {
-        const { findCredential } = await import("./credentials.ts");
-        const { authFile, env, caller, warn } = options;
-        const { helperMs } = limits;
-        return findCredential(repository, {
-          authFile,
-          warn,
-          helperMs,
-          ...(env && { env }),
-          ...(caller && { caller }),
-        });
-      };
+      const find = credentialsFor(repository, options, limits);
       return new EndpointClient(endpoint, reference.path, find, limits, this.#closing.signal);
     });
   }
@@ -160,10 +137,6 @@ export class RegistryClient {
   #until(signal: AbortSignal | undefined): AbortSignal {
     return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
   }
-}
-
-function limitsOf({ registryTimeout_ms: ms }: Config): Partial<Limits> {
-  return ms === undefined ? {} : { headersMs: ms, idleMs: ms, documentMs: 2 * ms };
 }
 
 /** A foreign layer that the registry does not hold lies at some URL in the manifest, where rt does not go. */

@@ -22,16 +22,19 @@ export interface Endpoint {
 }
 
 /** The mirrors of the reference's domain in the order of the configuration, then the registry. */
-export function endpointsOf({ domain }: Reference, config: Config, tlsVerify: boolean): Endpoint[] {
+export function endpointsOf(reference: Reference, config: Config, tlsVerify: boolean): Endpoint[] {
+  const mirrors = config.registries.get(reference.domain)?.mirrors ?? [];
+  const own = ownEndpoint(reference, config, tlsVerify);
+  return [...mirrors.map((mirror) => mirrorAt(new URL(mirror), config)), own];
+}
+
+/** The registry itself: where alone something is written. */
+export function ownEndpoint({ domain }: Reference, config: Config, tlsVerify: boolean): Endpoint {
   const own = config.registries.get(domain);
-  const mirrors = (own?.mirrors ?? []).map((mirror) => mirrorAt(new URL(mirror), config));
   const insecure = own?.insecure === true || !tlsVerify;
   const api = domain === defaultDomain ? "registry-1.docker.io" : domain;
   const tokenServers = own?.tokenServers ?? [];
-  return [
-    ...mirrors,
-    { host: domain, mirror: false, insecure, tokenServers, origins: originsOf(api, insecure) },
-  ];
+  return { host: domain, mirror: false, insecure, tokenServers, origins: originsOf(api, insecure) };
 }
 
 function mirrorAt(origin: URL, config: Config): Endpoint {

@@ -8,6 +8,13 @@ export interface Limits {
   /** A body must bring `idleBytesMin` bytes in each such span of waiting, or it counts as stalled (slow loris). */
   idleMs: number;
   idleBytesMin: number;
+  /**
+   * The same for what is sent: so long the registry may take nothing of a body. Longer, as what the kernel holds for a slow
+   * line goes in bursts.
+   */
+  uploadIdleMs: number;
+  /** Until a blob that has been sent whole is there: many copy it first to where it stays. */
+  commitMs: number;
   /** A small document (manifest, token) must be complete by then. */
   documentMs: number;
   tokenBytesMax: number;
@@ -28,6 +35,8 @@ export const defaultLimits: Limits = {
   headersMs: 30_000,
   idleMs: 30_000,
   idleBytesMin: 1024,
+  uploadIdleMs: 120_000,
+  commitMs: 300_000,
   documentMs: 60_000,
   tokenBytesMax: 1024 * 1024,
   redirectsMax: 10,

@@ -5,13 +5,17 @@ import { Answer } from "./answer.ts";
 import { connectionFailure } from "./connection-error.ts";
 import type { Limits } from "./limits.ts";
 import { type HttpProxy, ownProxies } from "./proxy.ts";
+import { BodyStream, type RequestBody } from "./request-body.ts";
 import { TransientError } from "./retry.ts";
 
 export interface Request {
   url: URL;
-  method?: "GET" | "POST";
+  method?: "GET" | "HEAD" | "POST" | "PATCH" | "PUT" | "DELETE";
   headers?: Readonly<Record<string, string>>;
-  body?: string;
+  /** A string is a form with secrets in it, that is led nowhere else. */
+  body?: string | Uint8Array<ArrayBuffer> | RequestBody;
+  /** From the end of the request to the answer's headers, where that is not Limits.headersMs. */
+  answerMs?: number;
   /** The Authorization header. It goes to the origin of `url` alone, however the request is redirected. */
   authorization?: string | undefined;
   /** Accept TLS that does not verify. */
@@ -38,7 +42,8 @@ export async function send(request: Request, limits: Limits): Promise<Answer> {
     seen.add(url.href);
     if (seen.size > limits.redirectsMax)
       throw refused(url, `redirects more than ${limits.redirectsMax} times`);
-    const next = checkHop(request, url, target);
+    checkMethod(request, url, answer.status);
+    const next = checkHop(request.url, url, target);
     if (seen.has(next.href)) throw refused(url, "redirects in a circle");
     crossed ||= next.origin !== request.url.origin;
     url = next;
@@ -50,13 +55,23 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
   const signals = request.signal ? [controller.signal, request.signal] : [controller.signal];
   const proxy = proxyFor(url);
   const via = viaOf(proxy);
-  const late = new TransientError(`${url.host}${via} does not answer within ${limits.headersMs / 1000} s`);
-  const timer = setTimeout(() => controller.abort(late), limits.headersMs);
+  const { answerMs = limits.headersMs, body } = request;
+  const late = new TransientError(`${url.host}${via} does not answer within ${answerMs / 1000} s`);
+  const patience = new Patience(controller);
+  patience.renew(answerMs, late);
+  const stalled = new TransientError(`${url.host}${via} takes nothing for ${limits.uploadIdleMs / 1000} s`);
+  const streamed = isStreamed(body)
+    ? new BodyStream(body, (isAll) =>
+        isAll ? patience.renew(answerMs, late) : patience.renew(limits.uploadIdleMs, stalled),
+      )
+    : undefined;
   try {
     const headers = new Headers(request.headers);
     headers.set("User-Agent", "rt");
     // A blob is stored as it travels: nobody between may compress it, and fetch may not unpack it.
     headers.set("Accept-Encoding", "identity");
+    // Or a stream would go in chunks, which not every registry takes.
+    if (isStreamed(body)) headers.set("Content-Length", String(body.length));
     if (request.authorization !== undefined && !crossed) headers.set("Authorization", request.authorization);
     const response = await fetch(url, {
       method: request.method ?? "GET",
@@ -68,14 +83,42 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
       signal: AbortSignal.any(signals),
       tls: await tlsFor(url, request.insecure === true),
       ...(proxy && { proxy: proxy.url }),
-      ...(request.body !== undefined && { body: request.body }),
+      ...(body !== undefined && {
+        body: streamed ? streamed.stream : (body as string | Uint8Array<ArrayBuffer>),
+      }),
     });
-    return new Answer(response, url, { crossed, via }, controller, limits, request.signal);
+    const way = { crossed, via, whole: streamed?.complete !== false, bodiless: request.method === "HEAD" };
+    return new Answer(response, url, way, controller, limits, request.signal);
   } catch (error) {
-    throw connectionFailure(error, url, via, request.signal);
+    const met = streamed?.failure;
+    throw connectionFailure(met ? met.error : error, url, via, request.signal);
   } finally {
-    clearTimeout(timer);
+    patience.end();
+    await streamed?.close();
   }
+}
+
+/** How long the other side may do nothing. */
+class Patience {
+  readonly #controller: AbortController;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(controller: AbortController) {
+    this.#controller = controller;
+  }
+
+  renew(ms: number, reason: RtError): void {
+    this.end();
+    this.#timer = setTimeout(() => this.#controller.abort(reason), ms);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+function isStreamed(body: Request["body"]): body is RequestBody {
+  return typeof body === "object" && "open" in body;
 }
 
 function proxyFor(url: URL): HttpProxy | undefined {
@@ -103,11 +146,23 @@ function redirectOf(answer: Answer): string | undefined {
   return [301, 302, 303, 307, 308].includes(answer.status) && location !== null ? location : undefined;
 }
 
-/** Where a redirect leads, if it may lead there. */
-function checkHop(request: Request, from: URL, location: string): URL {
-  if (request.method === "POST") throw refused(from, "redirects a login: not followed");
+/** May this request be sent again elsewhere? @throws unavailable */
+function checkMethod({ method = "GET", body }: Request, from: URL, status: number): void {
+  if (method === "GET" || method === "HEAD") return;
+  if (typeof body === "string") throw refused(from, "redirects a login: not followed");
+  // After any other, clients do not agree on what is to be sent.
+  if (status !== 307 && status !== 308)
+    throw refused(from, `redirects a ${method} with status ${status}: not followed`);
+}
+
+/**
+ * Where an answer of `from` leads, if it may lead there. `asked` is where the request was sent at first.
+ * @param does what `from` does, for messages
+ * @throws unavailable
+ */
+export function checkHop(asked: URL, from: URL, location: string, does = "redirects to"): URL {
   const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
-  const where = `redirects to ${shown(to?.href ?? location)}`;
+  const where = `${does} ${shown(to ? withoutPassword(to) : location)}`;
   if (to?.protocol !== "https:" && to?.protocol !== "http:")
     throw refused(from, `${where}: not a web address`);
   if (to.username !== "" || to.password !== "")
@@ -115,8 +170,13 @@ function checkHop(request: Request, from: URL, location: string): URL {
   if (from.protocol === "https:" && to.protocol === "http:")
     throw refused(from, `${where}: from https to plain http`);
   if (isLinkLocal(to)) throw refused(from, `${where}: a link-local address`);
-  if (isLoopback(to) && !isLoopback(request.url)) throw refused(from, `${where}: this machine itself`);
+  if (isLoopback(to) && !isLoopback(asked)) throw refused(from, `${where}: this machine itself`);
   return to;
+}
+
+/** What follows the "?" may be a signature, which is as good as a password. */
+function withoutPassword({ href }: URL): string {
+  return href.replace(/\/\/[^/]*@/, "//").replace(/\?.*$/s, "");
 }
 
 function refused(from: URL, why: string): RtError {

@@ -1,7 +1,8 @@
 import { visible } from "../../base/visible.ts";
 import type { PullListener } from "../../engine/container/run-options.ts";
+import type { LayerProgress } from "../../engine/image/pull.ts";
 import { Option, RtCommand } from "../command.ts";
-import { type LayerReporter, layerReporter } from "../output/layer-progress.ts";
+import { type LayerReporter, layerReporter, pullWordings } from "../output/layer-progress.ts";
 import { programFlags } from "./program-flags.ts";
 import { resourceFlags } from "./resource-flags.ts";
 
@@ -240,11 +241,11 @@ export abstract class ContainerFlags extends RtCommand {
   protected pullListener(): PullListener | undefined {
     if (this.quiet) return undefined;
     const { stderr } = this.context;
-    let reporter: LayerReporter | undefined;
+    let reporter: LayerReporter<LayerProgress> | undefined;
     return {
       missing: (name) => stderr.write(`Unable to find image '${visible(name)}' locally\n`),
       progress: (progress) => {
-        reporter ??= layerReporter(stderr);
+        reporter ??= layerReporter(stderr, pullWordings);
         reporter.layer(progress);
       },
       end: () => reporter?.end(),

@@ -3,7 +3,7 @@ import type { LayerProgress } from "../../engine/image/pull.ts";
 import { kindOf } from "../../reference/kind.ts";
 import { parse } from "../../reference/reference.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { layerReporter } from "../output/layer-progress.ts";
+import { layerReporter, pullWordings } from "../output/layer-progress.ts";
 
 export default class PullCommand extends RtCommand {
   static override usage: Usage = {
@@ -40,7 +40,7 @@ export default class PullCommand extends RtCommand {
   override async execute(): Promise<number> {
     const engine = await this.engine({ needsRoot: true });
     const { stdout } = this.context;
-    const reporter = this.quiet ? undefined : layerReporter(stdout);
+    const reporter = this.quiet ? undefined : layerReporter(stdout, pullWordings);
     let begun = false;
     const onProgress = (progress: LayerProgress) => {
       if (reporter && !begun) stdout.write(`${visible(heading(this.reference))}\n`);

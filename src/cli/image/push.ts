@@ -1,6 +1,9 @@
-import { isNear } from "../../reference/kind.ts";
-import { familiarName, parse } from "../../reference/reference.ts";
+import { RtError } from "../../base/errors.ts";
+import type { SendProgress, SentImage } from "../../engine/image/push.ts";
+import { isNear, kindOf } from "../../reference/kind.ts";
+import { canonical, familiarName, parse, type Reference, repositoryOf } from "../../reference/reference.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
+import { layerReporter, pushWordings } from "../output/layer-progress.ts";
 
 export default class PushCommand extends RtCommand {
   static override usage: Usage = {
@@ -18,6 +21,7 @@ export default class PushCommand extends RtCommand {
     ],
   };
 
+  allTags = Option.Boolean("-a,--all-tags", false, { description: "All tags that the repository has here" });
   platform = Option.String("--platform", { description: "`PLATFORM` Only the image for it, as linux/amd64" });
   quiet = Option.Boolean("-q,--quiet", false, { description: "Print only the name" });
   tlsVerify = Option.Boolean("--tls-verify", true, {
@@ -28,19 +32,55 @@ export default class PushCommand extends RtCommand {
   destination = Option.String({ name: "DESTINATION", required: false });
 
   override async execute(): Promise<number> {
+    if (this.allTags) this.#checkAllTags();
     const engine = await this.engine({ needsRoot: true });
     const { stdout } = this.context;
     const where = this.destination ?? this.reference;
-    const isFile = isNear(where);
-    if (!this.quiet && !isFile)
-      stdout.write(`The push refers to repository [${familiarName(parse(where))}]\n`);
-    const sent = await engine.image.push(this.reference, {
-      destination: this.destination,
-      platform: this.platform,
-      tlsVerify: this.tlsVerify,
-    });
-    const tag = isFile ? where : (parse(where).tag ?? "");
-    stdout.write(this.quiet ? `${where}\n` : `${tag}: digest: ${sent.digest} size: ${sent.size}\n`);
+    const name = isNear(where) ? undefined : parse(kindOf(where).rest);
+    if (name && !this.quiet) stdout.write(this.#heading(where, name));
+    const reporter = this.quiet ? undefined : layerReporter(stdout, pushWordings);
+    const { platform, tlsVerify } = this;
+    const onProgress = (progress: SendProgress) => reporter?.layer(progress);
+    const tell = (tag: string, { digest, size }: SentImage) => {
+      reporter?.end();
+      if (!this.quiet) stdout.write(`${tag}: digest: ${digest} size: ${size}\n`);
+    };
+    try {
+      if (this.allTags)
+        await engine.image.pushAll(this.reference, { platform, tlsVerify, onProgress, onSent: tell });
+      else {
+        const { destination } = this;
+        const sent = await engine.image.push(this.reference, {
+          destination,
+          platform,
+          tlsVerify,
+          onProgress,
+        });
+        tell(name?.tag ?? where, sent);
+      }
+    } finally {
+      reporter?.end();
+    }
+    if (this.quiet) stdout.write(`${name ? canonical(name) : where}\n`);
     return 0;
+  }
+
+  /** Docker's. */
+  #heading(where: string, name: Reference): string {
+    const isBare = !this.allTags && familiarName(name) === kindOf(where).rest;
+    const using = isBare ? `Using default tag: ${name.tag}\n` : "";
+    return `${using}The push refers to repository [${repositoryOf(name)}]\n`;
+  }
+
+  #checkAllTags(): void {
+    if (this.destination !== undefined)
+      throw new RtError(
+        "invalid-argument",
+        "--all-tags sends to where the names lead, and takes no DESTINATION",
+      );
+    const { rest } = kindOf(this.reference);
+    const { tag, digest } = parse(rest);
+    if (digest || rest.endsWith(`:${tag}`))
+      throw new RtError("invalid-argument", "tag can't be used with --all-tags/-a", { exitCode: 1 });
   }
 }

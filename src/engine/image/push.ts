@@ -1,13 +1,24 @@
-import type { SentImage } from "../../destination/destination.ts";
+import { RtError } from "../../base/errors.ts";
+import type { Destination, SentImage } from "../../destination/destination.ts";
+import { digestName } from "../../image/image-store.ts";
 import { type SendProgress, sendImage } from "../../image/send.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
-import { isNear } from "../../reference/kind.ts";
-import { canonical, familiar, familiarName, parse, type Reference } from "../../reference/reference.ts";
+import { isNear, kindOf } from "../../reference/kind.ts";
+import {
+  canonical,
+  familiar,
+  familiarName,
+  parse,
+  type Reference,
+  repositoryOf,
+} from "../../reference/reference.ts";
 import { protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
 import { storedImage } from "./stored.ts";
+import { UploadNotes } from "./upload-notes.ts";
 
+export type { SentImage } from "../../destination/destination.ts";
 export type { SendProgress } from "../../image/send.ts";
 
 export interface PushOptions {
@@ -20,39 +31,122 @@ export interface PushOptions {
   onProgress?: ((progress: SendProgress) => void) | undefined;
 }
 
+export interface PushAllOptions extends Omit<PushOptions, "destination"> {
+  /** An image is there, under this tag. */
+  onSent?: ((tag: string, sent: SentImage) => void) | undefined;
+}
+
 /**
  * An image of the store to a destination, byte for byte as it is here, and of that only what is missing there.
  * @throws RtError of any class; one line
  */
 export async function push(host: Host, text: string, options: PushOptions = {}): Promise<SentImage> {
+  if (options.destination === undefined) checkOwnName(host, text);
+  const where = options.destination ?? canonical(parse(kindOf(text).rest));
+  return open(host, where, options, async (destination) => {
+    const sent = await pushTo(host, text, where, destination, options);
+    await destination.commit();
+    return sent;
+  });
+}
+
+/** Every tag that `repository` has here, to where it leads. @throws as `push` */
+export async function pushAll(host: Host, repository: string, options: PushAllOptions = {}): Promise<void> {
+  const named = parse(repository);
+  const tags = host.images.tagsOf(repositoryOf(named));
+  if (tags.length === 0) throw noSuchImage(named);
+  await open(host, canonical(named), options, async (destination) => {
+    for (const name of tags) {
+      const sent = await pushTo(host, canonical(name), canonical(name), destination, options);
+      options.onSent?.(name.tag ?? "", sent);
+    }
+    await destination.commit();
+  });
+}
+
+async function open<T>(
+  host: Host,
+  where: string,
+  { tlsVerify }: PushOptions,
+  use: (destination: Destination) => Promise<T>,
+): Promise<T> {
   const { openDestination } = await import("../../destination/open.ts");
+  const { abort } = host.session;
+  const cutUploads = new UploadNotes(host.paths.root);
+  cutUploads.removeOld();
+  try {
+    await using destination = await openDestination(where, {
+      config: await host.config(),
+      env: host.env,
+      caller: host.caller,
+      warn: (line) => host.warn(line),
+      cutUploads,
+      signal: abort,
+      ...(tlsVerify !== undefined && { tlsVerify }),
+    });
+    return await use(destination);
+  } catch (error) {
+    throw abort.aborted ? pushInterrupted(error, abort.reason) : error;
+  }
+}
+
+async function pushTo(
+  host: Host,
+  text: string,
+  where: string,
+  destination: Destination,
+  { platform, onProgress }: PushOptions,
+): Promise<SentImage> {
   const { source, needed, repositories } = await storedImage(host, text);
-  const where = options.destination ?? canonical(parse(text));
   const name = destinationName(where, source.reference);
   using _ = await protect(host, needed, host.session.abort);
-  await using destination = await openDestination(where, {
-    config: await host.config(),
-    env: host.env,
-    caller: host.caller,
-    warn: (line) => host.warn(line),
-    ...(options.tlsVerify !== undefined && { tlsVerify: options.tlsVerify }),
-  });
   const sent = await sendImage({
     source,
     destination,
-    platform: options.platform ? parsePlatform(options.platform, hostPlatform()) : undefined,
+    platform: platform ? parsePlatform(platform, hostPlatform()) : undefined,
     names: name ? [name] : [],
     elsewhere: repositories,
-    onProgress: options.onProgress ?? (() => {}),
+    onProgress: onProgress ?? (() => {}),
     signal: host.session.abort,
   });
-  await destination.commit();
+  if (name && !isNear(where)) rememberDigest(host, text, name, sent);
   if (name) imageEvent(host, "push", familiar(name), familiarName(name));
   return sent;
 }
 
 /** What the image is to be called where it goes. */
 function destinationName(where: string, own: string): Reference | undefined {
-  const text = isNear(where) ? own : where;
+  const text = isNear(where) ? own : kindOf(where).rest;
   return text === "" ? undefined : parse(text);
+}
+
+/**
+ * As docker's RepoDigests have it: what has been sent unchanged is known by its digest there too, and is mounted from there
+ * into other repositories. Only where the repository has a tag here, with which `rmi` takes it away again.
+ */
+function rememberDigest(host: Host, text: string, name: Reference, { digest }: SentImage): void {
+  const { id, record, tags, targets } = host.images.get(text);
+  const isUnchanged = digest === record.manifest.digest || [...targets.values()].includes(digest);
+  if (!isUnchanged || !tags.some((tag) => repositoryOf(tag) === repositoryOf(name))) return;
+  host.images.putName(id, { name: digestName(name, digest), target: digest });
+}
+
+/** Docker's words for a name that is not here, which is then a repository's or a tag's. */
+function checkOwnName(host: Host, text: string): void {
+  const named = parse(kindOf(text).rest);
+  if (named.digest) throw new RtError("invalid-argument", "cannot push a digest reference", { exitCode: 1 });
+  if (host.images.nameFor(canonical(named))) return;
+  if (host.images.tagsOf(repositoryOf(named)).length === 0) throw noSuchImage(named);
+  throw new RtError("not-found", `tag does not exist: ${familiar(named)}`, { exitCode: 1 });
+}
+
+function noSuchImage(named: Reference): RtError {
+  const text = `An image does not exist locally with the tag: ${familiarName(named)}`;
+  return new RtError("not-found", text, { exitCode: 1 });
+}
+
+/** What has arrived there is kept; the status is that which the caller gave its reason. */
+function pushInterrupted(cause: unknown, reason: unknown): RtError {
+  const text = "push interrupted; the next one goes on from here";
+  return new RtError("cancelled", text, { cause, ...(reason instanceof RtError && reason) });
 }

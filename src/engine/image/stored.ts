@@ -1,13 +1,14 @@
 import { StoredSource } from "../../image/stored-source.ts";
-import { canonical, repositoryOf } from "../../reference/reference.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { canonical } from "../../reference/reference.ts";
 import type { Host } from "../host.ts";
 
 export interface StoredForSending {
   source: StoredSource;
   /** Digests of blobs, and chainIDs: what must not go while it is sent. */
   needed: string[];
-  /** "host/path" of where it has come from, or has been sent to. */
-  repositories: string[];
+  /** "host/path" of where a blob of it has come from, or has been sent to, with this image or with another. */
+  repositories: (blob: Digest) => string[];
 }
 
 /**
@@ -15,7 +16,7 @@ export interface StoredForSending {
  * @throws RtError not-found, in Docker's words
  */
 export async function storedImage(host: Host, text: string): Promise<StoredForSending> {
-  const { record, tags, digests, targets } = host.images.get(text);
+  const { record, tags, targets } = host.images.get(text);
   const content = await host.content();
   const wanted = host.images.nameFor(text);
   const tag = wanted ?? tags[0];
@@ -25,6 +26,6 @@ export async function storedImage(host: Host, text: string): Promise<StoredForSe
   return {
     source: new StoredSource(content, { name: text, reference, record, target }),
     needed: [target, ...blobs, ...record.chain],
-    repositories: [...new Set(digests.map(repositoryOf))],
+    repositories: (blob) => host.images.repositoriesOf(blob),
   };
 }

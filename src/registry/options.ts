@@ -1,0 +1,42 @@
+import type { Config } from "../base/config.ts";
+import type { CallerEnvironment } from "../base/environment.ts";
+import type { Credential } from "./credential.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+
+export interface RegistryOptions {
+  config: Config;
+  /** False for --tls-verify=false: this reference's registry may be plain http or unverified. */
+  tlsVerify?: boolean | undefined;
+  authFile?: string | undefined;
+  env?: Readonly<Record<string, string | undefined>>;
+  /** The environment of credential helpers; `env` unless it is given. */
+  caller?: CallerEnvironment;
+  limits?: Partial<Limits>;
+  /** One line about something that went wrong without ending the pull: a mirror, a credential helper. */
+  warn: (line: string) => void;
+}
+
+export function limitsFor({ config, limits }: RegistryOptions): Limits {
+  const ms = config.registryTimeout_ms;
+  const asked =
+    ms === undefined ? {} : { headersMs: ms, idleMs: ms, documentMs: 2 * ms, uploadIdleMs: 4 * ms };
+  return { ...defaultLimits, ...asked, ...limits };
+}
+
+/** How the credential for `repository` ("host/path") is found, once somebody asks for one. */
+export function credentialsFor(
+  repository: string,
+  { authFile, env, caller, warn }: RegistryOptions,
+  { helperMs }: Limits,
+): () => Promise<Credential | undefined> {
+  return async () => {
+    const { findCredential } = await import("./credentials.ts");
+    return findCredential(repository, {
+      authFile,
+      warn,
+      helperMs,
+      ...(env && { env }),
+      ...(caller && { caller }),
+    });
+  };
+}
