@@ -116,7 +116,7 @@ describe("finding the command", () => {
   });
 
   test("words of a group, in the order of the alphabet", () => {
-    expect(wordsOf("image")).toEqual(["inspect", "list", "ls", "pack", "prune", "pull", "remove", "rm"]);
+    expect(wordsOf("image")).toEqual(["inspect", "list", "ls", "pack", "prune", "pull", "push", "remove", "rm"]);
     expect(wordsOf("nonsense")).toEqual([]);
   });
 });
