@@ -43,6 +43,9 @@ const rows: readonly Row[] = [
   { paths: ["rm", "container rm", "container remove"], load: () => import("./container/remove.ts") },
   { paths: ["pull", "image pull"], load: () => import("./image/pull.ts") },
   { paths: ["push", "image push"], load: () => import("./image/push.ts") },
+  { paths: ["save", "image save"], load: () => import("./image/save.ts") },
+  { paths: ["load", "image load"], load: () => import("./image/load.ts") },
+  { paths: ["import", "image import"], load: () => import("./image/import.ts") },
   {
     paths: ["images", "image ls", "image list"],
     listed: "image list",
@@ -134,11 +137,8 @@ export const laterCommands: Readonly<Record<string, string>> = {
   build: "rt runs images; build them with another tool and pull them",
   compose: "it comes with networks",
   history: "it comes in a later version",
-  import: "it comes in a later version",
-  load: "pull docker-archive:FILE or oci-archive:FILE instead",
   login: "rt reads the credentials that docker login or podman login wrote",
   logout: "rt keeps no credentials: docker logout or podman logout removes theirs",
-  save: "it comes in a later version",
   search: "it comes in a later version",
   tag: "it comes in a later version",
 };

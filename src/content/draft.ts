@@ -2,6 +2,7 @@ import { fchmodSync, fsync, renameSync, statSync } from "node:fs";
 import { asSystemError, RtError, withCause } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { FileLock } from "./file-lock.ts";
+import { writeAll } from "./write-all.ts";
 
 /**
  * Bytes that are made here, and whose digest is known in the end:
@@ -34,17 +35,22 @@ export class Draft implements Disposable {
   }
 
   /** @throws RtError exhausted: the disk is full */
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    try {
+      await writeAll(this.fd, bytes, position);
+    } catch (error) {
+      throw failed(error);
+    }
+  }
+
+  /** @throws RtError exhausted: the disk is full */
   async sync(): Promise<void> {
     try {
       await new Promise<void>((resolve, reject) =>
         fsync(this.fd, (error) => (error ? reject(error) : resolve())),
       );
     } catch (error) {
-      const errno = asSystemError(error)?.code;
-      if (errno !== "ENOSPC" && errno !== "EDQUOT") throw withCause("cannot store a new layer", error);
-      throw new RtError("exhausted", "no space left for a new layer: free some, then try again", {
-        cause: error,
-      });
+      throw failed(error);
     }
   }
 
@@ -65,4 +71,12 @@ export class Draft implements Disposable {
     if (!this.#published) this.#lock.unlink();
     this.#lock.close();
   }
+}
+
+function failed(error: unknown): RtError {
+  const errno = asSystemError(error)?.code;
+  if (errno !== "ENOSPC" && errno !== "EDQUOT") return withCause("cannot store a new layer", error);
+  return new RtError("exhausted", "no space left for a new layer: free some, then try again", {
+    cause: error,
+  });
 }

@@ -1,8 +1,8 @@
 import { ftruncateSync, renameSync, statSync } from "node:fs";
 import { RtError, withCause } from "../base/errors.ts";
 import { FileLock } from "../content/file-lock.ts";
+import { writeAll } from "../content/write-all.ts";
 import { shown } from "../oci/json.ts";
-import { writeAll } from "./write-all.ts";
 
 /** Where an archive's bytes go, one after the other. */
 export interface ArchiveOutput extends Disposable {

@@ -3,6 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno, withCause } from "../base/errors.ts";
 import { FileLock } from "../content/file-lock.ts";
+import { writeAll } from "../content/write-all.ts";
 import type { Descriptor, RawBlob } from "../oci/descriptor.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import { arrayIn, objectIn, optionalIn, parseJson } from "../oci/json.ts";
@@ -10,7 +11,6 @@ import { mediaTypes } from "../oci/media-types.ts";
 import { canonical, type Reference } from "../reference/reference.ts";
 import { checkedBlob } from "./checked-blob.ts";
 import type { Destination, Placed, PutOptions, ReadBlob } from "./destination.ts";
-import { writeAll } from "./write-all.ts";
 
 const refName = "org.opencontainers.image.ref.name";
 const draftSuffix = ".part";

@@ -15,6 +15,7 @@ import type { ProcessTable } from "../docker/process-table.ts";
 import type { StatsDocument } from "../docker/stats.ts";
 import type { Version } from "../docker/version.ts";
 import type { PrunedVolumes, VolumeDocument } from "../docker/volume.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { PortWish } from "../settings/port.ts";
 import type { Change } from "../snapshot/snapshot.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
@@ -29,11 +30,14 @@ import type { StatsOptions } from "./container/stats.ts";
 import type { StopOptions } from "./container/stop.ts";
 import type { UpdateOptions } from "./container/update.ts";
 import type { Explanation } from "./container/why.ts";
+import type { ImportOptions } from "./image/import.ts";
 import type { ImagesOptions } from "./image/list.ts";
+import type { LoadOptions } from "./image/load.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { PushAllOptions, PushOptions } from "./image/push.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
+import type { SaveOptions } from "./image/save.ts";
 import type { ConnectOptions } from "./network/connect.ts";
 import type { CreateNetworkOptions } from "./network/create.ts";
 import type { Session } from "./session.ts";
@@ -137,6 +141,12 @@ export interface ImageVerbs {
   push(name: string, options: PushOptions): Promise<SentImage>;
   /** The same of all tags that a repository has here. */
   pushAll(repository: string, options: PushAllOptions): Promise<void>;
+  /** Images that are here into one archive, to a file or to the caller's output. */
+  save(names: readonly string[], options: SaveOptions): Promise<void>;
+  /** All images of an archive that docker, podman, containerd or BuildKit wrote. */
+  load(options: LoadOptions): Promise<void>;
+  /** A root file system's archive as an image of one layer. @returns its id */
+  import(options: ImportOptions): Promise<Digest>;
   /** Newest first. */
   list(options: ImagesOptions): Promise<ImageSummary[]>;
   /** Docker's document. */

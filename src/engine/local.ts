@@ -140,6 +140,10 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
     push: async (name, options) => (await import("./image/push.ts")).push(await hosts.get(), name, options),
     pushAll: async (repository, options) =>
       (await import("./image/push.ts")).pushAll(await hosts.get(), repository, options),
+    save: async (names, options) =>
+      (await import("./image/save.ts")).saveImages(await hosts.get(), names, options),
+    load: async (options) => (await import("./image/load.ts")).loadImages(await hosts.get(), options),
+    import: async (options) => (await import("./image/import.ts")).importImage(await hosts.get(), options),
     list: async (options) => (await import("./image/list.ts")).listImages(await hosts.get(), options),
     inspect: async (name) => (await import("./image/inspect.ts")).inspectImage(await hosts.get(), name),
     remove: async (name, options) =>

@@ -29,6 +29,11 @@ export class LayerStore {
     return this.#database.all<{ item: string }>(sql).map(({ item }) => item);
   }
 
+  /** Does an image need this blob? */
+  isNeeded(blob: string): boolean {
+    return this.#database.get("SELECT 1 FROM image_blobs WHERE blob = ? LIMIT 1", blob) !== undefined;
+  }
+
   /** Names of the drivers that have unpacked something. */
   drivers(): string[] {
     const rows = this.#database.all<{ driver: string }>("SELECT DISTINCT driver FROM layers");

@@ -81,3 +81,6 @@ export class ArchiveFiles<E extends ArchiveEntry = ArchiveEntry> implements Layo
     throw new RtError("not-found", `${this.name}: ${quoted(name)} does not exist`);
   }
 }
+
+/** Wherever its bytes lie. */
+export type Archive = Pick<ArchiveFiles, keyof ArchiveFiles>;

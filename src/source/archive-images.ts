@@ -7,10 +7,8 @@ import { arrayIn, fieldsIn, optionalIn, parseJson, shown, stringIn, stringsIn } 
 import { chosen, type RawDocument } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
 import { isArtifact } from "../oci/platform.ts";
-import type { ArchiveFiles } from "./archive-files.ts";
+import type { Archive } from "./archive-files.ts";
 import { nameOf, readIndex, readWhole } from "./layout.ts";
-
-type Files = Pick<ArchiveFiles, keyof ArchiveFiles>;
 
 /** An image of an archive, which may hold several. */
 export interface ArchivedImage {
@@ -26,7 +24,7 @@ export interface ArchivedImage {
  *
  * @throws not-found: it is no archive of images; data-loss | exhausted | unsupported
  */
-export async function imagesIn(files: Files): Promise<ArchivedImage[]> {
+export async function imagesIn(files: Archive): Promise<ArchivedImage[]> {
   if (files.has("oci-layout") && files.has("index.json")) return imagesOfLayout(files);
   if (files.has("manifest.json")) return savedImages(files);
   if (files.has("repositories")) {
@@ -39,7 +37,7 @@ export async function imagesIn(files: Files): Promise<ArchivedImage[]> {
   );
 }
 
-async function imagesOfLayout(files: Files): Promise<ArchivedImage[]> {
+async function imagesOfLayout(files: Archive): Promise<ArchivedImage[]> {
   const { index, bytes } = await readIndex(files.name, files);
   const entries = index.manifests.filter((entry) => !isArtifact(entry));
   const byDigest = Map.groupBy(entries, ({ digest }) => digest);
@@ -58,7 +56,7 @@ interface Saved {
   layers: string[];
 }
 
-async function savedImages(files: Files): Promise<ArchivedImage[]> {
+async function savedImages(files: Archive): Promise<ArchivedImage[]> {
   const what = `${files.name}: manifest.json`;
   const list = arrayIn(parseJson(await readWhole(files, "manifest.json", files.name), what), what);
   return list.map((value) => {
@@ -71,7 +69,7 @@ async function savedImages(files: Files): Promise<ArchivedImage[]> {
 }
 
 /** The manifest that such an image never had. */
-async function manifestOf(files: Files, saved: Saved): Promise<RawDocument> {
+async function manifestOf(files: Archive, saved: Saved): Promise<RawDocument> {
   const bytes = await readWhole(files, saved.config, files.name);
   const digest = digestOf(bytes);
   files.alias(digest, bytes);
@@ -86,7 +84,7 @@ async function manifestOf(files: Files, saved: Saved): Promise<RawDocument> {
 }
 
 /** What it claims to be is found out when its bytes are read; where it claims nothing, it is read once for that. */
-async function layerDescriptor(files: Files, layer: string, diffID: Digest | undefined): Promise<Descriptor> {
+async function layerDescriptor(files: Archive, layer: string, diffID: Digest | undefined): Promise<Descriptor> {
   const mediaType = layerTypeOf(await headOf(files, layer));
   // A plain tar's own digest is its diffID; a file of a layout is called by its own.
   const named = `sha256:${/^blobs\/sha256\/([0-9a-f]{64})$/.exec(layer)?.[1]}`;
@@ -96,12 +94,12 @@ async function layerDescriptor(files: Files, layer: string, diffID: Digest | und
   return { mediaType, digest, size: await files.sizeOf(layer) };
 }
 
-async function headOf(files: Files, layer: string): Promise<Uint8Array> {
+async function headOf(files: Archive, layer: string): Promise<Uint8Array> {
   for await (const chunk of files.stream(layer, 0)) return chunk;
   return new Uint8Array();
 }
 
-async function digestIn(files: Files, layer: string): Promise<Digest> {
+async function digestIn(files: Archive, layer: string): Promise<Digest> {
   const hasher = new Bun.CryptoHasher("sha256");
   for await (const chunk of files.stream(layer, 0)) hasher.update(chunk);
   return `sha256:${hasher.digest("hex")}` as Digest;

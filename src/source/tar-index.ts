@@ -21,6 +21,7 @@ export const tarEntriesMax = 100_000;
  */
 export async function indexTar(file: FileHandle, what: string): Promise<ReadonlyMap<string, TarEntry>> {
   const end = (await file.stat()).size;
+  if (end === 0) throw new RtError("data-loss", `${what} is empty: want an archive of images`);
   if (end < tarBlock) throw new RtError("data-loss", `${what} is not a tar archive`);
   const entries = new Map<string, TarEntry>();
   const headers = new TarHeaders(what);

@@ -3,19 +3,15 @@ import type { ContainerRecord } from "../../container/record.ts";
 import type { Draft } from "../../content/draft.ts";
 import { healthcheckDocument } from "../../docker/health.ts";
 import { mergeChanges, parseImageChanges } from "../../docker/image-change.ts";
-import { type ChildImage, childImage } from "../../image/child.ts";
-
-import type { UnpackedLayer } from "../../image/image-store.ts";
-import { chainID, type Digest, parseDigest } from "../../oci/digest.ts";
+import { type Digest, parseDigest } from "../../oci/digest.ts";
 import type { ContainerDefaults } from "../../oci/image-config.ts";
-import { mediaTypes } from "../../oci/media-types.ts";
-import { canonical, familiar, parse, type Reference } from "../../reference/reference.ts";
+import { familiar, type Reference } from "../../reference/reference.ts";
 import type { WrittenLayer } from "../../snapshot/snapshot.ts";
-import { keepReserve } from "../../store/reserve.ts";
 import { protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 import { baseOf } from "../image/base.ts";
 import { defaultLayerSizeMax } from "../image/unpack.ts";
+import { parseTarget, writeImage } from "../image/write.ts";
 import { containerEvent, imageEvent } from "../record-event.ts";
 import { timestamp } from "./describe.ts";
 import { find, type Look } from "./find.ts";
@@ -55,19 +51,16 @@ export async function commitContainer(host: Host, name: string, options: CommitO
   using draft = (await host.content()).draft();
   const written = await writeLayer(host, seen, draft, options.pause);
   if (written.leftOut > 0) host.warn(leftOut(written.leftOut));
-  const made = await writeDown(host, seen, draft, written, target, {
+  const driver = await host.snapshotsOf(record.driver);
+  const isEmpty = written.digest === emptyLayer;
+  const layer = isEmpty ? undefined : { driver, parents: record.chain, draft, ...written };
+  const made = await writeImage(host, layer, target, {
     ...{ base, config, author: options.author, comment: options.comment },
     createdBy: record.args.slice(record.entrypointLength).join(" "),
     created: timestamp(),
   });
   tell(host, seen, made, options.comment, target);
   return made;
-}
-
-function parseTarget(text: string): Reference {
-  const target = parse(text);
-  if (!target.digest) return target;
-  throw new RtError("invalid-argument", "refusing to create a tag with a digest reference");
 }
 
 async function writeLayer(host: Host, seen: Look, draft: Draft, pause: boolean): Promise<WrittenLayer> {
@@ -88,64 +81,6 @@ async function writeLayer(host: Host, seen: Look, draft: Draft, pause: boolean):
 function leftOut(count: number): string {
   const names = count === 1 ? "1 name is" : `${count} names are`;
   return `${names} not in the image: ".wh." at its beginning, or the device 0:0, means in a layer that a file was deleted`;
-}
-
-/** Until the last step nothing can be seen; that is a rename and a transaction. */
-async function writeDown(
-  host: Host,
-  { container: { record } }: Look,
-  draft: Draft,
-  { digest, bytes }: WrittenLayer,
-  target: Reference | undefined,
-  made: Omit<ChildImage, "layer">,
-): Promise<Digest> {
-  const isEmpty = digest === emptyLayer;
-  const chain = chainID(record.chain.at(-1), digest);
-  const blob = { mediaType: mediaTypes.ociLayerTar, digest, size: bytes };
-  using _ = await protect(host, isEmpty ? [] : [chain, digest], host.session.abort);
-  const [unpacked] = isEmpty
-    ? []
-    : await Promise.all([unpack(host, record, draft, digest, bytes), draft.sync()]);
-  const layer = unpacked && { blob, diffID: digest, size: unpacked.size };
-  const { record: image, documents } = childImage({ ...made, layer });
-  using __ = await protect(
-    host,
-    documents.map((document) => document.digest),
-  );
-  const content = await host.content();
-  for (const document of documents) await content.put(document.digest, document.bytes);
-  if (unpacked) draft.publish(digest);
-  content.sync();
-  // A snapshot that no row tells of goes with the next collection, should we die before this.
-  if (unpacked) host.images.putLayer(unpacked);
-  const tags = target ? [{ name: canonical(target), target: image.manifest.digest }] : [];
-  host.images.put({ record: image, tags, blobs: [image.manifest, image.configuration, ...image.layers] });
-  keepReserve(host.paths.root);
-  return image.id;
-}
-
-async function unpack(
-  host: Host,
-  record: ContainerRecord,
-  draft: Draft,
-  digest: Digest,
-  bytes: number,
-): Promise<UnpackedLayer> {
-  const driver = await host.snapshotsOf(record.driver);
-  const parents = record.chain;
-  const chain = chainID(parents.at(-1), digest);
-  const { abort: signal } = host.session;
-  using _ = await (await host.content()).lockChain(chain, { signal });
-  const parent = parents.at(-1) ?? null;
-  const layer = { chain, driver: driver.name, diff: digest, parent, blob: digest };
-  const known = driver.has(chain) ? host.images.layer(chain, driver.name)?.size : undefined;
-  if (known !== undefined) return { ...layer, size: known };
-  const state = { size: bytes, done: true };
-  const { size } = await driver.unpack({
-    ...{ chain, parents, diffID: digest, signal, parentReady: Promise.resolve() },
-    source: { mediaType: mediaTypes.ociLayerTar, path: draft.path, more: async () => state },
-  });
-  return { ...layer, size };
 }
 
 /** What the container was told to be, as an image says it: without what every container has of itself. */
