@@ -16,7 +16,7 @@ interface ReceivedEntry extends ArchiveEntry {
   blob?: Digest;
 }
 
-/** Documents are smaller; what is larger is a layer, whatever it is called. */
+/** Documents are smaller. */
 const inMemoryMax = 1 << 20;
 const allInMemoryMax = 64 << 20;
 
@@ -24,9 +24,9 @@ const allInMemoryMax = 64 << 20;
  * An archive of images that can be read only once, from its beginning: a pipe, or what is being decompressed. Its layers go
  * straight into the content store, so that they are written once, and what they are called is checked as they come:
  *
- *   blobs/sha256/<hex>      the blob of that digest; what is there already is passed over
- *   another large file      a blob of whatever digest it has: the layers of older archives
  *   a small file            memory
+ *   blobs/sha256/<hex>      the blob of that digest; what is there already is passed over
+ *   another file            a blob of whatever digest it has: the layers of older archives
  *
  * What no image needs when it is closed is removed.
  * @throws RtError data-loss: no tar, cut short, bytes of another digest; exhausted; what `chunks` throws
@@ -95,17 +95,15 @@ class Receiver {
       throw new RtError("exhausted", `${this.#name} has more than ${tarEntriesMax} entries: refused`);
     const digest = `sha256:${/^blobs\/sha256\/([0-9a-f]{64})$/.exec(name)?.[1]}`;
     if (targets) this.#entries.set(name, { size: 0, targets });
+    else if (this.#fits(size)) this.#entries.set(name, { size, bytes: await bytes.whole(size) });
     else if (isDigest(digest)) this.#entries.set(name, await this.#blob(digest, size, bytes));
-    else if (size > inMemoryMax || name.endsWith(".tar"))
-      this.#entries.set(name, await this.#layer(size, bytes));
-    else this.#entries.set(name, await this.#small(size, bytes));
+    else this.#entries.set(name, await this.#layer(size, bytes));
   }
 
-  async #small(size: number, bytes: Bytes): Promise<ReceivedEntry> {
+  #fits(size: number): boolean {
+    if (size > inMemoryMax || this.#inMemory + size > allInMemoryMax) return false;
     this.#inMemory += size;
-    if (this.#inMemory > allInMemoryMax)
-      throw new RtError("exhausted", `${this.#name} has more small files than an archive of images: refused`);
-    return { size, bytes: await bytes.whole(size) };
+    return true;
   }
 
   async #blob(digest: Digest, size: number, bytes: Bytes): Promise<ReceivedEntry> {
