@@ -1,5 +1,11 @@
 export type Compression = "gzip" | "zstd" | "tar" | "bzip2" | "xz";
 
+/** Those that layers have. */
+export type LayerCompression = "gzip" | "zstd" | "tar";
+
+/** Bytes that are enough to tell. */
+export const compressionHeadBytes = 6;
+
 /** By the first bytes: media types may be wrong, and "application/octet-stream" says nothing. At least 6 bytes, if there are so many. */
 export function compressionOf(head: Uint8Array): Compression {
   const begins = (...magic: number[]) => magic.every((byte, index) => head[index] === byte);

@@ -84,7 +84,11 @@ async function manifestOf(files: Archive, saved: Saved): Promise<RawDocument> {
 }
 
 /** What it claims to be is found out when its bytes are read; where it claims nothing, it is read once for that. */
-async function layerDescriptor(files: Archive, layer: string, diffID: Digest | undefined): Promise<Descriptor> {
+async function layerDescriptor(
+  files: Archive,
+  layer: string,
+  diffID: Digest | undefined,
+): Promise<Descriptor> {
   const mediaType = layerTypeOf(await headOf(files, layer));
   // A plain tar's own digest is its diffID; a file of a layout is called by its own.
   const named = `sha256:${/^blobs\/sha256\/([0-9a-f]{64})$/.exec(layer)?.[1]}`;

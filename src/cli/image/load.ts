@@ -3,7 +3,7 @@ import { visible } from "../../base/visible.ts";
 import { callerPath } from "../../base/working-directory.ts";
 import type { LoadedImage } from "../../engine/image/load.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { layerReporter } from "../output/layer-progress.ts";
+import { layerReporter, pullWordings } from "../output/layer-progress.ts";
 import { isTerminal } from "../session.ts";
 
 export default class LoadCommand extends RtCommand {
@@ -37,7 +37,7 @@ export default class LoadCommand extends RtCommand {
     }
     const engine = await this.engine({ needsRoot: true });
     const { stdout } = this.context;
-    const reporter = this.quiet || !stdout.isTerminal ? undefined : layerReporter(stdout);
+    const reporter = this.quiet || !stdout.isTerminal ? undefined : layerReporter(stdout, pullWordings);
     const onLoaded = (image: LoadedImage) => {
       reporter?.end();
       stdout.write(linesOf(image));

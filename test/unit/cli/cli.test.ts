@@ -116,7 +116,20 @@ describe("finding the command", () => {
   });
 
   test("words of a group, in the order of the alphabet", () => {
-    expect(wordsOf("image")).toEqual(["inspect", "list", "ls", "pack", "prune", "pull", "push", "remove", "rm"]);
+    expect(wordsOf("image")).toEqual([
+      "import",
+      "inspect",
+      "list",
+      "load",
+      "ls",
+      "pack",
+      "prune",
+      "pull",
+      "push",
+      "remove",
+      "rm",
+      "save",
+    ]);
     expect(wordsOf("nonsense")).toEqual([]);
   });
 });
