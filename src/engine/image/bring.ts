@@ -14,6 +14,8 @@ import { bringLayers, planLayers, type UnpackOptions } from "./unpack.ts";
 export interface BringOptions extends UnpackOptions {
   /** "linux/arm64"; this machine's unless given. */
   platform?: string | undefined;
+  /** Of what fails nothing is kept for another attempt: its source is here, and gives all of it again. */
+  keepsNothing?: boolean;
 }
 
 export interface Brought {
@@ -40,10 +42,10 @@ export async function bringImage(
     return await storeImage(host, source, wanted, tagsOf, options);
   } catch (error) {
     // What contradicts itself is of no use to a later pull, so nothing of it is kept as a broken transfer would be.
-    if (error instanceof RtError && error.code === "data-loss")
+    if (options.keepsNothing || (error instanceof RtError && error.code === "data-loss"))
       await collect(host, { released: wanted.items });
     // A full disk needs the room of what has half arrived more than a later pull needs the bytes.
-    if (error instanceof RtError && error.code === "exhausted")
+    else if (error instanceof RtError && error.code === "exhausted")
       (await host.content()).collectIngests(Date.now(), new Set(wanted.items));
     throw error;
   }

@@ -81,7 +81,8 @@ async function loadImage(
   const { abort: signal } = host.session;
   const wanted = platform ?? (await onlyPlatform(source));
   const before = names.map((name) => ({ name: familiar(name), from: host.images.idOf(canonical(name)) }));
-  const { image: loaded } = await bringImage(host, source, tagsOf, { platform: wanted, onProgress, signal });
+  const how = { platform: wanted, onProgress, signal, keepsNothing: true };
+  const { image: loaded } = await bringImage(host, source, tagsOf, how);
   imageEvent(host, "load", loaded.id, loaded.id);
   const taken = before.flatMap(({ name, from }) =>
     from !== undefined && from !== loaded.id ? [{ name, from }] : [],
