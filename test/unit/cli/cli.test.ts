@@ -116,20 +116,8 @@ describe("finding the command", () => {
   });
 
   test("words of a group, in the order of the alphabet", () => {
-    expect(wordsOf("image")).toEqual([
-      "import",
-      "inspect",
-      "list",
-      "load",
-      "ls",
-      "pack",
-      "prune",
-      "pull",
-      "push",
-      "remove",
-      "rm",
-      "save",
-    ]);
+    const words = "import inspect list load ls pack prune pull push remove rm save";
+    expect(wordsOf("image")).toEqual(words.split(" "));
     expect(wordsOf("nonsense")).toEqual([]);
   });
 });

@@ -348,7 +348,7 @@ describe("docker-archive", () => {
   test("files that are no archive, or not all of one", async () => {
     const whole = tarOf(saved([{ image, tags: [] }]));
     const broken: [Uint8Array, string, "data-loss" | "unsupported" | "exhausted"][] = [
-      [Buffer.from(""), "is not a tar", "data-loss"],
+      [Buffer.from(""), "is empty", "data-loss"],
       [Buffer.from("no tar at all".repeat(100)), "is not a tar", "data-loss"],
       [Buffer.alloc(10_240), "is an empty tar", "data-loss"],
       [whole.subarray(0, 1_000_000), "is cut short", "data-loss"],

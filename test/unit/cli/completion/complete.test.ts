@@ -46,7 +46,7 @@ test("commands, groups, and what is in them", async () => {
   expect(await completed("rt sta")).toEqual(["start", "stats"]);
   expect(await completed("rt volume ")).toContain("prune");
   expect(await completed("rt volu")).toEqual(["volume"]);
-  expect(await completed("rt --log-level debug im")).toEqual(["images", "image"]);
+  expect(await completed("rt --log-level debug ima")).toEqual(["images", "image"]);
   expect(await completed("rt container ")).not.toContain("conclude");
   expect(await completed("rt ")).not.toContain("__complete");
   expect(await completed("rt nosuch ")).toEqual([]);
