@@ -30,7 +30,7 @@ export interface Destination extends AsyncDisposable {
   commit(): Promise<void>;
 }
 
-/** A blob's bytes from `offset` on; as Source.fetch, and like it not checked. */
+/** A blob's bytes from `offset` on; as Source.fetch, and like it not checked. Each chunk is the taker's from then on. */
 export type ReadBlob = (blob: Descriptor, offset: number, signal?: AbortSignal) => AsyncIterable<Uint8Array>;
 
 /** How a blob came to be there. */

@@ -13,6 +13,10 @@ export interface Limits {
    * line goes in bursts.
    */
   uploadIdleMs: number;
+  /** Up to here a blob travels with the request that ends its upload: there is nothing worth going on with. */
+  uploadWholeBytesMax: number;
+  /** Of a registry (or of what stands before it) that does not take a large one as one: what it is to take at once. */
+  uploadPieceBytes: number;
   /** Until a blob that has been sent whole is there: many copy it first to where it stays. */
   commitMs: number;
   /** A small document (manifest, token) must be complete by then. */
@@ -36,6 +40,8 @@ export const defaultLimits: Limits = {
   idleMs: 30_000,
   idleBytesMin: 1024,
   uploadIdleMs: 120_000,
+  uploadWholeBytesMax: 4 << 20,
+  uploadPieceBytes: 32 << 20,
   commitMs: 300_000,
   documentMs: 60_000,
   tokenBytesMax: 1024 * 1024,

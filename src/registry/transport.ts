@@ -90,8 +90,9 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
     const way = { crossed, via, whole: streamed?.complete !== false, bodiless: request.method === "HEAD" };
     return new Answer(response, url, way, controller, limits, request.signal);
   } catch (error) {
-    const met = streamed?.failure;
-    throw connectionFailure(met ? met.error : error, url, via, request.signal);
+    // What could not be read here is no fault of the connection.
+    if (streamed?.failure && !request.signal?.aborted) throw streamed.failure.error;
+    throw connectionFailure(error, url, via, request.signal);
   } finally {
     patience.end();
     await streamed?.close();

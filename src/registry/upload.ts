@@ -19,10 +19,6 @@ interface UploadWays {
   onProgress: (bytes: number) => void;
 }
 
-/** Up to here a blob travels with the request that ends its upload: there is nothing worth going on with. */
-const smallBytesMax = 4 << 20;
-/** Of a registry (or of what stands before it) that does not take a blob as one. */
-const pieceBytes = 32 << 20;
 /** The registry has lost what it had, or has something else: so often it is begun again. */
 const restartsMax = 2;
 
@@ -66,22 +62,36 @@ export class BlobUpload {
         note?.forget();
         return;
       } catch (error) {
-        if (isLost(error)) {
-          if (++restarts > restartsMax) throw error;
-          session = undefined;
-        } else if (error instanceof TransientError) {
-          failures = (session?.offset ?? 0) - start >= limits.progressBytesMin ? 1 : failures + 1;
-          await pauseOrThrow(error, failures, limits, signal);
-          // What it failed to say may have been that all is there.
-          if (session && (await this.#client.hasBlob(this.#blob, signal))) return note?.forget();
-          session = session && (await this.#client.status(session.url, signal));
-        } else {
-          if (session && !signal.aborted) await this.#client.cancel(session, signal);
-          if (!signal.aborted) note?.forget();
+        const lost = isLost(error);
+        if (!lost && !(error instanceof TransientError)) {
+          await this.#giveUp(session);
           throw error;
         }
+        if (lost && ++restarts > restartsMax) throw error;
+        if (!lost) await pauseOrThrow(error as TransientError, ++failures, limits, signal);
+        // What failed may have been the answer alone, to the end of it all.
+        if (session && (await this.#client.hasBlob(this.#blob, signal))) return note?.forget();
+        session = await this.#anew(session, lost);
+        if ((session?.offset ?? 0) - start >= limits.progressBytesMin) failures = 0;
       }
     }
+  }
+
+  /** What there is to go on with after a failure; undefined: it is to be begun anew. */
+  async #anew(session: UploadSession | undefined, lost: boolean): Promise<UploadSession | undefined> {
+    if (!session) return undefined;
+    const { signal } = this.#ways;
+    const found = lost ? undefined : await this.#client.status(session.url, signal);
+    if (!found) await this.#client.cancel(session, signal);
+    return found && { ...found, chunkBytesMin: Math.max(found.chunkBytesMin, session.chunkBytesMin) };
+  }
+
+  /** It fails for good: nothing stays there. After Ctrl-C all of it does, and the note with it. */
+  async #giveUp(session: UploadSession | undefined): Promise<void> {
+    const { note, signal } = this.#ways;
+    if (signal.aborted) return;
+    if (session) await this.#client.cancel(session, signal);
+    note?.forget();
   }
 
   /** The upload that another process was cut in, where the registry still knows it. */
@@ -94,7 +104,8 @@ export class BlobUpload {
 
   async #advance(session: UploadSession): Promise<void> {
     const { size } = this.#blob;
-    if (size <= smallBytesMax && session.offset === 0) return this.#sendSmall(session);
+    if (size <= this.#ways.limits.uploadWholeBytesMax && session.offset === 0)
+      return this.#sendSmall(session);
     this.#ways.note?.write(session.url.href);
     if (session.offset > size) throw this.#lost(`has ${session.offset} bytes where there are ${size}`);
     while (session.offset < size) await this.#sendPiece(session);
@@ -111,10 +122,12 @@ export class BlobUpload {
   }
 
   async #sendPiece(session: UploadSession): Promise<void> {
-    const { signal, onProgress } = this.#ways;
+    const { limits, signal, onProgress } = this.#ways;
     const start = session.offset;
     const left = this.#blob.size - start;
-    const length = this.#inPieces ? Math.min(left, Math.max(pieceBytes, session.chunkBytesMin)) : left;
+    const length = this.#inPieces
+      ? Math.min(left, Math.max(limits.uploadPieceBytes, session.chunkBytesMin))
+      : left;
     const end = start + length;
     const open = () => this.#told(start, length, onProgress);
     try {
@@ -157,23 +170,32 @@ export class BlobUpload {
     }
   }
 
-  /** `length` bytes from `start` on, and where each part of them belongs. */
+  /** `length` bytes from `start` on, and where each part of them belongs. The last part waits for the end of what is read. */
   async *#measured(start: number, length: number): AsyncGenerator<{ chunk: Uint8Array; at: number }> {
     if (start === 0) this.#hash = { value: new Bun.CryptoHasher("sha256"), length: 0 };
     const end = start + length;
+    const isLast = end === this.#blob.size;
     let at = start;
+    let held: { chunk: Uint8Array; at: number } | undefined;
     for await (const whole of this.#read(this.#blob, start, this.#ways.signal)) {
+      if (isLast && whole.length > end - at) throw this.#isElse();
       const chunk = whole.subarray(0, end - at);
-      if (this.#hash?.length !== at) this.#hash = undefined;
-      else {
-        this.#hash.value.update(chunk);
-        this.#hash.length += chunk.length;
-      }
-      yield { chunk, at };
+      this.#count(chunk, at);
+      if (held) yield held;
+      held = { chunk, at };
       at += chunk.length;
-      if (at === end) return;
+      if (at === end && !isLast) break;
     }
     if (at < end) throw this.#isElse();
+    if (held) yield held;
+  }
+
+  #count(chunk: Uint8Array, at: number): void {
+    if (this.#hash?.length !== at) this.#hash = undefined;
+    else {
+      this.#hash.value.update(chunk);
+      this.#hash.length += chunk.length;
+    }
   }
 
   /** Where it was not sent in one go, the registry alone can tell. */

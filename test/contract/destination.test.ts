@@ -6,8 +6,10 @@ import { openDestination } from "../../src/destination/open.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
 import { canonical, type Reference } from "../../src/reference/reference.ts";
 import { openSource } from "../../src/source/open.ts";
+import { FakeRegistry } from "../support/fake-registry.ts";
+import { startRegistry } from "../support/registry.ts";
 import { scratchDirectory } from "../support/scratch.ts";
-import { type DestinationKind, destinationContract } from "./destination.ts";
+import { type DestinationKind, destinationContract, type Place } from "./destination.ts";
 
 const options = { config: { registries: new Map() }, env: {}, warn: () => {} };
 
@@ -49,6 +51,37 @@ function archive(
 const ociArchive = archive("oci-archive", ({ tag }) => tag!);
 const dockerArchive = archive("docker-archive", canonical);
 
+/** @param where of a repository's host: "127.0.0.1:5000" */
+async function inRegistry(where: string, registry: AsyncDisposable): Promise<Place> {
+  const text = ({ path, tag }: Reference) => `${where}/${path}:${tag}`;
+  return {
+    destination: (name) => openDestination(text(name), options),
+    source: (name) => openSource(text(name), options),
+    [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
+  };
+}
+
+const fakeRegistry: DestinationKind = {
+  name: "a registry of ours",
+  adds: true,
+  onDisk: false,
+  async open() {
+    const registry = await FakeRegistry.start();
+    return inRegistry(registry.host, registry);
+  },
+};
+
+const dockerRegistry: DestinationKind = {
+  name: "docker-registry",
+  needs: { tools: ["docker-registry"] },
+  adds: true,
+  onDisk: false,
+  async open() {
+    const registry = await startRegistry();
+    return inRegistry(registry.address, registry);
+  },
+};
+
 /** What other tools have written into an index stays. */
 test("oci: what stands in index.json besides our entry is kept", async () => {
   const directory = mkdtempSync(join(scratchDirectory(), "rt-layout-"));
@@ -66,4 +99,5 @@ test("oci: what stands in index.json besides our entry is kept", async () => {
   }
 });
 
-for (const kind of [ociLayout, ociArchive, dockerArchive]) destinationContract(kind);
+for (const kind of [ociLayout, ociArchive, dockerArchive, fakeRegistry, dockerRegistry])
+  destinationContract(kind);

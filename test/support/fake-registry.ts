@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { mediaTypes } from "../../src/oci/media-types.ts";
+import { FakeUploads } from "./fake-uploads.ts";
 import { type namedTls, testTls } from "./test-tls.ts";
 
 /**
@@ -18,8 +19,11 @@ export class FakeRegistry implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #scheme: "http" | "https";
   readonly #scripts: Script[] = [];
+  readonly #early: { pattern: RegExp; bytes: number; action: Action }[] = [];
   readonly #documents = new Map<string, { bytes: Uint8Array; mediaType: string }>();
   readonly #blobs = new Map<string, Uint8Array>();
+  /** What is pushed by the protocol lands in the same place. */
+  readonly uploads = new FakeUploads(this.#blobs);
 
   private constructor(tls: typeof namedTls | undefined) {
     this.#scheme = tls ? "https" : "http";
@@ -71,6 +75,28 @@ export class FakeRegistry implements AsyncDisposable {
     this.#scripts.unshift({ pattern, action, left: times });
   }
 
+  /** The next request that matches is read up to `bytes` of its body; an upload gets them, and the connection is reset. */
+  cutBody(pattern: RegExp, bytes: number): void {
+    this.early(
+      pattern,
+      (part, wire) => {
+        this.uploads.take(part.path, part.bytes.subarray(0, bytes));
+        wire.reset();
+      },
+      bytes,
+    );
+  }
+
+  /** The next request that matches goes to `action` once `bytes` of its body have come; the rest is never read. */
+  early(pattern: RegExp, action: Action, bytes = 1): void {
+    this.#early.push({ pattern, action, bytes });
+  }
+
+  /** A manifest that was pushed. @param name a tag or a digest */
+  manifest(repository: string, name: string): { bytes: Uint8Array; mediaType: string } | undefined {
+    return this.#documents.get(`${repository}/${name}`);
+  }
+
   /** All requests that match go to `action`. */
   always(pattern: RegExp, action: Action): void {
     this.once(pattern, action, Number.POSITIVE_INFINITY);
@@ -88,12 +114,28 @@ export class FakeRegistry implements AsyncDisposable {
     const document = found?.[2] === "manifests" ? this.#documents.get(`${found[1]}/${found[3]}`) : undefined;
     const blob = found?.[2] === "blobs" ? this.#blobs.get(found[3]!) : undefined;
     if (path === "/v2/") wire.reply(200, {}, "{}");
-    else if (document) {
+    else if (this.uploads.serve(request, wire)) return;
+    else if (found?.[2] === "manifests" && request.method === "PUT") this.#takeManifest(request, found, wire);
+    else if (request.method === "HEAD") {
+      const bytes = document?.bytes ?? blob;
+      const headers = bytes && {
+        "Content-Length": String(bytes.length),
+        "Docker-Content-Digest": digestOf(bytes),
+      };
+      wire.head(bytes ? 200 : 404, headers ?? { "Content-Length": "9" });
+    } else if (document) {
       const digest = digestOf(document.bytes);
       const headers = { "Content-Type": document.mediaType, "Docker-Content-Digest": digest };
       wire.reply(200, headers, document.bytes);
     } else if (blob) this.#serveBlob(request, wire, blob);
     else wire.reply(404, {}, '{"errors":[{"code":"UNKNOWN","message":"there is none"}]}');
+  }
+
+  #takeManifest({ bytes, headers }: SeenRequest, [, repository, , name]: RegExpExecArray, wire: Wire): void {
+    const document = { bytes, mediaType: headers.get("content-type") ?? "" };
+    const digest = digestOf(bytes);
+    for (const key of [name, digest]) this.#documents.set(`${repository}/${key}`, document);
+    wire.reply(201, { Location: `/v2/${repository}/manifests/${digest}`, "Docker-Content-Digest": digest });
   }
 
   #serveBlob(request: SeenRequest, wire: Wire, blob: Uint8Array): void {
@@ -113,15 +155,39 @@ export class FakeRegistry implements AsyncDisposable {
     this.#sockets.add(socket);
     socket.on("close", () => this.#sockets.delete(socket));
     socket.on("error", () => socket.destroy()); // a client that leaves is what many tests are about
-    let pending = Buffer.alloc(0);
+    let pending: Buffer[] = [];
+    let wanted = 0;
+    let isOver = false;
     socket.on("data", (data) => {
-      pending = Buffer.concat([pending, typeof data === "string" ? Buffer.from(data) : data]);
-      const parsed = takeRequest(pending);
+      if (isOver) return;
+      pending.push(typeof data === "string" ? Buffer.from(data) : data);
+      if (pending.reduce((sum, { length }) => sum + length, 0) < wanted) return;
+      const bytes = Buffer.concat(pending);
+      pending = [bytes];
+      isOver = this.#actEarly(bytes, socket);
+      const parsed = isOver ? undefined : takeRequest(bytes);
+      // A long body is not looked at again at each packet.
+      wanted = parsed || this.#early.length > 0 ? 0 : wholeLength(bytes);
       if (!parsed) return;
-      pending = parsed.rest;
+      pending = [parsed.rest];
       this.requests.push(parsed.request);
       this.#act(parsed.request, new Wire(socket));
     });
+  }
+
+  /** @returns whether somebody did not want to wait for the rest */
+  #actEarly(pending: Buffer, socket: Socket): boolean {
+    const part = takePart(pending);
+    if (!part) return false;
+    const line = `${part.method} ${part.path}`;
+    const index = this.#early.findIndex(
+      ({ pattern, bytes }) => pattern.test(line) && part.bytes.length >= bytes,
+    );
+    const [early] = index < 0 ? [] : this.#early.splice(index, 1);
+    if (!early) return false;
+    this.requests.push(part);
+    early.action(part, new Wire(socket));
+    return true;
   }
 
   #act(request: SeenRequest, wire: Wire): void {
@@ -138,6 +204,7 @@ export interface SeenRequest {
   path: string;
   headers: Headers;
   body: string;
+  bytes: Uint8Array;
 }
 
 export type Action = (request: SeenRequest, wire: Wire) => void;
@@ -180,17 +247,31 @@ export class Wire {
 }
 
 function takeRequest(bytes: Buffer): { request: SeenRequest; rest: Buffer<ArrayBuffer> } | undefined {
+  const part = takePart(bytes);
+  const length = Number(part?.headers.get("content-length") ?? 0);
+  if (!part || part.bytes.length < length) return undefined;
+  const body = Buffer.from(part.bytes.subarray(0, length));
+  const rest = Buffer.from(part.bytes.subarray(length));
+  return { request: { ...part, body: body.toString(), bytes: body }, rest };
+}
+
+/** Of the request that `bytes` begin; 0 while its head does not say. */
+function wholeLength(bytes: Buffer): number {
+  const part = takePart(bytes);
+  const head = bytes.length - (part?.bytes.length ?? 0);
+  return part ? head + Number(part.headers.get("content-length") ?? 0) : 0;
+}
+
+/** A head, and what has come behind it. */
+function takePart(bytes: Buffer): SeenRequest | undefined {
   const end = bytes.indexOf("\r\n\r\n");
   if (end < 0) return undefined;
   const [first, ...lines] = bytes.subarray(0, end).toString("latin1").split("\r\n") as [string, ...string[]];
   const headers = new Headers();
   for (const line of lines)
     headers.append(line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim());
-  const bodyEnd = end + 4 + Number(headers.get("content-length") ?? 0);
-  if (bytes.length < bodyEnd) return undefined;
   const [method, path] = first.split(" ") as [string, string];
-  const body = bytes.subarray(end + 4, bodyEnd).toString();
-  return { request: { method, path, headers, body }, rest: Buffer.from(bytes.subarray(bodyEnd)) };
+  return { method, path, headers, body: "", bytes: bytes.subarray(end + 4) };
 }
 
 /** An image ready to be served: every blob, and its documents with what a tag names last. */

@@ -51,12 +51,15 @@ export class UploadNotes implements CutUploads {
 class NoteFile implements UploadNote {
   readonly location: string | undefined;
   readonly #lock: FileLock;
+  /** Is there something in it that is of use? */
+  #holds: boolean;
 
   constructor(lock: FileLock) {
     this.#lock = lock;
     const { size, mtimeMs } = fstatSync(lock.fd);
     const isUseful = size > 0 && size <= length_max && Date.now() - mtimeMs < age_max_ms;
     this.location = isUseful ? this.#read(size) : undefined;
+    this.#holds = isUseful;
   }
 
   #read(size: number): string {
@@ -70,18 +73,18 @@ class NoteFile implements UploadNote {
     try {
       ftruncateSync(this.#lock.fd, 0);
       writeSync(this.#lock.fd, bytes, 0, bytes.length, 0);
+      this.#holds = true;
     } catch (error) {
       throw withCause("cannot write down where an upload is", error);
     }
   }
 
   forget(): void {
-    this.#lock.unlink();
+    this.#holds = false;
   }
 
   [Symbol.dispose](): void {
-    // One that was never written has nothing to tell.
-    if (fstatSync(this.#lock.fd).size === 0) this.#lock.unlink();
+    if (!this.#holds) this.#lock.unlink();
     this.#lock.close();
   }
 }
