@@ -93,7 +93,7 @@ describe("what is asked", () => {
   });
 
   test("a mirror is never pushed to; Docker Hub by its own name", async () => {
-    const mirrors = { mirrors: ["http://127.0.0.1:1"] };
+    const mirrors = { mirrors: ["http://127.0.0.1:1"], insecure: false, tokenServers: [] };
     await using registry = await FakeRegistry.start();
     const config = { registries: new Map([[registry.host, mirrors]]) };
     await pushBlobs(`${registry.host}/a/b`, [small], { config });
