@@ -46,6 +46,9 @@ const rows: readonly Row[] = [
   { paths: ["save", "image save"], load: () => import("./image/save.ts") },
   { paths: ["load", "image load"], load: () => import("./image/load.ts") },
   { paths: ["import", "image import"], load: () => import("./image/import.ts") },
+  { paths: ["tag", "image tag"], load: () => import("./image/tag.ts") },
+  { paths: ["untag", "image untag"], load: () => import("./image/untag.ts") },
+  { paths: ["history", "image history"], load: () => import("./image/history.ts") },
   {
     paths: ["images", "image ls", "image list"],
     listed: "image list",
@@ -136,9 +139,7 @@ export const groups: ReadonlyMap<string, string> = new Map([
 export const laterCommands: Readonly<Record<string, string>> = {
   build: "rt runs images; build them with another tool and pull them",
   compose: "it comes with networks",
-  history: "it comes in a later version",
   login: "rt reads the credentials that docker login or podman login wrote",
   logout: "rt keeps no credentials: docker logout or podman logout removes theirs",
   search: "it comes in a later version",
-  tag: "it comes in a later version",
 };

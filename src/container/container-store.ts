@@ -1,6 +1,7 @@
 import { RtError } from "../base/errors.ts";
 import { encodeRecord } from "../store/codec.ts";
 import type { Database } from "../store/database.ts";
+import { noteImageUse } from "../store/image-use.ts";
 import { acquireLease, isLeased, type Lease } from "../store/leases.ts";
 import { isUniqueViolation } from "../store/sqlite-error.ts";
 import { encodeCircumstances } from "./circumstances.ts";
@@ -99,6 +100,7 @@ export class ContainerStore {
     }
     const bytes = encodeRecord(containerType, record);
     this.#insert(record, bytes);
+    noteImageUse(this.#database, record.image.id);
     this.#useVolumes(record);
     this.#useLinks(record);
     this.#useIds(record);

@@ -7,6 +7,7 @@ import type { EventMessage } from "../docker/event.ts";
 import type { ExecInspect } from "../docker/exec-inspect.ts";
 import type { Filters } from "../docker/filters.ts";
 import type { ImageDeleteItem, PrunedImages } from "../docker/image-delete.ts";
+import type { ImageHistoryItem } from "../docker/image-history.ts";
 import type { ImageInspect } from "../docker/image-inspect.ts";
 import type { ImageSummary } from "../docker/image-summary.ts";
 import type { Info } from "../docker/info.ts";
@@ -34,6 +35,7 @@ import type { ImportOptions } from "./image/import.ts";
 import type { ImagesOptions } from "./image/list.ts";
 import type { LoadOptions } from "./image/load.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
+import type { PlatformOptions } from "./image/platform.ts";
 import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { PushAllOptions, PushOptions } from "./image/push.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
@@ -150,7 +152,13 @@ export interface ImageVerbs {
   /** Newest first. */
   list(options: ImagesOptions): Promise<ImageSummary[]>;
   /** Docker's document. */
-  inspect(name: string): Promise<ImageInspect>;
+  inspect(name: string, options?: PlatformOptions): Promise<ImageInspect>;
+  /** How it was made, the last step first. */
+  history(name: string, options?: PlatformOptions): Promise<ImageHistoryItem[]>;
+  /** More names for an image that is here. */
+  tag(source: string, targets: readonly string[]): Promise<void>;
+  /** Fewer: of its names these, or all where there are none. The image stays. */
+  untag(name: string, names: readonly string[]): Promise<void>;
   /** @returns what is gone, in the order in which to tell */
   remove(name: string, options: RemoveImageOptions): Promise<ImageDeleteItem[]>;
   /** Remove what no container has: images without a tag, or with the filter `dangling=false` all. */

@@ -145,7 +145,13 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
     load: async (options) => (await import("./image/load.ts")).loadImages(await hosts.get(), options),
     import: async (options) => (await import("./image/import.ts")).importImage(await hosts.get(), options),
     list: async (options) => (await import("./image/list.ts")).listImages(await hosts.get(), options),
-    inspect: async (name) => (await import("./image/inspect.ts")).inspectImage(await hosts.get(), name),
+    inspect: async (name, options) =>
+      (await import("./image/inspect.ts")).inspectImage(await hosts.get(), name, options),
+    history: async (name, options) =>
+      (await import("./image/history.ts")).imageHistoryOf(await hosts.get(), name, options),
+    tag: async (source, targets) =>
+      (await import("./image/tag.ts")).tagImage(await hosts.get(), source, targets),
+    untag: async (name, names) => (await import("./image/tag.ts")).untagImage(await hosts.get(), name, names),
     remove: async (name, options) =>
       (await import("./image/remove.ts")).removeImage(await hosts.get(), name, options),
     prune: async (options) => (await import("./image/prune.ts")).pruneImages(await hosts.get(), options),

@@ -3,6 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import { canonical, familiar, parse, type Reference, repositoryOf } from "../reference/reference.ts";
 import { decodeRecord, encodeRecord } from "../store/codec.ts";
 import type { Database } from "../store/database.ts";
+import { noteImageUse } from "../store/image-use.ts";
 import { type BlobRecord, type ImageRecord, imageType } from "./record.ts";
 import { planRemoval } from "./removal.ts";
 
@@ -91,6 +92,7 @@ export class ImageStore {
         record.id,
         bytes,
       );
+      noteImageUse(db, record.id);
       for (const blob of blobs) this.#putBlob(record.id, blob);
       record.chain.forEach((chain, position) => {
         const sql = "INSERT OR IGNORE INTO image_layers (image, position, chain) VALUES (?, ?, ?)";
@@ -119,7 +121,14 @@ export class ImageStore {
       image,
       target,
     );
+    if (changes > 0) this.#database.run("UPDATE images SET tagged = ? WHERE id = ?", Date.now(), image);
     return changes > 0;
+  }
+
+  /** When it was last given a name here: milliseconds since 1970. */
+  taggedAt(id: Digest): number | undefined {
+    const sql = "SELECT tagged FROM images WHERE id = ?";
+    return this.#database.get<{ tagged: number | null }>(sql, id)?.tagged ?? undefined;
   }
 
   /** A layer has been unpacked. On record from then on, image or not, so that its size is known to whoever uses it. */
@@ -173,6 +182,14 @@ export class ImageStore {
     return this.#database.get<{ bytes: number | null }>(sql, id)?.bytes ?? 0;
   }
 
+  /** Bytes of each of its unpacked layers, by chainID; those that are unknown are left out. */
+  layerSizes(id: Digest): Map<Digest, number> {
+    const sql = `SELECT l.chain, max(l.size) AS size FROM image_layers i JOIN layers l ON l.chain = i.chain
+                 WHERE i.image = ? GROUP BY l.chain`;
+    const rows = this.#database.all<{ chain: Digest; size: number }>(sql, id);
+    return new Map(rows.map(({ chain, size }) => [chain, size]));
+  }
+
   /** Layers of images: bytes unpacked, and how many images have each. An image's layers of unknown size are 0. */
   layerUses(): { image: Digest; chain: Digest; size: number; images: number }[] {
     return this.#database.all(
@@ -180,6 +197,41 @@ export class ImageStore {
               (SELECT count(*) FROM image_layers o WHERE o.chain = i.chain) AS images
        FROM image_layers i LEFT JOIN layers l ON l.chain = i.chain GROUP BY i.image, i.chain`,
     );
+  }
+
+  /** Bytes of the blobs that each image needs, whoever else needs them. */
+  contentSizes(): Map<Digest, number> {
+    const sql = `SELECT i.image, sum(b.size) AS bytes FROM image_blobs i JOIN blobs b ON b.digest = i.blob
+                 GROUP BY i.image`;
+    const rows = this.#database.all<{ image: Digest; bytes: number }>(sql);
+    return new Map(rows.map(({ image, bytes }) => [image, bytes]));
+  }
+
+  /** What images need, a row for each: digests of blobs, and chainIDs. */
+  needs(): { image: Digest; item: Digest }[] {
+    const sql = `SELECT image, chain AS item FROM image_layers
+                 UNION SELECT image, blob AS item FROM image_blobs`;
+    return this.#database.all(sql);
+  }
+
+  /** Bytes of all blobs and unpacked layers that are on record, as their files are long. */
+  storedBytes(): number {
+    const sql = `SELECT (SELECT coalesce(sum(size), 0) FROM blobs)
+                 + (SELECT coalesce(sum(size), 0) FROM layers) AS bytes`;
+    return this.#database.get<{ bytes: number }>(sql)?.bytes ?? 0;
+  }
+
+  /** Those that no container has, the one that was used longest ago first. */
+  leastRecentlyUsed(): Image[] {
+    const sql = `SELECT id, record FROM images LEFT JOIN image_uses ON image = id
+                 WHERE id NOT IN (SELECT image FROM containers) ORDER BY coalesce(used, 0), id`;
+    return this.#database.all<Row>(sql).map((row) => imageOf(row, this.#namesOf(row.id)));
+  }
+
+  /** A blob that some image needs. */
+  blob(digest: Digest): BlobRecord | undefined {
+    const sql = "SELECT digest, size, media_type AS mediaType FROM blobs WHERE digest = ?";
+    return this.#database.get<BlobRecord>(sql, digest);
   }
 
   /** Images that containers have: how many have each. */
@@ -196,7 +248,7 @@ export class ImageStore {
   /** @throws RtError not-found, in Docker's words */
   #lookUp(text: string): { row: Row; named?: Reference } {
     const found = this.#row(text);
-    if (!found) throw new RtError("not-found", `No such image: ${text}`);
+    if (!found) throw new RtError("not-found", `No such image: ${text}`, { exitCode: 1 });
     return found;
   }
 
@@ -260,13 +312,46 @@ export class ImageStore {
     this.#putTag(image, name);
   }
 
-  /** Another name for an image that is here. */
-  tag(source: string, target: Reference): void {
-    if (target.digest)
+  /**
+   * More names for an image that is here. They lead to what the name does that it was found by: an index, where that is one.
+   * @returns the image's id
+   * @throws RtError not-found | invalid-argument: a name with a digest; then nothing was done
+   */
+  tag(source: string, targets: readonly Reference[]): Digest {
+    if (targets.some(({ digest }) => digest))
       throw new RtError("invalid-argument", "refusing to create a tag with a digest reference");
-    this.#database.transaction(() => {
-      const { record } = this.get(source);
-      this.#putTag(record.id, { name: canonical(target), target: record.manifest.digest });
+    return this.#database.transaction(() => {
+      const { row, named } = this.#lookUp(source);
+      const known = named && this.#namesOf(row.id).find(({ name }) => name === canonical(named));
+      const target = known?.target ?? decode(row).manifest.digest;
+      for (const name of targets) this.#putTag(row.id, { name: canonical(name), target });
+      noteImageUse(this.#database, row.id);
+      return row.id;
+    });
+  }
+
+  /**
+   * Some of its names less, or all. The image stays, without a name at last. A repository's last tag takes its digests along.
+   * @returns the image's id, and the tags that are gone
+   * @throws RtError not-found: the image, or a name that is none of its; invalid-argument: one with a digest. Then nothing
+   *   was done
+   */
+  untag(text: string, wanted: readonly Reference[]): { image: Digest; untagged: string[] } {
+    if (wanted.some(({ digest }) => digest))
+      throw new RtError("invalid-argument", "untag by digest not supported");
+    const db = this.#database;
+    return db.transaction(() => {
+      const { id: image } = this.#lookUp(text).row;
+      const names = referencesIn(this.#namesOf(image));
+      const tags = names.filter(({ tag }) => tag !== undefined);
+      const unknown = wanted.find((name) => !tags.some((tag) => canonical(tag) === canonical(name)));
+      if (unknown) throw new RtError("not-found", `${familiar(unknown)}: tag not known`);
+      const asked = new Set(wanted.map(canonical));
+      const gone = tags.filter((name) => asked.size === 0 || asked.has(canonical(name)));
+      const kept = new Set(tags.filter((name) => !gone.includes(name)).map(repositoryOf));
+      const isGone = (name: Reference) => gone.includes(name) || !kept.has(repositoryOf(name));
+      for (const name of names.filter(isGone)) db.run("DELETE FROM tags WHERE name = ?", canonical(name));
+      return { image, untagged: gone.map(familiar) };
     });
   }
 
@@ -294,13 +379,14 @@ export class ImageStore {
       for (const name of plan.untag) db.run("DELETE FROM tags WHERE name = ?", canonical(name));
       const untagged = plan.untag.map(familiar);
       if (!plan.deleteImage) return { image, untagged, released: [] };
-      const released = this.#needsOf(image);
+      const released = this.needsOf(image);
       db.run("DELETE FROM images WHERE id = ?", image);
       return { image, untagged, deleted: image, released };
     });
   }
 
-  #needsOf(id: Digest): string[] {
+  /** ChainIDs, top layer first, and digests of blobs. */
+  needsOf(id: Digest): string[] {
     const chain = "SELECT chain AS item FROM image_layers WHERE image = ? ORDER BY position DESC";
     const blobs = "SELECT blob AS item FROM image_blobs WHERE image = ?";
     const rows = [chain, blobs].flatMap((sql) => this.#database.all<{ item: string }>(sql, id));

@@ -1,5 +1,6 @@
 import {
   type FieldsOf,
+  flag,
   type Infer,
   integer,
   listOf,
@@ -41,6 +42,7 @@ const defaults = object({
   Healthcheck: optional(healthcheck),
   Shell: optional(listOf(text)),
   OnBuild: optional(listOf(text)),
+  ArgsEscaped: optional(flag),
 } satisfies FieldsOf<ContainerDefaults>);
 
 const image = object({

@@ -20,6 +20,9 @@ import {
 export interface ImageConfig extends Platform {
   created?: string;
   author?: string;
+  /** Of docker's older tools: with which it was made, and what was said of it. */
+  docker_version?: string;
+  comment?: string;
   config: ContainerDefaults;
   rootfs: { type: "layers"; diff_ids: Digest[] };
   history: HistoryEntry[];
@@ -42,6 +45,8 @@ export interface ContainerDefaults {
   Shell?: string[];
   /** Instructions for a build that begins with this image. */
   OnBuild?: string[];
+  /** Of Windows: the command is one line already. */
+  ArgsEscaped?: boolean;
 }
 
 /** Durations in nanoseconds, as Docker writes them; 0 or absent means the default. */
@@ -75,6 +80,8 @@ export function parseImageConfig(bytes: Uint8Array, what = "image config"): Imag
       "os.version": text("os.version"),
       created: text("created"),
       author: text("author"),
+      docker_version: text("docker_version") || undefined,
+      comment: text("comment") || undefined,
     }),
     config: optionalIn(field("config"), `${what}: config`, defaultsIn) ?? {},
     rootfs: rootfsIn(field("rootfs"), `${what}: rootfs`),
@@ -126,6 +133,7 @@ function defaultsIn(value: unknown, what: string): ContainerDefaults {
     Healthcheck: read("Healthcheck", healthcheckIn),
     Shell: read("Shell", commandIn),
     OnBuild: read("OnBuild", stringsIn),
+    ArgsEscaped: field("ArgsEscaped") === true ? true : undefined,
   });
 }
 

@@ -6,6 +6,7 @@ import { fillContainerColumns, fillContainerVolumes } from "./backfill.ts";
  *
  *   images 1─n tags            what people call it: "docker.io/library/alpine:latest", "docker.io/library/alpine@sha256:…"
  *      │ 1─n image_blobs ─ blobs          what save and push need, and what collection must keep
+ *      │ 1─1 image_uses           when it was last of use
  *      └ 1─n image_layers ─ layers        chainIDs, bottom first; unpacked by a snapshot driver
  *                          └ 1─1 layer_owners   the highest owners in it, once somebody has looked
  *   containers                 the record, and the exit facts once somebody has seen the exit
@@ -256,6 +257,21 @@ export const migrations: readonly Migration[] = [
     PRIMARY KEY (chain, driver),
     FOREIGN KEY (chain, driver) REFERENCES layers (chain, driver) ON DELETE CASCADE
   ) STRICT, WITHOUT ROWID;
+  `,
+  },
+  {
+    // Milliseconds since 1970; NULL: never since there is this column.
+    sql: "ALTER TABLE images ADD COLUMN tagged INTEGER;",
+  },
+  {
+    // When it was last pulled, made or given a name, or a container was made of it: milliseconds since 1970, and always more than
+    // anything before. Beside the image, whose record would be written again each time.
+    sql: `
+  CREATE TABLE image_uses (
+    image TEXT NOT NULL PRIMARY KEY REFERENCES images (id) ON DELETE CASCADE,
+    used  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_uses_used ON image_uses (used);
   `,
   },
 ];

@@ -153,7 +153,8 @@ async function byName(name: string, canonical: string, engine: () => Promise<Eng
   if (canonical === "completion") return plain("bash zsh fish");
   if (canonical === "cp")
     return { ...(await containersOf(engine, () => true, "", ":")), files: true, open: true };
-  if (/^IMAGE/.test(name) || /^REPOSITORY/.test(name)) return imagesOf(engine);
+  const isImage = /^IMAGE/.test(name) || /^REPOSITORY/.test(name) || canonical === "untag";
+  if (isImage) return imagesOf(engine);
   if (/^VOLUME/.test(name)) return volumesOf(engine);
   // Of one that is to be made nobody knows the name.
   if (/^NETWORK/.test(name)) return canonical === "network create" ? none : networksOf(engine);

@@ -11,6 +11,6 @@ export default class ContainerInspectCommand extends InspectBase {
   size = Option.Boolean("-s,--size", false, { description: sizeWords });
 
   override async execute(): Promise<number> {
-    return this.inspect(["container"], this.size ? { size: true } : undefined);
+    return this.inspect(["container"], { size: this.size });
   }
 }

@@ -1,4 +1,4 @@
-import type { Usage } from "../command.ts";
+import { Option, type Usage } from "../command.ts";
 import { InspectBase } from "../system/inspect.ts";
 
 export default class ImageInspectCommand extends InspectBase {
@@ -7,9 +7,10 @@ export default class ImageInspectCommand extends InspectBase {
     description: "Show all that is known of images, as JSON",
     examples: [["What an image runs", "$0 image inspect -f '{{json .Config.Cmd}}' alpine"]],
   };
-  static override later = { platform: "it comes in a later version" };
+
+  platform = Option.String("--platform", { description: "`PLATFORM` The image for it, as linux/amd64" });
 
   override async execute(): Promise<number> {
-    return this.inspect(["image"]);
+    return this.inspect(["image"], { platform: this.platform });
   }
 }

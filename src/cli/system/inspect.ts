@@ -11,13 +11,19 @@ export type InspectType = (typeof inspectTypes)[number];
 
 export const sizeWords = "Say what a container's files take";
 
+interface InspectOptions {
+  /** Of containers. */
+  size?: boolean | undefined;
+  /** Of images. */
+  platform?: string | undefined;
+}
+
 /** What `inspect` and those of each noun share. */
 export abstract class InspectBase extends RtCommand {
   format = Option.String("-f,--format", { description: "`FORMAT` json, or a Go template" });
   names = Option.Rest({ name: "NAME", required: 1 });
 
-  /** @param options for the containers among them */
-  protected async inspect(types: readonly InspectType[], options?: { size?: boolean }): Promise<number> {
+  protected async inspect(types: readonly InspectType[], options: InspectOptions = {}): Promise<number> {
     const template = this.format && this.format !== "json" ? new Template(this.format) : undefined;
     const engine = await this.engine();
     const found: unknown[] = [];
@@ -42,13 +48,13 @@ async function inspectOne(
   engine: Engine,
   name: string,
   types: readonly InspectType[],
-  options?: { size?: boolean },
+  { size, platform }: InspectOptions,
 ): Promise<unknown> {
   for (const type of types) {
     try {
-      return await (type === "container" && options
-        ? engine.container.inspect(name, options)
-        : engine[type].inspect(name));
+      if (type === "container" && size) return await engine.container.inspect(name, { size });
+      if (type === "image" && platform !== undefined) return await engine.image.inspect(name, { platform });
+      return await engine[type].inspect(name);
     } catch (error) {
       // Several types: the name may be one of the next, and a text that is no image name at all is simply not found.
       const next = error instanceof RtError && /^(not-found|invalid-argument)$/.test(error.code);
@@ -77,7 +83,7 @@ export default class InspectCommand extends InspectBase {
   });
 
   override async execute(): Promise<number> {
-    return this.inspect(parseType(this.type), this.size ? { size: true } : undefined);
+    return this.inspect(parseType(this.type), { size: this.size });
   }
 }
 

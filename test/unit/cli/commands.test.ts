@@ -434,6 +434,34 @@ test("rmi prints what the engine says, inspect asks for a container and then for
   ]);
   const sized = await rt(["inspect", "-s", "a"], { container: { inspect }, image });
   expect(sized.engine.asked[0]).toEqual(["container.inspect", "a", { size: true }]);
+  const chosen = await rt(["image", "inspect", "--platform", "linux/arm64", "a"], { image });
+  expect(chosen.engine.asked).toEqual([["image.inspect", "a", { platform: "linux/arm64" }]]);
+});
+
+test("tag and untag say nothing; history and the tree of images are tables", async () => {
+  const step = { Id: "sha256:1", Created: 0, CreatedBy: "RUN\tx", Tags: null, Size: 1500, Comment: "c" };
+  const image = {
+    ...{ tag: async () => {}, untag: async () => {}, list: async () => [] },
+    history: async () => [step],
+  };
+  const tagged = await rt(["tag", "a", "b", "c:1"], { image });
+  expect(tagged).toMatchObject({ status: 0, stdout: "", stderr: "" });
+  expect(tagged.engine.asked).toEqual([["image.tag", "a", ["b", "c:1"]]]);
+  expect(tagged.engine.opened?.options).toMatchObject({ privileged: "tag" });
+  const untagged = await rt(["image", "untag", "a"], { image });
+  expect(untagged.engine.asked).toEqual([["image.untag", "a", []]]);
+  const told = await rt(["history", "--platform", "linux/arm64", "a"], { image });
+  expect(told.engine.asked).toEqual([["image.history", "a", { platform: "linux/arm64" }]]);
+  expect(told.stdout).toBe(
+    "IMAGE     CREATED   CREATED BY   SIZE      COMMENT\n1         N/A       RUN x        1.5kB     c\n",
+  );
+  const plain = await rt(["history", "-H=false", "--format", "{{.Size}} {{.CreatedSince}}", "a"], { image });
+  expect(plain.stdout).toBe("1500 N/A\n");
+  const tree = await rt(["images", "--tree", "-f", "until=1h", "a"], { image });
+  expect(tree.stdout).toStartWith("IMAGE   ID ");
+  expect(tree.engine.asked).toEqual([
+    ["image.list", { filters: { until: ["1h"] }, pattern: "a", manifests: true }],
+  ]);
 });
 
 test("a pull that is quiet prints the name only; flags choose the engine", async () => {

@@ -81,7 +81,14 @@ test("an image", async () => {
     platform: { os: "linux", architecture: "arm64", variant: "v8" },
     created: "",
   });
-  await golden("image", imageInspect(image, { ...record, driver: "overlay" }));
+  await golden(
+    "image",
+    imageInspect(image, {
+      ...record,
+      ...{ driver: "overlay", layers: ["/s/b/diff", "/s/a/diff"], comment: "why", dockerVersion: "" },
+      ...{ tagged: Date.UTC(2025, 0, 2), descriptor: record.manifest },
+    }),
+  );
 });
 
 test("what is gone", () => {

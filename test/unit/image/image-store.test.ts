@@ -82,9 +82,9 @@ test("a tag moves to the image that was pulled last", () => {
   expect(images.put(newImage(busybox, [latest]))).toBe(true);
   expect(images.get("alpine").record).toEqual(busybox);
   expect(images.get(alpine.id).tags).toEqual([]);
-  images.tag("alpine", parse("ghcr.io/me/mine:1"));
+  images.tag("alpine", [parse("ghcr.io/me/mine:1")]);
   expect(images.get(busybox.id).tags.map(({ domain }) => domain)).toEqual(["docker.io", "ghcr.io"]);
-  expect(() => images.tag("nope", parse("x"))).toThrow("No such image: nope");
+  expect(() => images.tag("nope", [parse("x")])).toThrow("No such image: nope");
   expect(images.list().map(({ record, tags }) => [record.id, tags.length])).toEqual(
     [
       [alpine.id, 0],
@@ -134,4 +134,77 @@ test("an image with a damaged record can still be removed", () => {
     `the stored record of image ${alpine.id} is damaged (it does not start as one): remove it with rt rmi -f and pull it again`,
   );
   expect(images.remove("alpine", { ...idle, force: true }).deleted).toBe(alpine.id);
+});
+
+test("a name that is given leads where the name does by which the image was found", () => {
+  using store = stores();
+  const { images, database } = store;
+  const index = busybox.manifest.digest;
+  images.put({ ...newImage(alpine), tags: [{ name: latest, target: index }] });
+  expect(images.taggedAt(alpine.id)).toBeGreaterThan(0);
+  images.tag("alpine", [parse("a:1"), parse("b")]);
+  images.tag(alpine.id, [parse("c")]);
+  const targets = Object.fromEntries(images.get("a:1").targets);
+  expect(targets).toEqual({
+    [latest]: index,
+    "docker.io/library/a:1": index,
+    "docker.io/library/b:latest": index,
+    "docker.io/library/c:latest": alpine.manifest.digest,
+  });
+  const bad = parse(`x@${index}`);
+  expect(() => images.tag("alpine", [parse("d"), bad])).toThrow("refusing to create a tag");
+  expect(images.find("d")).toBeUndefined();
+  // What is damaged has names all the same.
+  database.run("UPDATE images SET record = x'00'");
+  images.tag("alpine", [parse("e")]);
+  expect(images.idOf("e")).toBe(alpine.id);
+  expect(images.untag("e", []).untagged).toEqual([
+    "a:1",
+    "alpine:latest",
+    "b:latest",
+    "c:latest",
+    "e:latest",
+  ]);
+});
+
+test("a repository's last tag takes its digests along; what is no name of the image is refused", () => {
+  using store = stores();
+  const { images } = store;
+  images.put(newImage(alpine, [latest, "docker.io/library/alpine:3", digestOfAlpine]));
+  images.put(newImage(busybox, ["docker.io/library/busybox:latest"]));
+  const untag = (text: string, ...names: string[]) => images.untag(text, names.map(parse)).untagged;
+  expect(() => untag("alpine", "alpine:3", "busybox")).toThrow("busybox:latest: tag not known");
+  expect(() => untag("alpine", digestOfAlpine)).toThrow("untag by digest not supported");
+  expect(() => untag("nosuch")).toThrow("No such image: nosuch");
+  expect(untag("alpine", "alpine:3")).toEqual(["alpine:3"]);
+  expect(images.get("alpine").digests).toHaveLength(1);
+  expect(untag("alpine", "alpine")).toEqual(["alpine:latest"]);
+  expect(images.get(alpine.id)).toMatchObject({ tags: [], digests: [] });
+  expect(untag(alpine.id)).toEqual([]);
+  expect(images.find("busybox")).toEqual(busybox);
+});
+
+test("who was used longest ago, and what all of them take", () => {
+  using store = stores();
+  const { images, containers, database } = store;
+  images.put(newImage(alpine, [latest]));
+  images.put(newImage(busybox, ["docker.io/library/busybox:latest"]));
+  const order = () => images.leastRecentlyUsed().map(({ id }) => id);
+  expect(order()).toEqual([alpine.id, busybox.id]);
+  images.put(newImage(alpine, [latest]));
+  expect(order()).toEqual([busybox.id, alpine.id]);
+  containers.create(containerRecord({ image: { id: busybox.id, reference: "busybox" } }));
+  expect(order()).toEqual([alpine.id]);
+  containers.remove("c".repeat(64));
+  expect(order()).toEqual([alpine.id, busybox.id]);
+  // Of one from before that was noted nothing is known.
+  database.run("DELETE FROM image_uses WHERE image = ?", busybox.id);
+  expect(order()).toEqual([busybox.id, alpine.id]);
+  const blobs = 2 * (500 + 900 + 1000 + 1001);
+  expect(images.storedBytes()).toBe(blobs);
+  const [chain, diff] = [alpine.chain[0]!, alpine.diffIDs[0]!];
+  images.putLayer({ chain, driver: "copy", diff, parent: null, blob: alpine.layers[0]!.digest, size: 77 });
+  expect(images.storedBytes()).toBe(blobs + 77);
+  expect(images.contentSizes().get(alpine.id)).toBe(blobs / 2);
+  expect(images.layerSizes(alpine.id)).toEqual(new Map([[chain, 77]]));
 });

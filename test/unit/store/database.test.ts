@@ -209,7 +209,11 @@ needs({ root: true }).test("a full disk and a read-only one are named, and nothi
   try {
     using database = Database.open(dir.path);
     const row = () =>
-      database.run("INSERT INTO images VALUES (?, ?)", crypto.randomUUID(), new Uint8Array(50_000));
+      database.run(
+        "INSERT INTO images (id, record) VALUES (?, ?)",
+        crypto.randomUUID(),
+        new Uint8Array(50_000),
+      );
     const fill = () => {
       for (let n = 0; n < 100; n++) database.transaction(row);
     };
