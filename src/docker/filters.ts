@@ -90,9 +90,9 @@ const truths: Readonly<Record<string, boolean>> = { true: true, 1: true, false: 
 const truth = { isGood: isTruth, want: "want true or false" };
 
 export const imageFilters: FilterGrammar = {
-  keys: ["before", "dangling", "label", "label!", "reference", "since"],
-  later: ["containers", "until"],
-  values: { dangling: truth },
+  keys: ["before", "dangling", "label", "label!", "reference", "since", "until"],
+  later: ["containers"],
+  values: { dangling: truth, until: { isGood: isMoment, want: "want a time, or how long ago: 24h" } },
 };
 
 export const volumeFilters: FilterGrammar = {

@@ -13,8 +13,26 @@ export interface ImageSummary {
   /** Bytes of the unpacked layers. */
   size: number;
   labels: Record<string, string>;
+  /** How many have it. */
+  containers: number;
+  /** Of each platform that its name stands for; where they were asked for. */
+  manifests?: ImageManifest[];
   /** Its record cannot be read: all but names and id is unknown. */
   damaged: boolean;
+}
+
+/** An image of one platform, of those that an index names; or the only one. */
+export interface ImageManifest {
+  /** The manifest's digest. */
+  id: string;
+  /** "linux/arm64" */
+  platform: string;
+  /** It is here. */
+  available: boolean;
+  /** Bytes of its blobs, and of these with its unpacked layers. */
+  contentSize: number;
+  totalSize: number;
+  containers: number;
 }
 
 export interface ImageTag {
@@ -94,7 +112,7 @@ export function imageListElement(summary: ImageSummary): ImageListElement {
     Created: secondsOf(summary.created),
     Size: summary.size,
     SharedSize: -1,
-    Containers: -1,
+    Containers: summary.containers,
     Labels: summary.labels,
   };
 }
@@ -115,6 +133,7 @@ export function imageSummary(element: ImageListElement): ImageSummary {
     created: formatSeconds(element.Created),
     size: element.Size,
     labels: element.Labels ?? {},
+    containers: Math.max(0, element.Containers),
     damaged: false,
   };
 }

@@ -31,7 +31,7 @@ export function imageListing(images: readonly ImageSummary[], truncate: boolean,
 function row(image: ImageSummary & ImageLine, truncate: boolean, now: number): Record<string, unknown> {
   const known = image.created !== "" && !Number.isNaN(Date.parse(image.created));
   return {
-    Containers: "N/A",
+    Containers: String(image.containers),
     CreatedAt: known ? goTime(image.created) : "N/A",
     CreatedSince: known ? `${humanDuration(now - Date.parse(image.created))} ago` : "N/A",
     Digest: image.digest,
@@ -41,6 +41,6 @@ function row(image: ImageSummary & ImageLine, truncate: boolean, now: number): R
     Size: image.damaged ? "(damaged)" : humanSize(image.size),
     Tag: image.tag,
     UniqueSize: "N/A",
-    VirtualSize: humanSize(image.size),
+    VirtualSize: humanSize(image.size, 4),
   };
 }

@@ -1,6 +1,7 @@
 import { RtError } from "../../base/errors.ts";
 import { checkFilters, type Filters, hasLabel, imageFilters, isTrue, matcher } from "../../docker/filters.ts";
 import { type ImageLine, type ImageSummary, imageLines, none, timeOf } from "../../docker/image-summary.ts";
+import { parseMoment } from "../../docker/timestamp.ts";
 import type { Image } from "../../image/image-store.ts";
 import {
   canonical,
@@ -15,6 +16,8 @@ export interface ImagesOptions {
   /** "alpine" or "alpine:3.*": repository and tag with wildcards. */
   pattern?: string;
   filters?: Filters;
+  /** With the images of all platforms that their names stand for. */
+  manifests?: boolean;
 }
 
 /**
@@ -22,17 +25,23 @@ export interface ImagesOptions {
  *
  * @throws RtError invalid-argument | unsupported: a filter that is none; not-found: an image that one refers to
  */
-export function listImages(host: Host, { filters = {}, pattern }: ImagesOptions = {}): ImageSummary[] {
+export async function listImages(
+  host: Host,
+  { filters = {}, pattern, manifests = false }: ImagesOptions = {},
+): Promise<ImageSummary[]> {
   checkFilters(filters, imageFilters);
   const holds = matcher(filters, (key, value) => predicate(host, key, value));
   const isNamed = pattern === undefined ? () => true : wildcard(pattern);
-  const summaries = host.images.list().flatMap((image) => {
-    const summary = summaryOf(host, image);
+  const users = host.images.users();
+  const images = host.images.list();
+  const summaries = images.flatMap((image) => {
+    const summary = { ...summaryOf(host, image), containers: users.get(image.id) ?? 0 };
     const lines = imageLines(summary).map((line) => ({ line, summary }));
     const kept = lines.map((each) => holds(each) && isNamed(each));
     return kept.includes(true) ? [only(summary, kept)] : [];
   });
-  return summaries.sort((a, b) => timeOf(b.created) - timeOf(a.created));
+  summaries.sort((a, b) => timeOf(b.created) - timeOf(a.created));
+  return manifests ? (await import("./manifests.ts")).withManifests(host, images, summaries) : summaries;
 }
 
 /** With those of its names that are kept: a list of lines is one of its tags, or else of its digests. */
@@ -42,7 +51,7 @@ function only(summary: ImageSummary, kept: readonly boolean[]): ImageSummary {
   return { ...summary, digests: summary.digests.filter(isKept) };
 }
 
-function summaryOf(host: Host, image: Image): ImageSummary {
+function summaryOf(host: Host, image: Image): Omit<ImageSummary, "containers"> {
   const { id, tags, digests, targets } = image;
   const digestOf = (name: Reference) => {
     const known = digests.filter((other) => repositoryOf(other) === repositoryOf(name));
@@ -86,6 +95,10 @@ function predicate(host: Host, key: string, value: string): (each: Line) => bool
     case "before": {
       const limit = timeOf(host.images.get(value).record.created);
       return ({ summary }) => timeOf(summary.created) < limit;
+    }
+    case "until": {
+      const limit_ms = Number(parseMoment("until", value, Date.now()) / 1_000_000n);
+      return ({ summary }) => timeOf(summary.created) < limit_ms;
     }
     case "since": {
       const limit = timeOf(host.images.get(value).record.created);

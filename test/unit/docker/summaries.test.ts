@@ -118,6 +118,7 @@ describe("images", () => {
     created: "2025-01-02T03:04:05Z",
     size: 7_000_000,
     labels: { a: "b" },
+    containers: 2,
     damaged: false,
   };
 
@@ -130,7 +131,7 @@ describe("images", () => {
       Created: 1735787045,
       Size: 7_000_000,
       SharedSize: -1,
-      Containers: -1,
+      Containers: 2,
       Labels: { a: "b" },
     });
   });

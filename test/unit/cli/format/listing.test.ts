@@ -132,6 +132,7 @@ test("images", () => {
     created: "2024-03-01T12:00:00Z",
     size: 7_833_000,
     labels: {},
+    containers: 0,
     damaged: false,
   };
   const rows = imageListing([{ ...image, tags: [], created: "" }, image], true, now);
