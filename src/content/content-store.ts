@@ -129,7 +129,7 @@ export class ContentStore {
     using lock = FileLock.try(join(this.#ingests, name));
     if (!lock) return 0;
     lock.unlink();
-    return fstatSync(lock.fd).size;
+    return allocated(fstatSync(lock.fd));
   }
 
   /** The right to unpack the layers up to `chain`, so that many processes do that work once. */
@@ -174,15 +174,33 @@ export class ContentStore {
       .filter(isDigest);
   }
 
-  /** The number of bytes that it took. Not-found is not an error: 0. */
-  remove(digest: Digest): number {
-    const size = this.size(digest) ?? 0;
-    remove(this.path(digest));
-    return size;
+  /** Bytes that it takes of the disk; 0 when absent. */
+  usage(digest: Digest): number {
+    const found = statSync(this.path(digest), { throwIfNoEntry: false });
+    return found ? allocated(found) : 0;
   }
 
-  /** Remove what broken transfers left and nobody went on with for a day; of `released` at once. Answers bytes freed. */
-  collectIngests(now = Date.now(), released: ReadonlySet<string> = new Set()): number {
+  /** What has arrived of blobs that are not whole: bytes of the disk. A draft has no digest. */
+  ingests(): { digest: string; bytes: number }[] {
+    return entries(this.#ingests).flatMap((name) => {
+      const found = statSync(join(this.#ingests, name), { throwIfNoEntry: false });
+      const isNone = !found || found.size === 0;
+      return isNone ? [] : [{ digest: `sha256:${name}`, bytes: allocated(found) }];
+    });
+  }
+
+  /** The number of bytes that it took of the disk. Not-found is not an error: 0. */
+  remove(digest: Digest): number {
+    const bytes = this.usage(digest);
+    remove(this.path(digest));
+    return bytes;
+  }
+
+  /**
+   * Remove what broken transfers left and nobody went on with for a day; what is released at once. Answers bytes of the disk
+   * that are free now.
+   */
+  collectIngests(now = Date.now(), isReleased: (blob: string) => boolean = () => false): number {
     let freed = 0;
     for (const name of entries(this.#ingests)) {
       if (name.startsWith(draftPrefix)) {
@@ -191,11 +209,11 @@ export class ContentStore {
       }
       using lock = FileLock.try(join(this.#ingests, name));
       if (!lock) continue;
-      const { size, mtimeMs } = fstatSync(lock.fd);
-      const young = now - mtimeMs < ingestAgeMax_ms && !released.has(`sha256:${name}`);
-      if (size > 0 && young) continue;
+      const found = fstatSync(lock.fd);
+      const young = now - found.mtimeMs < ingestAgeMax_ms && !isReleased(`sha256:${name}`);
+      if (found.size > 0 && young) continue;
       lock.unlink();
-      freed += size;
+      freed += allocated(found);
     }
     return freed;
   }
@@ -212,6 +230,11 @@ export class ContentStore {
     }
     this.#made = true;
   }
+}
+
+/** As du(1) counts. */
+function allocated({ blocks }: { blocks: number }): number {
+  return blocks * 512;
 }
 
 function entries(directory: string): string[] {

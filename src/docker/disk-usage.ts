@@ -4,19 +4,22 @@ import type { VolumeDocument } from "./volume.ts";
 
 /** What takes room on the disk; bytes. GET /system/df is made of it. */
 export interface DiskUsage {
-  /** Of all unpacked layers, each once. */
+  /** Of all blobs and unpacked layers that images and containers need, each once. */
   layersSize: number;
+  /** Of these, what goes with the images that no container has. */
+  layersReclaimable: number;
+  /** What no image needs: what transfers have left that broke off, or are still going on. */
+  leftovers: { count: number; active: number; size: number; reclaimable: number };
   images: ImageUse[];
   /** With sizes and details. */
   containers: ContainerSummary[];
   volumes: VolumeUse[];
 }
 
+/** Its `size` is that of its blobs and its unpacked layers. */
 export interface ImageUse extends ImageSummary {
-  /** Of layers that another image has too. */
+  /** Of blobs and layers that another image has too. */
   sharedSize: number;
-  /** How many have it. */
-  containers: number;
 }
 
 export interface VolumeUse extends VolumeDocument {
@@ -32,10 +35,10 @@ export interface DiskUsageTotal {
   reclaimable: number;
 }
 
-/** As docker's client adds it up. */
-export function diskUsageTotals({ layersSize, images, containers, volumes }: DiskUsage): DiskUsageTotal[] {
+/** Docker's lines. There is no builder: "Build Cache" is what else the store has. */
+export function diskUsageTotals(usage: DiskUsage): DiskUsageTotal[] {
+  const { layersSize, layersReclaimable, leftovers, images, containers, volumes } = usage;
   const used = images.filter((image) => image.containers > 0);
-  const own = sum(used.map(({ size, sharedSize }) => size - sharedSize));
   const writable = (list: readonly ContainerSummary[]) => sum(list.map(({ size }) => size?.writable ?? 0));
   const isActive = ({ state }: ContainerSummary) => /^(running|paused|restarting)$/.test(state);
   const live = containers.filter(isActive);
@@ -44,7 +47,7 @@ export function diskUsageTotals({ layersSize, images, containers, volumes }: Dis
   return [
     {
       ...{ type: "Images", total: images.length, active: used.length, size: layersSize },
-      reclaimable: Math.max(0, layersSize - own),
+      reclaimable: layersReclaimable,
     },
     {
       ...{ type: "Containers", total: containers.length, active: live.length, size: writable(containers) },
@@ -54,7 +57,10 @@ export function diskUsageTotals({ layersSize, images, containers, volumes }: Dis
       ...{ type: "Local Volumes", total: volumes.length, active: bound.length, size: bytes(volumes) },
       reclaimable: bytes(volumes) - bytes(bound),
     },
-    { type: "Build Cache", total: 0, active: 0, size: 0, reclaimable: 0 },
+    {
+      ...{ type: "Build Cache", total: leftovers.count, active: leftovers.active, size: leftovers.size },
+      reclaimable: leftovers.reclaimable,
+    },
   ];
 }
 

@@ -9,6 +9,6 @@ export function imageDeleteText(item: ImageDeleteItem): string {
 /** What POST /images/prune answers. */
 export interface PrunedImages {
   ImagesDeleted: ImageDeleteItem[];
-  /** Bytes of the unpacked layers that are gone. */
+  /** Bytes of the disk: of blobs and of unpacked layers. */
   SpaceReclaimed: number;
 }

@@ -1,9 +1,10 @@
 import { readdirSync, statSync, unlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { isErrno, withCause } from "../../base/errors.ts";
+import { isErrno, RtError, withCause } from "../../base/errors.ts";
 import { recordOf } from "../../container/stored-container.ts";
 import { FileLock } from "../../content/file-lock.ts";
 import { LayerStore } from "../../image/layer-store.ts";
+import { treeUsage } from "../../layer/tree.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
@@ -28,14 +29,26 @@ export interface Collected {
   /** chainIDs of removed snapshots, upper layers first. */
   snapshots: Digest[];
   blobs: Digest[];
-  /** Bytes of blobs and of what was left of transfers; snapshots are not measured. */
+  /** Of the disk, that are free now: of blobs, of what was left of transfers, and of snapshots where they were measured. */
   bytes: number;
 }
 
 export interface CollectOptions {
   /** Blobs and chainIDs to remove however young they are. */
   released?: Iterable<string>;
+  /** All that nobody needs goes, however young it is. */
+  all?: boolean;
+  /** Snapshots are walked before they go, to know what they take. */
+  measure?: boolean;
   now?: number;
+}
+
+interface Collecting {
+  /** Unneeded, and not only for want of time. */
+  isReleased: (item: string) => boolean;
+  released: ReadonlySet<string>;
+  measure: boolean;
+  now: number;
 }
 
 const graceTime_ms = 24 * 3600 * 1000;
@@ -62,33 +75,38 @@ export async function collectRarely(host: Host, now = Date.now()): Promise<void>
   using lock = FileLock.try(path);
   if (!lock) return;
   utimesSync(path, now / 1000, now / 1000);
-  await collectLocked(host, new Set(), now);
+  await collectLocked(host, { now });
   for (const driver of await driversHere(host)) await driver.sync();
 }
 
 export async function collect(host: Host, options: CollectOptions = {}): Promise<Collected> {
-  const released = new Set(options.released);
-  const now = options.now ?? Date.now();
   host.database; // Makes the directory of the lock.
   using _ = await FileLock.acquire(lockPath(host), {
     onWait: () => host.warn("waiting for another rt that uses the store"),
   });
-  return await collectLocked(host, released, now);
+  return await collectLocked(host, options);
 }
 
-async function collectLocked(host: Host, released: ReadonlySet<string>, now: number): Promise<Collected> {
+async function collectLocked(host: Host, options: CollectOptions): Promise<Collected> {
+  const { all = false, measure = false, now = Date.now() } = options;
+  const released = new Set(options.released);
   const { items: needed, unknown } = host.database.transaction(() => neededItems(host));
+  const isReleased = (item: string) => released.has(item) || (all && !needed.has(item));
+  const how: Collecting = { isReleased, released, measure, now };
   const snapshots = new Set<Digest>();
+  let bytes = 0;
   for (const driver of await driversHere(host)) {
     await removeStrayTops(host, driver);
     if (unknown) continue;
-    for (const chain of await collectSnapshots(host, driver, needed, released, now)) snapshots.add(chain);
+    const gone = await collectSnapshots(host, driver, needed, how);
+    for (const chain of gone.chains) snapshots.add(chain);
+    bytes += gone.bytes;
   }
   const content = await host.content();
-  let bytes = content.collectIngests(now, released);
+  bytes += content.collectIngests(now, isReleased);
   const blobs = content.list().filter((blob) => {
     if (needed.has(blob)) return false;
-    return released.has(blob) || now - modified(content.path(blob)) > graceTime_ms;
+    return isReleased(blob) || now - modified(content.path(blob)) > graceTime_ms;
   });
   for (const blob of blobs) bytes += content.remove(blob);
   layersOf(host).forgetUnneededBlobs();
@@ -104,22 +122,24 @@ function lockPath(host: Host): string {
   return join(host.paths.root, "collect.lock");
 }
 
-/**
- * A container needs what its image does, what of others is mounted in it, and where that was forced away what its record says. `unknown`: one of those is
- * damaged, and its layers may be any.
- */
 function neededItems(host: Host): { items: Set<string>; unknown: boolean } {
-  const items = leasedItems(host.database);
-  for (const item of layersOf(host).needed()) items.add(item);
+  const { chains, unknown } = chainsOfContainers(host);
+  return { items: new Set([...leasedItems(host.database), ...layersOf(host).needed(), ...chains]), unknown };
+}
+
+/**
+ * A container needs what its image does; besides that, what of others is mounted in it, and where its image was forced away what
+ * its record says. `unknown`: one of those is damaged, and its layers may be any.
+ */
+export function chainsOfContainers(host: Host): { chains: string[]; unknown: boolean } {
   const records = host.containers.ofGoneImages().map(recordOf);
-  for (const record of records) for (const chain of record?.chain ?? []) items.add(chain);
   const mounted = host.containers.mountedLayers();
-  for (const chain of mounted ?? []) items.add(chain);
-  return { items, unknown: mounted === undefined || records.includes(undefined) };
+  const chains = [...records.flatMap((record) => record?.chain ?? []), ...(mounted ?? [])];
+  return { chains, unknown: mounted === undefined || records.includes(undefined) };
 }
 
 /** The driver in use, and those that were used before: their snapshots are garbage by the same rule. */
-async function driversHere(host: Host): Promise<SnapshotDriver[]> {
+export async function driversHere(host: Host): Promise<SnapshotDriver[]> {
   const own = await host.snapshots();
   const others = layersOf(host)
     .drivers()
@@ -139,23 +159,34 @@ async function collectSnapshots(
   host: Host,
   driver: SnapshotDriver,
   needed: ReadonlySet<string>,
-  released: ReadonlySet<string>,
-  now: number,
-): Promise<Digest[]> {
+  { isReleased, released, measure, now }: Collecting,
+): Promise<{ chains: Digest[]; bytes: number }> {
   const made = layersOf(host).madeBy(driver.name);
   // A snapshot without a row was committed by somebody who died right then: its size is unknown, so it is of no use.
   const old = (chain: Digest) => now - (made.get(chain) ?? 0) > graceTime_ms;
   const unneeded = driver
     .list()
-    .committed.filter((chain) => !needed.has(chain) && (released.has(chain) || old(chain)));
+    .committed.filter((chain) => !needed.has(chain) && (isReleased(chain) || old(chain)));
   const order = new Map([...released].map((item, index) => [item, index]));
   unneeded.sort((a, b) => (order.get(a) ?? order.size) - (order.get(b) ?? order.size));
+  let bytes = 0;
   for (const chain of unneeded) {
+    if (measure) bytes += await treeBytes(driver.treeOf(chain));
     // The row first: a row without its snapshot would be believed.
     layersOf(host).remove(chain, driver.name);
     await driver.removeCommitted(chain);
   }
-  return unneeded.filter(isDigest);
+  return { chains: unneeded.filter(isDigest), bytes };
+}
+
+/** Of the disk. A tree that is just going has none. */
+export async function treeBytes(path: string): Promise<number> {
+  try {
+    return (await treeUsage(path)).bytes;
+  } catch (error) {
+    if (!(error instanceof RtError)) throw error;
+    return 0;
+  }
 }
 
 function modified(path: string, otherwise = 0): number {

@@ -11,14 +11,15 @@ import type { ImageDeleteItem, PrunedImages } from "../../docker/image-delete.ts
 import { timeOf } from "../../docker/image-summary.ts";
 import { parseMoment } from "../../docker/timestamp.ts";
 import type { Image } from "../../image/image-store.ts";
-import { familiar } from "../../reference/reference.ts";
+import { withReserve } from "../../store/reserve.ts";
+import { collect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 import { readable } from "../readable.ts";
-import { removeImage } from "./remove.ts";
+import { removeUnused } from "./remove.ts";
 
 /**
  * Remove images that no container has: those without a tag, or with the filter `dangling=false` all. One that somebody begins
- * to use meanwhile stays.
+ * to use meanwhile stays. With all of them goes what broken transfers have left, unless another filter is there too.
  * @throws RtError invalid-argument: a filter that is none
  */
 export async function pruneImages(host: Host, { filters }: { filters: Filters }): Promise<PrunedImages> {
@@ -26,41 +27,21 @@ export async function pruneImages(host: Host, { filters }: { filters: Filters })
   const { dangling = [], ...others } = filters;
   const all = dangling.length > 0 && !dangling.some(isTrue);
   const isWanted = matcher(others, predicate);
+  const isFiltered = Object.keys(others).length > 0;
   const users = host.images.users();
-  const sizes = new Map(host.images.layerUses().map(({ chain, size }) => [chain as string, size]));
-  const pruned: PrunedImages = { ImagesDeleted: [], SpaceReclaimed: 0 };
+  const ImagesDeleted: ImageDeleteItem[] = [];
+  const released: string[] = [];
   for (const image of host.images.list()) {
     if (users.has(image.id) || (!all && image.tags.length > 0)) continue;
-    if (Object.keys(others).length > 0 && !(readable(host, image) && isWanted(image))) continue;
-    const gone = await removeAll(host, image);
-    pruned.ImagesDeleted.push(...gone);
-    for (const item of gone) if ("Deleted" in item) pruned.SpaceReclaimed += sizes.get(item.Deleted) ?? 0;
+    if (isFiltered && !(readable(host, image) && isWanted(image))) continue;
+    const taken = await removeUnused(host, image);
+    ImagesDeleted.push(...taken.gone);
+    released.push(...taken.released);
   }
-  return pruned;
-}
-
-/** Name by name, as one that is forced would be taken from a container that was made meanwhile. */
-async function removeAll(host: Host, { id, tags, digests }: Image): Promise<ImageDeleteItem[]> {
-  const gone: ImageDeleteItem[] = [];
-  for (const name of [...tags, ...digests].map(familiar)) {
-    // The last tag of a repository takes its digests with it.
-    if (host.images.idOf(name) !== id) continue;
-    const removed = await removedOrKept(host, name);
-    if (!removed) return gone;
-    gone.push(...removed);
-  }
-  if (host.images.idOf(id) === id) gone.push(...((await removedOrKept(host, id)) ?? []));
-  return gone;
-}
-
-async function removedOrKept(host: Host, name: string): Promise<ImageDeleteItem[] | undefined> {
-  try {
-    return await removeImage(host, name);
-  } catch (error) {
-    if (error instanceof RtError && (error.code === "conflict" || error.code === "not-found"))
-      return undefined;
-    throw error;
-  }
+  const wanted = { released, all: all && !isFiltered, measure: true };
+  const { snapshots, bytes } = await withReserve(host.paths.root, () => collect(host, wanted));
+  ImagesDeleted.push(...snapshots.map((chain) => ({ Deleted: chain })));
+  return { ImagesDeleted, SpaceReclaimed: bytes };
 }
 
 function predicate(key: string, value: string): (image: Image) => boolean {

@@ -1,36 +1,28 @@
-import { RtError } from "../../base/errors.ts";
 import { type Container, recordOf } from "../../container/stored-container.ts";
 import type { DiskUsage, ImageUse, VolumeUse } from "../../docker/disk-usage.ts";
-import { treeUsage } from "../../layer/tree.ts";
 import { volumeDirectory } from "../../volume/directory.ts";
+import { treeBytes } from "../care/collect.ts";
 import { list } from "../container/list.ts";
 import type { Host } from "../host.ts";
 import { listImages } from "../image/list.ts";
 import { listVolumes } from "../volume/list.ts";
+import { storeUsage } from "./store-usage.ts";
 
-/** What takes room on the disk. Trees are walked, one after the other. */
+/** What takes room on the disk, as du(1) counts. Trees are walked, one after the other. */
 export async function diskUsage(host: Host): Promise<DiskUsage> {
-  const uses = host.images.layerUses();
-  const layers = new Map(uses.map(({ chain, size }) => [chain, size]));
-  const containers = await list(host, { all: true, filters: {}, size: true, details: true });
+  const stored = await storeUsage(host);
+  const images = (await listImages(host)).map((summary): ImageUse => {
+    const { size, shared } = stored.images.get(summary.id) ?? { size: 0, shared: 0 };
+    return { ...summary, size, sharedSize: shared };
+  });
   return {
-    layersSize: [...layers.values()].reduce((sum, size) => sum + size, 0),
-    images: imageUses(host, uses),
-    containers,
+    layersSize: stored.size,
+    layersReclaimable: stored.reclaimable,
+    leftovers: stored.leftovers,
+    images,
+    containers: await list(host, { all: true, filters: {}, size: true, details: true }),
     volumes: await volumeUses(host),
   };
-}
-
-function imageUses(host: Host, uses: ReturnType<Host["images"]["layerUses"]>): ImageUse[] {
-  const users = host.images.users();
-  const shared = new Map<string, number>();
-  for (const { image, size, images } of uses)
-    if (images > 1) shared.set(image, (shared.get(image) ?? 0) + size);
-  return listImages(host).map((summary) => ({
-    ...summary,
-    sharedSize: shared.get(summary.id) ?? 0,
-    containers: users.get(summary.id as never) ?? 0,
-  }));
 }
 
 async function volumeUses(host: Host): Promise<VolumeUse[]> {
@@ -39,7 +31,7 @@ async function volumeUses(host: Host): Promise<VolumeUse[]> {
     for (const name of volumesOf(container)) references.set(name, (references.get(name) ?? 0) + 1);
   const found: VolumeUse[] = [];
   for (const volume of await listVolumes(host, { filters: {} })) {
-    const Size = await sizeOf(volumeDirectory(host.paths.root, volume.Name));
+    const Size = await treeBytes(volumeDirectory(host.paths.root, volume.Name));
     found.push({ ...volume, UsageData: { Size, RefCount: references.get(volume.Name) ?? 0 } });
   }
   return found;
@@ -47,14 +39,4 @@ async function volumeUses(host: Host): Promise<VolumeUse[]> {
 
 function volumesOf(container: Container): Set<string> {
   return new Set((recordOf(container)?.mounts ?? []).flatMap(({ name }) => name ?? []));
-}
-
-/** One that is just going has none. */
-async function sizeOf(directory: string): Promise<number> {
-  try {
-    return (await treeUsage(directory)).bytes;
-  } catch (error) {
-    if (!(error instanceof RtError)) throw error;
-    return 0;
-  }
 }

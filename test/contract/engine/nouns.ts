@@ -13,6 +13,10 @@ export function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     await engine.container.run(options("--name", "over", image, "args"));
     const { images, containers, volumes, layersSize } = await engine.system.diskUsage();
     expect(images).toMatchObject([{ containers: 1, sharedSize: 0, size: layersSize }]);
+    expect(await engine.system.diskUsage()).toMatchObject({
+      layersReclaimable: 0,
+      leftovers: { count: 0, active: 0, size: 0, reclaimable: 0 },
+    });
     expect(containers).toMatchObject([{ name: "over", size: { writable: expect.any(Number) } }]);
     expect(volumes).toEqual([]);
     expect(await Array.fromAsync(await engine.system.check())).toEqual([]);
@@ -24,7 +28,9 @@ export function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect(await engine.image.prune(all)).toEqual({ ImagesDeleted: [], SpaceReclaimed: 0 });
     await engine.container.remove("over", { force: false, volumes: false });
     const pruned = await engine.image.prune(all);
+    // All that there was: blobs, and layers.
     expect(pruned.SpaceReclaimed).toBe(layersSize);
+    expect(await engine.system.diskUsage()).toMatchObject({ layersSize: 0, images: [] });
     expect(pruned.ImagesDeleted).toContainEqual({ Deleted: images[0]!.id });
     const wrong = engine.image.prune({ filters: { nosuch: ["x"] } });
     expect((await failure(wrong)).code).toBe("invalid-argument");
@@ -51,6 +57,40 @@ export function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect(new Set(looks).size).toBe(2);
     const none = engine.container.stats({ names: ["nosuch"], all: false, stream: false });
     expect((await failure(none)).code).toBe("not-found");
+  });
+
+  test("names of an image, how it was made, and for which platform", async () => {
+    await using under = await make();
+    using engine = await under.open(testSession());
+    await engine.image.pull(image, {});
+    const { Id, Architecture } = await engine.image.inspect(image);
+    await engine.image.tag(image, ["team/a", "team/b:2"]);
+    const names = async () => (await engine.image.inspect(Id)).RepoTags.toSorted();
+    expect(await names()).toEqual([image, "team/a:latest", "team/b:2"].toSorted());
+    await engine.image.untag(image, ["team/b:2"]);
+    expect(await names()).toEqual([image, "team/a:latest"].toSorted());
+    const history = await engine.image.history("team/a", { platform: `linux/${Architecture}` });
+    expect(history[0]).toMatchObject({ Id, Tags: expect.arrayContaining(["team/a:latest"]) });
+    const [summary] = await engine.image.list({ manifests: true });
+    const total = summary!.manifests!.reduce((sum, { totalSize }) => sum + totalSize, 0);
+    expect(summary).toMatchObject({ id: Id, containers: 0, manifests: [{ available: true, containers: 0 }] });
+    expect(total).toBeGreaterThan(summary!.size);
+    const wrong: [what: Promise<unknown>, code: string][] = [
+      [engine.image.tag("nosuch", ["a"]), "not-found"],
+      [engine.image.tag(image, ["a", "B"]), "invalid-argument"],
+      [engine.image.untag("nosuch", []), "not-found"],
+      [engine.image.untag(image, ["nosuch"]), "not-found"],
+      [engine.image.history("nosuch"), "not-found"],
+      [engine.image.history(image, { platform: "linux/s390x" }), "not-found"],
+      [engine.image.inspect(image, { platform: "linux/s390x" }), "not-found"],
+      [engine.image.inspect(image, { platform: "/" }), "invalid-argument"],
+    ];
+    for (const [what, code] of wrong) expect((await failure(what)).code).toBe(code as never);
+    expect(await names()).toEqual([image, "team/a:latest"].toSorted());
+    await engine.image.untag(image, []);
+    expect(await names()).toEqual([]);
+    await engine.image.prune({ filters: {} });
+    expect(await engine.image.list({})).toEqual([]);
   });
 
   test("a container is committed: an image that runs, under its name", async () => {
