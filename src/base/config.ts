@@ -11,6 +11,7 @@ import { bad, checkKeys, readTomlFile, stringArrayIn, type TomlTable, tableIn } 
  *   max-layer-size = "64g"                      # a layer that unpacks to more is refused; bytes, or with k, m, g, t
  *   seccomp-profile = "/etc/rt/seccomp.json"    # for a new container that names none: a file, or "builtin" or "unconfined"
  *   selinux-enabled = true                      # a new container has a label of its own, where the host has SELinux
+ *   store-limit = "20g"                         # beyond that an image that comes sends those away that were used longest ago
  *   registry-timeout = 30                       # seconds that a registry may be silent before a try counts as failed
  *   hooks-dirs = ["/etc/rt/hooks.d"]            # where OCI hooks are defined, the later the stronger; unsaid, podman's places
  *   userns = "auto"                             # the user namespace of a container that names none: also keep-id, nomap, host
@@ -38,6 +39,8 @@ export interface Config {
   cgroupManager?: CgroupManager;
   /** Bytes of an uncompressed layer. */
   maxLayerSize?: number;
+  /** Bytes of all images, their blobs and their unpacked layers. */
+  storeLimit?: number;
   registryTimeout_ms?: number;
   cdiSpecDirs?: readonly string[];
   /** A path, "builtin" or "unconfined". */
@@ -74,7 +77,16 @@ export async function readConfigFile(file: string): Promise<Config | undefined> 
 function configIn(toml: TomlTable, file: string): Config {
   const keys = [
     ...["storage-driver", "cgroup-manager", "max-layer-size", "registry-timeout", "seccomp-profile"],
-    ...["selinux-enabled", "userns", "userns-ids", "cdi-spec-dirs", "hooks-dirs", "hooks", "registries"],
+    ...[
+      "store-limit",
+      "selinux-enabled",
+      "userns",
+      "userns-ids",
+      "cdi-spec-dirs",
+      "hooks-dirs",
+      "hooks",
+      "registries",
+    ],
   ];
   checkKeys(toml, keys, "", file);
   const storageDriver = toml["storage-driver"];
@@ -94,6 +106,7 @@ function configIn(toml: TomlTable, file: string): Config {
     registries.set(domain, registryIn(value, domain, file));
   }
   const maxLayerSize = optional(toml["max-layer-size"], (value) => sizeIn(value, "max-layer-size", file));
+  const storeLimit = optional(toml["store-limit"], (value) => sizeIn(value, "store-limit", file));
   const registryTimeout_ms = optional(toml["registry-timeout"], (value) => {
     if (typeof value === "number" && value > 0 && value <= 3600) return Math.ceil(value * 1000);
     throw bad(file, "registry-timeout must be a number of seconds, at most 3600");
@@ -114,6 +127,7 @@ function configIn(toml: TomlTable, file: string): Config {
     ...(storageDriver !== undefined && { storageDriver }),
     ...(cgroupManager !== undefined && { cgroupManager }),
     ...(maxLayerSize !== undefined && { maxLayerSize }),
+    ...(storeLimit !== undefined && { storeLimit }),
     ...(registryTimeout_ms !== undefined && { registryTimeout_ms }),
     ...(cdiSpecDirs !== undefined && { cdiSpecDirs }),
     ...(seccompProfile !== undefined && { seccompProfile }),

@@ -31,6 +31,8 @@ export interface Info {
   DockerRootDir: string;
   /** Ours: where what runs now has its files. */
   StateDir: string;
+  /** Ours: bytes that all images may take together; 0: as many as there are. */
+  StoreLimit: number;
   /** What holds for a container of which nothing else is said. */
   SecurityOptions: string[];
   /** Where devices are described, and those that are: their names of CDI. */
@@ -72,6 +74,7 @@ export interface InfoFacts {
   hostname: string;
   root: string;
   state: string;
+  storeLimit: number;
   /** "builtin", "unconfined" or a path: of a container that names none. */
   seccompProfile: string;
   cdiDirectories: readonly string[];
@@ -114,6 +117,7 @@ export function infoDocument(facts: InfoFacts): Info {
     Name: facts.hostname,
     DockerRootDir: facts.root,
     StateDir: facts.state,
+    StoreLimit: facts.storeLimit,
     SecurityOptions: [
       ...facts.securityModules.map((name) => `name=${name}`),
       `name=seccomp,profile=${facts.seccompProfile}`,

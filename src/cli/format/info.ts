@@ -1,5 +1,6 @@
 import { visible } from "../../base/visible.ts";
 import type { Info } from "../../docker/info.ts";
+import { binarySize } from "./human.ts";
 
 /** `rt info` for people: as Docker's, "WARNING:" lines last. */
 export function infoText(facts: Info): string {
@@ -12,6 +13,7 @@ export function infoText(facts: Info): string {
     ["Images", facts.Images],
     ["Version", facts.ServerVersion],
     ["Storage Driver", facts.Driver],
+    ...(facts.StoreLimit > 0 ? [["Store Limit", binarySize(facts.StoreLimit)] as [string, string]] : []),
     ["Logging Driver", facts.LoggingDriver],
     ["Cgroup Driver", facts.CgroupDriver],
     ["Cgroup Version", facts.CgroupVersion],

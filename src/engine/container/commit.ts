@@ -8,6 +8,7 @@ import type { ContainerDefaults } from "../../oci/image-config.ts";
 import { familiar, type Reference } from "../../reference/reference.ts";
 import type { WrittenLayer } from "../../snapshot/snapshot.ts";
 import { protect } from "../care/collect.ts";
+import { keepWithinLimit } from "../care/limit.ts";
 import type { Host } from "../host.ts";
 import { baseOf } from "../image/base.ts";
 import { defaultLayerSizeMax } from "../image/unpack.ts";
@@ -47,7 +48,8 @@ export async function commitContainer(host: Host, name: string, options: CommitO
   const config = configOf(record, image.config, options.changes);
   const base = await baseOf(host, image);
   const needed = [...image.chain, ...[...base.layers, image.configuration].map(({ digest }) => digest)];
-  using _ = await protect(host, needed, host.session.abort);
+  using leases = new DisposableStack();
+  leases.use(await protect(host, needed, host.session.abort));
   using draft = (await host.content()).draft();
   const written = await writeLayer(host, seen, draft, options.pause);
   if (written.leftOut > 0) host.warn(leftOut(written.leftOut));
@@ -60,6 +62,8 @@ export async function commitContainer(host: Host, name: string, options: CommitO
     created: timestamp(),
   });
   tell(host, seen, made, options.comment, target);
+  leases.dispose();
+  await keepWithinLimit(host, [made]);
   return made;
 }
 

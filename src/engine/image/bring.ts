@@ -46,7 +46,7 @@ export async function bringImage(
       await collect(host, { released: wanted.items });
     // A full disk needs the room of what has half arrived more than a later pull needs the bytes.
     else if (error instanceof RtError && error.code === "exhausted")
-      (await host.content()).collectIngests(Date.now(), new Set(wanted.items));
+      (await host.content()).collectIngests(Date.now(), (blob) => wanted.items.includes(blob));
     throw error;
   }
 }

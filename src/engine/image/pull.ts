@@ -6,6 +6,7 @@ import { isNear } from "../../reference/kind.ts";
 import { canonical, familiar, familiarName, parse } from "../../reference/reference.ts";
 import type { Source } from "../../source/source.ts";
 import { collectRarely } from "../care/collect.ts";
+import { keepWithinLimit } from "../care/limit.ts";
 import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
 import { type BringOptions, bringImage } from "./bring.ts";
@@ -47,6 +48,7 @@ export async function pull(host: Host, text: string, options: PullOptions = {}):
   const { abort } = host.session;
   try {
     const result = await pullFrom(host, source, { signal: abort, ...options });
+    await keepWithinLimit(host, [result.image.id]);
     await collectRarely(host);
     return result;
   } catch (error) {

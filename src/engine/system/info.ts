@@ -34,6 +34,7 @@ export async function info(host: Host): Promise<Info> {
     memory_bytes: totalmem(),
     hostname: hostname(),
     ...host.paths,
+    storeLimit: (await host.config()).storeLimit ?? 0,
     seccompProfile: (await host.config()).seccompProfile ?? "builtin",
     securityModules: [...(hasApparmor() ? ["apparmor"] : []), ...(hasSelinux() ? ["selinux"] : [])],
     ownUsers: !["", "host"].includes((await host.config()).userns ?? ""),

@@ -27,6 +27,7 @@ describe("the form", () => {
       `storage-driver = "copy"
        cgroup-manager = "systemd"
        max-layer-size = "2g"
+       store-limit = "20g"
        registry-timeout = 2.5
        seccomp-profile = "/etc/profile.json"
        selinux-enabled = true
@@ -41,6 +42,7 @@ describe("the form", () => {
     expect(config.storageDriver).toBe("copy");
     expect(config.cgroupManager).toBe("systemd");
     expect(config.maxLayerSize).toBe(2 * 1024 ** 3);
+    expect(config.storeLimit).toBe(20 * 1024 ** 3);
     expect(config.registryTimeout_ms).toBe(2500);
     expect(config.seccompProfile).toBe("/etc/profile.json");
     expect(config.selinuxEnabled).toBe(true);
@@ -95,6 +97,7 @@ describe("the form", () => {
       "config file f: max-layer-size must be a number of bytes, or one with k, m, g or t",
     ],
     ["max-layer-size = -1", "config file f: max-layer-size must be"],
+    ["store-limit = true", "config file f: store-limit must be"],
     ["max-layer-size = true", "config file f: max-layer-size must be"],
     ['registry-timeout = "30"', "config file f: registry-timeout must be a number of seconds, at most 3600"],
     ["registries = 1979-05-27", "registries must be a table"],

@@ -23,6 +23,7 @@ test("info", () => {
     hostname: "box",
     root: "/var/lib/rt",
     state: "/run/rt",
+    storeLimit: 2 ** 30,
     seccompProfile: "builtin",
     cdiDirectories: ["/etc/cdi"],
     cdiDevices: ["vendor.com/class=name"],

@@ -236,13 +236,18 @@ export function layerBytes(seed: string, length = 50_000): Uint8Array {
   return bytes;
 }
 
+/** @param config text of the configuration file */
 export function fakeHost(
   directory: string,
   parallel = true,
+  config?: string,
 ): Host & { driver: FakeDriver; warnings: string[] } {
   const root = join(directory, "root");
   const driver = new FakeDriver(root, parallel);
   const session = testSession();
-  const host = new Host(session, { root, state: join(directory, "state"), env: {}, snapshots: driver });
+  const file = join(directory, "config.toml");
+  if (config !== undefined) writeFileSync(file, config);
+  const options = { root, state: join(directory, "state"), env: {}, snapshots: driver };
+  const host = new Host(session, { ...options, ...(config !== undefined && { config: file }) });
   return Object.assign(host, { driver, warnings: session.warnings });
 }
