@@ -58,7 +58,10 @@ const replacements: [RegExp, string][] = [
   [/\b[0-9a-f]{64}\b/g, "<ID>"],
   [/\b[0-9a-f]{12}\b/g, "<SHORT>"],
   [/\b\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, "<TIME>"],
-  [/\b(Less than a second|About a minute|\d+ (seconds?|minutes?)) ago\b/g, "<AGO>"],
+  [
+    /\b(Less than a second|About a minute|\d+ (seconds?|minutes?|hours|days|weeks|months|years)) ago\b/g,
+    "<AGO>",
+  ],
   [/\bUp (Less than a second|About a minute|\d+ (seconds?|minutes?))/g, "Up <FOR>"],
   [/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC/g, "<TIME>"],
   // `top`: the numbers of processes, and since when they run.

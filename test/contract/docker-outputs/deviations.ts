@@ -41,6 +41,10 @@ const onDisk = "sizes are what the disk is short of, docker's what the files are
 const daemon = "the recording daemon's own warning: it had no bridge";
 const platform = "the platform is known of every image";
 
+const typed = "a name is told as it was typed";
+const links = "docker counts what symbolic links lead to as well";
+const imported = "docker's image was imported, and rt's came from a layout";
+
 const steps: Record<string, Record<string, string>> = {
   "ps -a --format '{{.Names}} {{.State}} {{.Image}} {{.Command}} {{.Ports}} {{.Labels}} {{.Mounts}} {{.Networks}} {{.LocalVolumes}} {{.Size}}'":
     { stdout: onDisk },
@@ -83,6 +87,40 @@ const steps: Record<string, Record<string, string>> = {
   run: all,
   rm: all,
   "container prune -f": { stdout: onDisk },
+  "images --format '{{json .}}' localhost/*": { "stdout.0.VirtualSize": links },
+  "tag nothing team/web": { stderr: typed },
+  "tag {image} Bad": all,
+  "tag {image} team/web@sha256:0000000000000000000000000000000000000000000000000000000000000000": {
+    code: mistake,
+  },
+  "tag {image}": all,
+  "images -q -f since=nothing": { stderr: typed },
+  "images -f nonsense=1": all,
+  "images -f dangling=perhaps": all,
+  "image inspect {image}": {
+    "stdout.0.0.Comment": imported,
+    "stdout.0.0.DockerVersion": imported,
+    "stdout.0.0.Size": links,
+    "stdout.0.0.GraphDriver.Name": places,
+    "stdout.0.0.Descriptor": "it is what docker has of its other store",
+  },
+  "image inspect nothing {image} -f '{{.Config.Cmd}}'": { stderr: typed },
+  "image inspect -f '{{.Nonsense}}' {image}": { stdout: "nothing is printed of what cannot be" },
+  "history -H=false {image} --format '{{.ID}} {{.CreatedAt}} {{.CreatedSince}} {{.Size}}'": {
+    stdout: links,
+  },
+  "history nothing": { stderr: typed },
+  history: all,
+  "history team/child --format '{{.CreatedBy}}|{{.Comment}}|{{.Size}}|'": { stdout: imported },
+  "rmi team/web:1 nothing": { stderr: typed },
+  "image prune -f --filter nonsense=1": all,
+  "image prune -f --filter until=nonsense": all,
+  "image prune -a -f --filter label=a=b": {
+    stdout: "documents are on the disk, too, and what they took is told",
+  },
+  "events --since 1h --until 0s -f type=image -f event=tag --format '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}'":
+    { stdout: imported },
+  "images --tree -q": { code: mistake },
 };
 
 /** "step :: place" -> why */

@@ -9,7 +9,7 @@ export type Type = (words: string) => Promise<{ stdout: string; stderr: string; 
 export async function follow(type: Type, image: string): Promise<Map<string, Answer>> {
   const answers = new Map<string, Answer>();
   for (const step of steps) {
-    const words = step.words.replace("{image}", image);
+    const words = step.words.replaceAll("{image}", image);
     const answer = answerOf(await type(words), step);
     let name = step.words;
     for (let again = 2; answers.has(name); again++) name = `${step.words} (${again})`;
