@@ -9,6 +9,7 @@ import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { familiar } from "../../reference/reference.ts";
 import { timestamp } from "../container/describe.ts";
 import type { Host } from "../host.ts";
+import { keepWithinLimit } from "../care/limit.ts";
 import { imageEvent } from "../record-event.ts";
 import { piecesOf } from "./received-archive.ts";
 import { defaultLayerSizeMax } from "./unpack.ts";
@@ -48,6 +49,7 @@ export async function importImage(host: Host, options: ImportOptions): Promise<D
   });
   if (target) imageEvent(host, "tag", id, familiar(target));
   imageEvent(host, "import", id, id);
+  await keepWithinLimit(host, [id]);
   return id;
 }
 

@@ -18,6 +18,7 @@ import { checkBytes } from "../../source/resolve.ts";
 import type { Source } from "../../source/source.ts";
 import { openTar } from "../../source/tar-files.ts";
 import { collectRarely } from "../care/collect.ts";
+import { keepWithinLimit } from "../care/limit.ts";
 import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
 import { bringImage } from "./bring.ts";
@@ -54,8 +55,13 @@ export async function loadImages(host: Host, options: LoadOptions): Promise<void
     const images = await imagesIn(files);
     if (images.length === 0) throw new RtError("not-found", `${files.name} holds no image`);
     const named = images.map((image) => ({ image, names: namesOf(image, files.name) }));
-    for (const { image, names } of named)
-      options.onLoaded(await loadImage(host, files, image, names, options));
+    const fresh: Digest[] = [];
+    for (const { image, names } of named) {
+      const loaded = await loadImage(host, files, image, names, options);
+      fresh.push(loaded.id);
+      options.onLoaded(loaded);
+    }
+    await keepWithinLimit(host, fresh);
     await collectRarely(host);
   } catch (error) {
     throw abort.aborted && abort.reason instanceof RtError ? interrupted(error, abort.reason) : error;
