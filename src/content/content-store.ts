@@ -16,6 +16,7 @@ import { privateDirectory } from "../store/directory.ts";
 import { Draft } from "./draft.ts";
 import { FileLock, type LockOptions } from "./file-lock.ts";
 import { type BlobName, Ingest } from "./ingest.ts";
+import { UploadFile, type UploadHash } from "./upload-file.ts";
 
 /** A document (manifest, index, config) is never larger. */
 const documentSizeMax = 4 << 20;
@@ -29,6 +30,7 @@ const draftPrefix = "draft-";
  *   <root>/content/ingest/<hex>          on its way in; locked by who writes it; kept when that one dies
  *   <root>/content/ingest/chain-<hex>    empty: locked by who unpacks that chainID
  *   <root>/content/ingest/draft-<name>   being made here: locked by who writes it; nobody goes on with it
+ *   <root>/content/uploads/<uuid>        pushed here in pieces, under a digest that is told at the end; kept for a day
  *
  * A blob appears in blobs/ by rename(2) after its size and digest were found right and its bytes were synced.
  * Of several processes that want one blob, one transfers it and the others wait, then find it.
@@ -36,11 +38,13 @@ const draftPrefix = "draft-";
 export class ContentStore {
   readonly #blobs: string;
   readonly #ingests: string;
+  readonly #uploads: string;
   #made = false;
 
   constructor(root: string) {
     this.#blobs = join(root, "content/blobs/sha256");
     this.#ingests = join(root, "content/ingest");
+    this.#uploads = join(root, "content/uploads");
   }
 
   path(digest: Digest): string {
@@ -122,6 +126,22 @@ export class ContentStore {
     const lock = FileLock.try(join(this.#ingests, `${draftPrefix}${crypto.randomUUID()}`));
     if (!lock) throw new RtError("internal", "a name at random was taken");
     return new Draft(lock, (digest) => this.path(digest));
+  }
+
+  /**
+   * The right to write what is pushed under this id, from `size` on; waits for whoever has it.
+   * @param id a UUID @param hash of what came before, where the caller has kept it
+   * @throws RtError cancelled
+   */
+  async upload(id: string, hash?: UploadHash, options: LockOptions = {}): Promise<UploadFile> {
+    this.#make();
+    const lock = await FileLock.acquire(join(this.#uploads, id), options);
+    return new UploadFile(lock, (digest) => this.path(digest), hash);
+  }
+
+  /** Bytes of it that are here; it may be written all the while. */
+  uploadSize(id: string): number {
+    return statSync(join(this.#uploads, id), { throwIfNoEntry: false })?.size ?? 0;
   }
 
   /** @returns bytes freed */
@@ -215,6 +235,20 @@ export class ContentStore {
       lock.unlink();
       freed += allocated(found);
     }
+    return freed + this.#collectUploads(now);
+  }
+
+  /** @returns bytes freed */
+  #collectUploads(now: number): number {
+    let freed = 0;
+    for (const name of entries(this.#uploads)) {
+      const path = join(this.#uploads, name);
+      const found = statSync(path, { throwIfNoEntry: false });
+      if (!found || now - found.mtimeMs < ingestAgeMax_ms) continue;
+      using lock = FileLock.try(path);
+      lock?.unlink();
+      if (lock) freed += found.size;
+    }
     return freed;
   }
 
@@ -223,6 +257,7 @@ export class ContentStore {
     for (const directory of [
       join(this.#ingests, ".."),
       this.#ingests,
+      this.#uploads,
       join(this.#blobs, ".."),
       this.#blobs,
     ]) {

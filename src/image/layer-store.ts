@@ -23,10 +23,12 @@ export class LayerStore {
     this.#database = database;
   }
 
-  /** Digests of blobs, and chainIDs, that an image needs. */
-  needed(): string[] {
-    const sql = "SELECT chain AS item FROM image_layers UNION SELECT blob FROM image_blobs";
-    return this.#database.all<{ item: string }>(sql).map(({ item }) => item);
+  /** Digests of blobs, and chainIDs, that an image or a repository needs, or that were pushed since `since`. */
+  needed(since: number): string[] {
+    const sql = `SELECT chain AS item FROM image_layers UNION SELECT blob FROM image_blobs
+                 UNION SELECT digest FROM repository_manifests UNION SELECT target FROM repository_references
+                 UNION SELECT digest FROM repository_blobs WHERE used > ?`;
+    return this.#database.all<{ item: string }>(sql, since).map(({ item }) => item);
   }
 
   /** Does an image need this blob? */

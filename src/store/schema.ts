@@ -19,6 +19,12 @@ import { fillContainerColumns, fillContainerVolumes } from "./backfill.ts";
  *   containers 1─n container_ports   of one that runs: the ports that it shows, and those of the host that lead to them
  *   containers 1─n container_ids     of one with a user namespace of its own: the host's numbers in its maps
  *   leases 1─n lease_items     what a running command is about to refer to: not garbage yet
+ *   repository_manifests       what was pushed to the registry that is served here, or mirrored; of one that is an image here it
+ *      │                       goes with the image. A local name is in no table of these: it is looked up in `tags`
+ *      ├ 1─n repository_tags          those that are no image here
+ *      └ 1─n repository_references    blobs and manifests that it names
+ *   repository_blobs           who has pushed or mounted what where: it can be had from that repository alone
+ *   repository_uploads         blobs on their way in; their bytes are files
  *
  * A `record` is one CBOR value (codec.ts). Columns beside it exist to be searched or joined, or because a list of a thousand
  * rows shows them: a record costs a tenth of a millisecond to decode.
@@ -272,6 +278,63 @@ export const migrations: readonly Migration[] = [
     used  INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX image_uses_used ON image_uses (used);
+    `,
+  },
+  {
+    // A repository is "docker.io/library/alpine". `image`: the image here that it is, or belongs to alone. `used`: milliseconds
+    // since 1970; a blob that no manifest names is kept for a day. `mirrored`: it came from upstream, and can be had again.
+    // Of a mirrored tag `checked` says when upstream last led there.
+    sql: `
+  CREATE TABLE repository_manifests (
+    repository    TEXT NOT NULL,
+    digest        TEXT NOT NULL,
+    media_type    TEXT NOT NULL,
+    size          INTEGER NOT NULL,
+    subject       TEXT,
+    artifact_type TEXT,
+    annotations   TEXT,
+    image         TEXT REFERENCES images (id) ON DELETE CASCADE,
+    mirrored      INTEGER NOT NULL DEFAULT 0,
+    used          INTEGER NOT NULL,
+    PRIMARY KEY (repository, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX repository_manifests_subject ON repository_manifests (repository, subject) WHERE subject IS NOT NULL;
+  CREATE INDEX repository_manifests_image ON repository_manifests (image) WHERE image IS NOT NULL;
+
+  CREATE TABLE repository_tags (
+    repository TEXT NOT NULL,
+    tag        TEXT NOT NULL,
+    digest     TEXT NOT NULL,
+    checked    INTEGER,
+    PRIMARY KEY (repository, tag),
+    FOREIGN KEY (repository, digest) REFERENCES repository_manifests (repository, digest) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX repository_tags_digest ON repository_tags (repository, digest);
+
+  CREATE TABLE repository_references (
+    repository TEXT NOT NULL,
+    manifest   TEXT NOT NULL,
+    target     TEXT NOT NULL,
+    size       INTEGER NOT NULL,
+    PRIMARY KEY (repository, manifest, target),
+    FOREIGN KEY (repository, manifest) REFERENCES repository_manifests (repository, digest) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX repository_references_target ON repository_references (repository, target);
+
+  CREATE TABLE repository_blobs (
+    repository TEXT NOT NULL,
+    digest     TEXT NOT NULL,
+    used       INTEGER NOT NULL,
+    PRIMARY KEY (repository, digest)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE repository_uploads (
+    id         TEXT NOT NULL PRIMARY KEY,
+    repository TEXT NOT NULL,
+    client     TEXT NOT NULL,
+    used       INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX repository_uploads_client ON repository_uploads (client);
   `,
   },
 ];

@@ -5,6 +5,7 @@ import { recordOf } from "../../container/stored-container.ts";
 import { FileLock } from "../../content/file-lock.ts";
 import { LayerStore } from "../../image/layer-store.ts";
 import { treeUsage } from "../../layer/tree.ts";
+import { RepositoryStore } from "../../image/repository-store.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import { isLocked } from "../../runtime/lock.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
@@ -17,7 +18,7 @@ import type { Host } from "../host.ts";
  *   a command that adds          collection
  *   ------------------           ----------
  *   shared lock                  exclusive lock: no lease begins meanwhile, so what was unneeded stays unneeded
- *   lease on blobs, chainIDs     needed = images + containers + leases of the living
+ *   lease on blobs, chainIDs     needed = images + repositories + containers + leases of the living
  *   unlock                       remove the rest
  *   look what is there, …        unlock
  *   image row, lease ends
@@ -90,7 +91,7 @@ export async function collect(host: Host, options: CollectOptions = {}): Promise
 async function collectLocked(host: Host, options: CollectOptions): Promise<Collected> {
   const { all = false, measure = false, now = Date.now() } = options;
   const released = new Set(options.released);
-  const { items: needed, unknown } = host.database.transaction(() => neededItems(host));
+  const { items: needed, unknown } = host.database.transaction(() => neededItems(host, now));
   const isReleased = (item: string) => released.has(item) || (all && !needed.has(item));
   const how: Collecting = { isReleased, released, measure, now };
   const snapshots = new Set<Digest>();
@@ -110,6 +111,7 @@ async function collectLocked(host: Host, options: CollectOptions): Promise<Colle
   });
   for (const blob of blobs) bytes += content.remove(blob);
   layersOf(host).forgetUnneededBlobs();
+  new RepositoryStore(host.database).forget(now - graceTime_ms);
   removeDrafts(host, now);
   return { snapshots: [...snapshots], blobs, bytes };
 }
@@ -122,9 +124,10 @@ function lockPath(host: Host): string {
   return join(host.paths.root, "collect.lock");
 }
 
-function neededItems(host: Host): { items: Set<string>; unknown: boolean } {
+function neededItems(host: Host, now: number): { items: Set<string>; unknown: boolean } {
   const { chains, unknown } = chainsOfContainers(host);
-  return { items: new Set([...leasedItems(host.database), ...layersOf(host).needed(), ...chains]), unknown };
+  const needed = layersOf(host).needed(now - graceTime_ms);
+  return { items: new Set([...leasedItems(host.database), ...needed, ...chains]), unknown };
 }
 
 /**
