@@ -58,6 +58,23 @@ export class RegistryClient {
     return this.#documentAt(clients.at(-1)!, name);
   }
 
+  /**
+   * The digest that a tag leads to, without its bytes; a registry counts that as no pull. Undefined where it does not say.
+   * @throws as `document`
+   */
+  async head(tag: string): Promise<Digest | undefined> {
+    const client = this.#usable().at(-1)!;
+    const signal = this.#until(undefined);
+    return retrying(this.#limits, signal, async () => {
+      const headers = { Accept: acceptedManifests };
+      const asked = { method: "HEAD", target: `manifests/${tag}`, headers, accepted: [200], signal } as const;
+      const answer = await client.request(asked);
+      await answer.finish();
+      const digest = answer.headers.get("docker-content-digest");
+      return isDigest(digest) ? digest : undefined;
+    });
+  }
+
   /** A blob's bytes from `offset` on. Transient faults are retried, and the rest asked of the next endpoint. */
   async *fetch(blob: Descriptor, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const either = this.#until(signal);

@@ -1,4 +1,5 @@
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { RawDocument } from "../oci/manifest.ts";
 import { canonical, type Reference } from "../reference/reference.ts";
 import { RegistryClient, type RegistryOptions } from "../registry/client.ts";
@@ -26,6 +27,11 @@ export class RegistrySource implements Source {
   root(): Promise<RawDocument> {
     const { tag, digest } = this.#wanted;
     return this.#client.document(digest ?? tag ?? "latest");
+  }
+
+  async head(): Promise<Digest | undefined> {
+    const { tag, digest } = this.#wanted;
+    return digest ?? (await this.#client.head(tag ?? "latest"));
   }
 
   document(entry: Descriptor): Promise<RawDocument> {

@@ -22,6 +22,8 @@ export interface Source {
   resolve(platform: Platform): Promise<ResolvedImage>;
   /** What the name points at, as it came: an index or a manifest. @throws as `resolve` */
   root(): Promise<RawDocument>;
+  /** The digest of `root`, asked for without its bytes, where there is a way to. @throws as `root` */
+  head?(): Promise<Digest | undefined>;
   /** A manifest or an index that an index names. The caller checks its digest. @throws not-found | … */
   document(entry: Descriptor): Promise<RawDocument>;
   /**
