@@ -59,6 +59,7 @@ const rows: readonly Row[] = [
     listed: "image remove",
     load: () => import("./image/remove.ts"),
   },
+  { paths: ["registry serve"], load: () => import("./registry/serve.ts") },
   { paths: ["volume create"], load: () => import("./volume/create.ts") },
   { paths: ["volume ls", "volume list"], listed: "volume list", load: () => import("./volume/list.ts") },
   { paths: ["volume inspect"], load: () => import("./volume/inspect.ts") },
@@ -130,6 +131,7 @@ export function wordsOf(group: string): string[] {
 export const groups: ReadonlyMap<string, string> = new Map([
   ["container", "Manage containers"],
   ["image", "Manage images"],
+  ["registry", "Serve images to others"],
   ["volume", "Manage volumes"],
   ["network", "Manage networks"],
   ["system", "Manage rt"],

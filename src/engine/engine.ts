@@ -42,6 +42,7 @@ import type { RemoveImageOptions } from "./image/remove.ts";
 import type { SaveOptions } from "./image/save.ts";
 import type { ConnectOptions } from "./network/connect.ts";
 import type { CreateNetworkOptions } from "./network/create.ts";
+import type { ServeOptions } from "./registry/serve.ts";
 import type { Session } from "./session.ts";
 import type { Finding } from "./system/check.ts";
 import type { Lack } from "./system/check-host.ts";
@@ -63,6 +64,7 @@ export interface Engine extends Disposable {
   readonly container: ContainerVerbs;
   readonly exec: ExecVerbs;
   readonly image: ImageVerbs;
+  readonly registry: RegistryVerbs;
   readonly volume: VolumeVerbs;
   readonly network: NetworkVerbs;
   readonly system: SystemVerbs;
@@ -165,6 +167,11 @@ export interface ImageVerbs {
   prune(options: { filters: Filters }): Promise<PrunedImages>;
   /** One executable file of rt and an image. */
   pack(options: PackOptions): Promise<PackResult>;
+}
+
+export interface RegistryVerbs {
+  /** This host's images to others, and theirs to this host, until the session aborts. */
+  serve(options: ServeOptions): Promise<void>;
 }
 
 export interface VolumeVerbs {

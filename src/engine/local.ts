@@ -1,5 +1,13 @@
 import { resolvePaths } from "../base/paths.ts";
-import type { ContainerVerbs, Engine, ImageVerbs, NetworkVerbs, SystemVerbs, VolumeVerbs } from "./engine.ts";
+import type {
+  ContainerVerbs,
+  Engine,
+  ImageVerbs,
+  NetworkVerbs,
+  RegistryVerbs,
+  SystemVerbs,
+  VolumeVerbs,
+} from "./engine.ts";
 import type { Host, HostOptions } from "./host.ts";
 import type { Session } from "./session.ts";
 
@@ -70,6 +78,7 @@ function engineOf(hosts: Hosts): Engine {
     container: containerVerbs(hosts),
     exec: { inspect: async (id) => (await import("./exec/inspect.ts")).inspectExec(await hosts.get(), id) },
     image: imageVerbs(hosts),
+    registry: registryVerbs(hosts),
     volume: volumeVerbs(hosts),
     network: networkVerbs(hosts),
     system: systemVerbs(hosts),
@@ -156,6 +165,12 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
       (await import("./image/remove.ts")).removeImage(await hosts.get(), name, options),
     prune: async (options) => (await import("./image/prune.ts")).pruneImages(await hosts.get(), options),
     pack: async (options) => (await import("./image/pack.ts")).pack(await hosts.get(), options),
+  };
+}
+
+function registryVerbs(hosts: Hosts): RegistryVerbs {
+  return {
+    serve: async (options) => (await import("./registry/serve.ts")).serveRegistry(await hosts.get(), options),
   };
 }
 

@@ -12,6 +12,7 @@ import type {
   ExecVerbs,
   ImageVerbs,
   NetworkVerbs,
+  RegistryVerbs,
   SystemVerbs,
   VolumeVerbs,
 } from "../../src/engine/engine.ts";
@@ -31,6 +32,7 @@ export interface FakeVerbs {
   container?: Partial<ContainerVerbs>;
   exec?: Partial<ExecVerbs>;
   image?: Partial<ImageVerbs>;
+  registry?: Partial<RegistryVerbs>;
   volume?: Partial<VolumeVerbs>;
   network?: Partial<NetworkVerbs>;
   system?: Partial<SystemVerbs>;
@@ -53,6 +55,7 @@ export function fakeEngine(verbs: FakeVerbs = {}): FakeEngine {
     container: noun<ContainerVerbs>("container", verbs.container),
     exec: noun<ExecVerbs>("exec", verbs.exec),
     image: noun<ImageVerbs>("image", verbs.image),
+    registry: noun<RegistryVerbs>("registry", verbs.registry),
     volume: noun<VolumeVerbs>("volume", verbs.volume),
     network: noun<NetworkVerbs>("network", verbs.network),
     system: noun<SystemVerbs>("system", verbs.system),

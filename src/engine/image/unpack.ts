@@ -88,6 +88,10 @@ export async function unpackHere(host: Host, image: ImageRecord): Promise<boolea
   if (!image.layers.every(({ digest }) => content.has(digest))) return false;
   using _ = await protect(host, [...image.chain, ...image.layers.map(({ digest }) => digest)]);
   await bringLayers(host, storedBlobs(image), planLayers(image));
+  const { name } = await host.snapshots();
+  const size = image.chain.reduce((sum, chain) => sum + (host.images.layer(chain, name)?.size ?? 0), 0);
+  // Of one that was pushed here nobody knew it before.
+  if (size !== image.size) host.images.put({ record: { ...image, size }, tags: [], blobs: [] });
   return true;
 }
 

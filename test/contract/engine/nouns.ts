@@ -36,6 +36,31 @@ export function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect((await failure(wrong)).code).toBe("invalid-argument");
   });
 
+  test("a registry is served until the caller goes", async () => {
+    await using under = await make();
+    const gone = new AbortController();
+    using engine = await under.open({ ...testSession(), abort: gone.signal });
+    const { promise: listening, resolve } = Promise.withResolvers<string>();
+    const serving = engine.registry.serve({
+      listen: "127.0.0.1:0",
+      readOnly: true,
+      insecure: false,
+      onListening: resolve,
+      onRequest: () => {},
+    });
+    expect((await fetch(`${await listening}/v2/_catalog`)).status).toBe(200);
+    gone.abort(new RtError("cancelled", "enough"));
+    await serving;
+    const wrong = {
+      listen: "5000",
+      readOnly: false,
+      insecure: false,
+      onListening: () => {},
+      onRequest: () => {},
+    };
+    expect((await failure(engine.registry.serve(wrong))).code).toBe("invalid-argument");
+  });
+
   test("stats: one look, or looks until the caller goes", async () => {
     await using under = await make();
     const gone = new AbortController();

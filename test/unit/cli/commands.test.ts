@@ -647,3 +647,20 @@ test("system up and down: each container is told of, and one that fails makes th
     expect(engine.opened?.options.privileged).toBe(`system ${name}`);
   }
 });
+
+test("registry serve: where it listens, each request in one line that is safe to read", async () => {
+  const line = { client: "127.0.0.1", method: "GET", path: "/v2/\u001b[31m", status: 404, duration_ms: 1.26 };
+  const serve: NonNullable<FakeVerbs["registry"]>["serve"] = async ({ onListening, onRequest }) => {
+    onListening("http://127.0.0.1:5000");
+    onRequest(line);
+  };
+  const { status, engine, stdout, stderr } = await rt(["registry", "serve", "--read-only"], {
+    registry: { serve },
+  });
+  expect([status, stdout]).toEqual([0, "listening on http://127.0.0.1:5000\n"]);
+  expect(stderr).toMatch(/^\S+ 127\.0\.0\.1 GET \/v2\/\\u001b\[31m 404 1\.3ms\n$/);
+  expect(engine.asked).toMatchObject([
+    ["registry.serve", { listen: "127.0.0.1:5000", readOnly: true, insecure: false, htpasswd: undefined }],
+  ]);
+  expect((await rt(["registry", "serve", "-q"], { registry: { serve } })).stderr).toBe("");
+});

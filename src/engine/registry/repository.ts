@@ -1,0 +1,294 @@
+import { RtError } from "../../base/errors.ts";
+import { invalidManifest } from "../../distribution/manifests.ts";
+import { ProtocolError } from "../../distribution/protocol-error.ts";
+import type { ManifestName, Page } from "../../distribution/route.ts";
+import type {
+  ReceivedManifest,
+  ReferrerDescriptor,
+  ServedBlob,
+  ServedManifest,
+  ServedRepository,
+  ServedUpload,
+} from "../../distribution/store.ts";
+import type { LocalName } from "../../image/repository-store.ts";
+import { type Digest, digestOf, isDigest } from "../../oci/digest.ts";
+import { type Index, type Manifest, parseDocument } from "../../oci/manifest.ts";
+import { isForeignLayerType, isIndexType, isManifestType } from "../../oci/media-types.ts";
+import { protect } from "../care/collect.ts";
+import { imageEvent } from "../record-event.ts";
+import { manifestFacts } from "./manifest-facts.ts";
+import { receiveImage } from "./received-image.ts";
+import type { Shared } from "./shared.ts";
+import { RepositoryUpload } from "./upload.ts";
+
+/** Of one client, at once: those that were gone on with within the hour. */
+const uploadsMax = 1000;
+const hour_ms = 3600_000;
+const indexDepthMax = 4;
+
+/**
+ * One repository. What it has is what was pushed to it, and what images here are called in it: their manifests and blobs, and
+ * those of the indexes that they came by, where those are here. Other repositories' bytes cannot be had from it, though they
+ * lie in the same store.
+ */
+export class Repository implements ServedRepository {
+  readonly #shared: Shared;
+  /** "docker.io/library/alpine" */
+  readonly #key: string;
+
+  constructor(shared: Shared, key: string) {
+    this.#shared = shared;
+    this.#key = key;
+  }
+
+  get isReadOnly(): boolean {
+    return this.#shared.mirror?.has(this.#key) === true;
+  }
+
+  tags(): string[] {
+    const { rows } = this.#shared;
+    const prefix = `${this.#key}:`;
+    const local = rows.localNames(this.#key).flatMap(({ name }) => {
+      return name.startsWith(prefix) ? [name.slice(prefix.length)] : [];
+    });
+    if (!rows.isKnown(this.#key)) throw new ProtocolError("NAME_UNKNOWN", "there is no such repository here");
+    return [...new Set([...local, ...rows.tags(this.#key)])].sort();
+  }
+
+  async manifest(name: ManifestName): Promise<ServedManifest | undefined> {
+    const { content, mirror, rows } = this.#shared;
+    if (mirror?.has(this.#key)) await mirror.manifest(this.#key, name);
+    const digest = "digest" in name ? name.digest : this.#digestOf(name.tag);
+    const mediaType = digest && content.has(digest) ? this.#documentType(digest) : undefined;
+    if (digest === undefined || mediaType === undefined) return undefined;
+    rows.useManifest(this.#key, digest);
+    return { digest, mediaType, bytes: content.read(digest) };
+  }
+
+  /** Where a tag leads: to the index that an image came by if all of that is here, else to the image's manifest. */
+  #digestOf(tag: string): Digest | undefined {
+    const { rows, mirror, host } = this.#shared;
+    const pushed = rows.tag(this.#key, tag);
+    // What upstream said last is newer than what was once pulled from there.
+    if (pushed && mirror?.has(this.#key)) return pushed.digest;
+    const local = rows.localName(`${this.#key}:${tag}`);
+    if (!local) return pushed?.digest;
+    if (this.#isWhole(local.target, 0)) return local.target;
+    return host.images.find(local.image)?.manifest.digest;
+  }
+
+  /** @returns the media type, of what is a manifest or an index of this repository */
+  #documentType(digest: Digest): string | undefined {
+    const { rows } = this.#shared;
+    const own = rows.manifest(this.#key, digest)?.mediaType ?? rows.ofLocalImage(this.#key, digest);
+    const type = own ?? this.#named().get(digest);
+    return type !== undefined && (isIndexType(type) || isManifestType(type)) ? type : undefined;
+  }
+
+  async putManifest(
+    name: ManifestName,
+    { bytes, contentType }: ReceivedManifest,
+  ): Promise<{ digest: Digest; subject?: Digest }> {
+    const { host, content, rows } = this.#shared;
+    const digest = digestOf(bytes);
+    const { document, references, ...facts } = readManifest(bytes, contentType);
+    using _ = await protect(host, [digest, ...references.map((each) => each.digest)]);
+    for (const reference of references) this.#require(reference.digest, document.kind === "index");
+    await content.put(digest, bytes);
+    content.sync();
+    const tag = "tag" in name ? name.tag : undefined;
+    const full = `${this.#key}:${tag}`;
+    const image = tag && (await receiveImage(host, full, { bytes, contentType: document.mediaType }));
+    const manifest = { digest, mediaType: document.mediaType, size: bytes.length, references, ...facts };
+    rows.transaction(() => {
+      rows.putManifest(this.#key, { ...manifest, ...(image && { image }) });
+      if (tag && !image) rows.putTag(this.#key, tag, digest);
+      if (tag && image) rows.removeTag(this.#key, tag);
+      if (image && document.kind === "index")
+        rows.belong(
+          this.#key,
+          references.map((each) => each.digest),
+          digest,
+          image,
+        );
+      // What the tag was before, it is no longer.
+      if (tag && !image) rows.untag(full);
+    });
+    if (image) imageEvent(host, "load", image, full);
+    return { digest, ...(facts.subject && { subject: facts.subject }) };
+  }
+
+  /** @throws ProtocolError MANIFEST_BLOB_UNKNOWN unless this repository has it */
+  #require(digest: Digest, isDocument: boolean): void {
+    const isHere = this.#shared.content.has(digest);
+    if (isHere && (isDocument ? this.#documentType(digest) !== undefined : this.#hasBlob(digest))) return;
+    throw new ProtocolError("MANIFEST_BLOB_UNKNOWN", `${digest}, which it names, is not in this repository`);
+  }
+
+  async deleteManifest(name: ManifestName): Promise<boolean> {
+    const { rows } = this.#shared;
+    if ("digest" in name) return this.#deleteByDigest(name.digest);
+    const wasImages = rows.untag(`${this.#key}:${name.tag}`);
+    return rows.removeTag(this.#key, name.tag) || wasImages;
+  }
+
+  /** Its names in this repository go too, and an image here that has no other and no container. */
+  #deleteByDigest(digest: Digest): boolean {
+    const { host, rows, released } = this.#shared;
+    const names = rows.localNames(this.#key).filter((name) => this.#leadsTo(name, digest));
+    const gone = rows.removeManifest(this.#key, digest);
+    for (const { name } of names) rows.untag(name);
+    for (const image of new Set(names.map((name) => name.image))) released.add(removeNameless(host, image));
+    if (gone) released.add(gone);
+    return gone !== undefined || names.length > 0;
+  }
+
+  #leadsTo({ target, image }: LocalName, digest: Digest): boolean {
+    return target === digest || this.#shared.host.images.find(image)?.manifest.digest === digest;
+  }
+
+  referrers(subject: Digest, filter: Page & { artifactType: string | undefined }): ReferrerDescriptor[] {
+    const found = this.#shared.rows.referrers(this.#key, subject, filter);
+    return found.map(({ mediaType, digest, size, annotations, artifactType }) => ({
+      mediaType,
+      digest,
+      size,
+      ...(artifactType !== undefined && { artifactType }),
+      ...(annotations && { annotations: { ...annotations } }),
+    }));
+  }
+
+  async blob(digest: Digest): Promise<ServedBlob | undefined> {
+    const { content, mirror, rows } = this.#shared;
+    const size = this.#hasBlob(digest) ? content.size(digest) : undefined;
+    if (size === undefined) return mirror?.has(this.#key) ? mirror.blob(this.#key, digest) : undefined;
+    const used = rows.blobUsed(this.#key, digest);
+    // Who asks is about to name it in a manifest, perhaps.
+    if (used !== undefined && Date.now() - used > hour_ms) rows.putBlob(this.#key, digest);
+    return { size, path: content.path(digest) };
+  }
+
+  /** Was it pushed here, or does anything here name it? */
+  #hasBlob(digest: Digest): boolean {
+    const { rows } = this.#shared;
+    return (
+      rows.blobUsed(this.#key, digest) !== undefined ||
+      rows.sizeOf(this.#key, digest) !== undefined ||
+      rows.ofLocalImage(this.#key, digest) !== undefined ||
+      rows.manifest(this.#key, digest) !== undefined ||
+      this.#named().has(digest)
+    );
+  }
+
+  /** All that the indexes name by which images of this repository came here, with media types. */
+  #named(): Map<Digest, string> {
+    const into = new Map<Digest, string>();
+    const targets = new Set(this.#shared.rows.localNames(this.#key).map(({ target }) => target));
+    for (const target of targets) this.#gather(target, into, 0);
+    return into;
+  }
+
+  #gather(digest: Digest, into: Map<Digest, string>, depth: number): void {
+    const document = this.#document(digest);
+    if (!document || depth > indexDepthMax) return;
+    into.set(digest, document.mediaType);
+    if (document.kind === "manifest") {
+      for (const blob of [document.config, ...document.layers]) into.set(blob.digest, blob.mediaType);
+      return;
+    }
+    for (const entry of document.manifests)
+      if (isDigest(entry.digest) && !into.has(entry.digest)) this.#gather(entry.digest, into, depth + 1);
+  }
+
+  #isWhole(digest: Digest, depth: number): boolean {
+    const document = this.#document(digest);
+    if (!document || depth > indexDepthMax) return false;
+    if (document.kind === "manifest")
+      return [document.config, ...document.layers].every((blob) => this.#shared.content.has(blob.digest));
+    return document.manifests.every(
+      (entry) => isDigest(entry.digest) && this.#isWhole(entry.digest, depth + 1),
+    );
+  }
+
+  /** Undefined: not here, or damaged. */
+  #document(digest: Digest): Manifest | Index | undefined {
+    const { content } = this.#shared;
+    if (!content.has(digest)) return undefined;
+    try {
+      return parseDocument(content.read(digest), undefined, digest);
+    } catch (error) {
+      if (error instanceof RtError) return undefined;
+      throw error;
+    }
+  }
+
+  async deleteBlob(digest: Digest): Promise<boolean> {
+    const { rows, released } = this.#shared;
+    const user = rows.namedBy(this.#key, digest);
+    if (user) throw new ProtocolError("UNSUPPORTED", `manifest ${user} needs it: delete that first`);
+    if (rows.ofLocalImage(this.#key, digest) !== undefined)
+      throw new ProtocolError("UNSUPPORTED", "an image needs it: delete its manifest first");
+    if (!rows.removeBlob(this.#key, digest)) return false;
+    released.add([digest]);
+    return true;
+  }
+
+  async mount(digest: Digest, from: ServedRepository): Promise<boolean> {
+    const { host, rows } = this.#shared;
+    using _ = await protect(host, [digest]);
+    if (!(await from.blob(digest))?.path) return false;
+    rows.putBlob(this.#key, digest);
+    return true;
+  }
+
+  startUpload(client: string): string {
+    const { rows } = this.#shared;
+    if (rows.uploadsOf(client, Date.now() - hour_ms) >= uploadsMax)
+      throw new ProtocolError("TOOMANYREQUESTS", `${uploadsMax} uploads of yours are not finished`);
+    const id = crypto.randomUUID();
+    rows.putUpload(id, this.#key, client);
+    return id;
+  }
+
+  uploadSize(id: string): number | undefined {
+    const { rows, content } = this.#shared;
+    return rows.useUpload(id, this.#key) ? content.uploadSize(id) : undefined;
+  }
+
+  async upload(id: string): Promise<ServedUpload | undefined> {
+    return RepositoryUpload.open(this.#shared, this.#key, id);
+  }
+}
+
+/** What it says of itself, and what it names that must be here. @throws ProtocolError MANIFEST_INVALID */
+function readManifest(bytes: Uint8Array, contentType: string | null) {
+  try {
+    const document = parseDocument(bytes, contentType, "the manifest");
+    const references =
+      document.kind === "index"
+        ? document.manifests.map(({ digest, size }) => {
+            if (isDigest(digest)) return { digest, size };
+            throw new RtError("data-loss", "it names a digest that is not sha256's");
+          })
+        : // What is licensed elsewhere need not be here.
+          [document.config, ...document.layers.filter(({ mediaType }) => !isForeignLayerType(mediaType))];
+    return { document, references, ...manifestFacts(bytes, document) };
+  } catch (error) {
+    throw invalidManifest(error);
+  }
+}
+
+/** @returns what perhaps nothing needs any more */
+function removeNameless(host: Shared["host"], image: Digest): string[] {
+  const { tags, digests } = host.images.get(image);
+  if (tags.length + digests.length > 0) return [];
+  try {
+    const { released, deleted } = host.images.remove(image, { force: false, isRunning: () => true });
+    if (deleted) imageEvent(host, "delete", deleted, deleted);
+    return released;
+  } catch (error) {
+    // A container has it: it stays, without a name.
+    if (error instanceof RtError && error.code === "conflict") return [];
+    throw error;
+  }
+}

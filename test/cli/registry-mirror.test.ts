@@ -1,0 +1,109 @@
+/** `rt registry serve --upstream`: what upstream has, once, and for as long as it is wanted. */
+import { Database } from "bun:sqlite";
+import { expect } from "bun:test";
+import { join } from "node:path";
+import { digestOf } from "../../src/oci/digest.ts";
+import { FakeRegistry } from "../support/fake-registry.ts";
+import { testHost } from "../support/host.ts";
+import { needs } from "../support/root.ts";
+import { serveRegistry } from "../support/served.ts";
+import { contentOf, fileLayer, imageOf } from "./image-world.ts";
+
+const { test } = needs({ root: true });
+
+test("what is missing is fetched once, however many ask, and is here when upstream is away", async () => {
+  await using host = await testHost();
+  const image = imageOf([fileLayer("big", 3 << 20)]);
+  const layer = image.layers[0]!;
+  const path = `/v2/library/app/blobs/${digestOf(layer)}`;
+  await using upstream = await FakeRegistry.start();
+  upstream.push("library/app", "1", image);
+  await using served = await serveRegistry(host, ["--upstream", upstream.url]);
+  // Of what no manifest names that was asked for, nobody knows how large it may be.
+  expect((await fetch(served.url + path)).status).toBe(404);
+  const manifest = await fetch(`${served.url}/v2/library/app/manifests/1`);
+  expect(manifest.headers.get("docker-content-digest")).toBe(image.manifestDigest);
+  const halfway = Promise.withResolvers<void>();
+  upstream.once(/GET .*\/blobs\//, (_, wire) => {
+    wire.head(200, { "Content-Length": String(layer.length) });
+    wire.socket.write(layer.subarray(0, 1 << 20));
+    void halfway.promise.then(() => wire.socket.write(layer.subarray(1 << 20)));
+  });
+  const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(served.url + path)));
+  const part = await fetch(served.url + path, { headers: { Range: "bytes=10-19" } });
+  expect(Buffer.from(await part.bytes()).equals(layer.subarray(10, 20))).toBe(true);
+  halfway.resolve();
+  for (const answer of answers) expect(Buffer.from(await answer.bytes()).equals(layer)).toBe(true);
+  expect(upstream.seen(/GET .*\/blobs\//).length).toBe(1);
+  expect(contentOf(host)).toContain(`blobs/${digestOf(layer).slice(7)}`);
+  // Cached, and not an image here; not to be pushed to.
+  expect(await host.ok(["images", "-q"])).toBe("");
+  expect((await fetch(`${served.url}/v2/library/app/blobs/uploads/`, { method: "POST" })).status).toBe(405);
+  await upstream[Symbol.asyncDispose]();
+  expect((await fetch(`${served.url}/v2/library/app/manifests/1`)).status).toBe(200);
+  expect((await fetch(`${served.url}/v2/library/app/manifests/${image.manifestDigest}`)).status).toBe(200);
+  expect((await fetch(served.url + path)).status).toBe(200);
+  expect((await fetch(`${served.url}/v2/library/app/manifests/2`)).status).toBe(503);
+});
+
+test("what is not what it is called breaks the connection, and nothing of it is kept", async () => {
+  await using host = await testHost();
+  const image = imageOf([fileLayer("big", 1 << 20)]);
+  const layer = image.layers[0]!;
+  await using upstream = await FakeRegistry.start();
+  upstream.push("library/app", "1", image);
+  const wrong = Buffer.from(layer);
+  wrong[0]! ^= 1;
+  upstream.always(/GET .*\/blobs\//, (_, wire) => wire.reply(200, {}, wrong));
+  await using served = await serveRegistry(host, ["--upstream", upstream.url]);
+  await fetch(`${served.url}/v2/library/app/manifests/1`);
+  const get = async () => (await fetch(`${served.url}/v2/library/app/blobs/${digestOf(layer)}`)).bytes();
+  expect(get()).rejects.toThrow();
+  await get().catch(() => {});
+  expect(contentOf(host).filter((name) => name.includes(digestOf(layer).slice(7)))).toEqual([]);
+  expect((await fetch(`${served.url}/v2/library/none/manifests/1`)).status).toBe(404);
+});
+
+test("a tag is asked for again by HEAD, and followed where it leads elsewhere", async () => {
+  await using host = await testHost();
+  const [before, after] = [imageOf([fileLayer("a", 10)]), imageOf([fileLayer("b", 10)])];
+  await using upstream = await FakeRegistry.start();
+  upstream.push("library/app", "1", before);
+  let now = before.manifestDigest;
+  upstream.always(/^HEAD .*\/manifests\//, (_, wire) =>
+    wire.head(200, { "Docker-Content-Digest": now, "Content-Length": "9" }),
+  );
+  await using served = await serveRegistry(host, ["--upstream", upstream.url]);
+  const digest = async () =>
+    (await fetch(`${served.url}/v2/library/app/manifests/1`)).headers.get("docker-content-digest");
+  const forget = () => {
+    using database = new Database(join(host.root, "db.sqlite"));
+    database.run("UPDATE repository_tags SET checked = 0");
+  };
+  const asked = () => [upstream.seen(/^HEAD .*manifests/).length, upstream.seen(/^GET .*manifests/).length];
+  expect([await digest(), await digest(), ...asked()]).toEqual([now, now, 0, 1]);
+  forget();
+  expect([await digest(), ...asked()]).toEqual([now, 1, 1]);
+  upstream.push("library/app", "1", after);
+  now = after.manifestDigest;
+  forget();
+  expect([await digest(), ...asked()]).toEqual([now, 2, 2]);
+});
+
+test("an upstream that is none is told in one line", async () => {
+  await using host = await testHost();
+  for (const url of [
+    "registry",
+    "ftp://a.b",
+    "http://a.example",
+    "https://a.example/path",
+    "https://u:p@a.example",
+  ]) {
+    const refused = await host.rt(["registry", "serve", "--listen", "127.0.0.1:0", "--upstream", url]);
+    expect([url, refused.code, refused.stderr]).toEqual([
+      url,
+      125,
+      expect.stringMatching(/^rt: .*--upstream[^\n]*\n$/),
+    ]);
+  }
+});
