@@ -60,6 +60,9 @@ const progressStep = 256 << 10;
  * worked on under the lock of its chainID, a blob is written under the lock of its digest, and the holder of a blob's
  * lock waits for nobody: so processes that pull images with shared layers in whatever order cannot block one another.
  *
+ * A layer that is unpacked, and whose blob is not here, came in another compression: then its blob is fetched alone, as an
+ * image goes out with the bytes that its manifest names.
+ *
  * The first failure stops all; what has been written of unfinished blobs is kept for the next attempt.
  */
 export async function transferLayers(request: TransferRequest): Promise<void> {
@@ -96,7 +99,8 @@ export function cancelled(cause?: unknown): RtError {
 }
 
 async function bring(run: TransferRequest, plan: LayerPlan, parentReady: Promise<void>): Promise<void> {
-  const isThere = () => run.driver.has(plan.chain) && run.known(plan) !== undefined;
+  const isUnpacked = () => run.driver.has(plan.chain) && run.known(plan) !== undefined;
+  const isThere = () => isUnpacked() && run.content.has(plan.descriptor.digest);
   if (isThere()) {
     run.content.clearChain(plan.chain);
     return report(run, plan, "exists", plan.descriptor.size);
@@ -106,18 +110,20 @@ async function bring(run: TransferRequest, plan: LayerPlan, parentReady: Promise
     onWait: () => run.onWait(`layer ${plan.descriptor.digest}`),
   });
   if (isThere()) return report(run, plan, "exists", plan.descriptor.size);
-  run.onUnpacked(plan, await fetchAndUnpack(run, plan, parentReady));
+  const attempt = isUnpacked() ? attemptBlob : attemptLayer;
+  const result = await repairing(run, plan, (ingest) => attempt(run, plan, ingest, parentReady));
+  if (result) run.onUnpacked(plan, result);
   report(run, plan, "done", plan.descriptor.size);
 }
 
 /**
  * Again if what was on disk already turns out to be the fault, or a mirror that can be left out.
  */
-async function fetchAndUnpack(
+async function repairing<T>(
   run: TransferRequest,
   plan: LayerPlan,
-  parentReady: Promise<void>,
-): Promise<UnpackResult> {
+  attempt: (ingest: Ingest) => Promise<T>,
+): Promise<T> {
   for (let repaired = false; ; ) {
     using ingest = await run.content.ingest(plan.descriptor, {
       signal: run.signal,
@@ -125,7 +131,7 @@ async function fetchAndUnpack(
     });
     const found = { present: ingest.present, size: ingest.size };
     try {
-      return await attemptLayer(run, plan, ingest, parentReady);
+      return await attempt(ingest);
     } catch (error) {
       const isLoss = error instanceof RtError && error.code === "data-loss";
       if (!isLoss || run.signal.aborted) throw error;
@@ -148,6 +154,10 @@ async function wasAtFault(
   if (await content.intact(descriptor.digest)) return false;
   content.remove(descriptor.digest);
   return true;
+}
+
+async function attemptBlob(run: TransferRequest, plan: LayerPlan, ingest: Ingest): Promise<undefined> {
+  await fetchBlob(run, plan, ingest, new GrowingFile(ingest.size));
 }
 
 async function attemptLayer(
