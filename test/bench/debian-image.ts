@@ -1,15 +1,21 @@
 /**
- * The multi-layer Debian image of the tests, without the one member that podman and docker cannot unpack: a hard link
- * to a file of a lower layer (they unpack each layer by itself). As an OCI layout with the tag "gzip".
+ * The multi-layer Debian image of the tests, without two members: podman and docker cannot unpack a hard link to a file of
+ * a lower layer (they unpack each layer by itself), and docker cannot push or save a layer with a sparse file again. As an OCI layout with the tag "gzip"; the tag "changed" is
+ * the same with another file in its last layer.
  */
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { debianLayout } from "../support/debian.ts";
 import { type Descriptor, LayoutWriter } from "../support/layout.ts";
 import { fixture } from "../support/scratch.ts";
-import { withoutEnd } from "../support/tar.ts";
+import { member, withoutEnd, withoutMembers } from "../support/tar.ts";
 
-const refused = "./srv/hard/env-of-layer-0";
-const headerBytes = 512;
+const refused = ["./srv/hard/env-of-layer-0\0", "GNU.sparse.name=./srv/sparse\n"];
+const blockBytes = 512;
+const changeBytes = 1 << 20;
+
+/** Also the key of what is made: a changed recipe makes a new fixture. */
+const recipe = Bun.file(import.meta.path).text();
 
 export interface Manifest {
   config: Descriptor;
@@ -18,19 +24,22 @@ export interface Manifest {
 
 export async function benchDebianLayout(): Promise<string> {
   const source = await debianLayout();
-  const dir = await fixture("bench-debian", source, async (into) => {
+  const dir = await fixture("bench-debian", `${await recipe}${source}`, async (into) => {
     const manifest: Manifest = JSON.parse(await text(source, await tagged(source, "plain")));
     const config: { config: Record<string, unknown> } = JSON.parse(
       await text(source, manifest.config.digest),
     );
     const layers = await Promise.all(manifest.layers.map((layer) => blob(source, layer.digest).bytes()));
-    if (!layers.some(endsWithRefused)) throw new Error(`no layer of ${source} ends with ${refused}`);
     const layout = new LayoutWriter(join(into, "layout"));
-    await layout.image("gzip", {
-      layers: layers.map(acceptable),
-      config: config.config,
-      compression: "gzip",
-    });
+    const same = layers.map((layer) => withoutMembers(layer, isRefused));
+    const image = (tag: string, last: Uint8Array) =>
+      layout.image(tag, {
+        layers: [...same.slice(0, -1), last],
+        config: config.config,
+        compression: "gzip",
+      });
+    await image("gzip", same.at(-1)!);
+    await image("changed", withChange(same.at(-1)!));
     await layout.close();
   });
   return join(dir, "layout");
@@ -50,16 +59,15 @@ export function blob(layout: string, digest: string): Bun.BunFile {
   return Bun.file(join(layout, "blobs", digest.replace(":", "/")));
 }
 
+function isRefused(headers: string): boolean {
+  return refused.some((text) => headers.includes(text));
+}
+
+function withChange(tar: Uint8Array): Uint8Array {
+  const file = member({ name: "./srv/changed", content: randomBytes(changeBytes) });
+  return Buffer.concat([withoutEnd(tar), file, new Uint8Array(2 * blockBytes)]);
+}
+
 function text(layout: string, digest: string): Promise<string> {
   return blob(layout, digest).text();
-}
-
-function endsWithRefused(tar: Uint8Array): boolean {
-  const last = withoutEnd(tar).subarray(-headerBytes);
-  return new TextDecoder("latin1").decode(last.subarray(0, refused.length)) === refused;
-}
-
-function acceptable(tar: Uint8Array): Uint8Array {
-  if (!endsWithRefused(tar)) return tar;
-  return Buffer.concat([withoutEnd(tar).subarray(0, -headerBytes), new Uint8Array(2 * headerBytes)]);
 }

@@ -61,6 +61,10 @@ export async function dockerEngine(
     images: {
       pull: (wanted) => `${command} pull ${wanted}`,
       ids: () => `${command} images --no-trunc --quiet`,
+      tag: (wanted, name) => `${command} tag ${wanted} ${name}`,
+      push: (wanted) => `${command} push ${wanted}`,
+      save: (wanted, file) => `${command} save --output ${file} ${wanted}`,
+      load: (file) => `${command} load --input ${file}`,
     },
   };
 }

@@ -45,4 +45,9 @@ export interface ImageCommands {
   pull(reference: string): string;
   /** Prints the ids of all images, "sha256:…" or bare hex, one a line. */
   ids(): string;
+  tag(reference: string, name: string): string;
+  push(reference: string): string;
+  /** `file` as the shell sees it. */
+  save(reference: string, file: string): string;
+  load(file: string): string;
 }

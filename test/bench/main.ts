@@ -3,7 +3,7 @@
  *
  * Figures of rt beside those of the engines that are installed (world.ts says where they are looked for), in rounds in
  * which each has its turn. Names: true start run exec memory daily thousand fences userns rootless among names network throughput
- * ports pull.
+ * ports pull out load serve.
  * A missed target is shown and is no failure; the exit status is 1 when one of rt's own commands failed. Needs root,
  * mkfs.ext4, loop devices and docker-registry; ip, and for throughput nft.
  * Stores lie on fresh file systems in files on a tmpfs; RT_TEST_SCRATCH=/var/tmp puts those files on a disk.
@@ -18,10 +18,12 @@ import { load, machine } from "./machine.ts";
 import type { Rounds, Row } from "./measure.ts";
 import { namesRow } from "./names.ts";
 import { networkRows } from "./network.ts";
+import { loadRow, outRows } from "./out.ts";
 import { portsRow } from "./ports.ts";
 import { pullRow } from "./pull.ts";
 import { failures, printReport } from "./report.ts";
 import { rootlessRow } from "./rootless.ts";
+import { serveRows } from "./serve.ts";
 import { harnessRow, startRow } from "./start.ts";
 import { throughputRows } from "./throughput.ts";
 import { usernsRows } from "./userns.ts";
@@ -44,6 +46,9 @@ const names = [
   "throughput",
   "ports",
   "pull",
+  "out",
+  "load",
+  "serve",
 ] as const;
 type Name = (typeof names)[number];
 
@@ -140,6 +145,9 @@ async function measure(world: World, options: Options): Promise<Row[]> {
   await row("throughput", () => throughputRows(world, options));
   await row("ports", () => portsRow(world, options));
   await row("pull", () => pullRow(world, options.pullRounds));
+  await row("out", () => outRows(world, { rounds: options.pullRounds, warmUp: 1 }));
+  await row("load", () => loadRow(world, options.pullRounds));
+  await row("serve", () => serveRows(world, options.pullRounds));
   return rows;
 }
 

@@ -48,6 +48,10 @@ export async function podmanEngine(shell: Shell, scratch: string, program: strin
     images: {
       pull: (wanted) => `${command} pull --tls-verify=false ${wanted}`,
       ids: () => `${command} images --no-trunc --quiet`,
+      tag: (wanted, name) => `${command} tag ${wanted} ${name}`,
+      push: (wanted) => `${command} push --tls-verify=false ${wanted}`,
+      save: (wanted, file) => `${command} save --output ${file} ${wanted}`,
+      load: (file) => `${command} load --input ${file}`,
     },
   };
 }

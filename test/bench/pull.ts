@@ -2,7 +2,7 @@
 import { freshDisk } from "./disk.ts";
 import type { Engine, ImageCommands } from "./engine.ts";
 import { type Contender, interleave, type Rounds, type Row } from "./measure.ts";
-import type { World } from "./world.ts";
+import type { DebianImage, World } from "./world.ts";
 
 export async function pullRow(world: World, rounds: number): Promise<Row> {
   const image = await world.debian();
@@ -25,7 +25,7 @@ function contender(
   world: World,
   engine: Engine,
   images: ImageCommands,
-  image: { reference: string; id: string },
+  image: DebianImage,
   notes: Map<string, string>,
 ): Contender {
   let stack = new AsyncDisposableStack();

@@ -51,6 +51,10 @@ export async function rtEngine(shell: Shell, scratch: string, binary: string): P
     images: {
       pull: (wanted) => `${binary} pull ${wanted}`,
       ids: () => `${binary} images --no-trunc --quiet`,
+      tag: (wanted, name) => `${binary} tag ${wanted} ${name}`,
+      push: (wanted) => `${binary} push ${wanted}`,
+      save: (wanted, file) => `${binary} save --output ${file} ${wanted}`,
+      load: (file) => `${binary} load --input ${file}`,
     },
   };
 }

@@ -23,6 +23,11 @@ import { rtEngine } from "./rt-engine.ts";
 import { runcEngine } from "./runc-engine.ts";
 import { Shell } from "./shell.ts";
 
+export interface DebianImage {
+  reference: string;
+  id: string;
+}
+
 export interface World extends AsyncDisposable {
   /** On a tmpfs where there is one. */
   scratch: string;
@@ -42,8 +47,8 @@ export interface World extends AsyncDisposable {
   /** "podman" … */
   absent: string[];
   busybox(): Promise<Image>;
-  /** The multi-layer image, gzip, and its image id. */
-  debian(): Promise<{ reference: string; id: string }>;
+  /** The multi-layer image, gzip, and its image id; or the same with another last layer. */
+  debian(tag?: "gzip" | "changed"): Promise<DebianImage>;
   /** Ends everything now, whatever is being measured. */
   abort(): Promise<void>;
 }
@@ -85,7 +90,7 @@ export async function makeWorld(): Promise<World> {
       busybox ??= busyboxImage(scratch, theRegistry);
       return busybox;
     },
-    debian: () => debianImage(theRegistry),
+    debian: (tag = "gzip") => debianImage(theRegistry, tag),
     async abort() {
       await Promise.all(shells.map((shell) => shell.kill()));
       if (registry) await (await registry)[Symbol.asyncDispose]();
@@ -132,9 +137,9 @@ async function busyboxImage(scratch: string, registry: () => Promise<Registry>):
   return { reference: `${(await registry()).address}/busybox:latest`, rootfs };
 }
 
-async function debianImage(registry: () => Promise<Registry>): Promise<{ reference: string; id: string }> {
+async function debianImage(registry: () => Promise<Registry>, tag: string): Promise<DebianImage> {
   const layout = await benchDebianLayout();
-  const digest = await pushLayout(layout, "gzip", await registry(), "debian:gzip");
+  const digest = await pushLayout(layout, tag, await registry(), `debian:${tag}`);
   const manifest: Manifest = await blob(layout, digest).json();
-  return { reference: `${(await registry()).address}/debian:gzip`, id: manifest.config.digest };
+  return { reference: `${(await registry()).address}/debian:${tag}`, id: manifest.config.digest };
 }

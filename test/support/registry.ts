@@ -83,6 +83,8 @@ async function configuration(dir: string, address: string, options: RegistryOpti
     "log: { level: info, accesslog: { disabled: false } }",
     `storage: { filesystem: { rootdirectory: ${join(dir, "storage")} }, delete: { enabled: true } }`,
     `http: { addr: "${address}" }`,
+    // Layers that lie elsewhere: without this a manifest that names them is refused.
+    'validation: { manifests: { urls: { allow: ["^https://"] } } }',
   ];
   if (options.auth) {
     const file = join(dir, "htpasswd");
@@ -103,7 +105,7 @@ async function statusOf(url: string): Promise<number | undefined> {
   }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);

@@ -67,6 +67,26 @@ export function hardLinkMember(name: string, target: string): Uint8Array {
   return member({ name, type: "1", link: target });
 }
 
+/** The archive without the members that `unwanted` says yes to, asked with their headers as text, extended ones included. */
+export function withoutMembers(tar: Uint8Array, unwanted: (headers: string) => boolean): Uint8Array {
+  const latin1 = new TextDecoder("latin1");
+  const kept: Uint8Array[] = [];
+  let headers = "";
+  let start = 0;
+  for (let at = 0; at < tar.length; ) {
+    const header = latin1.decode(tar.subarray(at, at + block));
+    const size = Number.parseInt(header.slice(124, 136), 8) || 0;
+    const end = at + block + Math.ceil(size / block) * block;
+    const isExtended = "xgLK".includes(header[156]!);
+    headers += latin1.decode(tar.subarray(at, isExtended ? end : at + block));
+    at = end;
+    if (isExtended) continue;
+    if (!unwanted(headers)) kept.push(tar.subarray(start, end));
+    [headers, start] = ["", end];
+  }
+  return Buffer.concat(kept);
+}
+
 /** The archive without its end mark and padding, so that members can follow. */
 export function withoutEnd(tar: Uint8Array): Uint8Array {
   let end = tar.length;
