@@ -1,14 +1,16 @@
-import { fchmodSync, fsync, renameSync, statSync } from "node:fs";
+import { fchmodSync, fsync, readSync, renameSync, statSync } from "node:fs";
 import { asSystemError, RtError, withCause } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { FileLock } from "./file-lock.ts";
 import { writeAll } from "./write-all.ts";
 
+const readLength = 1 << 20;
+
 /**
  * Bytes that are made here, and whose digest is known in the end:
  *
  *   using draft = content.draft()
- *   …                                   written to `draft.fd`
+ *   await draft.write(bytes, position)  or to `draft.fd`
  *   await draft.sync()
  *   draft.publish(digest)               renamed to blobs/sha256/<hex>
  *
@@ -32,6 +34,17 @@ export class Draft implements Disposable {
   /** To be read, also after it was published. */
   get path(): string {
     return `/proc/self/fd/${this.#lock.fd}`;
+  }
+
+  /** What was written, from `offset` on. */
+  *read(offset: number): Generator<Uint8Array> {
+    for (let position = offset; ; ) {
+      const buffer = new Uint8Array(readLength);
+      const length = readSync(this.fd, buffer, 0, buffer.length, position);
+      if (length === 0) return;
+      position += length;
+      yield buffer.subarray(0, length);
+    }
   }
 
   /** @throws RtError exhausted: the disk is full */

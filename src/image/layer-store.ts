@@ -69,8 +69,9 @@ export class LayerStore {
     this.#database.run("DELETE FROM layers WHERE chain = ? AND driver = ?", chain, driver);
   }
 
-  /** Where blobs came from is of no interest once no image needs them. */
+  /** Where blobs came from, and what was made of them, is of no interest once no image needs them. */
   forgetUnneededBlobs(): void {
     this.#database.run("DELETE FROM blobs WHERE digest NOT IN (SELECT blob FROM image_blobs)");
+    this.#database.run("DELETE FROM recompressed_layers WHERE layer NOT IN (SELECT blob FROM image_blobs)");
   }
 }

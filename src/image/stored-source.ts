@@ -19,6 +19,9 @@ export interface StoredImage {
   target: Digest;
 }
 
+/** Brings a blob into the store again that has gone from it. @throws RtError where that cannot be */
+export type Remake = (blob: Descriptor, signal?: AbortSignal) => Promise<void>;
+
 /**
  * An image of the store as a source: byte for byte what came in. The index that it came by is its root where all that the
  * index names is here too; else its manifest is.
@@ -28,10 +31,9 @@ export class StoredSource implements Source {
   readonly reference: string;
   readonly #content: ContentStore;
   readonly #image: StoredImage;
-  readonly #remake: Source["fetch"] | undefined;
+  readonly #remake: Remake | undefined;
 
-  /** @param remake gives a layer's bytes where its blob is not in the store */
-  constructor(content: ContentStore, image: StoredImage, remake?: Source["fetch"]) {
+  constructor(content: ContentStore, image: StoredImage, remake?: Remake) {
     this.#content = content;
     this.#image = image;
     this.#remake = remake;
@@ -54,8 +56,7 @@ export class StoredSource implements Source {
   async *fetch(blob: Descriptor, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     if (!this.#content.has(blob.digest)) {
       if (!this.#remake) throw new RtError("not-found", `blob ${blob.digest} of ${this.name} is not here`);
-      yield* this.#remake(blob, offset, signal);
-      return;
+      await this.#remake(blob, signal);
     }
     const fd = openSync(this.#content.path(blob.digest), "r");
     try {

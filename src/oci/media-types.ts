@@ -6,6 +6,7 @@ export const mediaTypes = {
   ociManifest: "application/vnd.oci.image.manifest.v1+json",
   ociConfig: "application/vnd.oci.image.config.v1+json",
   ociLayerTar: "application/vnd.oci.image.layer.v1.tar",
+  ociForeignLayerTar: "application/vnd.oci.image.layer.nondistributable.v1.tar",
   dockerIndex: "application/vnd.docker.distribution.manifest.list.v2+json",
   dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
   dockerConfig: "application/vnd.docker.container.image.v1+json",
@@ -35,9 +36,9 @@ const layerTypes = new Set<string>([
 
 /** Licensed elsewhere: a registry may hold only the descriptor. */
 const foreignLayerTypes = new Set([
-  "application/vnd.oci.image.layer.nondistributable.v1.tar",
-  "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-  "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+  mediaTypes.ociForeignLayerTar,
+  `${mediaTypes.ociForeignLayerTar}+gzip`,
+  `${mediaTypes.ociForeignLayerTar}+zstd`,
   "application/vnd.docker.image.rootfs.foreign.diff.tar",
   "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
 ]);

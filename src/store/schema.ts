@@ -337,6 +337,18 @@ export const migrations: readonly Migration[] = [
   CREATE INDEX repository_uploads_client ON repository_uploads (client);
   `,
   },
+  {
+    // Layers in the form in which they were sent: the blob of that is not kept, and can be made again (image/recompress.ts).
+    sql: `
+  CREATE TABLE recompressed_layers (
+    layer  TEXT NOT NULL,
+    how    TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size   INTEGER NOT NULL,
+    PRIMARY KEY (layer, how)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  },
 ];
 
 interface Migration {

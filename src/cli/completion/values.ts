@@ -32,6 +32,7 @@ const plain = (text: string): Candidates => ({ words: text.split(" ").map((word)
 const known: Readonly<Record<string, string>> = {
   "--cap-add":
     "ALL AUDIT_WRITE BPF CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK KILL MKNOD NET_ADMIN NET_BIND_SERVICE NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_CHROOT SYS_NICE SYS_PTRACE SYS_RESOURCE SYS_TIME",
+  "--compression": "gzip zstd uncompressed",
   "--gpus": "all",
   "--log-driver": logDrivers.join(" "),
   "--log-level": "debug info warn error",

@@ -12,7 +12,8 @@ export default class PushCommand extends RtCommand {
     details: `
       DESTINATION is where REFERENCE itself leads unless it is given: a name of a registry's ("ghcr.io/a/b:1.2"), or
       oci:DIRECTORY[:TAG]. What is there already does not travel again, and what came in goes out byte for byte: an image
-      that was pulled has the same digest where it is pushed.
+      that was pulled has the same digest where it is pushed. To a registry, layers that are not compressed (those of
+      rt commit) go as gzip. With --compression all go in that form; those that have it stay as they are.
     `,
     examples: [
       ["To a registry", "$0 push registry.example.org/team/app:2"],
@@ -22,6 +23,15 @@ export default class PushCommand extends RtCommand {
   };
 
   allTags = Option.Boolean("-a,--all-tags", false, { description: "All tags that the repository has here" });
+  compression = Option.String("--compression", {
+    description: "`gzip|zstd|uncompressed` How layers are compressed there",
+  });
+  compressionLevel = Option.String("--compression-level", {
+    description: "`N` gzip: 1 to 9 (default 6); zstd: 1 to 20 (default 3)",
+  });
+  forceCompression = Option.Boolean("--force-compression", false, {
+    description: "Compress again what is so compressed already",
+  });
   platform = Option.String("--platform", { description: "`PLATFORM` Only the image for it, as linux/amd64" });
   quiet = Option.Boolean("-q,--quiet", false, { description: "Print only the name" });
   tlsVerify = Option.Boolean("--tls-verify", true, {
@@ -39,23 +49,21 @@ export default class PushCommand extends RtCommand {
     const name = isNear(where) ? undefined : parse(kindOf(where).rest);
     if (name && !this.quiet) stdout.write(this.#heading(where, name));
     const reporter = this.quiet ? undefined : layerReporter(stdout, pushWordings);
-    const { platform, tlsVerify } = this;
+    const { platform, tlsVerify, compression, forceCompression } = this;
+    const level = this.compressionLevel;
+    // What is no number is no level of any form.
+    const compressionLevel = level === undefined ? level : /^\d+$/.test(level) ? Number(level) : Number.NaN;
+    const how = { platform, tlsVerify, compression, compressionLevel, forceCompression };
     const onProgress = (progress: SendProgress) => reporter?.layer(progress);
     const tell = (tag: string, { digest, size }: SentImage) => {
       reporter?.end();
       if (!this.quiet) stdout.write(`${tag}: digest: ${digest} size: ${size}\n`);
     };
     try {
-      if (this.allTags)
-        await engine.image.pushAll(this.reference, { platform, tlsVerify, onProgress, onSent: tell });
+      if (this.allTags) await engine.image.pushAll(this.reference, { ...how, onProgress, onSent: tell });
       else {
         const { destination } = this;
-        const sent = await engine.image.push(this.reference, {
-          destination,
-          platform,
-          tlsVerify,
-          onProgress,
-        });
+        const sent = await engine.image.push(this.reference, { destination, ...how, onProgress });
         tell(name?.tag ?? where, sent);
       }
     } finally {

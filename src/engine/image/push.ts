@@ -15,13 +15,14 @@ import {
 import { protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
+import { type CompressionOptions, inForm, recompression } from "./recompress.ts";
 import { storedImage } from "./stored.ts";
 import { UploadNotes } from "./upload-notes.ts";
 
 export type { SentImage } from "../../destination/destination.ts";
 export type { SendProgress } from "../../image/send.ts";
 
-export interface PushOptions {
+export interface PushOptions extends CompressionOptions {
   /** As pull's sources: a registry's reference, "oci:DIR", …; where the image's own name leads unless it is given. */
   destination?: string | undefined;
   /** Only the image for it. */
@@ -37,12 +38,14 @@ export interface PushAllOptions extends Omit<PushOptions, "destination"> {
 }
 
 /**
- * An image of the store to a destination, byte for byte as it is here, and of that only what is missing there.
+ * An image of the store to a destination, byte for byte as it is here unless its layers are to be compressed otherwise, and of
+ * that only what is missing there.
  * @throws RtError of any class; one line
  */
 export async function push(host: Host, text: string, options: PushOptions = {}): Promise<SentImage> {
   if (options.destination === undefined) checkOwnName(host, text);
   const where = options.destination ?? canonical(parse(kindOf(text).rest));
+  recompression(where, options); // before anything is made there
   return open(host, where, options, async (destination) => {
     const sent = await pushTo(host, text, where, destination, options);
     await destination.commit();
@@ -55,6 +58,7 @@ export async function pushAll(host: Host, repository: string, options: PushAllOp
   const named = parse(repository);
   const tags = host.images.tagsOf(repositoryOf(named));
   if (tags.length === 0) throw noSuchImage(named);
+  recompression(canonical(named), options);
   await open(host, canonical(named), options, async (destination) => {
     for (const name of tags) {
       const sent = await pushTo(host, canonical(name), canonical(name), destination, options);
@@ -95,20 +99,27 @@ async function pushTo(
   text: string,
   where: string,
   destination: Destination,
-  { platform, onProgress }: PushOptions,
+  options: PushOptions,
 ): Promise<SentImage> {
-  const { source, needed, repositories } = await storedImage(host, text);
-  const name = destinationName(where, source.reference);
+  const { platform, onProgress } = options;
+  const { source: stored, needed, repositories } = await storedImage(host, text);
+  const name = destinationName(where, stored.reference);
   using _ = await protect(host, needed, host.session.abort);
-  const sent = await sendImage({
-    source,
-    destination,
-    platform: platform ? parsePlatform(platform, hostPlatform()) : undefined,
-    names: name ? [name] : [],
-    elsewhere: repositories,
-    onProgress: onProgress ?? (() => {}),
-    signal: host.session.abort,
-  });
+  const source = await inForm(host, stored, recompression(where, options));
+  let sent: SentImage;
+  try {
+    sent = await sendImage({
+      source,
+      destination,
+      platform: platform ? parsePlatform(platform, hostPlatform()) : undefined,
+      names: name ? [name] : [],
+      elsewhere: repositories,
+      onProgress: onProgress ?? (() => {}),
+      signal: host.session.abort,
+    });
+  } finally {
+    await source.close();
+  }
   if (name && !isNear(where)) rememberDigest(host, text, name, sent);
   if (name) imageEvent(host, "push", familiar(name), familiarName(name));
   return sent;

@@ -2,6 +2,7 @@ import { StoredSource } from "../../image/stored-source.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { canonical } from "../../reference/reference.ts";
 import type { Host } from "../host.ts";
+import { remaker } from "./remake.ts";
 
 export interface StoredForSending {
   source: StoredSource;
@@ -24,7 +25,7 @@ export async function storedImage(host: Host, text: string): Promise<StoredForSe
   const target = (tag && targets.get(canonical(tag))) ?? record.manifest.digest;
   const blobs = [record.manifest, record.configuration, ...record.layers].map(({ digest }) => digest);
   return {
-    source: new StoredSource(content, { name: text, reference, record, target }),
+    source: new StoredSource(content, { name: text, reference, record, target }, remaker(host, text, record)),
     needed: [target, ...blobs, ...record.chain],
     repositories: (blob) => host.images.repositoriesOf(blob),
   };
