@@ -98,6 +98,7 @@ const rows: readonly Row[] = [
   { paths: ["image prune"], load: () => import("./image/prune.ts") },
   { paths: ["container prune"], load: () => import("./container/prune.ts") },
   { paths: ["container inspect"], load: () => import("./container/inspect.ts") },
+  { paths: ["image cp"], load: () => import("./image/cp.ts") },
   { paths: ["image inspect"], load: () => import("./image/inspect.ts") },
   { paths: ["completion"], load: () => import("./system/completion.ts") },
   {

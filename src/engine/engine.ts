@@ -32,6 +32,7 @@ import type { StopOptions } from "./container/stop.ts";
 import type { UpdateOptions } from "./container/update.ts";
 import type { Explanation } from "./container/why.ts";
 import type { ImportOptions } from "./image/import.ts";
+import type { CopyImageOptions } from "./image/copy.ts";
 import type { ImagesOptions } from "./image/list.ts";
 import type { LoadOptions } from "./image/load.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
@@ -151,6 +152,8 @@ export interface ImageVerbs {
   load(options: LoadOptions): Promise<void>;
   /** A root file system's archive as an image of one layer. @returns its id */
   import(options: ImportOptions): Promise<Digest>;
+  /** One from anywhere to anywhere, past the store; from and to as pull and push have them. */
+  copy(from: string, to: string, options: CopyImageOptions): Promise<SentImage>;
   /** Newest first. */
   list(options: ImagesOptions): Promise<ImageSummary[]>;
   /** Docker's document. */

@@ -153,6 +153,8 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
       (await import("./image/save.ts")).saveImages(await hosts.get(), names, options),
     load: async (options) => (await import("./image/load.ts")).loadImages(await hosts.get(), options),
     import: async (options) => (await import("./image/import.ts")).importImage(await hosts.get(), options),
+    copy: async (from, to, options) =>
+      (await import("./image/copy.ts")).copyImage(await hosts.get(), from, to, options),
     list: async (options) => (await import("./image/list.ts")).listImages(await hosts.get(), options),
     inspect: async (name, options) =>
       (await import("./image/inspect.ts")).inspectImage(await hosts.get(), name, options),

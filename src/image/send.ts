@@ -24,6 +24,8 @@ export interface SendRequest {
   destination: Destination;
   /** Only the image for it; undefined: whatever the source's name leads to, an index with all of its images included. */
   platform: Platform | undefined;
+  /** In the place of both: a document of the source's that the caller has chosen. */
+  root?: RawDocument;
   names: readonly Reference[];
   /** Repositories "host/path" that are known to have a blob. */
   elsewhere?: (blob: Digest) => readonly string[];
@@ -60,7 +62,7 @@ const progressStep = 256 << 10;
  */
 export async function sendImage(request: SendRequest): Promise<SentImage> {
   const { source, destination, platform, names } = request;
-  const root = platform ? await manifestFor(source, platform) : await source.root();
+  const root = request.root ?? (platform ? await manifestFor(source, platform) : await source.root());
   const gathered: Gathered = { documents: [], blobs: new Map(), layers: new Set() };
   const document = await gather(source, root, gathered, 0);
   await sendBlobs(request, gathered);

@@ -22,26 +22,46 @@ export async function resolveImage(
   read: (descriptor: Descriptor) => Promise<RawDocument>,
   platform: Platform,
 ): Promise<ResolvedImage> {
+  const { documents, raw, document } = await findManifest(source.name, root, read, platform);
+  const { mediaType, config: descriptor, layers } = document;
+  const { bytes, config } = await readConfig(source, document, platform);
+  const { digest } = documents.at(-1)!;
+  documents.push({ digest: descriptor.digest, mediaType: descriptor.mediaType, bytes });
+  const manifest = { mediaType, digest, size: raw.bytes.length, config: descriptor, layers };
+  return { target: documents[0]!.digest, documents, manifest, config };
+}
+
+export interface FoundManifest {
+  /** The indexes that led to it, and it. */
+  documents: RawBlob[];
+  raw: RawDocument;
+  document: Manifest;
+}
+
+/**
+ * The first part of `resolveImage`: what the manifest names is not looked at, so it may be one of an artifact.
+ * @throws as `resolveImage`
+ */
+export async function findManifest(
+  name: string,
+  root: RawDocument,
+  read: (descriptor: Descriptor) => Promise<RawDocument>,
+  platform: Platform,
+): Promise<FoundManifest> {
   const documents: RawBlob[] = [];
   let raw = root;
   for (let depth = 0; depth < indexDepthMax; depth++) {
-    const document = parseDocument(raw.bytes, raw.contentType, `the manifest of ${source.name}`);
+    const document = parseDocument(raw.bytes, raw.contentType, `the manifest of ${name}`);
     const digest = digestOf(raw.bytes);
     documents.push({ digest, mediaType: document.mediaType, bytes: raw.bytes });
-    if (document.kind === "manifest") {
-      const { mediaType, config: descriptor, layers } = document;
-      const { bytes, config } = await readConfig(source, document, platform);
-      documents.push({ digest: descriptor.digest, mediaType: descriptor.mediaType, bytes });
-      const manifest = { mediaType, digest, size: raw.bytes.length, config: descriptor, layers };
-      return { target: documents[0]!.digest, documents, manifest, config };
-    }
-    const entry = chosen(choose(document.manifests, platform, source.name), `the manifest of ${source.name}`);
-    checkSize(entry, "manifest", source.name);
+    if (document.kind === "manifest") return { documents, raw, document };
+    const entry = chosen(choose(document.manifests, platform, name), `the manifest of ${name}`);
+    checkSize(entry, "manifest", name);
     raw = await read(entry);
-    checkBytes(raw.bytes, entry, "manifest", source.name);
+    checkBytes(raw.bytes, entry, "manifest", name);
     raw = { bytes: raw.bytes, contentType: raw.contentType ?? entry.mediaType };
   }
-  throw new RtError("exhausted", `${source.name} nests indexes more than ${indexDepthMax - 1} deep: refused`);
+  throw new RtError("exhausted", `${name} nests indexes more than ${indexDepthMax - 1} deep: refused`);
 }
 
 async function readConfig(
@@ -69,7 +89,8 @@ async function readConfig(
   return { bytes, config };
 }
 
-function checkSize(descriptor: Descriptor, kind: string, name: string): void {
+/** @throws exhausted: no honest document is as large */
+export function checkSize(descriptor: Descriptor, kind: string, name: string): void {
   if (descriptor.size <= documentBytesMax) return;
   throw new RtError(
     "exhausted",

@@ -150,7 +150,7 @@ async function byName(name: string, canonical: string, engine: () => Promise<Eng
     return lists.reduce(joined);
   }
   // An archive, or a directory behind "oci:".
-  if (canonical === "pull") return { ...(await imagesOf(engine)), files: true };
+  if (canonical === "pull" || canonical === "image cp") return { ...(await imagesOf(engine)), files: true };
   if (canonical === "completion") return plain("bash zsh fish");
   if (canonical === "cp")
     return { ...(await containersOf(engine, () => true, "", ":")), files: true, open: true };

@@ -126,7 +126,7 @@ async function pushTo(
 }
 
 /** What the image is to be called where it goes. */
-function destinationName(where: string, own: string): Reference | undefined {
+export function destinationName(where: string, own: string): Reference | undefined {
   const text = isNear(where) ? own : kindOf(where).rest;
   return text === "" ? undefined : parse(text);
 }

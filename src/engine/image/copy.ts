@@ -1,0 +1,77 @@
+import type { SentImage } from "../../destination/destination.ts";
+import { type SendProgress, sendImage } from "../../image/send.ts";
+import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
+import { isNear } from "../../reference/kind.ts";
+import { parse, repositoryOf } from "../../reference/reference.ts";
+import { findManifest } from "../../source/resolve.ts";
+import type { Host } from "../host.ts";
+import { destinationName } from "./push.ts";
+
+export interface CopyImageOptions {
+  /** The index with all that it names; else of an index the manifest for `platform`. */
+  all: boolean;
+  /** "linux/arm64"; this machine's unless given. */
+  platform?: string | undefined;
+  /** False: the registry there may be plain http, or TLS that does not verify. */
+  sourceTlsVerify?: boolean | undefined;
+  destinationTlsVerify?: boolean | undefined;
+  onProgress?: ((progress: SendProgress) => void) | undefined;
+}
+
+/**
+ * An image from anywhere to anywhere, byte for byte, past the store: what is missing there passes through this process.
+ * @throws RtError of any class; one line
+ */
+export async function copyImage(
+  host: Host,
+  from: string,
+  to: string,
+  options: CopyImageOptions,
+): Promise<SentImage> {
+  const [{ openSource }, { openDestination }] = await Promise.all([
+    import("../../source/open.ts"),
+    import("../../destination/open.ts"),
+  ]);
+  const { abort: signal } = host.session;
+  const config = await host.config();
+  const shared = {
+    config,
+    env: host.env,
+    caller: host.caller,
+    signal,
+    warn: (line: string) => host.warn(line),
+  };
+  const { sourceTlsVerify, destinationTlsVerify } = options;
+  const source = await openSource(from, {
+    ...shared,
+    ...(sourceTlsVerify !== undefined && { tlsVerify: sourceTlsVerify }),
+    ...(host.embedded && { embedded: host.embedded }),
+  });
+  try {
+    const name = destinationName(to, source.reference);
+    // Before anything is made where it goes.
+    const whole = await source.root();
+    const read = source.document.bind(source);
+    const platform = options.platform ? parsePlatform(options.platform, hostPlatform()) : hostPlatform();
+    const root = options.all ? whole : (await findManifest(source.name, whole, read, platform)).raw;
+    await using destination = await openDestination(to, {
+      ...shared,
+      ...(destinationTlsVerify !== undefined && { tlsVerify: destinationTlsVerify }),
+    });
+    const sent = await sendImage({
+      source,
+      destination,
+      platform: undefined,
+      root,
+      names: name ? [name] : [],
+      // Within one registry nothing need travel.
+      elsewhere: () => (isNear(from) ? [] : [repositoryOf(parse(source.reference))]),
+      onProgress: options.onProgress ?? (() => {}),
+      signal,
+    });
+    await destination.commit();
+    return sent;
+  } finally {
+    await source.close();
+  }
+}
