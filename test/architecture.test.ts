@@ -18,7 +18,7 @@ const project = resolve(import.meta.dir, "..");
 const rooms: Record<string, string> = {
   cli: "engine docker settings reference base native",
   engine:
-    "app image container log volume network events distribution destination source registry content snapshot layer runtime rootless store docker spec settings reference oci base",
+    "app image container log volume network events distribution destination source peer registry content snapshot layer runtime rootless store docker spec settings reference oci base",
   app: "source content reference oci base",
   image: "destination source content snapshot store reference oci base",
   container: "volume store settings oci base",
@@ -29,8 +29,9 @@ const rooms: Record<string, string> = {
   runtime: "snapshot oci native base",
   rootless: "native settings base",
   distribution: "oci base",
-  destination: "source registry content reference oci base",
-  source: "registry reference oci base",
+  destination: "source peer registry content reference oci base",
+  source: "peer registry reference oci base",
+  peer: "reference oci base",
   registry: "reference oci base",
   content: "store oci native base",
   snapshot: "layer oci native base",

@@ -23,6 +23,8 @@ const packages: Record<string, string> = {
   "libcap2-bin": "setcap, getcap",
   musl: "a host without glibc",
   nftables: "nft: shows the firewall's rules, and flushes them as others do",
+  "openssh-client": "ssh: images from host to host",
+  "openssh-server": "sshd, on loopback: the other host",
   passt: "pasta: the network of an ordinary user's containers",
   procps: "ps, as a witness",
   python3: "tarfile: layers that it writes",

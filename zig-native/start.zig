@@ -83,7 +83,7 @@ fn prepare(stack: [*]usize) callconv(.c) Jump {
     var value: [app.value_size_max]u8 = undefined;
     const packed_image = app.variable(file, loader.builtSize(), loader.header(), &value);
     var caller: [user.value_size_max]u8 = undefined;
-    const rootless = user.enter(block.auxiliary, block.envp, &caller);
+    const rootless = user.enter(block.auxiliary, block.stack + 1, block.envp, &caller);
     const interpreter = loader.load(file, block.pageSize());
     var added: [4][:0]const u8 = .{ environment.runtime, undefined, undefined, undefined };
     var count: usize = 1;

@@ -106,6 +106,8 @@ const rows: readonly Row[] = [
     load: () => import("./container/restart-by-policy.ts"),
     hidden: true,
   },
+  { paths: ["system receive"], load: () => import("./system/receive.ts"), hidden: true },
+  { paths: ["system send"], load: () => import("./system/send.ts"), hidden: true },
   { paths: ["container conclude"], load: () => import("./container/conclude.ts"), hidden: true },
 ];
 

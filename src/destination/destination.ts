@@ -21,6 +21,8 @@ export interface Destination extends AsyncDisposable {
   readonly takesForeign: boolean;
   /** How many blobs to offer it at once; four unless it says. How many of them travel at once is its own business. */
   readonly atOnce?: number;
+  /** What is about to come, before anything of it: for who asks for the parts of an image in an order of its own. */
+  announce?(image: ComingImage): Promise<void>;
   /** @throws unauthorized | unavailable | exhausted | data-loss (what was read is not the blob) | whatever `read` throws */
   putBlob(blob: Descriptor, read: ReadBlob, options: PutOptions): Promise<Placed>;
   /** A manifest or index that another document names. */
@@ -28,6 +30,17 @@ export interface Destination extends AsyncDisposable {
   /** @param names what the image is to be called there; one that has a name of its own ("oci:DIR:TAG") keeps to that */
   putImage(root: RawBlob, names: readonly Reference[]): Promise<void>;
   commit(): Promise<void>;
+}
+
+/** All that an image is made of. */
+export interface ComingImage {
+  root: RawBlob;
+  /** Below the root. */
+  documents: readonly RawBlob[];
+  /** Configs and layers. */
+  blobs: ReadonlyMap<Digest, Descriptor>;
+  names: readonly Reference[];
+  read: ReadBlob;
 }
 
 /** A blob's bytes from `offset` on; as Source.fetch, and like it not checked. Each chunk is the taker's from then on. */

@@ -2,6 +2,7 @@ import { RtError } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 import { kindOf, type SourceKind } from "../reference/kind.ts";
 import { parse } from "../reference/reference.ts";
+import { parseSshAddress } from "../reference/ssh-address.ts";
 import type { PushClientOptions } from "../registry/push-client.ts";
 import { rejectForeign, splitPath } from "../source/local-path.ts";
 import type { ArchiveForm } from "./archive.ts";
@@ -45,6 +46,15 @@ const openers: Readonly<Partial<Record<SourceKind, Open>>> = {
   async "docker-archive"(text, rest) {
     const { path, tag } = splitPath(rest, "docker-archive");
     return openArchive(text, path, "docker", tag);
+  },
+  async ssh(text, rest, options) {
+    const address = parseSshAddress(rest);
+    const called = address.image === "" ? undefined : parse(address.image);
+    const [{ openSsh }, { PeerDestination }] = await Promise.all([
+      import("../peer/ssh.ts"),
+      import("./peer.ts"),
+    ]);
+    return new PeerDestination(await openSsh(address, "give", options), { name: text, called });
   },
 };
 

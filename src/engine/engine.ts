@@ -224,6 +224,10 @@ export interface SystemVerbs {
   /** An ordinary user's namespace ends, where nothing runs in it. False: there was none. */
   migrate(): Promise<boolean>;
   version(): Promise<Version>;
+  /** The far end of a push over ssh, at the caller's stdin and stdout. @returns the exit status: failures are told there */
+  receive(): Promise<number>;
+  /** That of a pull. */
+  send(): Promise<number>;
   /** What is to run after a start of the machine is started: as restart policies and the last stop say. Told of each. */
   up(options: EachContainer): Promise<void>;
   /** All that run are stopped, and come up again with `up`. */

@@ -220,6 +220,8 @@ function systemVerbs(hosts: Hosts): SystemVerbs {
       (await import("./system/seccomp.ts")).filterFacts(await hosts.get(), container),
     unshare: async (command) => (await import("./system/unshare.ts")).unshare(await hosts.get(), command),
     migrate: async () => (await import("./system/migrate.ts")).migrate(await hosts.get()),
+    receive: async () => (await import("./system/receive.ts")).receiveFromPeer(await hosts.get()),
+    send: async () => (await import("./system/send.ts")).sendToPeer(await hosts.get()),
     version: async () => (await import("./system/version.ts")).engineVersion(),
     up: async (options) => (await import("./system/up.ts")).up(await hosts.get(), options),
     down: async (options) => (await import("./system/down.ts")).down(await hosts.get(), options),

@@ -1,5 +1,5 @@
 import { RtError } from "../base/errors.ts";
-import type { Destination, SentImage } from "../destination/destination.ts";
+import type { Destination, ReadBlob, SentImage } from "../destination/destination.ts";
 import type { Descriptor, Platform, RawBlob } from "../oci/descriptor.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { documentBytesMax } from "../oci/json.ts";
@@ -65,8 +65,11 @@ export async function sendImage(request: SendRequest): Promise<SentImage> {
   const root = request.root ?? (platform ? await manifestFor(source, platform) : await source.root());
   const gathered: Gathered = { documents: [], blobs: new Map(), layers: new Set() };
   const document = await gather(source, root, gathered, 0);
+  const { documents, blobs } = gathered;
+  const read: ReadBlob = (...asked) => source.fetch(...asked);
+  await destination.announce?.({ root: document, documents, blobs, names, read });
   await sendBlobs(request, gathered);
-  for (const each of gathered.documents) await destination.putDocument(each);
+  for (const each of documents) await destination.putDocument(each);
   await destination.putImage(document, names);
   const { digest, mediaType, bytes } = document;
   return { digest, mediaType, size: bytes.length };

@@ -45,6 +45,8 @@ const toolPackages: Record<string, string> = {
   unshare: "util-linux",
   newuidmap: "uidmap",
   pasta: "passt",
+  ssh: "openssh-client",
+  sshd: "openssh-server",
   setpriv: "util-linux",
   setcap: "libcap2-bin",
   getfattr: "attr",

@@ -22,7 +22,15 @@ const Ids = struct { uid: u32, gid: u32 };
 
 /// The variable that tells JavaScript who has called; null where that is root, or somebody who has no holder. Whoever is root
 /// asks the kernel nothing, but where he was told of a user: by us, in the user's namespace.
-pub fn enter(auxiliary: [*]const [2]usize, environment: [*]const usize, buffer: *[value_size_max]u8) ?[:0]const u8 {
+///
+/// Who speaks of `ssh://` stays outside for now, as ssh is to be the user's own: in the namespace it would take root's home for
+/// his, and the host's configuration for nobody's. What has to be inside begins anew in there (src/rootless/enter.ts).
+pub fn enter(
+    auxiliary: [*]const [2]usize,
+    arguments: [*]const usize,
+    environment: [*]const usize,
+    buffer: *[value_size_max]u8,
+) ?[:0]const u8 {
     const uid: u32 = @truncate(machine.value(auxiliary, std.elf.AT_EUID) orelse return null);
     const gid: u32 = @truncate(machine.value(auxiliary, std.elf.AT_EGID) orelse return null);
     if (uid == 0) {
@@ -31,6 +39,7 @@ pub fn enter(auxiliary: [*]const [2]usize, environment: [*]const usize, buffer: 
         return if (are) describe(told, buffer) else null;
     }
     const is_again = isOwnNumber(valueOf(environment, again));
+    if (!is_again and namesSsh(arguments)) return null;
     const namespace = find(uid, environment) orelse {
         if (is_again) say.die(&.{"cannot find the process that holds your user namespace, though it was just made: try again"});
         return null;
@@ -43,6 +52,15 @@ pub fn enter(auxiliary: [*]const [2]usize, environment: [*]const usize, buffer: 
     _ = say.check(linux.setresgid(0, 0, 0), "becoming root of the user namespace");
     _ = say.check(linux.setresuid(0, 0, 0), "becoming root of the user namespace");
     return describe(.{ .uid = uid, .gid = gid }, buffer);
+}
+
+fn namesSsh(arguments: [*]const usize) bool {
+    var index: usize = 0;
+    while (arguments[index] != 0) : (index += 1) {
+        const word: [*:0]const u8 = @ptrFromInt(arguments[index]);
+        if (std.mem.startsWith(u8, std.mem.span(word), "ssh://")) return true;
+    }
+    return false;
 }
 
 /// The holder's namespace, in the first of the directories where one may be (src/base/runtime-directory.ts has the same).

@@ -1,6 +1,6 @@
 import { visible } from "../../base/visible.ts";
 import type { LayerProgress } from "../../engine/image/pull.ts";
-import { kindOf } from "../../reference/kind.ts";
+import { isSsh, kindOf } from "../../reference/kind.ts";
 import { parse } from "../../reference/reference.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { layerReporter, pullWordings } from "../output/layer-progress.ts";
@@ -12,6 +12,7 @@ export default class PullCommand extends RtCommand {
     details: `
       REFERENCE is a name ("alpine", "ghcr.io/a/b:1.2", "name@sha256:..."), or oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG]
       or docker-archive:FILE[:NAME]. An image that has several names there gets the first, unless one is given.
+      ssh://[USER@]HOST[:PORT]/NAME is an image that an rt on another host has.
       Credentials are those that docker login or podman login wrote. Mirrors and registries without TLS are set in
       /etc/rt/config.toml or ~/.config/rt/config.toml.
 
@@ -38,7 +39,7 @@ export default class PullCommand extends RtCommand {
   reference = Option.String({ name: "REFERENCE" });
 
   override async execute(): Promise<number> {
-    const engine = await this.engine({ needsRoot: true });
+    const engine = await this.engine({ needsRoot: !isSsh(this.reference) });
     const { stdout } = this.context;
     const reporter = this.quiet ? undefined : layerReporter(stdout, pullWordings);
     let begun = false;

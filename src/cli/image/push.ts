@@ -1,6 +1,6 @@
 import { RtError } from "../../base/errors.ts";
 import type { SendProgress, SentImage } from "../../engine/image/push.ts";
-import { isNear, kindOf } from "../../reference/kind.ts";
+import { isNear, isSsh, kindOf } from "../../reference/kind.ts";
 import { canonical, familiarName, parse, type Reference, repositoryOf } from "../../reference/reference.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { layerReporter, pushWordings } from "../output/layer-progress.ts";
@@ -10,10 +10,11 @@ export default class PushCommand extends RtCommand {
     category: "Images",
     description: "Send an image to a registry, an archive or a directory",
     details: `
-      DESTINATION is where REFERENCE itself leads unless it is given: a name of a registry's ("ghcr.io/a/b:1.2"), or
-      oci:DIRECTORY[:TAG]. What is there already does not travel again, and what came in goes out byte for byte: an image
-      that was pulled has the same digest where it is pushed. To a registry, layers that are not compressed (those of
-      rt commit) go as gzip. With --compression all go in that form; those that have it stay as they are.
+      DESTINATION is where REFERENCE itself leads unless it is given: a name of a registry's ("ghcr.io/a/b:1.2"),
+      oci:DIRECTORY[:TAG], or ssh://[USER@]HOST[:PORT][/NAME], an rt on another host. What is there already does not travel
+      again, and what came in goes out byte for byte: an image that was pulled has the same digest where it is pushed. To a
+      registry, layers that are not compressed (those of rt commit) go as gzip. With --compression all go in that form;
+      those that have it stay as they are.
     `,
     examples: [
       ["To a registry", "$0 push registry.example.org/team/app:2"],
@@ -43,9 +44,9 @@ export default class PushCommand extends RtCommand {
 
   override async execute(): Promise<number> {
     if (this.allTags) this.#checkAllTags();
-    const engine = await this.engine({ needsRoot: true });
-    const { stdout } = this.context;
     const where = this.destination ?? this.reference;
+    const engine = await this.engine({ needsRoot: !isSsh(where) });
+    const { stdout } = this.context;
     const name = isNear(where) ? undefined : parse(kindOf(where).rest);
     if (name && !this.quiet) stdout.write(this.#heading(where, name));
     const reporter = this.quiet ? undefined : layerReporter(stdout, pushWordings);

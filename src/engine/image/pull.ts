@@ -2,14 +2,14 @@ import { RtError } from "../../base/errors.ts";
 import { digestName, type TagRecord } from "../../image/image-store.ts";
 import type { ImageRecord } from "../../image/record.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { isNear } from "../../reference/kind.ts";
+import { isNear, isSsh } from "../../reference/kind.ts";
 import { canonical, familiar, familiarName, parse } from "../../reference/reference.ts";
 import type { Source } from "../../source/source.ts";
 import { collectRarely } from "../care/collect.ts";
 import { keepWithinLimit } from "../care/limit.ts";
 import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
-import { type BringOptions, bringImage } from "./bring.ts";
+import { type BringOptions, type Brought, bringImage } from "./bring.ts";
 
 export type { LayerProgress } from "../../image/transfer.ts";
 
@@ -37,7 +37,9 @@ export interface PullResult {
  */
 export async function pull(host: Host, text: string, options: PullOptions = {}): Promise<PullResult> {
   const { openSource } = await import("../../source/open.ts");
+  const { abort } = host.session;
   const source = await openSource(text, {
+    signal: abort,
     config: await host.config(),
     env: host.env,
     caller: host.caller,
@@ -45,8 +47,11 @@ export async function pull(host: Host, text: string, options: PullOptions = {}):
     ...(options.tlsVerify !== undefined && { tlsVerify: options.tlsVerify }),
     ...(host.embedded && { embedded: host.embedded }),
   });
-  const { abort } = host.session;
   try {
+    if (isSsh(text)) {
+      const { isOutside, pullFromOutside } = await import("./outside.ts");
+      if (isOutside()) return resultOf(source, await pullFromOutside(host, source, options));
+    }
     const result = await pullFrom(host, source, { signal: abort, ...options });
     await keepWithinLimit(host, [result.image.id]);
     await collectRarely(host);
@@ -61,16 +66,14 @@ export async function pull(host: Host, text: string, options: PullOptions = {}):
 /** `pull` from a source that is open already. */
 export async function pullFrom(host: Host, source: Source, options: PullOptions = {}): Promise<PullResult> {
   const brought = await bringImage(host, source, (target) => tagsOf(source, target), options);
-  const { image, target, changed } = brought;
   const name = parse(source.reference);
   imageEvent(host, "pull", familiar(name), familiarName(name));
-  return {
-    image,
-    name: source.reference,
-    familiar: familiar(name),
-    target,
-    status: changed ? "downloaded" : "up-to-date",
-  };
+  return resultOf(source, brought);
+}
+
+function resultOf({ reference }: Source, { image, target, changed }: Brought): PullResult {
+  const status = changed ? "downloaded" : "up-to-date";
+  return { image, name: reference, familiar: familiar(parse(reference)), target, status };
 }
 
 /** A tag, and for what came from a registry also the digest that the name led to. */

@@ -3,7 +3,7 @@ import type { Destination, SentImage } from "../../destination/destination.ts";
 import { digestName } from "../../image/image-store.ts";
 import { type SendProgress, sendImage } from "../../image/send.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
-import { isNear, kindOf } from "../../reference/kind.ts";
+import { isNear, isSsh, kindOf } from "../../reference/kind.ts";
 import {
   canonical,
   familiar,
@@ -15,6 +15,7 @@ import {
 import { protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
+import { isOutside, ownImage } from "./outside.ts";
 import { type CompressionOptions, inForm, recompression } from "./recompress.ts";
 import { storedImage } from "./stored.ts";
 import { UploadNotes } from "./upload-notes.ts";
@@ -43,6 +44,7 @@ export interface PushAllOptions extends Omit<PushOptions, "destination"> {
  * @throws RtError of any class; one line
  */
 export async function push(host: Host, text: string, options: PushOptions = {}): Promise<SentImage> {
+  if (isSsh(text)) throw new RtError("invalid-argument", "push wants an image that is here, then ssh://HOST");
   if (options.destination === undefined) checkOwnName(host, text);
   const where = options.destination ?? canonical(parse(kindOf(text).rest));
   recompression(where, options); // before anything is made there
@@ -102,24 +104,27 @@ async function pushTo(
   options: PushOptions,
 ): Promise<SentImage> {
   const { platform, onProgress } = options;
-  const { source: stored, needed, repositories } = await storedImage(host, text);
+  const isFromOutside = isSsh(where) && isOutside();
+  const form = recompression(where, options);
+  if (isFromOutside && form)
+    throw new RtError("unsupported", "an ordinary user's image goes over ssh as it is: leave --compression away");
+  const { source: stored, needed, repositories } = await (isFromOutside
+    ? ownImage(host, text)
+    : storedImage(host, text));
+  await using closing = new AsyncDisposableStack();
   const name = destinationName(where, stored.reference);
-  using _ = await protect(host, needed, host.session.abort);
-  const source = await inForm(host, stored, recompression(where, options));
-  let sent: SentImage;
-  try {
-    sent = await sendImage({
-      source,
-      destination,
-      platform: platform ? parsePlatform(platform, hostPlatform()) : undefined,
-      names: name ? [name] : [],
-      elsewhere: repositories,
-      onProgress: onProgress ?? (() => {}),
-      signal: host.session.abort,
-    });
-  } finally {
-    await source.close();
-  }
+  if (needed.length > 0) closing.use(await protect(host, needed, host.session.abort));
+  const source = await inForm(host, stored, form);
+  closing.defer(() => source.close());
+  const sent = await sendImage({
+    source,
+    destination,
+    platform: platform ? parsePlatform(platform, hostPlatform()) : undefined,
+    names: name ? [name] : [],
+    elsewhere: repositories,
+    onProgress: onProgress ?? (() => {}),
+    signal: host.session.abort,
+  });
   if (name && !isNear(where)) rememberDigest(host, text, name, sent);
   if (name) imageEvent(host, "push", familiar(name), familiarName(name));
   return sent;
