@@ -1,0 +1,115 @@
+/** Pushes to a real registry. What is said is said in docker's words. */
+import { afterAll, expect } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { FakeRegistry } from "../support/fake-registry.ts";
+import { testHost } from "../support/host.ts";
+import { LayoutWriter } from "../support/layout.ts";
+import { type Registry, startRegistry } from "../support/registry.ts";
+import { needs } from "../support/root.ts";
+import { scratchDirectory } from "../support/scratch.ts";
+import { archive } from "../support/tar.ts";
+
+const { test, beforeAll } = needs({ root: true, tools: ["docker-registry"] });
+
+let registry: Registry;
+let layout: string;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  layout = await mkdtemp(join(scratchDirectory(), "rt-push-"));
+  const writer = new LayoutWriter(layout);
+  const layers = ["one", "two"].map((content) => archive({ name: content, content }));
+  await writer.image("base", { layers, architecture: "amd64" });
+  await writer.image("app", {
+    layers: [...layers, archive({ name: "c", content: "c" })],
+    architecture: "amd64",
+  });
+  const large = [archive({ name: "large", content: noise(6_000_000) })];
+  await writer.image("large", { layers: large, architecture: "amd64" });
+  await writer.close();
+});
+
+afterAll(async () => {
+  await registry?.[Symbol.asyncDispose]();
+  if (layout) await rm(layout, { recursive: true, force: true });
+});
+
+function noise(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  return bytes;
+}
+
+const lineOf = (words: string) => new RegExp(`^[0-9a-f]{12}: ${words}$`);
+
+test("docker's lines: pushed, there already, mounted from where it was pulled; pulled again it has its digest", async () => {
+  await using host = await testHost();
+  const base = `${registry.address}/team/base`;
+  await host.ok(["pull", "-q", `oci:${layout}:base`]);
+  const [id] = (await host.ok(["images", "-q"])).split("\n") as [string];
+  const lines = (await host.ok(["push", id, base])).trimEnd().split("\n");
+  expect(lines.slice(0, 2)).toEqual(["Using default tag: latest", `The push refers to repository [${base}]`]);
+  for (const line of lines.slice(2, 4)) expect(line).toMatch(lineOf("Preparing"));
+  for (const line of lines.slice(4, 6)) expect(line).toMatch(lineOf("Pushed"));
+  const [, digest] = /^latest: digest: (sha256:[0-9a-f]{64}) size: [0-9]+$/.exec(lines[6]!)!;
+  const again = await host.ok(["push", id, `${base}:latest`]);
+  expect(again.match(/: Layer already exists\n/g)).toHaveLength(2);
+  expect(await host.ok(["push", "-q", id, `${base}:2`])).toBe(`${base}:2\n`);
+
+  expect(await host.ok(["pull", base])).toContain(`Digest: ${digest}\n`);
+  await host.ok(["pull", "-q", `oci:${layout}:app`]);
+  const [other] = (await host.ok(["images", "-q"])).split("\n").filter((each) => each && each !== id);
+  const app = await host.ok(["push", other!, `${registry.address}/team/app:1`]);
+  expect(app.match(/: Mounted from team\/base\n/g)).toHaveLength(2);
+  expect(app.match(/: Pushed\n/g)).toHaveLength(1);
+
+  const all = await host.ok(["push", "-a", base]);
+  expect(all.split("\n")[0]).toBe(`The push refers to repository [${base}]`);
+  expect(all).toContain(`\nlatest: digest: ${digest} size: `);
+});
+
+test("what is not here, and what cannot be pushed: docker's words, status 1", async () => {
+  await using host = await testHost();
+  const name = `${registry.address}/none`;
+  const refused = async (words: string[], line: string) => {
+    const { code, stderr } = await host.rt(["push", ...words]);
+    expect([stderr, code]).toEqual([`rt: ${line}\n`, 1]);
+  };
+  await refused([`${name}:1`], `An image does not exist locally with the tag: ${name}`);
+  await refused(["-a", name], `An image does not exist locally with the tag: ${name}`);
+  await refused(["-a", `${name}:1`], "tag can't be used with --all-tags/-a");
+  await refused([`${name}@sha256:${"0".repeat(64)}`], "cannot push a digest reference");
+  await host.ok(["pull", "-q", `oci:${layout}:base`]);
+  const [id] = (await host.ok(["images", "-q"])).split("\n") as [string];
+  await host.ok(["push", "-q", id, `${name}:1`]);
+  await host.ok(["pull", "-q", `${name}:1`]);
+  await refused([`${name}:2`], `tag does not exist: ${name}:2`);
+});
+
+for (const signal of ["SIGKILL", "SIGINT"] as const) {
+  test(`${signal} in the middle of an upload: the next push goes on from there`, async () => {
+    await using host = await testHost();
+    await using fake = await FakeRegistry.start();
+    await host.ok(["pull", "-q", `oci:${layout}:large`]);
+    const [id] = (await host.ok(["images", "-q"])).split("\n") as [string];
+    const name = `${fake.host}/team/large:1`;
+    const arrived = Promise.withResolvers<void>();
+    fake.early(
+      /^PATCH/,
+      ({ path, bytes }) => {
+        fake.uploads.take(path, bytes.subarray(0, 1_000_000));
+        arrived.resolve();
+      },
+      1_000_000,
+    );
+    const pushing = host.spawn(["push", id, name]);
+    await arrived.promise;
+    pushing.kill(signal);
+    expect(await pushing.exited).toBe(signal === "SIGKILL" ? 137 : 130);
+    await host.ok(["push", id, name]);
+    const ranges = fake.seen(/^PATCH/).map(({ headers }) => headers.get("content-range")?.split("-")[0]);
+    expect(ranges).toEqual(["0", "1000000"]);
+    expect(fake.manifest("team/large", "1")).toBeDefined();
+  });
+}
