@@ -113,3 +113,23 @@ for (const signal of ["SIGKILL", "SIGINT"] as const) {
     expect(fake.manifest("team/large", "1")).toBeDefined();
   });
 }
+
+test("Basic: with a login it goes, without one and with a wrong one it is one line", async () => {
+  await using guarded = await startRegistry({ auth: { user: "u", password: "canary-91c" } });
+  await using host = await testHost();
+  await host.ok(["pull", "-q", `oci:${layout}:base`]);
+  const [id] = (await host.ok(["images", "-q"])).split("\n") as [string];
+  const name = `${guarded.address}/team/web:1`;
+  const authFile = join(host.dir, "auth.json");
+  host.env.REGISTRY_AUTH_FILE = authFile;
+  const entry = (password: string) => ({ auth: Buffer.from(`u:${password}`).toString("base64") });
+  for (const auths of [{}, { [guarded.address]: entry("canary-91c-wrong") }]) {
+    await Bun.write(authFile, JSON.stringify({ auths }));
+    const { code, stderr } = await host.rt(["push", id, name]);
+    expect(stderr).toMatch(/^rt: access to [^\n]*\/team\/web is denied[^\n]*\n$/);
+    expect(stderr).not.toContain("canary");
+    expect(code).toBe(125);
+  }
+  await Bun.write(authFile, JSON.stringify({ auths: { [guarded.address]: entry("canary-91c") } }));
+  expect(await host.ok(["push", id, name])).toMatch(/\n1: digest: sha256:[0-9a-f]{64} size: [0-9]+\n$/);
+});
