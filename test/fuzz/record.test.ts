@@ -123,7 +123,11 @@ test("whatever the records hold, a store lists all of them, and the good ones as
     for (let round = 0; round < count; round++) {
       const id = round.toString(16).padStart(64, "0");
       const text = String.fromCharCode(...Array.from({ length: random(9) }, () => random(0x10000)));
-      database.run("INSERT INTO images (id, record) VALUES (?, ?)", `sha256:${id}`, anyBytes(good[0]!, random));
+      database.run(
+        "INSERT INTO images (id, record) VALUES (?, ?)",
+        `sha256:${id}`,
+        anyBytes(good[0]!, random),
+      );
       database.run("INSERT INTO tags VALUES (?, ?, ?)", `${round}${text}`, `sha256:${id}`, text);
       database.run(
         "INSERT INTO containers (id, name, image, created, record, reference, command) VALUES (?, ?, ?, ?, ?, ?, ?)",

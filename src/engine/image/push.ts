@@ -107,10 +107,15 @@ async function pushTo(
   const isFromOutside = isSsh(where) && isOutside();
   const form = recompression(where, options);
   if (isFromOutside && form)
-    throw new RtError("unsupported", "an ordinary user's image goes over ssh as it is: leave --compression away");
-  const { source: stored, needed, repositories } = await (isFromOutside
-    ? ownImage(host, text)
-    : storedImage(host, text));
+    throw new RtError(
+      "unsupported",
+      "an ordinary user's image goes over ssh as it is: leave --compression away",
+    );
+  const {
+    source: stored,
+    needed,
+    repositories,
+  } = await (isFromOutside ? ownImage(host, text) : storedImage(host, text));
   await using closing = new AsyncDisposableStack();
   const name = destinationName(where, stored.reference);
   if (needed.length > 0) closing.use(await protect(host, needed, host.session.abort));

@@ -116,7 +116,8 @@ describe("finding the command", () => {
   });
 
   test("words of a group, in the order of the alphabet", () => {
-    const words = ["cp", "inspect", "list", "ls", "pack", "prune", "pull", "push", "remove", "rm"];
+    const words =
+      "cp history import inspect list load ls pack prune pull push remove rm save tag untag".split(" ");
     expect(wordsOf("image")).toEqual(words);
     expect(wordsOf("nonsense")).toEqual([]);
   });
