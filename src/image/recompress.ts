@@ -9,7 +9,7 @@ import { checkLayerCount, type ImageConfig, parseImageConfig } from "../oci/imag
 import { documentBytesMax } from "../oci/json.ts";
 import { chosen, type Manifest, parseDocument, type RawDocument } from "../oci/manifest.ts";
 import { isConfigType, isForeignLayerType, isLayerType, mediaTypes } from "../oci/media-types.ts";
-import { type RemadeLayer, withLayers, withManifests } from "../oci/rewrite.ts";
+import { type RemadeLayer, withOtherLayers, withOtherManifests } from "../oci/rewrite.ts";
 import { checkBytes } from "../source/resolve.ts";
 import type { ResolvedImage, Source } from "../source/source.ts";
 
@@ -142,7 +142,7 @@ export class RecompressedSource implements Source {
       const made = await this.#rewritten({ bytes: below.bytes, contentType }, depth + 1);
       if (made) changed.set(entry.digest, made);
     }
-    return changed.size === 0 ? undefined : this.#keep(withManifests(raw.bytes, document, changed));
+    return changed.size === 0 ? undefined : this.#keep(withOtherManifests(raw.bytes, document, changed));
   }
 
   async #rewrittenManifest(bytes: Uint8Array, manifest: Manifest): Promise<RawBlob | undefined> {
@@ -158,7 +158,7 @@ export class RecompressedSource implements Source {
       if (made) layers.set(index, made);
     }
     if (layers.size === 0) return undefined;
-    const made = withLayers(bytes, manifest, layers);
+    const made = withOtherLayers(bytes, manifest, layers);
     if (manifest.mediaType === mediaTypes.dockerManifest && made.mediaType !== manifest.mediaType)
       this.#warnOfOci();
     return this.#keep(made);

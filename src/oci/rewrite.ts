@@ -17,7 +17,7 @@ export interface RemadeLayer extends Pick<Descriptor, "digest" | "size"> {
  * left out of theirs. Docker has no type for zstd (distribution, manifest-v2-2.md): such a manifest becomes OCI's.
  * @param layers by their index
  */
-export function withLayers(
+export function withOtherLayers(
   bytes: Uint8Array,
   manifest: Manifest,
   layers: ReadonlyMap<number, RemadeLayer>,
@@ -51,7 +51,7 @@ export function withLayers(
  * An index that names other manifests: those of `changed` by their old digests. What an attestation says it is about goes with
  * the manifest that it is about (docker's vnd.docker.reference.digest).
  */
-export function withManifests(
+export function withOtherManifests(
   bytes: Uint8Array,
   index: Index,
   changed: ReadonlyMap<Digest, RawBlob>,
