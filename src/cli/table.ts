@@ -81,6 +81,9 @@ const rows: readonly Row[] = [
   { paths: ["network disconnect"], load: () => import("./network/disconnect.ts") },
   { paths: ["network reload"], load: () => import("./network/reload.ts") },
   { paths: ["network prune"], load: () => import("./network/prune.ts") },
+  { paths: ["login"], load: () => import("./registry/login.ts") },
+  { paths: ["logout"], load: () => import("./registry/logout.ts") },
+  { paths: ["search"], load: () => import("./registry/search.ts") },
   { paths: ["pack", "image pack"], load: () => import("./image/pack.ts") },
   { paths: ["inspect"], load: () => import("./system/inspect.ts") },
   { paths: ["init"], load: () => import("./system/init.ts") },
@@ -144,7 +147,4 @@ export const groups: ReadonlyMap<string, string> = new Map([
 export const laterCommands: Readonly<Record<string, string>> = {
   build: "rt runs images; build them with another tool and pull them",
   compose: "it comes with networks",
-  login: "rt reads the credentials that docker login or podman login wrote",
-  logout: "rt keeps no credentials: docker logout or podman logout removes theirs",
-  search: "it comes in a later version",
 };

@@ -124,6 +124,16 @@ export const networkPruneFilters: FilterGrammar = {
   values: { until: { isGood: isMoment, want: "want a time, or how long ago: 24h" } },
 };
 
+export const searchFilters: FilterGrammar = {
+  keys: ["is-automated", "is-official", "stars"],
+  later: [],
+  values: {
+    "is-automated": truth,
+    "is-official": truth,
+    stars: { isGood: (value) => /^\d{1,9}$/.test(value), want: "want a number" },
+  },
+};
+
 export const eventFilters: FilterGrammar = {
   keys: ["container", "event", "image", "label", "network", "type", "volume"],
   later: ["config", "daemon", "node", "plugin", "scope", "secret", "service"],

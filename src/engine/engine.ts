@@ -13,6 +13,7 @@ import type { ImageSummary } from "../docker/image-summary.ts";
 import type { Info } from "../docker/info.ts";
 import type { NetworkDocument, PrunedNetworks } from "../docker/network.ts";
 import type { ProcessTable } from "../docker/process-table.ts";
+import type { SearchResult } from "../docker/search-result.ts";
 import type { StatsDocument } from "../docker/stats.ts";
 import type { Version } from "../docker/version.ts";
 import type { PrunedVolumes, VolumeDocument } from "../docker/volume.ts";
@@ -43,6 +44,9 @@ import type { RemoveImageOptions } from "./image/remove.ts";
 import type { SaveOptions } from "./image/save.ts";
 import type { ConnectOptions } from "./network/connect.ts";
 import type { CreateNetworkOptions } from "./network/create.ts";
+import type { Account } from "./registry/credentials.ts";
+import type { LoginOptions, LoginResult } from "./registry/login.ts";
+import type { SearchOptions } from "./registry/search.ts";
 import type { ServeOptions } from "./registry/serve.ts";
 import type { Session } from "./session.ts";
 import type { Finding } from "./system/check.ts";
@@ -65,9 +69,9 @@ export interface Engine extends Disposable {
   readonly container: ContainerVerbs;
   readonly exec: ExecVerbs;
   readonly image: ImageVerbs;
-  readonly registry: RegistryVerbs;
   readonly volume: VolumeVerbs;
   readonly network: NetworkVerbs;
+  readonly registry: RegistryVerbs;
   readonly system: SystemVerbs;
   /** The same engine, for another caller. */
   as(session: Session): Engine;
@@ -172,11 +176,6 @@ export interface ImageVerbs {
   pack(options: PackOptions): Promise<PackResult>;
 }
 
-export interface RegistryVerbs {
-  /** This host's images to others, and theirs to this host, until the session aborts. */
-  serve(options: ServeOptions): Promise<void>;
-}
-
 export interface VolumeVerbs {
   /** One of this name that is there already is left as it is, and answered. */
   create(options: CreateVolumeOptions): Promise<VolumeDocument>;
@@ -205,6 +204,20 @@ export interface NetworkVerbs {
   disconnect(name: string, container: string, options: { force: boolean }): Promise<void>;
   /** What running containers need of it on the host is made again. */
   reload(): Promise<void>;
+}
+
+/** Of others: the images themselves come and go by ImageVerbs. */
+export interface RegistryVerbs {
+  /** Who is logged in to a registry, Docker Hub unless one is named; undefined: nobody, or by a token. */
+  account(server: string | undefined): Promise<Account | undefined>;
+  /** A password is shown to a registry, and kept once it was taken. */
+  login(options: LoginOptions): Promise<LoginResult>;
+  /** What a login has kept is forgotten; that there is nothing is fine. */
+  logout(server: string | undefined): Promise<void>;
+  /** Repositories with a term in their name: Docker Hub's, or those of the host in "HOST/TERM". Most stars first. */
+  search(text: string, options: SearchOptions): Promise<SearchResult[]>;
+  /** This host's images to others, and theirs to this host, until the session aborts. */
+  serve(options: ServeOptions): Promise<void>;
 }
 
 export interface SystemVerbs {

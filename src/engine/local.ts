@@ -78,9 +78,9 @@ function engineOf(hosts: Hosts): Engine {
     container: containerVerbs(hosts),
     exec: { inspect: async (id) => (await import("./exec/inspect.ts")).inspectExec(await hosts.get(), id) },
     image: imageVerbs(hosts),
-    registry: registryVerbs(hosts),
     volume: volumeVerbs(hosts),
     network: networkVerbs(hosts),
+    registry: registryVerbs(hosts),
     system: systemVerbs(hosts),
     as: (session) => engineOf(hosts.as(session)),
     [Symbol.dispose]: () => hosts[Symbol.dispose](),
@@ -170,12 +170,6 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
   };
 }
 
-function registryVerbs(hosts: Hosts): RegistryVerbs {
-  return {
-    serve: async (options) => (await import("./registry/serve.ts")).serveRegistry(await hosts.get(), options),
-  };
-}
-
 function volumeVerbs(hosts: Hosts): VolumeVerbs {
   return {
     create: async (options) => (await import("./volume/create.ts")).createVolume(await hosts.get(), options),
@@ -206,6 +200,17 @@ function networkVerbs(hosts: Hosts): NetworkVerbs {
       ),
     reload: async () => (await import("./network/reload.ts")).reloadNetworks(await hosts.get()),
     prune: async (options) => (await import("./network/prune.ts")).pruneNetworks(await hosts.get(), options),
+  };
+}
+
+function registryVerbs(hosts: Hosts): RegistryVerbs {
+  return {
+    account: async (server) => (await import("./registry/credentials.ts")).account(await hosts.get(), server),
+    login: async (options) => (await import("./registry/login.ts")).login(await hosts.get(), options),
+    logout: async (server) => (await import("./registry/logout.ts")).logout(await hosts.get(), server),
+    search: async (text, options) =>
+      (await import("./registry/search.ts")).search(await hosts.get(), text, options),
+    serve: async (options) => (await import("./registry/serve.ts")).serveRegistry(await hosts.get(), options),
   };
 }
 

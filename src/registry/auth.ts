@@ -10,9 +10,9 @@ import { parseRetryAfter, retrying, TransientError } from "./retry.ts";
 import { sameSite } from "./site.ts";
 import { type Request, send } from "./transport.ts";
 
-/** What a token is to be good for. */
+/** What a token is to be good for; "login": for nothing, so that it only tells whether the password is right. */
 export interface Access {
-  readonly actions: "pull" | "pull,push";
+  readonly actions: "pull" | "pull,push" | "catalog" | "login";
   /** Another repository of the same registry, from which a blob is to be mounted. */
   readonly from?: string;
 }
@@ -35,6 +35,8 @@ export class Authorizer {
   #renewal: Promise<string> | undefined;
   #withheldFrom: URL | undefined;
   #hasLogin = false;
+  /** Of a login whose token server gives one: what to keep in the place of the password. */
+  refreshToken: string | undefined;
 
   /** `reach` is how a token server is asked: a test may lead it elsewhere. */
   constructor(
@@ -128,6 +130,7 @@ export class Authorizer {
     const token =
       optionalIn(field("token"), what, stringIn) || optionalIn(field("access_token"), what, stringIn);
     if (!token) throw new RtError("data-loss", `${what} has no token`);
+    this.refreshToken = optionalIn(field("refresh_token"), what, stringIn) || undefined;
     return headerSafe(token);
   }
 
@@ -153,18 +156,24 @@ export class Authorizer {
     if (service !== undefined) url.searchParams.set("service", service);
     url.searchParams.delete("scope");
     for (const scope of scopes) url.searchParams.append("scope", scope);
+    if (this.#access.actions === "login" && credential?.kind === "basic") {
+      url.searchParams.set("account", credential.username);
+      url.searchParams.set("client_id", "rt");
+      url.searchParams.set("offline_token", "true");
+    }
     const authorization = credential?.kind === "basic" ? basicHeader(credential) : undefined;
     return this.#reach({ url, insecure, signal, authorization });
   }
 
   get #scopes(): string[] {
     const { actions, from } = this.#access;
-    const own = `repository:${this.#path}:${actions}`;
+    if (actions === "login") return [];
+    const own = actions === "catalog" ? "registry:catalog:*" : `repository:${this.#path}:${actions}`;
     return from === undefined ? [own] : [own, `repository:${from}:pull`];
   }
 
   get #purpose(): string {
-    return this.#access.actions === "pull" ? "pull" : "push";
+    return this.#access.actions === "pull,push" ? "push" : this.#access.actions;
   }
 
   /** The leniency of an `insecure` registry, but only for its very host: a password is about to travel. */
@@ -200,7 +209,8 @@ export class Authorizer {
   }
 
   #unauthorized(why: string): RtError {
-    return new RtError("unauthorized", `access to ${this.#endpoint.host}/${this.#path} is denied: ${why}`);
+    const where = this.#path === "" ? this.#endpoint.host : `${this.#endpoint.host}/${this.#path}`;
+    return new RtError("unauthorized", `access to ${where} is denied: ${why}`);
   }
 }
 

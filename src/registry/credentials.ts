@@ -1,14 +1,10 @@
-import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { isErrno, RtError, withCause } from "../base/errors.ts";
+import { RtError, withCause } from "../base/errors.ts";
 import { rootlessCaller } from "../base/rootless.ts";
-import { callerPath } from "../base/working-directory.ts";
-import { fieldsIn, type JsonObject, objectIn, optionalIn, parseJson, stringIn } from "../oci/json.ts";
+import { fieldsIn, type JsonObject, objectIn, optionalIn, stringIn } from "../oci/json.ts";
+import { credentialsFileIfThere, parseCredentialsFile, readCredentialsFile } from "./auth-file.ts";
 import type { Credential, CredentialOptions } from "./credential.ts";
-
-const fileBytesMax = 1024 * 1024;
-const hubKey = "https://index.docker.io/v1/";
-const hubHosts = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
+import { bareKey, hubHosts, hubKey } from "./server-name.ts";
 
 /**
  * The credential for `repository` ("docker.io/library/alpine") at its host: from the one file that --authfile or
@@ -58,19 +54,14 @@ function filesFor({ authFile, env = process.env, runDirectory = "/run" }: Creden
 }
 
 async function readAuthFile({ path, namedBy, isBare }: AuthFile): Promise<JsonObject | undefined> {
-  let bytes: Uint8Array;
+  let bytes: Uint8Array | undefined;
   try {
-    // A FIFO or a device here would hang the pull, or feed it for ever.
-    if (!(await stat(callerPath(path, "its name"))).isFile())
-      throw new RtError("invalid-argument", "not a regular file");
-    bytes = await readFile(path);
+    bytes = await (namedBy ? readCredentialsFile(path) : credentialsFileIfThere(path));
   } catch (error) {
-    if (!namedBy && (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR"))) return undefined;
     throw withCause(`cannot read credentials file ${path}${namedBy ? ` of ${namedBy}` : ""}`, error);
   }
-  if (bytes.length === 0) return undefined;
-  const what = `credentials file ${path}`;
-  const json = objectIn(parseJson(bytes, what, fileBytesMax), what);
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  const json = parseCredentialsFile(bytes, `credentials file ${path}`);
   return isBare ? { auths: json } : json;
 }
 
@@ -83,21 +74,17 @@ async function credentialIn(
   const what = `credentials file ${file}`;
   const keys = keysFor(repository);
   const host = repository.split("/", 1)[0]!;
-  const field = fieldsIn(json, what);
-  const helpers = optionalIn(field("credHelpers"), `${what}: credHelpers`, objectIn) ?? {};
-  const own = [...keys, host]
-    .map((key) => (Object.hasOwn(helpers, key) ? helpers[key] : undefined))
-    .find(Boolean);
-  const helper = optionalIn(own ?? field("credsStore"), `${what}: credential helper`, stringIn);
+  const helper = helperIn(json, repository, what);
   if (helper) {
     const { askHelper } = await import("./credential-helper.ts");
     const found = await askHelper(helper, hubHosts.has(host) ? hubKey : host, options);
     if (found) return found;
   }
-  const auths = optionalIn(field("auths"), `${what}: auths`, objectIn) ?? {};
+  const auths = optionalIn(fieldsIn(json, what)("auths"), `${what}: auths`, objectIn) ?? {};
   for (const key of keys) {
-    for (const [name, entry] of Object.entries(auths)) {
-      if (bareKey(name) !== bareKey(key)) continue;
+    const entries = Object.entries(auths).filter(([name]) => bareKey(name) === bareKey(key));
+    // What a login writes today, before what one of yesterday has left.
+    for (const [, entry] of entries.sort(([name]) => (name === key ? -1 : 0))) {
       const found = entryIn(entry ?? {}, what);
       if (found) return found;
     }
@@ -105,16 +92,21 @@ async function credentialIn(
   return undefined;
 }
 
+/** The helper that has a repository's credentials, or a host's; undefined where the file itself has them. */
+export function helperIn(json: JsonObject, repository: string, what: string): string | undefined {
+  const field = fieldsIn(json, what);
+  const helpers = optionalIn(field("credHelpers"), `${what}: credHelpers`, objectIn) ?? {};
+  const own = [...keysFor(repository), repository.split("/", 1)[0]!]
+    .map((key) => (Object.hasOwn(helpers, key) ? helpers[key] : undefined))
+    .find(Boolean);
+  return optionalIn(own ?? field("credsStore"), `${what}: credential helper`, stringIn) || undefined;
+}
+
 /** Most specific first, as podman reads them: host/a/b, host/a, host; and Hub's old name for itself. */
 function keysFor(repository: string): string[] {
   const parts = repository.split("/");
   const keys = parts.map((_, i) => parts.slice(0, parts.length - i).join("/"));
   return hubHosts.has(parts[0]!) ? [...keys.slice(0, -1), hubKey, ...hubHosts] : keys;
-}
-
-/** Docker's older files have "https://host/v1/" where newer ones have "host". */
-function bareKey(key: string): string {
-  return key.replace(/^https?:\/\//, "").replace(/\/(v[12]\/?)?$/, "");
 }
 
 function entryIn(entry: unknown, what: string): Credential | undefined {

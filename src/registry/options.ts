@@ -16,7 +16,7 @@ export interface RegistryOptions {
   warn: (line: string) => void;
 }
 
-export function limitsFor({ config, limits }: RegistryOptions): Limits {
+export function limitsFor({ config, limits }: Pick<RegistryOptions, "config" | "limits">): Limits {
   const ms = config.registryTimeout_ms;
   const asked =
     ms === undefined ? {} : { headersMs: ms, idleMs: ms, documentMs: 2 * ms, uploadIdleMs: 4 * ms };

@@ -284,6 +284,20 @@ test("a running container: every other command that says something of it", async
     ["update", "--cpuset-cpus", `1${evil}`, "evil-c"],
     ["update", "--blkio-weight-device", `/dev/no${evil}:10`, "evil-c"],
     ["run", "--rm", "--oom-score-adj", `1${evil}`, "localhost/evil"],
+    ["push", "localhost/evil", `oci:${join(host.dir, "pushed")}`],
+    ["push", `no${evil}`],
+    ["save", "-o", join(host.dir, "saved.tar"), "localhost/evil"],
+    ["save", "-o", join(host.dir, "none.tar"), `no${evil}`],
+    ["load", "-i", join(host.dir, "saved.tar")],
+    ["load", "-i", join(host.dir, `no${evil}`)],
+    ["import", join(host.dir, `no${evil}`)],
+    ["import", "--change", `CMD ${evil}`, join(host.dir, "saved.tar")],
+    ["login", "-u", `no${evil}`, "-p", "x", "127.0.0.1:1"],
+    ["login", "-u", "me", "-p", "x", `no${evil}`],
+    ["logout", `no${evil}`],
+    ["search", `127.0.0.1:1/${evil}`],
+    ["search", "--filter", `stars=${evil}`, "x"],
+    ["search", `no.${evil}/x`],
     ["system", "down"],
     ["system", "up"],
     ["rm", "evil-c"],
@@ -397,5 +411,23 @@ test("what a registry says in its errors, headers and documents", async () => {
     const { code, stdout, stderr } = await host.rt(["pull", name]);
     expect([what, code]).toEqual([what, 125]);
     expectHarmless(what, stdout + stderr, 1);
+  }
+});
+
+test("what a registry finds", async () => {
+  await using host = await testHost();
+  await using registry = await FakeRegistry.start();
+  const results = [{ name: `n${evil}`, description: evil, star_count: 1 }];
+  registry.always(/v1.search/, (_, wire) =>
+    wire.reply(200, { "Content-Type": "application/json" }, JSON.stringify({ results })),
+  );
+  for (const [format, lines] of [
+    [[], 2],
+    [["--no-trunc"], 2],
+    [["--format", "json"], 1],
+  ] as const) {
+    const { code, stdout, stderr } = await host.rt(["search", ...format, `${registry.host}/x`]);
+    expect(code).toBe(0);
+    expectHarmless(`search ${format.join(" ")}`, stdout + stderr, lines);
   }
 });

@@ -32,9 +32,9 @@ export interface FakeVerbs {
   container?: Partial<ContainerVerbs>;
   exec?: Partial<ExecVerbs>;
   image?: Partial<ImageVerbs>;
-  registry?: Partial<RegistryVerbs>;
   volume?: Partial<VolumeVerbs>;
   network?: Partial<NetworkVerbs>;
+  registry?: Partial<RegistryVerbs>;
   system?: Partial<SystemVerbs>;
 }
 
@@ -55,9 +55,9 @@ export function fakeEngine(verbs: FakeVerbs = {}): FakeEngine {
     container: noun<ContainerVerbs>("container", verbs.container),
     exec: noun<ExecVerbs>("exec", verbs.exec),
     image: noun<ImageVerbs>("image", verbs.image),
-    registry: noun<RegistryVerbs>("registry", verbs.registry),
     volume: noun<VolumeVerbs>("volume", verbs.volume),
     network: noun<NetworkVerbs>("network", verbs.network),
+    registry: noun<RegistryVerbs>("registry", verbs.registry),
     system: noun<SystemVerbs>("system", verbs.system),
     as: () => engine,
     [Symbol.dispose]() {},

@@ -7,6 +7,7 @@ import {
   imagePruneFilters,
   networkFilters,
   networkPruneFilters,
+  searchFilters,
   systemPruneFilters,
   volumeFilters,
   volumePruneFilters,
@@ -59,6 +60,7 @@ const filters: Readonly<Record<string, FilterGrammar>> = {
   "network ls": networkFilters,
   "network prune": networkPruneFilters,
   events: eventFilters,
+  search: searchFilters,
   "system prune": systemPruneFilters,
   "image prune": imagePruneFilters,
   "container prune": containerPruneFilters,
@@ -69,6 +71,8 @@ const filterValues: Readonly<Record<string, string>> = {
   "health=": healthStatuses.join(" "),
   "status=": "created running paused restarting exited",
   "dangling=": "true false",
+  "is-automated=": "true false",
+  "is-official=": "true false",
   "type=": "container image volume",
 };
 
@@ -154,7 +158,7 @@ async function byName(name: string, canonical: string, engine: () => Promise<Eng
   if (canonical === "completion") return plain("bash zsh fish");
   if (canonical === "cp")
     return { ...(await containersOf(engine, () => true, "", ":")), files: true, open: true };
-  const isImage = /^IMAGE/.test(name) || /^REPOSITORY/.test(name) || canonical === "untag";
+  const isImage = /^(IMAGE|REPOSITORY)/.test(name) || canonical === "untag";
   if (isImage) return imagesOf(engine);
   if (/^VOLUME/.test(name)) return volumesOf(engine);
   // Of one that is to be made nobody knows the name.

@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import { RtError } from "../../../src/base/errors.ts";
 import type { Filters } from "../../../src/docker/filters.ts";
+import { FakeRegistry } from "../../support/fake-registry.ts";
 import { testSession } from "../../support/session.ts";
 import { until } from "../../support/wait.ts";
 import { type EngineUnderTest, execOptions, failure, image, options, type Test, waiting } from "./callers.ts";
@@ -306,6 +307,59 @@ export function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect(await engine.container.list({ all: false, filters: {} })).toHaveLength(2);
     for (const name of ["first", "second"])
       await engine.container.remove(name, { force: true, volumes: true });
+  });
+
+  test("a login is kept once a registry has taken it, and forgotten", async () => {
+    await using under = await make();
+    await using registry = await FakeRegistry.start();
+    using engine = await under.open(testSession());
+    const given = { username: "me", password: "hunter2" };
+    const basic = `Basic ${Buffer.from("me:hunter2").toString("base64")}`;
+    registry.always(/ \/v2\/$/, (request, wire) =>
+      request.headers.get("authorization") === basic
+        ? wire.reply(200, {}, "{}")
+        : wire.reply(401, { "WWW-Authenticate": 'Basic realm="x"' }),
+    );
+    const server = registry.host;
+    expect((await failure(engine.registry.login({ server }))).code).toBe("not-found");
+    const wrong = engine.registry.login({ server, given: { ...given, password: "x" } });
+    expect((await failure(wrong)).code).toBe("unauthorized");
+    expect(await engine.registry.account(server)).toBeUndefined();
+    expect(await engine.registry.login({ server, given })).toEqual({
+      unencryptedIn: expect.stringMatching(/\/\.docker\/config\.json$/),
+    });
+    expect(await engine.registry.account(server)).toEqual({ username: "me", hasPassword: true });
+    expect(await engine.registry.login({ server })).toEqual({});
+    await engine.registry.logout(server);
+    await engine.registry.logout(server);
+    expect(await engine.registry.account(server)).toBeUndefined();
+  });
+
+  test("search: what is found, by stars; what cannot be asked", async () => {
+    await using under = await make();
+    await using registry = await FakeRegistry.start();
+    using engine = await under.open(testSession());
+    const results = [
+      { name: "few", star_count: 1 },
+      { name: "many", star_count: 9, is_official: true },
+    ];
+    registry.always(/v1.search/, (_, wire) =>
+      wire.reply(200, { "Content-Type": "application/json" }, JSON.stringify({ results })),
+    );
+    const term = `${registry.host}/x`;
+    const names = async (filters: Filters) =>
+      (await engine.registry.search(term, { limit: 25, filters })).map(({ name }) => name.split("/")[1]);
+    expect(await names({})).toEqual(["many", "few"]);
+    expect(await names({ stars: ["2"] })).toEqual(["many"]);
+    expect(await names({ "is-official": ["false"] })).toEqual(["few"]);
+    expect(await names({ "is-automated": ["true"] })).toEqual([]);
+    const wrong = [
+      () => engine.registry.search(term, { limit: 101, filters: {} }),
+      () => engine.registry.search(term, { limit: 1, filters: { nosuch: ["x"] } }),
+      () => engine.registry.search("", { limit: 1, filters: {} }),
+      () => engine.registry.search("https://x/y", { limit: 1, filters: {} }),
+    ];
+    for (const one of wrong) expect((await failure(one())).code).toBe("invalid-argument");
   });
 
   test("what is not there, is in use, or does not run has its class", async () => {

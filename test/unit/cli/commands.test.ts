@@ -664,3 +664,47 @@ test("registry serve: where it listens, each request in one line that is safe to
   ]);
   expect((await rt(["registry", "serve", "-q"], { registry: { serve } })).stderr).toBe("");
 });
+
+test("login, logout, search: what they are asked for, and docker's words and status", async () => {
+  const registry = {
+    account: async () => ({ username: "me", hasPassword: true }),
+    login: async () => ({}),
+    logout: async () => {},
+    search: async () => [
+      { name: "a/b", description: "x".repeat(50), star_count: 7, is_official: true, is_automated: false },
+    ],
+  };
+  const { engine, ...said } = await rt(["login", "-u", "me", "-p", "x", "r.example"], { registry });
+  expect(said).toEqual({
+    status: 0,
+    stdout: "Login Succeeded\n",
+    stderr: "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n",
+  });
+  const given = { username: "me", password: "x" };
+  expect(engine.asked).toEqual([["registry.login", { server: "r.example", given, tlsVerify: true }]]);
+  const again = await rt(["login", "--tls-verify=false"], { registry });
+  expect(again.engine.asked).toEqual([
+    ["registry.account", undefined],
+    ["registry.login", { server: undefined, given: undefined, tlsVerify: false }],
+  ]);
+  const out = await rt(["logout"], { registry });
+  expect(out).toMatchObject({
+    status: 0,
+    stdout: "Removing login credentials for https://index.docker.io/v1/\n",
+  });
+  expect(out.engine.asked).toEqual([["registry.logout", undefined]]);
+  const found = await rt(["search", "--limit", "3", "--filter", "stars=2", "b"], { registry });
+  expect(found.stdout).toBe(
+    `NAME      DESCRIPTION                                     STARS     OFFICIAL\na/b       ${"x".repeat(44)}…   7         [OK]\n`,
+  );
+  const asked = { limit: 3, filters: { stars: ["2"] }, tlsVerify: true };
+  expect(found.engine.asked).toEqual([["registry.search", "b", asked]]);
+  const template = ["--format", "{{.Name}} {{.StarCount}} {{.IsOfficial}} {{.IsAutomated}}|"];
+  expect((await rt(["search", ...template, "b"], { registry })).stdout).toBe("a/b 7 [OK] |\n");
+  const json = await rt(["search", "--no-trunc", "--format", "json", "b"], { registry });
+  expect(JSON.parse(json.stdout)).toEqual({
+    ...{ Description: "x".repeat(50), IsAutomated: "false", IsOfficial: "true", Name: "a/b", StarCount: "7" },
+  });
+  const failing = { login: async () => Promise.reject(new RtError("unauthorized", "no")) };
+  expect(await rt(["login", "-u", "me", "-p", "x"], { registry: failing })).toMatchObject({ status: 1 });
+});
