@@ -7,6 +7,11 @@ export function visible(text: string): string {
   return text.replace(acting, escaped);
 }
 
+/** Text that is JSON already, and laid out: the same to a program, and a terminal acts upon nothing but its lines and tabs. */
+export function visibleJsonText(json: string): string {
+  return json.replace(acting, (character) => (/[\n\t]/.test(character) ? character : units(character)));
+}
+
 /** JSON that says the same to a program, and of which a terminal acts upon nothing. */
 export function visibleJson(value: unknown, indent?: number): string {
   // Within strings JSON has escaped what it must; what is left of control characters is its own line ends.

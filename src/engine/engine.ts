@@ -42,6 +42,10 @@ import type { PullOptions, PullResult } from "./image/pull.ts";
 import type { PushAllOptions, PushOptions } from "./image/push.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
 import type { SaveOptions } from "./image/save.ts";
+import type { Annotation } from "./manifest/annotate.ts";
+import type { CreateListOptions } from "./manifest/create.ts";
+import type { InspectManifestOptions, ManifestInspect } from "./manifest/inspect.ts";
+import type { PushedList, PushListOptions } from "./manifest/push.ts";
 import type { ConnectOptions } from "./network/connect.ts";
 import type { CreateNetworkOptions } from "./network/create.ts";
 import type { Account } from "./registry/credentials.ts";
@@ -72,6 +76,7 @@ export interface Engine extends Disposable {
   readonly volume: VolumeVerbs;
   readonly network: NetworkVerbs;
   readonly registry: RegistryVerbs;
+  readonly manifest: ManifestVerbs;
   readonly system: SystemVerbs;
   /** The same engine, for another caller. */
   as(session: Session): Engine;
@@ -218,6 +223,19 @@ export interface RegistryVerbs {
   search(text: string, options: SearchOptions): Promise<SearchResult[]>;
   /** This host's images to others, and theirs to this host, until the session aborts. */
   serve(options: ServeOptions): Promise<void>;
+}
+
+/** Of images for several platforms: lists that are made here, until they are pushed, and what a registry has. */
+export interface ManifestVerbs {
+  /** A manifest, or an index, by a list's name here or a reference. */
+  inspect(reference: string, options: InspectManifestOptions): Promise<ManifestInspect>;
+  /** A new list of these images, those that are here or a registry's. @returns its name in full */
+  create(list: string, manifests: readonly string[], options: CreateListOptions): Promise<string>;
+  /** Where one of its images runs. */
+  annotate(list: string, manifest: string, annotation: Annotation): Promise<void>;
+  /** To its registry, with all that it names. */
+  push(list: string, options: PushListOptions): Promise<PushedList>;
+  remove(list: string): Promise<void>;
 }
 
 export interface SystemVerbs {

@@ -3,6 +3,7 @@ import type {
   ContainerVerbs,
   Engine,
   ImageVerbs,
+  ManifestVerbs,
   NetworkVerbs,
   RegistryVerbs,
   SystemVerbs,
@@ -81,6 +82,7 @@ function engineOf(hosts: Hosts): Engine {
     volume: volumeVerbs(hosts),
     network: networkVerbs(hosts),
     registry: registryVerbs(hosts),
+    manifest: manifestVerbs(hosts),
     system: systemVerbs(hosts),
     as: (session) => engineOf(hosts.as(session)),
     [Symbol.dispose]: () => hosts[Symbol.dispose](),
@@ -211,6 +213,20 @@ function registryVerbs(hosts: Hosts): RegistryVerbs {
     search: async (text, options) =>
       (await import("./registry/search.ts")).search(await hosts.get(), text, options),
     serve: async (options) => (await import("./registry/serve.ts")).serveRegistry(await hosts.get(), options),
+  };
+}
+
+function manifestVerbs(hosts: Hosts): ManifestVerbs {
+  return {
+    inspect: async (reference, options) =>
+      (await import("./manifest/inspect.ts")).inspectManifest(await hosts.get(), reference, options),
+    create: async (list, manifests, options) =>
+      (await import("./manifest/create.ts")).createList(await hosts.get(), list, manifests, options),
+    annotate: async (list, manifest, annotation) =>
+      (await import("./manifest/annotate.ts")).annotateList(await hosts.get(), list, manifest, annotation),
+    push: async (list, options) =>
+      (await import("./manifest/push.ts")).pushList(await hosts.get(), list, options),
+    remove: async (list) => (await import("./manifest/remove.ts")).removeList(await hosts.get(), list),
   };
 }
 

@@ -23,9 +23,10 @@ export class LayerStore {
     this.#database = database;
   }
 
-  /** Digests of blobs, and chainIDs, that an image or a repository needs, or that were pushed since `since`. */
+  /** Digests of blobs, and chainIDs, that an image, a list that is being made or a repository needs, or that were pushed since `since`. */
   needed(since: number): string[] {
     const sql = `SELECT chain AS item FROM image_layers UNION SELECT blob FROM image_blobs
+                 UNION SELECT item FROM manifest_list_items
                  UNION SELECT digest FROM repository_manifests UNION SELECT target FROM repository_references
                  UNION SELECT digest FROM repository_blobs WHERE used > ?`;
     return this.#database.all<{ item: string }>(sql, since).map(({ item }) => item);

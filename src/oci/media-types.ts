@@ -56,6 +56,12 @@ export function isForeignLayerType(mediaType: string): boolean {
   return foreignLayerTypes.has(withoutParameters(mediaType));
 }
 
+/** Is it the type of a layer that is not compressed? */
+export function isPlainLayerType(mediaType: string): boolean {
+  const plain = withoutParameters(mediaType);
+  return plain === mediaTypes.ociLayerTar || plain === mediaTypes.dockerLayerTar;
+}
+
 /** OCI's type of a layer, by how it is compressed. */
 export function ociLayerType(compression: Compression): string {
   return compression === "tar" ? mediaTypes.ociLayerTar : `${mediaTypes.ociLayerTar}+${compression}`;

@@ -349,6 +349,31 @@ export const migrations: readonly Migration[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   },
+  {
+    // Lists of images that are being made. `entry`: JSON, what the list will say of the image; `item`: digest of a blob, or a
+    // chainID, that has to stay here for it.
+    sql: `
+  CREATE TABLE manifest_lists (
+    name TEXT PRIMARY KEY
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE manifest_list_entries (
+    list      TEXT NOT NULL REFERENCES manifest_lists (name) ON DELETE CASCADE,
+    reference TEXT NOT NULL,
+    position  INTEGER NOT NULL,
+    entry     TEXT NOT NULL,
+    PRIMARY KEY (list, reference)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE manifest_list_items (
+    list      TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    item      TEXT NOT NULL,
+    PRIMARY KEY (list, reference, item),
+    FOREIGN KEY (list, reference) REFERENCES manifest_list_entries (list, reference) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+  `,
+  },
 ];
 
 interface Migration {

@@ -298,6 +298,10 @@ test("a running container: every other command that says something of it", async
     ["search", `127.0.0.1:1/${evil}`],
     ["search", "--filter", `stars=${evil}`, "x"],
     ["search", `no.${evil}/x`],
+    ["manifest", "create", `no${evil}`, "x"],
+    ["manifest", "inspect", `no${evil}`],
+    ["manifest", "annotate", "--os", evil, "x", "y"],
+    ["manifest", "rm", `no${evil}`],
     ["system", "down"],
     ["system", "up"],
     ["rm", "evil-c"],
@@ -414,7 +418,7 @@ test("what a registry says in its errors, headers and documents", async () => {
   }
 });
 
-test("what a registry finds", async () => {
+test("what a registry finds, and the documents that are shown as they are", async () => {
   await using host = await testHost();
   await using registry = await FakeRegistry.start();
   const results = [{ name: `n${evil}`, description: evil, star_count: 1 }];
@@ -429,5 +433,17 @@ test("what a registry finds", async () => {
     const { code, stdout, stderr } = await host.rt(["search", ...format, `${registry.host}/x`]);
     expect(code).toBe(0);
     expectHarmless(`search ${format.join(" ")}`, stdout + stderr, lines);
+  }
+  const name = registry.push(
+    "team/evil",
+    "1",
+    tinyImage([Buffer.from("x")], (manifest) => ({ ...manifest, annotations: { [evil]: evil } })),
+  );
+  for (const flags of [[], ["-v"]]) {
+    const { stdout, stderr } = await host.rt(["manifest", "inspect", ...flags, name]);
+    expectHarmless(`manifest inspect ${flags.join(" ")}`, stdout.replaceAll("\t", "") + stderr);
+    const document = JSON.parse(stdout) as Record<string, Record<string, unknown>>;
+    const manifest = document.SchemaV2Manifest ?? document;
+    expect(manifest.annotations).toEqual({ [evil]: evil });
   }
 });

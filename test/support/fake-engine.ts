@@ -11,6 +11,7 @@ import type {
   Engine,
   ExecVerbs,
   ImageVerbs,
+  ManifestVerbs,
   NetworkVerbs,
   RegistryVerbs,
   SystemVerbs,
@@ -35,6 +36,7 @@ export interface FakeVerbs {
   volume?: Partial<VolumeVerbs>;
   network?: Partial<NetworkVerbs>;
   registry?: Partial<RegistryVerbs>;
+  manifest?: Partial<ManifestVerbs>;
   system?: Partial<SystemVerbs>;
 }
 
@@ -58,6 +60,7 @@ export function fakeEngine(verbs: FakeVerbs = {}): FakeEngine {
     volume: noun<VolumeVerbs>("volume", verbs.volume),
     network: noun<NetworkVerbs>("network", verbs.network),
     registry: noun<RegistryVerbs>("registry", verbs.registry),
+    manifest: noun<ManifestVerbs>("manifest", verbs.manifest),
     system: noun<SystemVerbs>("system", verbs.system),
     as: () => engine,
     [Symbol.dispose]() {},

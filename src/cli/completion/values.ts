@@ -37,6 +37,8 @@ const known: Readonly<Record<string, string>> = {
   "--gpus": "all",
   "--log-driver": logDrivers.join(" "),
   "--log-level": "debug info warn error",
+  "--arch": "386 amd64 arm arm64 loong64 mips64le ppc64le riscv64 s390x",
+  "--os": "darwin freebsd linux windows",
   "--platform": "linux/amd64 linux/arm64",
   "--pull": "always missing never",
   "--restart": "no always on-failure unless-stopped",
@@ -158,7 +160,7 @@ async function byName(name: string, canonical: string, engine: () => Promise<Eng
   if (canonical === "completion") return plain("bash zsh fish");
   if (canonical === "cp")
     return { ...(await containersOf(engine, () => true, "", ":")), files: true, open: true };
-  const isImage = /^(IMAGE|REPOSITORY)/.test(name) || canonical === "untag";
+  const isImage = /^(IMAGE|MANIFEST|REPOSITORY)/.test(name) || canonical === "untag";
   if (isImage) return imagesOf(engine);
   if (/^VOLUME/.test(name)) return volumesOf(engine);
   // Of one that is to be made nobody knows the name.

@@ -2,7 +2,7 @@
 import { expect } from "bun:test";
 import { RtError } from "../../../src/base/errors.ts";
 import type { Filters } from "../../../src/docker/filters.ts";
-import { FakeRegistry } from "../../support/fake-registry.ts";
+import { FakeRegistry, tinyImage } from "../../support/fake-registry.ts";
 import { testSession } from "../../support/session.ts";
 import { until } from "../../support/wait.ts";
 import { type EngineUnderTest, execOptions, failure, image, options, type Test, waiting } from "./callers.ts";
@@ -307,6 +307,35 @@ export function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect(await engine.container.list({ all: false, filters: {} })).toHaveLength(2);
     for (const name of ["first", "second"])
       await engine.container.remove(name, { force: true, volumes: true });
+  });
+
+  test("a list of a registry's images is made, shown, said where it runs, and goes", async () => {
+    await using under = await make();
+    await using registry = await FakeRegistry.start();
+    using engine = await under.open(testSession());
+    const one = registry.push("team/one", "1", tinyImage([Buffer.from("x")]));
+    const made = await engine.manifest.create("team/all", [one], { amend: false });
+    expect(made).toBe("docker.io/team/all:latest");
+    const again = engine.manifest.create("team/all", [one], { amend: false });
+    expect((await failure(again)).code).toBe("conflict");
+    await engine.manifest.annotate("team/all", one, {
+      os: "linux",
+      architecture: "arm64",
+      osFeatures: [],
+    });
+    const verbose = await engine.manifest.inspect("team/all", { verbose: true });
+    expect(verbose).toMatchObject({
+      documents: [{ Ref: one, Descriptor: { platform: { architecture: "arm64" } } }],
+    });
+    const index = await engine.manifest.inspect("team/all", { verbose: false });
+    expect(index.kind).toBe("index");
+    await engine.manifest.remove("team/all");
+    const absent = [
+      () => engine.manifest.remove("team/all"),
+      () => engine.manifest.push("team/all", { purge: false }),
+      () => engine.manifest.annotate("team/all", one, { osFeatures: [] }),
+    ];
+    for (const ask of absent) expect((await failure(ask())).code).toBe("not-found");
   });
 
   test("a login is kept once a registry has taken it, and forgotten", async () => {

@@ -708,3 +708,45 @@ test("login, logout, search: what they are asked for, and docker's words and sta
   const failing = { login: async () => Promise.reject(new RtError("unauthorized", "no")) };
   expect(await rt(["login", "-u", "me", "-p", "x"], { registry: failing })).toMatchObject({ status: 1 });
 });
+
+test("manifest: what each is asked for, and what it prints", async () => {
+  const digest = `sha256:${"0".repeat(64)}` as never;
+  const manifest = {
+    create: async () => "docker.io/library/x:latest",
+    annotate: async () => {},
+    remove: async () => {},
+    push: async () => ({ digest, references: [{ reference: `docker.io/library/x@${digest}`, digest }] }),
+    inspect: async () => ({ kind: "manifest" as const, bytes: Buffer.from('{"a":[],"b":1.0}') }),
+  };
+  const created = await rt(["manifest", "create", "--insecure", "-a", "x", "y", "z"], { manifest });
+  expect(created).toMatchObject({ status: 0, stdout: "Created manifest list docker.io/library/x:latest\n" });
+  expect(created.engine.asked).toEqual([
+    ["manifest.create", "x", ["y", "z"], { amend: true, tlsVerify: false }],
+  ]);
+  const argv = ["--os", "linux", "--arch", "arm", "--os-features", "a,b", "--os-features", "c", "x", "y"];
+  expect((await rt(["manifest", "annotate", ...argv], { manifest })).engine.asked).toEqual([
+    [
+      "manifest.annotate",
+      "x",
+      "y",
+      {
+        os: "linux",
+        architecture: "arm",
+        variant: undefined,
+        osVersion: undefined,
+        osFeatures: ["a", "b", "c"],
+      },
+    ],
+  ]);
+  const pushed = await rt(["manifest", "push", "-p", "x"], { manifest });
+  expect(pushed.stdout).toBe(`Pushed ref docker.io/library/x@${digest} with digest: ${digest}\n${digest}\n`);
+  expect(pushed.engine.asked).toEqual([
+    ["manifest.push", "x", { destination: undefined, purge: true, tlsVerify: true }],
+  ]);
+  const shown = await rt(["manifest", "inspect", "x", "y"], { manifest });
+  expect(shown.stdout).toBe('{\n\t"a": [],\n\t"b": 1.0\n}\n');
+  const options = { list: "x", verbose: false, tlsVerify: true };
+  expect(shown.engine.asked).toEqual([["manifest.inspect", "y", options]]);
+  const removed = await rt(["manifest", "rm", "x", "y"], { manifest });
+  expect(removed.engine.asked.map(([, name]) => name)).toEqual(["x", "y"]);
+});
