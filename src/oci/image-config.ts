@@ -138,7 +138,7 @@ function defaultsIn(value: unknown, what: string): ContainerDefaults {
 }
 
 /** Docker reads a lone string as a command of one word. */
-function commandIn(value: unknown, what: string): string[] {
+export function commandIn(value: unknown, what: string): string[] {
   return typeof value === "string" ? [stringIn(value, what)] : stringsIn(value, what);
 }
 

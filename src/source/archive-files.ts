@@ -36,6 +36,10 @@ export class ArchiveFiles<E extends ArchiveEntry = ArchiveEntry> implements Layo
     return this.#entries.has(name);
   }
 
+  names(): string[] {
+    return [...this.#entries.keys()];
+  }
+
   async sizeOf(name: string): Promise<number> {
     const entry = this.#find(name);
     return entry instanceof Uint8Array ? entry.length : entry.size;
@@ -84,3 +88,15 @@ export class ArchiveFiles<E extends ArchiveEntry = ArchiveEntry> implements Layo
 
 /** Wherever its bytes lie. */
 export type Archive = Pick<ArchiveFiles, keyof ArchiveFiles>;
+
+/** Its first bytes; none of an empty one. */
+export async function headOf(files: Archive, name: string): Promise<Uint8Array> {
+  for await (const chunk of files.stream(name, 0)) return chunk;
+  return new Uint8Array();
+}
+
+export async function fileDigest(files: Archive, name: string): Promise<Digest> {
+  const hasher = new Bun.CryptoHasher("sha256");
+  for await (const chunk of files.stream(name, 0)) hasher.update(chunk);
+  return `sha256:${hasher.digest("hex")}` as Digest;
+}

@@ -7,7 +7,8 @@ import { arrayIn, fieldsIn, optionalIn, parseJson, shown, stringIn, stringsIn } 
 import { chosen, type RawDocument } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
 import { isArtifact } from "../oci/platform.ts";
-import type { Archive } from "./archive-files.ts";
+import { type Archive, fileDigest, headOf } from "./archive-files.ts";
+import { v1Images } from "./archive-v1.ts";
 import { nameOf, readIndex, readWhole } from "./layout.ts";
 
 /** An image of an archive, which may hold several. */
@@ -20,17 +21,15 @@ export interface ArchivedImage {
 
 /**
  * All images of an archive, in its own order. What docker has written since 25, containerd, BuildKit and podman's oci-archive is an
- * OCI layout, and that counts where there is one; older docker, podman's docker-archive and skopeo's have manifest.json alone.
+ * OCI layout, and that counts where there is one; older docker, podman's docker-archive and skopeo's have manifest.json alone, and
+ * docker of before 1.10 had neither.
  *
  * @throws not-found: it is no archive of images; data-loss | exhausted | unsupported
  */
 export async function imagesIn(files: Archive): Promise<ArchivedImage[]> {
   if (files.has("oci-layout") && files.has("index.json")) return imagesOfLayout(files);
   if (files.has("manifest.json")) return savedImages(files);
-  if (files.has("repositories")) {
-    const why = "it is of before docker 1.10, without manifest.json: load and save it again with a newer one";
-    throw new RtError("unsupported", `${files.name} cannot be read: ${why}`);
-  }
+  if (files.has("repositories")) return imagesOfV1(files);
   throw new RtError(
     "not-found",
     `${files.name} is no archive of images: it has neither index.json nor manifest.json`,
@@ -50,12 +49,6 @@ async function imagesOfLayout(files: Archive): Promise<ArchivedImage[]> {
   }));
 }
 
-/** An item of manifest.json. */
-interface Saved {
-  config: string;
-  layers: string[];
-}
-
 async function savedImages(files: Archive): Promise<ArchivedImage[]> {
   const what = `${files.name}: manifest.json`;
   const list = arrayIn(parseJson(await readWhole(files, "manifest.json", files.name), what), what);
@@ -64,18 +57,35 @@ async function savedImages(files: Archive): Promise<ArchivedImage[]> {
     const config = stringIn(field("Config"), `${what}: Config`);
     const layers = optionalIn(field("Layers"), `${what}: Layers`, stringsIn) ?? [];
     const names = optionalIn(field("RepoTags"), `${what}: RepoTags`, stringsIn) ?? [];
-    return { names, root: () => manifestOf(files, { config, layers }) };
+    return {
+      names,
+      root: async () => manifestOf(files, await readWhole(files, config, files.name), config, layers),
+    };
   });
 }
 
-/** The manifest that such an image never had. */
-async function manifestOf(files: Archive, saved: Saved): Promise<RawDocument> {
-  const bytes = await readWhole(files, saved.config, files.name);
+async function imagesOfV1(files: Archive): Promise<ArchivedImage[]> {
+  return (await v1Images(files)).map(({ names, converted }) => ({
+    names,
+    async root() {
+      const { config, layers } = await converted();
+      return manifestOf(files, config, "config", layers);
+    },
+  }));
+}
+
+/** The manifest that such an image never had. @param name of its config */
+async function manifestOf(
+  files: Archive,
+  bytes: Uint8Array,
+  name: string,
+  layerFiles: readonly string[],
+): Promise<RawDocument> {
   const digest = digestOf(bytes);
   files.alias(digest, bytes);
-  const diffIDs = parseImageConfig(bytes, `${files.name}: ${shown(saved.config)}`).rootfs.diff_ids;
+  const diffIDs = parseImageConfig(bytes, `${files.name}: ${shown(name)}`).rootfs.diff_ids;
   const layers: Descriptor[] = [];
-  for (const [index, layer] of saved.layers.entries())
+  for (const [index, layer] of layerFiles.entries())
     layers.push(await layerDescriptor(files, layer, diffIDs[index]));
   const config = { mediaType: mediaTypes.dockerConfig, digest, size: bytes.length };
   const mediaType = mediaTypes.dockerManifest;
@@ -93,20 +103,9 @@ async function layerDescriptor(
   // A plain tar's own digest is its diffID; a file of a layout is called by its own.
   const named = `sha256:${/^blobs\/sha256\/([0-9a-f]{64})$/.exec(layer)?.[1]}`;
   const claimed = mediaType === mediaTypes.dockerLayerTar ? diffID : isDigest(named) ? named : undefined;
-  const digest = claimed ?? (await digestIn(files, layer));
+  const digest = claimed ?? (await fileDigest(files, layer));
   files.alias(digest, layer);
   return { mediaType, digest, size: await files.sizeOf(layer) };
-}
-
-async function headOf(files: Archive, layer: string): Promise<Uint8Array> {
-  for await (const chunk of files.stream(layer, 0)) return chunk;
-  return new Uint8Array();
-}
-
-async function digestIn(files: Archive, layer: string): Promise<Digest> {
-  const hasher = new Bun.CryptoHasher("sha256");
-  for await (const chunk of files.stream(layer, 0)) hasher.update(chunk);
-  return `sha256:${hasher.digest("hex")}` as Digest;
 }
 
 function layerTypeOf(start: Uint8Array): string {

@@ -253,7 +253,7 @@ test("what is no archive of images: one line each, and nothing of it", async () 
       archive({ name: "manifest.json", type: "2", link: "manifest.json" }),
       /does not exist/,
     ],
-    ["of before 1.10", archive({ name: "repositories", content: "{}" }), /before docker 1\.10/],
+    ["of before 1.10, and empty", archive({ name: "repositories", content: "{}" }), /holds no image/],
   ];
   for (const [what, tar, line] of inputs) await refused(other, what, tar, line);
 });
