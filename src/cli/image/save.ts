@@ -12,8 +12,8 @@ export default class SaveCommand extends RtCommand {
     description: "Write images into a tar archive, for rt load, docker load, podman load and skopeo",
     details: `
       To stdout, or to a file that appears when it is whole. Images that share layers share them there, and what came in goes
-      out byte for byte: it is compressed as it was pulled. A repository named without a tag is saved with all of its tags,
-      and an image by ID without any.
+      out byte for byte: it is compressed as it was pulled. With --uncompressed its layers become plain tars, and its manifest is
+      another one. A repository named without a tag is saved with all of its tags, and an image by ID without any.
 
       --format docker-archive (the default) is what docker writes since 25: an OCI layout with manifest.json beside it.
       oci-archive is the layout alone, and oci-dir the same as a directory, which -o names and which is added to.
@@ -31,6 +31,7 @@ export default class SaveCommand extends RtCommand {
   format = Option.String("--format", {
     description: "`FORMAT` docker-archive, oci-archive or oci-dir (default docker-archive)",
   });
+  uncompressed = Option.Boolean("--uncompressed", false, { description: "Layers as plain tars" });
   quiet = Option.Boolean("-q,--quiet", false, { description: "Nothing else is printed in any case" });
 
   images = Option.Rest({ name: "IMAGE", required: 1 });
@@ -46,7 +47,8 @@ export default class SaveCommand extends RtCommand {
     }
     const engine = await this.engine({ needsRoot: true });
     const platforms = this.platform?.split(",");
-    await engine.image.save(this.images, { format, output, platforms });
+    const { uncompressed } = this;
+    await engine.image.save(this.images, { format, output, platforms, uncompressed });
     return 0;
   }
 

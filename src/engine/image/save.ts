@@ -1,7 +1,9 @@
 import { withCause } from "../../base/errors.ts";
+import { formChoice } from "../../content/compress.ts";
 import { writeAll } from "../../content/write-all.ts";
 import type { ArchiveOutput } from "../../destination/archive-file.ts";
 import type { Destination } from "../../destination/destination.ts";
+import type { Recompression } from "../../image/recompress.ts";
 import { sendImage } from "../../image/send.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { canonical, familiar, parse, type Reference, repositoryOf } from "../../reference/reference.ts";
@@ -9,6 +11,7 @@ import { protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
 import type { Session } from "../session.ts";
+import { inForm } from "./recompress.ts";
 import { storedImage } from "./stored.ts";
 
 /** podman's names; what docker writes is the first. */
@@ -21,11 +24,15 @@ export interface SaveOptions {
   output?: string | undefined;
   /** Only the image for it; of several all must be there, and what is here is saved whole. */
   platforms?: readonly string[] | undefined;
+  /** Layers as plain tars, whatever they are here. */
+  uncompressed?: boolean | undefined;
 }
 
+const plainTars: Recompression = { choice: formChoice("tar", undefined), of: "others" };
+
 /**
- * Images that are here into one archive, byte for byte and with every blob once. By a name they keep it, by a repository's name
- * all of its tags, and by an ID they have none.
+ * Images that are here into one archive, byte for byte (unless their layers are to be decompressed) and with every blob once. By a
+ * name they keep it, by a repository's name all of its tags, and by an ID they have none.
  * @throws RtError not-found, before anything is written; exhausted; …
  */
 export async function saveImages(host: Host, texts: readonly string[], options: SaveOptions): Promise<void> {
@@ -35,8 +42,11 @@ export async function saveImages(host: Host, texts: readonly string[], options: 
   const { abort } = host.session;
   await using destination = await openOutput(host.session, options);
   for (const { text, names } of wanted) {
-    const { source, needed } = await storedImage(host, text);
-    using _ = await protect(host, needed, abort);
+    const { source: stored, needed } = await storedImage(host, text);
+    await using closing = new AsyncDisposableStack();
+    closing.use(await protect(host, needed, abort));
+    const source = await inForm(host, stored, options.uncompressed ? plainTars : undefined);
+    closing.defer(() => source.close());
     if (platforms.length > 1) for (const platform of platforms) await source.resolve(platform);
     const platform = platforms.length === 1 ? platforms[0] : undefined;
     await sendImage({ source, destination, platform, names, onProgress: () => {}, signal: abort });
