@@ -13,7 +13,7 @@ import { LayoutWriter } from "../support/layout.ts";
 import { probeBinary } from "../support/probe.ts";
 import { needs } from "../support/root.ts";
 import { rtBinary } from "../support/rt.ts";
-import { archive } from "../support/tar.ts";
+import { archive, type Member } from "../support/tar.ts";
 import { containerId } from "./world.ts";
 
 const { test } = needs({ root: true });
@@ -187,6 +187,23 @@ test("a running container: every other command that says something of it", async
     ["history", "--platform", `no${evil}`, "evil/commit"],
     ["tag", "evil/commit", `no${evil}`],
     ["tag", `no${evil}`, "x"],
+    ["push", `no${evil}`],
+    ["push", "evil/commit", `no${evil}`],
+    ["push", "evil/commit", `oci:${join(host.dir, `no${evil}`, evil)}:1`],
+    ["push", "--compression", evil, "evil/commit", "oci:/nowhere"],
+    ["image", "cp", `no${evil}`, "x"],
+    ["save", `no${evil}`],
+    ["save", "-o", join(host.dir, `no${evil}`, evil), "evil/commit"],
+    ["save", "--format", evil, "evil/commit"],
+    ["save", "--platform", evil, "evil/commit"],
+    ["save", "-o", join(host.dir, "saved.tar"), "evil/commit"],
+    ["load", "-i", join(host.dir, "saved.tar")],
+    ["load", "-i", join(host.dir, `no${evil}`)],
+    ["load", "--platform", evil, "-i", join(host.dir, "saved.tar")],
+    ["import", join(host.dir, `no${evil}`)],
+    ["import", `http://no${evil}`],
+    ["import", "-c", evil, "-", "x"],
+    ["import", "-m", evil, "-", `no${evil}`],
     ["untag", "evil/commit", `no${evil}`],
     ["untag", `no${evil}`],
     ["images", "--tree"],
@@ -380,6 +397,40 @@ test("what a layout and an archive call things", async () => {
   for (const tag of ["", ":none", `:${evil}`, `:2${evil}`]) {
     const { stdout, stderr } = await host.rt(["pull", `oci:${dir}${tag}`]);
     expectHarmless(`pull ${tag}`, stdout + stderr);
+  }
+});
+
+test("what an archive of any age calls its images, files and layers", async () => {
+  await using host = await testHost();
+  const id = "a".repeat(64);
+  const name = evil.replaceAll("\0", "").slice(0, 40);
+  const item = { Config: name, RepoTags: [`a:${evil}`], Layers: [evil] };
+  const archives: [what: string, ...members: Member[]][] = [
+    ["manifest.json", { name: "manifest.json", content: JSON.stringify([item]) }],
+    ["no tag", { name: "manifest.json", content: JSON.stringify([{ ...item, RepoTags: [] }]) }],
+    [
+      "layers",
+      { name, content: "{}" },
+      { name: "manifest.json", content: JSON.stringify([{ ...item, RepoTags: [] }]) },
+    ],
+    ["no manifest.json", { name, content: evil }],
+    ["repositories", { name: "repositories", content: JSON.stringify({ [evil]: { [evil]: id } }) }],
+    ["an ID", { name: "repositories", content: JSON.stringify({ a: { b: evil } }) }],
+    [
+      "json",
+      { name: `${id}/json`, content: JSON.stringify({ parent: evil, created: evil }) },
+      { name: "repositories", content: JSON.stringify({ a: { b: id } }) },
+    ],
+    [
+      "a name",
+      { name: `${id}/json`, content: "{}" },
+      { name: "repositories", content: JSON.stringify({ [evil]: { b: id } }) },
+    ],
+  ];
+  for (const [what, ...members] of archives) {
+    const { code, stdout, stderr } = await host.rt(["load"], { stdin: archive(...members) });
+    expect([what, code]).toEqual([what, 125]);
+    expectHarmless(what, stdout + stderr, 1);
   }
 });
 

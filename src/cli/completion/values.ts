@@ -96,6 +96,7 @@ export async function valuesOf(
   if (long === "--time-offset") return { ...plain("boottime= monotonic="), open: true };
   if (long === "--volumes-from" || long === "--link") return containersOf(engine, () => true);
   if (long === "--volume") return { ...(await volumesOf(engine)), files: true, open: true };
+  if (long === "--format" && canonical === "save") return plain("docker-archive oci-archive oci-dir");
   if (long === "--format") return plain(/\btable\b/.test(place.option.description) ? "json table" : "json");
   const words = known[same[long] ?? long];
   if (words !== undefined) return plain(words);
@@ -156,7 +157,7 @@ async function byName(name: string, canonical: string, engine: () => Promise<Eng
     return lists.reduce(joined);
   }
   // An archive, or a directory behind "oci:".
-  if (canonical === "pull" || canonical === "image cp") return { ...(await imagesOf(engine)), files: true };
+  if (/^(pull|push|image cp)$/.test(canonical)) return { ...(await imagesOf(engine)), files: true };
   if (canonical === "completion") return plain("bash zsh fish");
   if (canonical === "cp")
     return { ...(await containersOf(engine, () => true, "", ":")), files: true, open: true };

@@ -1,11 +1,25 @@
 /** Images, volumes, networks, the system. */
 import { expect } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { RtError } from "../../../src/base/errors.ts";
 import type { Filters } from "../../../src/docker/filters.ts";
 import { FakeRegistry, tinyImage } from "../../support/fake-registry.ts";
+import { scratchDirectory } from "../../support/scratch.ts";
 import { testSession } from "../../support/session.ts";
+import { archive as tarOf } from "../../support/tar.ts";
 import { until } from "../../support/wait.ts";
-import { type EngineUnderTest, execOptions, failure, image, options, type Test, waiting } from "./callers.ts";
+import {
+  type EngineUnderTest,
+  execOptions,
+  failure,
+  image,
+  options,
+  said,
+  type Test,
+  talking,
+  waiting,
+} from "./callers.ts";
 
 export function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
   test("disk usage, pruned images, and a store that is sound", async () => {
@@ -117,6 +131,52 @@ export function nouns(make: () => Promise<EngineUnderTest>, test: Test): void {
     expect(await names()).toEqual([]);
     await engine.image.prune({ filters: {} });
     expect(await engine.image.list({})).toEqual([]);
+  });
+
+  test("images out and in again: save and load, import, push and pull, and past the store", async () => {
+    await using under = await make();
+    const bytes: Uint8Array[] = [];
+    const saver = talking(said(), { output: (_, piece) => void bytes.push(piece.slice()) });
+    using engine = await under.open(saver);
+    await engine.image.pull(image, {});
+    const { Id } = await engine.image.inspect(image);
+    await engine.image.tag(image, ["team/web:1"]);
+    await engine.image.save(["team/web:1"], { format: "docker-archive" });
+    const layout = join(mkdtempSync(join(scratchDirectory(), "rt-layout-")), "layout");
+    await using _ = { [Symbol.asyncDispose]: async () => rmSync(dirname(layout), { recursive: true }) };
+    const sent = await engine.image.push("team/web:1", { destination: `oci:${layout}:1` });
+    const copied = await engine.image.copy(`oci:${layout}:1`, `oci:${layout}:2`, { all: true });
+    expect(copied.digest).toBe(sent.digest);
+    await engine.image.untag("team/web:1", ["team/web:1"]);
+    const loaded: unknown[] = [];
+    const archive = async function* () {
+      yield* bytes;
+    };
+    const load = { onLoaded: (each: unknown) => void loaded.push(each) };
+    await engine.as(talking(archive())).image.load(load);
+    expect(loaded).toEqual([{ id: Id, names: ["team/web:1"], taken: [] }]);
+    expect(await engine.image.pull(`oci:${layout}:2`, {})).toMatchObject({ image: { id: Id } });
+    const root = async function* () {
+      yield tarOf({ name: "etc/passwd", content: "root:x:0:0::/:/bin/sh\n" });
+    };
+    const imported = { source: "-", reference: "team/root", changes: ["USER root"], message: "" };
+    const id = await engine.as(talking(root())).image.import(imported);
+    expect(await engine.image.inspect("team/root")).toMatchObject({ Id: id, Config: { User: "root" } });
+    const wrong: [ask: () => Promise<unknown>, code: string][] = [
+      [() => engine.image.save([image, "nosuch"], { format: "docker-archive" }), "not-found"],
+      [() => engine.as(talking(said("no tar"))).image.load(load), "data-loss"],
+      [() => engine.image.load({ ...load, input: "/nosuch" }), "not-found"],
+      [() => engine.as(talking(said("no tar"))).image.import(imported), "data-loss"],
+      [() => engine.image.import({ ...imported, source: "/dev/null", reference: "NO" }), "invalid-argument"],
+      [() => engine.image.push("nosuch", { destination: `oci:${layout}:3` }), "not-found"],
+      [
+        () => engine.image.push(image, { destination: `oci:${layout}`, compression: "xz" }),
+        "invalid-argument",
+      ],
+      [() => engine.image.pushAll("nosuch", {}), "not-found"],
+      [() => engine.image.copy(`oci:${layout}:nosuch`, `oci:${layout}:3`, { all: false }), "not-found"],
+    ];
+    for (const [ask, code] of wrong) expect((await failure(ask())).code).toBe(code as never);
   });
 
   test("a container is committed: an image that runs, under its name", async () => {

@@ -5,8 +5,11 @@ import { runCli } from "../../../src/cli/cli.ts";
 import type { ContainerInspect } from "../../../src/docker/container-inspect.ts";
 import type { NetworkDocument } from "../../../src/docker/network.ts";
 import { statsDocument } from "../../../src/docker/stats.ts";
+import type { LoadOptions } from "../../../src/engine/image/load.ts";
+import type { PushAllOptions } from "../../../src/engine/image/push.ts";
 import type { EachContainer } from "../../../src/engine/system/each-container.ts";
 import type { FilterFacts } from "../../../src/engine/system/seccomp.ts";
+import type { Digest } from "../../../src/oci/digest.ts";
 import { parseSeccompProfile } from "../../../src/settings/seccomp-profile.ts";
 import { type FakeVerbs, fakeEngine } from "../../support/fake-engine.ts";
 import { capture } from "./capture.ts";
@@ -462,6 +465,99 @@ test("tag and untag say nothing; history and the tree of images are tables", asy
   expect(tree.engine.asked).toEqual([
     ["image.list", { filters: { until: ["1h"] }, pattern: "a", manifests: true }],
   ]);
+});
+
+test("save, load, import: what they ask for, and what they print", async () => {
+  const id = `sha256:${"a".repeat(64)}` as Digest;
+  const loaded = [
+    { id, names: ["a:1", "b:\u001b[31m"], taken: [{ name: "a:1", from: id }] },
+    { id, names: [], taken: [] },
+  ];
+  const image = {
+    save: async () => {},
+    load: async ({ onLoaded }: LoadOptions) => loaded.forEach(onLoaded),
+    import: async () => id,
+  };
+  const argv = [
+    "save",
+    "--uncompressed",
+    "--format",
+    "oci-archive",
+    "--platform",
+    "linux/a,linux/b",
+    "-o",
+    "/x",
+    "a",
+    "b",
+  ];
+  expect(await rt(argv, { image })).toMatchObject({
+    ...{ status: 0, stdout: "" },
+    engine: {
+      asked: [
+        [
+          "image.save",
+          ["a", "b"],
+          { format: "oci-archive", output: "/x", platforms: ["linux/a", "linux/b"], uncompressed: true },
+        ],
+      ],
+    },
+  });
+  const brought = await rt(["load", "-q", "-i", "/x", "--platform", "linux/arm64"], { image });
+  expect(brought).toMatchObject({
+    status: 0,
+    stdout: [
+      `The image a:1 already exists, renaming the old one with ID ${id} to empty string`,
+      "Loaded image: a:1",
+      "Loaded image: b:\\u001b[31m",
+      `Loaded image ID: ${id}`,
+      "",
+    ].join("\n"),
+  });
+  expect(brought.engine.asked).toMatchObject([["image.load", { input: "/x", platform: "linux/arm64" }]]);
+  const imported = await rt(["import", "-c", "USER a", "-m", "why", "-", "a:1"], { image });
+  expect(imported).toMatchObject({ status: 0, stdout: `${id}\n` });
+  const wanted = { source: "-", reference: "a:1", changes: ["USER a"], message: "why", platform: undefined };
+  expect(imported.engine.asked).toEqual([["image.import", wanted]]);
+  expect((await rt(["import", "/a", "a:1"], { image })).engine.asked).toMatchObject([
+    ["image.import", { source: "/a" }],
+  ]);
+});
+
+test("push and image cp: what they ask for, and what they print", async () => {
+  const sent = { digest: `sha256:${"b".repeat(64)}` as Digest, mediaType: "x", size: 7 };
+  const image = {
+    push: async () => sent,
+    pushAll: async (_: string, { onSent }: PushAllOptions) => onSent?.("1", sent),
+    copy: async () => sent,
+  };
+  const flags = [
+    "--compression",
+    "zstd",
+    "--compression-level",
+    "5",
+    "--force-compression",
+    "--tls-verify=false",
+  ];
+  const pushed = await rt(["push", ...flags, "a:1", "registry.example/b:2"], { image });
+  const how = { compression: "zstd", compressionLevel: 5, forceCompression: true, tlsVerify: false };
+  expect(pushed).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(
+      /^The push refers to .*registry\.example\/b.*\n2: digest: sha256:b{64} size: 7\n$/,
+    ),
+  });
+  expect(pushed.engine.asked).toMatchObject([
+    ["image.push", "a:1", { ...how, destination: "registry.example/b:2" }],
+  ]);
+  const quiet = await rt(["push", "-aq", "registry.example/b"], { image });
+  expect(quiet.engine.asked).toMatchObject([["image.pushAll", "registry.example/b", { tlsVerify: true }]]);
+  expect(quiet.stdout).not.toContain("digest");
+  const copied = await rt(["image", "cp", "--all", "a.example/x:1", "b.example/y:1"], { image });
+  expect(copied.engine.asked).toMatchObject([
+    ["image.copy", "a.example/x:1", "b.example/y:1", { all: true }],
+  ]);
+  for (const wrong of [["push"], ["push", "-a", "a", "b"], ["image", "cp", "a"]])
+    expect(await rt(wrong, { image })).toMatchObject({ status: 125, engine: { asked: [] } });
 });
 
 test("a pull that is quiet prints the name only; flags choose the engine", async () => {

@@ -69,7 +69,14 @@ test("flags, a command's own first, and their values", async () => {
   expect(await completed("rt run --log-driver l")).toEqual(["local"]);
   expect(await completed("rt ps --format ")).toEqual(["json", "table"]);
   expect(await completed("rt events --format ")).toEqual(["json"]);
-  expect(await completed("rt pull al")).toEqual(["alpine", ":files"]);
+  expect(await completed("rt save --format o")).toEqual(["oci-archive", "oci-dir"]);
+  expect(await completed("rt push --compression ")).toEqual(["gzip", "zstd", "uncompressed"]);
+  for (const line of ["rt pull al", "rt push al", "rt push a/b:1 al", "rt image cp al"])
+    expect(await completed(line)).toEqual(["alpine", ":files"]);
+  for (const line of ["rt save -o ", "rt load -i ", "rt import "])
+    expect(await completed(line)).toEqual([":files"]);
+  for (const line of ["rt save al", "rt save a/b:1 al", "rt tag al", "rt history al"])
+    expect(await completed(line)).toEqual(["alpine"]);
   expect(await completed("rt run -itv da")).toEqual(["data", ":files", ":open"]);
   expect(await completed("rt run --cidfile ")).toEqual([":files"]);
   expect(await completed("rt --root ")).toEqual([":files"]);
