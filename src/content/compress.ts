@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
-import { constants, crc32, deflateRaw } from "node:zlib";
+import type { ZlibOptions } from "node:zlib";
 import { RtError } from "../base/errors.ts";
 import type { LayerCompression } from "../oci/compression.ts";
 
@@ -49,11 +49,6 @@ const zstdAtOnceMax = 8;
 /** How far back deflate looks. */
 const dictionaryBytes = 32 << 10;
 
-const deflated = promisify(deflateRaw) as (
-  block: Uint8Array,
-  options: import("node:zlib").ZlibOptions,
-) => Promise<Buffer>;
-
 /** An archive in the form that was chosen: the same bytes for the same archive, wherever its pieces end. */
 export function compress(tar: AsyncIterable<Uint8Array>, choice: FormChoice): AsyncIterable<Uint8Array> {
   if (choice.form === "gzip") return gzip(tar, choice.level);
@@ -66,6 +61,9 @@ export function compress(tar: AsyncIterable<Uint8Array>, choice: FormChoice): As
  * a whole byte, so that together they are one deflate stream.
  */
 async function* gzip(tar: AsyncIterable<Uint8Array>, level: number): AsyncGenerator<Uint8Array> {
+  // It takes as long to load as all else that a push with nothing to send has to do.
+  const { constants, crc32, deflateRaw } = await import("node:zlib");
+  const deflated = promisify<Uint8Array, ZlibOptions, Buffer>(deflateRaw);
   let dictionary: Uint8Array | undefined;
   let crc = 0;
   let length = 0;

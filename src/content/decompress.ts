@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import type { Transform } from "node:stream";
-import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import { RtError } from "../base/errors.ts";
 import { type Compression, compressionHeadBytes, compressionOf } from "../oci/compression.ts";
 
@@ -21,7 +20,7 @@ export async function decompress(
   const pieces = blob[Symbol.asyncIterator]();
   try {
     const head = await headOf(pieces);
-    return bounded(archive(joined(head, pieces), compressionOf(Buffer.concat(head))), sizeMax);
+    return bounded(await archive(joined(head, pieces), compressionOf(Buffer.concat(head))), sizeMax);
   } catch (error) {
     await pieces.return?.();
     throw error;
@@ -58,8 +57,13 @@ async function* joined(head: Uint8Array[], rest: AsyncIterator<Uint8Array>): Asy
   }
 }
 
-function archive(blob: AsyncIterable<Uint8Array>, compression: Compression): AsyncIterable<Uint8Array> {
+async function archive(
+  blob: AsyncIterable<Uint8Array>,
+  compression: Compression,
+): Promise<AsyncIterable<Uint8Array>> {
   if (compression === "tar") return blob;
+  // It takes as long to load as all else that a push with nothing to send has to do.
+  const { constants, createGunzip, createZstdDecompress } = await import("node:zlib");
   if (compression === "gzip") return through(createGunzip({ chunkSize: pieceBytes }), blob, "gzip");
   const params = { [constants.ZSTD_d_windowLogMax]: windowLogMax };
   if (compression === "zstd")

@@ -2,7 +2,7 @@ import { RtError } from "../base/errors.ts";
 import type { Descriptor, RawBlob } from "../oci/descriptor.ts";
 import { canonical, type Reference, repositoryOf } from "../reference/reference.ts";
 import { PushClient, type PushClientOptions } from "../registry/push-client.ts";
-import type { Destination, Placed, PutOptions, ReadBlob } from "./destination.ts";
+import type { ComingImage, Destination, Placed, PutOptions, ReadBlob } from "./destination.ts";
 
 /** So many uploads fill a line that one would not; more only cost memory. Questions are cheap, and asked for all. */
 const uploadsAtOnce = 4;
@@ -15,6 +15,8 @@ export class RegistryDestination implements Destination {
   readonly #wanted: Reference;
   readonly #client: PushClient;
   readonly #uploads = new Turns(uploadsAtOnce);
+  /** Tags, and whether they lead to the image already. */
+  readonly #tagged = new Map<string, Promise<boolean>>();
   /** Ends what is asked for without a signal of its own. */
   readonly #signal: AbortSignal;
   readonly #closing = new AbortController();
@@ -28,6 +30,11 @@ export class RegistryDestination implements Destination {
     this.#signal = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
   }
 
+  /** Where the tags lead is asked while the blobs are, not after them: a round trip less. */
+  async announce({ root, names }: ComingImage): Promise<void> {
+    for (const tag of this.#tagsOf(names)) this.#tagged.set(tag, this.#leadsTo(tag, root));
+  }
+
   async putBlob(blob: Descriptor, read: ReadBlob, options: PutOptions): Promise<Placed> {
     const { signal, elsewhere, onProgress } = options;
     if (await this.#client.hasBlob(blob, signal)) return { how: "exists" };
@@ -38,19 +45,27 @@ export class RegistryDestination implements Destination {
   }
 
   async putDocument(document: RawBlob): Promise<void> {
-    await this.#put(document.digest, document);
+    const { digest } = document;
+    if (await this.#client.hasManifest(digest, digest, this.#signal)) return;
+    await this.#client.putManifest(digest, document, this.#signal);
+  }
+
+  async putImage(root: RawBlob, names: readonly Reference[]): Promise<void> {
+    for (const tag of this.#tagsOf(names)) {
+      const isThere = this.#tagged.get(tag) ?? this.#leadsTo(tag, root);
+      if (!(await isThere)) await this.#client.putManifest(tag, root, this.#signal);
+    }
+  }
+
+  /** What goes wrong with the question, its PUT meets too, and tells. */
+  #leadsTo(tag: string, root: RawBlob): Promise<boolean> {
+    return this.#client.hasManifest(tag, root.digest, this.#signal).catch(() => false);
   }
 
   /** Of several names those in this repository count, as the tags that they have there. */
-  async putImage(root: RawBlob, names: readonly Reference[]): Promise<void> {
+  #tagsOf(names: readonly Reference[]): string[] {
     const own = names.filter((name) => repositoryOf(name) === repositoryOf(this.#wanted));
-    const tags = (own.length > 0 ? own : [this.#wanted]).flatMap(({ tag }) => tag ?? []);
-    for (const tag of tags) await this.#put(tag, root);
-  }
-
-  async #put(name: string, document: RawBlob): Promise<void> {
-    if (await this.#client.hasManifest(name, document.digest, this.#signal)) return;
-    await this.#client.putManifest(name, document, this.#signal);
+    return (own.length > 0 ? own : [this.#wanted]).flatMap(({ tag }) => tag ?? []);
   }
 
   async commit(): Promise<void> {}

@@ -9,6 +9,8 @@ import type { ResolvedImage, Source } from "../source/source.ts";
 import type { ImageRecord } from "./record.ts";
 
 const readLength = 1 << 20;
+/** Some look at no more than how a blob begins. */
+const firstLength = 64 << 10;
 
 export interface StoredImage {
   /** As people call it. */
@@ -60,9 +62,9 @@ export class StoredSource implements Source {
     }
     const fd = openSync(this.#content.path(blob.digest), "r");
     try {
-      for (let position = offset; ; ) {
+      for (let position = offset, wanted = firstLength; ; wanted = readLength) {
         if (signal?.aborted) throw new RtError("cancelled", "cancelled", { cause: signal.reason });
-        const buffer = new Uint8Array(readLength);
+        const buffer = new Uint8Array(wanted);
         const length = readSync(fd, buffer, 0, buffer.length, position);
         if (length === 0) return;
         position += length;

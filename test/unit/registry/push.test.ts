@@ -1,9 +1,12 @@
 import { describe, expect, test } from "bun:test";
+import { openDestination } from "../../../src/destination/open.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
+import { mediaTypes } from "../../../src/oci/media-types.ts";
 import { parse } from "../../../src/reference/reference.ts";
 import { ownEndpoint } from "../../../src/registry/endpoint.ts";
 import { FakeRegistry, type SeenRequest, tinyImage } from "../../support/fake-registry.ts";
 import { fault } from "../../support/fake-uploads.ts";
+import { until } from "../../support/wait.ts";
 import { failsWith } from "../source/pull.ts";
 import { octetsOf, type PushReport, pushBlobs, someBytes } from "./push-to.ts";
 
@@ -50,6 +53,27 @@ describe("what is asked", () => {
     expect(progress.at(-1)).toBe(large.length);
     expect(registry.blob(digest)).toEqual(Buffer.from(large));
     expect(registry.manifest("a/b", "1")?.bytes).toEqual(manifest);
+  });
+
+  test("where the tag leads is asked before the blobs are there, and only once", async () => {
+    await using registry = await FakeRegistry.start();
+    const bytes = Buffer.from("{}");
+    const root = { bytes, mediaType: mediaTypes.dockerManifest, digest: digestOf(bytes) };
+    const name = `${registry.host}/a/b:1`;
+    const options = { config: { registries: new Map() }, env: {}, warn: () => {} };
+    await using destination = await openDestination(name, options);
+    const names = [parse(name)];
+    await destination.announce?.({
+      root,
+      names,
+      documents: [],
+      blobs: new Map(),
+      read: async function* () {},
+    });
+    await until("the tag is asked for", () => registry.seen(/^HEAD/).length > 0);
+    await destination.putImage(root, names);
+    expect(lines(registry)).toEqual(["GET /v2/", "HEAD manifests/1", "PUT manifests/1"]);
+    expect(registry.manifest("a/b", "1")?.bytes).toEqual(bytes);
   });
 
   test("what is there is not sent again, and nothing of it is read", async () => {
