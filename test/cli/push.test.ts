@@ -1,8 +1,11 @@
 /** Pushes to a real registry. What is said is said in docker's words. */
 import { afterAll, expect } from "bun:test";
+import { readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
-import { FakeRegistry } from "../support/fake-registry.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { FakeRegistry, Wire } from "../support/fake-registry.ts";
 import { testHost } from "../support/host.ts";
 import { LayoutWriter } from "../support/layout.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
@@ -112,6 +115,40 @@ for (const signal of ["SIGKILL", "SIGINT"] as const) {
     expect(ranges).toEqual(["0", "1000000"]);
     expect(fake.manifest("team/large", "1")).toBeDefined();
   });
+}
+
+/** Requests that a push is killed at: the answer never comes. */
+const steps = [
+  { step: "an upload begins", request: /^POST/ },
+  { step: "an upload ends", request: /^PUT .*\/blobs\// },
+  { step: "the tag is set", request: /^PUT .*\/manifests\// },
+];
+
+for (const { step, request } of steps) {
+  for (const isDone of [false, true]) {
+    test(`killed where ${step}, ${isDone ? "and it does" : "and it does not"}: the next push makes it whole`, async () => {
+      await using host = await testHost();
+      await using fake = await FakeRegistry.start();
+      await host.ok(["pull", "-q", `oci:${layout}:base`]);
+      const id = (await host.ok(["images", "-q"])).trim();
+      const name = `${fake.host}/team/base:1`;
+      const arrived = Promise.withResolvers<void>();
+      fake.once(request, (seen) => {
+        if (isDone) fake.serve(seen, new Wire({ write: () => true } as unknown as Socket));
+        arrived.resolve();
+      });
+      const pushing = host.spawn(["push", id, name]);
+      await arrived.promise;
+      pushing.kill("SIGKILL");
+      expect(await pushing.exited).toBe(137);
+      const said = await host.ok(["push", id, name]);
+      const { bytes } = fake.manifest("team/base", "1")!;
+      expect(said).toContain(`\n1: digest: ${digestOf(bytes)} size: ${bytes.length}\n`);
+      for (const { digest } of JSON.parse(Buffer.from(bytes).toString()).layers)
+        expect(digestOf(fake.blob(digest))).toBe(digest);
+      expect(readdirSync(join(host.root, "uploads"))).toEqual([]);
+    });
+  }
 }
 
 test("Basic: with a login it goes, without one and with a wrong one it is one line", async () => {

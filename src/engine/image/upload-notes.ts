@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { fstatSync, ftruncateSync, mkdirSync, readdirSync, readSync, statSync, writeSync } from "node:fs";
+import {
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  readdirSync,
+  readSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { isErrno, withCause } from "../../base/errors.ts";
 import { FileLock } from "../../content/file-lock.ts";
@@ -27,14 +36,15 @@ export class UploadNotes implements CutUploads {
     return lock && new NoteFile(lock);
   }
 
-  /** Those that are too old, and that nobody is at. */
+  /** Those that nobody is at, and that are too old or say nothing: killed before there was anything to say. */
   removeOld(now = Date.now()): void {
+    const isUseless = ({ size, mtimeMs }: Stats) => size === 0 || now - mtimeMs >= age_max_ms;
     for (const name of this.#names()) {
       const path = join(this.#directory, name);
       const found = statSync(path, { throwIfNoEntry: false });
-      if (!found || now - found.mtimeMs < age_max_ms) continue;
+      if (!found || !isUseless(found)) continue;
       using lock = FileLock.try(path);
-      lock?.unlink();
+      if (lock && isUseless(fstatSync(lock.fd))) lock.unlink();
     }
   }
 
