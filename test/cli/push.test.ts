@@ -8,10 +8,12 @@ import { digestOf } from "../../src/oci/digest.ts";
 import { FakeRegistry, Wire } from "../support/fake-registry.ts";
 import { testHost } from "../support/host.ts";
 import { LayoutWriter } from "../support/layout.ts";
+import { foreignLayer } from "../support/odd-images.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { needs } from "../support/root.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { archive } from "../support/tar.ts";
+import { startTokenServer } from "../support/token-server.ts";
 
 const { test, beforeAll } = needs({ root: true, tools: ["docker-registry"] });
 
@@ -169,4 +171,57 @@ test("Basic: with a login it goes, without one and with a wrong one it is one li
   }
   await Bun.write(authFile, JSON.stringify({ auths: { [guarded.address]: entry("canary-91c") } }));
   expect(await host.ok(["push", id, name])).toMatch(/\n1: digest: sha256:[0-9a-f]{64} size: [0-9]+\n$/);
+});
+
+test("Bearer: one token for all of a push, one more for a mount; who may not push is told so", async () => {
+  await using tokens = startTokenServer({
+    writer: { password: "canary-7f2", actions: ["pull", "push"] },
+    reader: { password: "canary-7f3", actions: ["pull"] },
+  });
+  await using guarded = await startRegistry({ token: tokens.forRegistry });
+  await using host = await testHost();
+  await host.ok(["pull", "-q", `oci:${layout}:base`]);
+  const id = (await host.ok(["images", "-q"])).trim();
+  const authFile = join(host.dir, "auth.json");
+  host.env.REGISTRY_AUTH_FILE = authFile;
+  const logIn = (words?: string) => {
+    const auths = words ? { [guarded.address]: { auth: Buffer.from(words).toString("base64") } } : {};
+    return Bun.write(authFile, JSON.stringify({ auths }));
+  };
+  const name = `${guarded.address}/team/base`;
+  for (const words of [undefined, "reader:canary-7f3", "writer:canary-7f3"]) {
+    await logIn(words);
+    const { code, stdout, stderr } = await host.rt(["push", id, `${name}:1`]);
+    expect(stderr).toMatch(/^rt: access to [^\n]*\/team\/base is denied[^\n]*\n$/);
+    expect([code, (stdout + stderr).includes("canary")]).toEqual([125, false]);
+  }
+  await logIn("writer:canary-7f2");
+  tokens.asked.length = 0;
+  const pushed = await host.ok(["push", id, `${name}:1`]);
+  expect(tokens.asked).toEqual([{ user: "writer", scopes: ["repository:team/base:pull,push"] }]);
+  await host.ok(["tag", id, `${name}:1`]);
+  tokens.asked.length = 0;
+  await host.ok(["push", `${name}:1`]);
+  const other = await host.ok(["push", id, `${guarded.address}/team/other:1`]);
+  expect(other.match(/: Mounted from team\/base\n/g)).toHaveLength(2);
+  const own = "repository:team/other:pull,push";
+  expect(tokens.asked.map(({ scopes }) => scopes)).toContainEqual([own, "repository:team/base:pull"]);
+  expect(other.split("\n").at(-2)).toBe(pushed.split("\n").at(-2)!);
+});
+
+test("a layer that is licensed elsewhere stays here where a registry is pushed to, and goes into a directory", async () => {
+  await using host = await testHost();
+  await using fake = await FakeRegistry.start();
+  const image = await foreignLayer();
+  await host.ok(["pull", "-q", `oci:${image.layout}:${image.tag}`]);
+  const id = (await host.ok(["images", "-q"])).trim();
+  await host.ok(["push", id, `${fake.host}/team/foreign:1`]);
+  const manifest = fake.manifest("team/foreign", "1")!.bytes;
+  const [own, foreign] = JSON.parse(Buffer.from(manifest).toString()).layers;
+  expect(foreign.urls).toEqual(["https://licensed.invalid/layer.tar.gz"]);
+  expect(digestOf(fake.blob(own.digest))).toBe(own.digest);
+  expect(fake.requests.filter(({ path }) => path.includes(foreign.digest))).toEqual([]);
+  await host.ok(["push", id, `oci:${host.dir}/out:1`]);
+  const blob = Bun.file(join(host.dir, "out/blobs", foreign.digest.replace(":", "/")));
+  expect(digestOf(await blob.bytes())).toBe(foreign.digest);
 });

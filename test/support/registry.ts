@@ -13,6 +13,8 @@ import { Transcript, until } from "./wait.ts";
 export interface RegistryOptions {
   /** HTTP Basic, by an htpasswd file. */
   auth?: { user: string; password: string };
+  /** Bearer, by tokens of that server's. */
+  token?: { realm: string; service: string; issuer: string; certificate: string };
 }
 
 export interface Registry extends AsyncDisposable {
@@ -60,7 +62,7 @@ async function start(port: number, options: RegistryOptions): Promise<Registry> 
       if (child.exitCode !== null)
         throw new Error(`docker-registry ended with ${child.exitCode}:\n${log.text}`);
       const status = await statusOf(`http://${address}/v2/`);
-      return status === (options.auth ? 401 : 200);
+      return status === (options.auth || options.token ? 401 : 200);
     });
   } catch (error) {
     await close();
@@ -91,6 +93,14 @@ async function configuration(dir: string, address: string, options: RegistryOpti
     const hash = await Bun.password.hash(options.auth.password, { algorithm: "bcrypt", cost: 4 });
     await Bun.write(file, `${options.auth.user}:${hash}\n`);
     lines.push(`auth: { htpasswd: { realm: rt-test, path: ${file} } }`);
+  }
+  if (options.token) {
+    const { realm, service, issuer, certificate } = options.token;
+    const bundle = join(dir, "bundle.pem");
+    await Bun.write(bundle, certificate);
+    lines.push(
+      `auth: { token: { realm: "${realm}", service: "${service}", issuer: "${issuer}", rootcertbundle: ${bundle} } }`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }
