@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync } from "node:fs";
 import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { flock } from "../native/system.ts";
 
@@ -20,7 +20,8 @@ const quiet_ms = 1000;
  * process, however that ends, so there are no stale locks.
  *
  * As the file can be unlinked or renamed by the holder that we waited for, a lock counts only if the path still leads to
- * the file that we locked; otherwise we begin again with the new one.
+ * the file that we locked; otherwise we begin again with the new one. A symbolic link is never followed: where others may write,
+ * one of theirs would have us make, or write to, whatever it leads to.
  */
 export class FileLock implements Disposable {
   readonly path: string;
@@ -93,14 +94,16 @@ export class FileLock implements Disposable {
 
 function open(path: string): number {
   try {
-    return openSync(path, constants.O_RDWR | constants.O_CREAT | O_CLOEXEC, 0o600);
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | O_CLOEXEC, 0o600);
   } catch (error) {
+    if (isErrno(error, "ELOOP"))
+      throw new RtError("data-loss", `${path} is a symbolic link: refused`, { cause: error });
     throw withCause(`cannot open ${path}`, error);
   }
 }
 
 function leadsTo(path: string, fd: number): boolean {
-  const named = statSync(path, { throwIfNoEntry: false });
+  const named = lstatSync(path, { throwIfNoEntry: false });
   const opened = fstatSync(fd);
   return named !== undefined && named.ino === opened.ino && named.dev === opened.dev;
 }

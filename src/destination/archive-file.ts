@@ -1,8 +1,9 @@
-import { ftruncateSync, renameSync, statSync } from "node:fs";
+import { renameSync, statSync } from "node:fs";
 import { RtError, withCause } from "../base/errors.ts";
-import { FileLock } from "../content/file-lock.ts";
+import type { FileLock } from "../content/file-lock.ts";
 import { writeAll } from "../content/write-all.ts";
 import { shown } from "../oci/json.ts";
+import { lockOwnDraft } from "./own-draft.ts";
 
 /** Where an archive's bytes go, one after the other. */
 export interface ArchiveOutput extends Disposable {
@@ -25,8 +26,7 @@ export async function openArchiveFile(path: string, signal?: AbortSignal): Promi
   }
   let lock: FileLock;
   try {
-    lock = await FileLock.acquire(`${path}.part`, signal ? { signal } : {});
-    ftruncateSync(lock.fd);
+    lock = await lockOwnDraft(path, signal);
   } catch (error) {
     throw withCause(what, error);
   }

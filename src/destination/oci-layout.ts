@@ -1,7 +1,7 @@
-import { fchmodSync, fsync, ftruncateSync, readdirSync, renameSync, statSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { fchmodSync, fsync, readdirSync, renameSync, statSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isErrno, withCause } from "../base/errors.ts";
+import { RtError, withCause } from "../base/errors.ts";
 import { FileLock } from "../content/file-lock.ts";
 import { writeAll } from "../content/write-all.ts";
 import type { Descriptor, RawBlob } from "../oci/descriptor.ts";
@@ -9,8 +9,10 @@ import { type Digest, hexOf } from "../oci/digest.ts";
 import { arrayIn, objectIn, optionalIn, parseJson } from "../oci/json.ts";
 import { mediaTypes } from "../oci/media-types.ts";
 import { canonical, type Reference } from "../reference/reference.ts";
+import { openRegular } from "../source/file-range.ts";
 import { checkedBlob } from "./checked-blob.ts";
 import type { Destination, Placed, PutOptions, ReadBlob } from "./destination.ts";
+import { lockOwnDraft } from "./own-draft.ts";
 
 const refName = "org.opencontainers.image.ref.name";
 const draftSuffix = ".part";
@@ -102,9 +104,8 @@ class OciLayoutDestination implements Destination {
     fill: (fd: number) => Promise<boolean>,
   ): Promise<boolean> {
     try {
-      using lock = await FileLock.acquire(path + draftSuffix, signal ? { signal } : {});
+      using lock = await lockOwnDraft(path, signal);
       try {
-        ftruncateSync(lock.fd);
         const isWritten = await fill(lock.fd);
         if (!isWritten) {
           lock.unlink();
@@ -133,11 +134,13 @@ class OciLayoutDestination implements Destination {
   async #indexed(path: string): Promise<{ manifests?: Entry[] }> {
     try {
       const what = `${this.name}: index.json`;
-      const { manifests, ...others } = objectIn(parseJson(await readFile(path), what), what);
+      // Whose directory it may be: a link of his would have us show others what only we may read.
+      await using file = await openRegular(path, what);
+      const { manifests, ...others } = objectIn(parseJson(await file.readFile(), what), what);
       const entries = optionalIn(manifests, what, arrayIn) ?? [];
       return { ...others, manifests: entries.map((entry) => objectIn(entry, what) as Entry) };
     } catch (error) {
-      if (isErrno(error, "ENOENT")) return {};
+      if (error instanceof RtError && error.code === "not-found") return {};
       throw error;
     }
   }
@@ -145,9 +148,9 @@ class OciLayoutDestination implements Destination {
   /** What killed commands have left. */
   #sweep(): void {
     const blobs = join(this.#directory, "blobs/sha256");
-    for (const name of readdirSync(blobs)) {
-      if (!name.endsWith(draftSuffix)) continue;
-      using lock = FileLock.try(join(blobs, name));
+    for (const entry of readdirSync(blobs, { withFileTypes: true })) {
+      if (!entry.isFile() || !entry.name.endsWith(draftSuffix)) continue;
+      using lock = FileLock.try(join(blobs, entry.name));
       lock?.unlink();
     }
   }
