@@ -36,6 +36,9 @@ export interface LocalName {
   target: Digest;
 }
 
+/** Characters. A list of referrers has at most 3 MiB. */
+const annotationsMax = 3 << 20;
+
 /**
  * What is in the repositories of the registry that is served here, besides the images of the store: a repository
  * "docker.io/library/alpine" also has all that images here are called in it. A tag is either a name of an image or a row of
@@ -179,17 +182,28 @@ export class RepositoryStore {
     });
   }
 
-  /** Manifests whose subject it is, in the order of their digests, after `last`. */
+  /**
+   * Manifests whose subject it is, in the order of their digests, after `last`: at most `limit`, and two at least where there are,
+   * but none behind the one with which their annotations come to be larger than all that one answer may say.
+   */
   referrers(
     repository: string,
     subject: Digest,
     filter: { artifactType?: string | undefined; last: string; limit: number },
   ): RepositoryManifest[] {
-    const sql = `SELECT * FROM repository_manifests WHERE repository = ?1 AND subject = ?2 AND digest > ?3
+    const sql = `SELECT digest FROM repository_manifests WHERE repository = ?1 AND subject = ?2 AND digest > ?3
                  AND (?4 IS NULL OR artifact_type = ?4) ORDER BY digest LIMIT ?5`;
     const { artifactType, last, limit } = filter;
-    const rows = this.#database.all<ManifestRow>(sql, repository, subject, last, artifactType ?? null, limit);
-    return rows.map(manifestOf);
+    const values = [repository, subject, last, artifactType ?? null, limit] as const;
+    const found: RepositoryManifest[] = [];
+    let length = 0;
+    for (const { digest } of this.#database.all<{ digest: Digest }>(sql, ...values)) {
+      if (length > annotationsMax && found.length > 1) break;
+      const manifest = this.manifest(repository, digest)!;
+      found.push(manifest);
+      length += JSON.stringify(manifest.annotations ?? {}).length;
+    }
+    return found;
   }
 
   /** It may be had from there, and is kept for a day though nothing names it. */

@@ -16,12 +16,18 @@ import { planLayers } from "../image/unpack.ts";
  * What was pushed as an image here, where it is one for this machine and all of it is here. Nothing is unpacked: `rt run` does
  * that with the first container, from the blobs.
  * @param name "docker.io/team/web:2"
+ * @param isHere is this layer one of the repository it was pushed to?
  * @returns its ID; undefined of what is none: an artifact, an image for other machines, one that contradicts itself
  */
-export async function receiveImage(host: Host, name: string, root: RawDocument): Promise<Digest | undefined> {
+export async function receiveImage(
+  host: Host,
+  name: string,
+  root: RawDocument,
+  isHere: (layer: Descriptor) => boolean,
+): Promise<Digest | undefined> {
   const content = await host.content();
   const found = await resolved(content, name, root);
-  if (!found?.manifest.layers.every(({ digest }) => content.has(digest))) return undefined;
+  if (!found?.manifest.layers.every(isHere)) return undefined;
   const { layers } = found.manifest;
   const diffIDs = found.config.rootfs.diff_ids;
   const plan = planLayers({ layers, diffIDs, chain: chainIDs(diffIDs) });

@@ -73,7 +73,7 @@ export class Repository implements ServedRepository {
     if (pushed && mirror?.has(this.#key)) return pushed.digest;
     const local = rows.localName(`${this.#key}:${tag}`);
     if (!local) return pushed?.digest;
-    if (this.#isWhole(local.target, 0)) return local.target;
+    if (this.#isWhole(local.target, 0, new Map())) return local.target;
     return host.images.find(local.image)?.manifest.digest;
   }
 
@@ -81,8 +81,10 @@ export class Repository implements ServedRepository {
   #documentType(digest: Digest): string | undefined {
     const { rows } = this.#shared;
     const own = rows.manifest(this.#key, digest)?.mediaType ?? rows.ofLocalImage(this.#key, digest);
-    const type = own ?? this.#named().get(digest);
-    return type !== undefined && (isIndexType(type) || isManifestType(type)) ? type : undefined;
+    if (isDocumentType(own)) return own;
+    // What one image calls a layer, to be known by that type ever after, another may have as its manifest.
+    const named = this.#named().get(digest);
+    return isDocumentType(named) ? named : undefined;
   }
 
   async putManifest(
@@ -93,12 +95,13 @@ export class Repository implements ServedRepository {
     const digest = digestOf(bytes);
     const { document, references, ...facts } = readManifest(bytes, contentType);
     using _ = await protect(host, [digest, ...references.map((each) => each.digest)]);
-    for (const reference of references) this.#require(reference.digest, document.kind === "index");
+    for (const reference of references) this.#require(reference, document.kind === "index");
     await content.put(digest, bytes);
     content.sync();
     const tag = "tag" in name ? name.tag : undefined;
     const full = `${this.#key}:${tag}`;
-    const image = tag && (await receiveImage(host, full, { bytes, contentType: document.mediaType }));
+    const root = { bytes, contentType: document.mediaType };
+    const image = tag && (await receiveImage(host, full, root, (blob) => this.#hasWhole(blob)));
     const manifest = { digest, mediaType: document.mediaType, size: bytes.length, references, ...facts };
     rows.transaction(() => {
       rows.putManifest(this.#key, { ...manifest, ...(image && { image }) });
@@ -118,11 +121,22 @@ export class Repository implements ServedRepository {
     return { digest, ...(facts.subject && { subject: facts.subject }) };
   }
 
-  /** @throws ProtocolError MANIFEST_BLOB_UNKNOWN unless this repository has it */
-  #require(digest: Digest, isDocument: boolean): void {
-    const isHere = this.#shared.content.has(digest);
-    if (isHere && (isDocument ? this.#documentType(digest) !== undefined : this.#hasBlob(digest))) return;
-    throw new ProtocolError("MANIFEST_BLOB_UNKNOWN", `${digest}, which it names, is not in this repository`);
+  /** @throws ProtocolError MANIFEST_BLOB_UNKNOWN unless this repository has it; MANIFEST_INVALID: its size is another */
+  #require({ digest, size }: Named, isDocument: boolean): void {
+    const actual = this.#shared.content.size(digest);
+    const isOwn = isDocument ? this.#documentType(digest) !== undefined : this.#hasBlob(digest);
+    if (actual === undefined || !isOwn)
+      throw new ProtocolError(
+        "MANIFEST_BLOB_UNKNOWN",
+        `${digest}, which it names, is not in this repository`,
+      );
+    if (actual !== size)
+      throw new ProtocolError("MANIFEST_INVALID", `${digest} has ${actual} bytes, not ${size}`);
+  }
+
+  /** Also of what a manifest may name though it is not here: it could be another repository's, which is here. */
+  #hasWhole({ digest, size }: Named): boolean {
+    return this.#shared.content.size(digest) === size && this.#hasBlob(digest);
   }
 
   async deleteManifest(name: ManifestName): Promise<boolean> {
@@ -200,14 +214,20 @@ export class Repository implements ServedRepository {
       if (isDigest(entry.digest) && !into.has(entry.digest)) this.#gather(entry.digest, into, depth + 1);
   }
 
-  #isWhole(digest: Digest, depth: number): boolean {
-    const document = this.#document(digest);
-    if (!document || depth > indexDepthMax) return false;
-    if (document.kind === "manifest")
-      return [document.config, ...document.layers].every((blob) => this.#shared.content.has(blob.digest));
-    return document.manifests.every(
-      (entry) => isDigest(entry.digest) && this.#isWhole(entry.digest, depth + 1),
-    );
+  /** @param known what was looked at already: an index may name one thing a thousand times over, and that another */
+  #isWhole(digest: Digest, depth: number, known: Map<Digest, boolean>): boolean {
+    const before = known.get(digest);
+    if (before !== undefined) return before;
+    const document = depth > indexDepthMax ? undefined : this.#document(digest);
+    const isHere =
+      document?.kind === "index"
+        ? document.manifests.every(
+            (entry) => isDigest(entry.digest) && this.#isWhole(entry.digest, depth + 1, known),
+          )
+        : document !== undefined &&
+          [document.config, ...document.layers].every((blob) => this.#shared.content.has(blob.digest));
+    known.set(digest, isHere);
+    return isHere;
   }
 
   /** Undefined: not here, or damaged. */
@@ -258,6 +278,15 @@ export class Repository implements ServedRepository {
   async upload(id: string): Promise<ServedUpload | undefined> {
     return RepositoryUpload.open(this.#shared, this.#key, id);
   }
+}
+
+interface Named {
+  digest: Digest;
+  size: number;
+}
+
+function isDocumentType(type: string | undefined): type is string {
+  return type !== undefined && (isIndexType(type) || isManifestType(type));
 }
 
 /** What it says of itself, and what it names that must be here. @throws ProtocolError MANIFEST_INVALID */
