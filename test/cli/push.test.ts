@@ -74,6 +74,22 @@ test("docker's lines: pushed, there already, mounted from where it was pulled; p
   expect(all).toContain(`\nlatest: digest: ${digest} size: `);
 });
 
+test("a layer that is first compressed for the registry has a bar on a terminal while that lasts", async () => {
+  await using host = await testHost();
+  await host.ok(["pull", "-q", `oci:${layout}:large`]);
+  const [id] = (await host.ok(["images", "-q"])).split("\n") as [string];
+  await using terminal = host.pty([
+    "push",
+    id,
+    `${registry.address}/team/large:bar`,
+    "--compression",
+    "zstd",
+  ]);
+  expect(await terminal.exited).toBe(0);
+  expect(terminal.screen.text).toMatch(/[0-9a-f]{12}: Compressing \[=*> *\] +[0-9.]+[kM]?B\/6MB\r\n/);
+  expect(terminal.screen.text).toMatch(/[0-9a-f]{12}: Compressed\r\n.*[0-9a-f]{12}: Pushed\r\n/s);
+});
+
 test("what is not here, and what cannot be pushed: docker's words, status 1", async () => {
   await using host = await testHost();
   const name = `${registry.address}/none`;

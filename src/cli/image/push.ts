@@ -1,5 +1,5 @@
 import { RtError } from "../../base/errors.ts";
-import type { SendProgress, SentImage } from "../../engine/image/push.ts";
+import type { PushProgress, SentImage } from "../../engine/image/push.ts";
 import { isNear, isSsh, kindOf } from "../../reference/kind.ts";
 import { canonical, familiarName, parse, type Reference, repositoryOf } from "../../reference/reference.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
@@ -55,7 +55,7 @@ export default class PushCommand extends RtCommand {
     // What is no number is no level of any form.
     const compressionLevel = level === undefined ? level : /^\d+$/.test(level) ? Number(level) : Number.NaN;
     const how = { platform, tlsVerify, compression, compressionLevel, forceCompression };
-    const onProgress = (progress: SendProgress) => reporter?.layer(progress);
+    const onProgress = (progress: PushProgress) => reporter?.layer(progress);
     const tell = (tag: string, { digest, size }: SentImage) => {
       reporter?.end();
       if (!this.quiet) stdout.write(`${tag}: digest: ${digest} size: ${size}\n`);

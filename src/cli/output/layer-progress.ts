@@ -1,5 +1,5 @@
 import type { LayerProgress } from "../../engine/image/pull.ts";
-import type { SendProgress } from "../../engine/image/push.ts";
+import type { PushProgress } from "../../engine/image/push.ts";
 import { humanSize } from "../format/human.ts";
 import type { Output } from "./output.ts";
 
@@ -22,7 +22,7 @@ export interface Wording {
   hasBar?: boolean;
   /** Nothing more will come of this layer. */
   isFinished?: boolean;
-  /** Worth a line where there are no bars, as what is finished is. */
+  /** Worth a line where there are no bars: what is finished is, unless this is false. */
   hasLine?: boolean;
 }
 
@@ -56,13 +56,16 @@ const pullWords: Readonly<Record<LayerProgress["status"], Wording>> = {
 };
 
 /** And of what goes. */
-export function pushWordings({ status, from = "" }: SendProgress): Wording {
-  return status === "mounted"
-    ? { text: `Mounted from ${from.slice(from.indexOf("/") + 1)}`, isFinished: true }
-    : pushWords[status];
+export function pushWordings(progress: PushProgress): Wording {
+  if (progress.status !== "mounted") return pushWords[progress.status];
+  const { from = "" } = progress;
+  return { text: `Mounted from ${from.slice(from.indexOf("/") + 1)}`, isFinished: true };
 }
 
-const pushWords: Readonly<Record<Exclude<SendProgress["status"], "mounted">, Wording>> = {
+const pushWords: Readonly<Record<Exclude<PushProgress["status"], "mounted">, Wording>> = {
+  // Of these docker, whose layers are compressed as they travel, has no lines.
+  compressing: { text: "Compressing", hasBar: true },
+  compressed: { text: "Compressed", isFinished: true, hasLine: false },
   preparing: { text: "Preparing", hasLine: true },
   waiting: { text: "Waiting", hasLine: true },
   sending: { text: "Pushing", hasBar: true },
@@ -81,7 +84,7 @@ export class Lines<P extends TransferProgress> implements LayerReporter<P> {
 
   layer(progress: P): void {
     const wording = this.#wordings(progress);
-    if (wording.isFinished || wording.hasLine) this.#output.write(`${line(progress, wording, 300)}\n`);
+    if (wording.hasLine ?? wording.isFinished) this.#output.write(`${line(progress, wording, 300)}\n`);
   }
 
   end(): void {}

@@ -16,12 +16,14 @@ import { protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
 import { isOutside, ownImage } from "./outside.ts";
-import { type CompressionOptions, inForm, recompression } from "./recompress.ts";
+import { type CompressionOptions, type CompressProgress, inForm, recompression } from "./recompress.ts";
 import { storedImage } from "./stored.ts";
 import { UploadNotes } from "./upload-notes.ts";
 
 export type { SentImage } from "../../destination/destination.ts";
-export type { SendProgress } from "../../image/send.ts";
+
+/** Of a layer that is made for where it goes, then of what is sent. */
+export type PushProgress = CompressProgress | SendProgress;
 
 export interface PushOptions extends CompressionOptions {
   /** As pull's sources: a registry's reference, "oci:DIR", …; where the image's own name leads unless it is given. */
@@ -30,7 +32,7 @@ export interface PushOptions extends CompressionOptions {
   platform?: string | undefined;
   /** False: this registry may be plain http, or TLS that does not verify. */
   tlsVerify?: boolean | undefined;
-  onProgress?: ((progress: SendProgress) => void) | undefined;
+  onProgress?: ((progress: PushProgress) => void) | undefined;
 }
 
 export interface PushAllOptions extends Omit<PushOptions, "destination"> {
@@ -103,7 +105,7 @@ async function pushTo(
   destination: Destination,
   options: PushOptions,
 ): Promise<SentImage> {
-  const { platform, onProgress } = options;
+  const { platform, onProgress = () => {} } = options;
   const isFromOutside = isSsh(where) && isOutside();
   const form = recompression(where, options);
   if (isFromOutside && form)
@@ -119,7 +121,7 @@ async function pushTo(
   await using closing = new AsyncDisposableStack();
   const name = destinationName(where, stored.reference);
   if (needed.length > 0) closing.use(await protect(host, needed, host.session.abort));
-  const source = await inForm(host, stored, form);
+  const source = await inForm(host, stored, form, onProgress);
   closing.defer(() => source.close());
   const sent = await sendImage({
     source,
@@ -127,7 +129,7 @@ async function pushTo(
     platform: platform ? parsePlatform(platform, hostPlatform()) : undefined,
     names: name ? [name] : [],
     elsewhere: repositories,
-    onProgress: onProgress ?? (() => {}),
+    onProgress,
     signal: host.session.abort,
   });
   if (name && !isNear(where)) rememberDigest(host, text, name, sent);

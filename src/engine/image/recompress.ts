@@ -3,6 +3,7 @@ import { formChoice } from "../../content/compress.ts";
 import type { Recompression } from "../../image/recompress.ts";
 import { RecompressedStore } from "../../image/recompressed-store.ts";
 import type { LayerCompression } from "../../oci/compression.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { quoted } from "../../oci/json.ts";
 import { kindOf } from "../../reference/kind.ts";
 import type { Source } from "../../source/source.ts";
@@ -16,6 +17,14 @@ export interface CompressionOptions {
   compressionLevel?: number | undefined;
   /** Also those that are so compressed already. */
   forceCompression?: boolean | undefined;
+}
+
+/** Of a layer as it is here: its new digest, under which it travels, is known when all of it is made. */
+export interface CompressProgress {
+  layer: Digest;
+  status: "compressing" | "compressed";
+  current: number;
+  total: number;
 }
 
 const forms: Readonly<Record<string, LayerCompression>> = { gzip: "gzip", zstd: "zstd", uncompressed: "tar" };
@@ -40,7 +49,12 @@ export function recompression(where: string, options: CompressionOptions): Recom
 }
 
 /** `source` with its layers in that form. It must be closed: what was made for it is there until then. */
-export async function inForm(host: Host, source: Source, how: Recompression | undefined): Promise<Source> {
+export async function inForm(
+  host: Host,
+  source: Source,
+  how: Recompression | undefined,
+  onProgress: (progress: CompressProgress) => void,
+): Promise<Source> {
   if (!how) return source;
   const { RecompressedSource } = await import("../../image/recompress.ts");
   return new RecompressedSource(source, how, {
@@ -48,6 +62,8 @@ export async function inForm(host: Host, source: Source, how: Recompression | un
     layerSizeMax: (await host.config()).maxLayerSize ?? defaultLayerSizeMax,
     known: new RecompressedStore(host.database),
     warn: (line) => host.warn(line),
+    onProgress: ({ digest: layer, size: total }, current) =>
+      onProgress({ layer, status: current < total ? "compressing" : "compressed", current, total }),
     signal: host.session.abort,
   });
 }

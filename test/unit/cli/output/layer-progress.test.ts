@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Bars, Lines, line, pullWordings, pushWordings } from "../../../../src/cli/output/layer-progress.ts";
 import type { LayerProgress } from "../../../../src/engine/image/pull.ts";
-import type { SendProgress } from "../../../../src/engine/image/push.ts";
+import type { PushProgress } from "../../../../src/engine/image/push.ts";
 import { digestOf } from "../../../../src/oci/digest.ts";
 import { CapturedOutput } from "../capture.ts";
 
@@ -92,8 +92,15 @@ test("without a terminal, a line for each layer that is done", () => {
 test("what goes is told in docker's words, a line for each state that has no bar", () => {
   const output = new CapturedOutput();
   const lines = new Lines(output, pushWordings);
-  const tell = (index: number, status: SendProgress["status"], from?: string) =>
-    lines.layer({ layer: layers[index]!, status, current: 5, total: 10, ...(from && { from }) });
+  const tell = (index: number, status: PushProgress["status"], from?: string) =>
+    lines.layer({
+      layer: layers[index]!,
+      status,
+      current: 5,
+      total: 10,
+      ...(from && { from }),
+    } as PushProgress);
+  for (const status of ["compressing", "compressed"] as const) tell(0, status);
   for (const index of [0, 1]) tell(index, "preparing");
   tell(2, "waiting");
   tell(0, "sending");
@@ -112,4 +119,16 @@ test("what goes is told in docker's words, a line for each state that has no bar
   expect(output.text).toBe(told.map((text, i) => `${short[order[i]!]}: ${text}\n`).join(""));
   const sending = { layer: layers[0]!, status: "sending", current: 5_000_000, total: 10_000_000 } as const;
   expect(line(sending, pushWordings(sending), 80)).toMatch(/^[0-9a-f]{12}: Pushing \[=+> +\] {4,}5MB\/10MB$/);
+});
+
+test("a layer that is made for where it goes has a bar, which a line of its own follows", () => {
+  const output = new CapturedOutput({ columns: 100, rows: 24 });
+  const bars = new Bars(output, pushWordings);
+  const made = { layer: layers[0]!, total: 10_000_000 };
+  bars.layer({ ...made, status: "compressing", current: 5_000_000 });
+  expect(screen(output.text)[0]).toMatch(/^[0-9a-f]{12}: Compressing \[=+> +\] +5MB\/10MB$/);
+  bars.layer({ ...made, status: "compressed", current: 10_000_000 });
+  bars.layer({ layer: layers[1]!, status: "sent", current: 5_000_000, total: 5_000_000 });
+  bars.end();
+  expect(screen(output.text)).toEqual([`${short[0]}: Compressed`, `${short[1]}: Pushed`]);
 });
