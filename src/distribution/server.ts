@@ -129,6 +129,10 @@ export class DistributionServer {
     if (route.kind === "base") return Response.json({}, { status: anonymous.includes(method) ? 200 : 405 });
     const isReading = anonymous.includes(method);
     if (isReadOnly && !isReading) throw new ProtocolError("UNSUPPORTED", "this registry is read-only");
+    // containerd says so whose name it is that it asks a mirror for; elsewhere it looks itself.
+    const domain = url.searchParams.get("ns") ?? store.domain;
+    if (domain !== store.domain)
+      throw new ProtocolError("NAME_UNKNOWN", `only names of ${store.domain} are here`);
     const name = "name" in route ? route.name : "";
     const exchange: Exchange = { request, url, name, client };
     if (route.kind === "catalog") return answerCatalog(exchange, store);

@@ -3,10 +3,13 @@ import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
 import { join } from "node:path";
 import { digestOf } from "../../src/oci/digest.ts";
-import { FakeRegistry } from "../support/fake-registry.ts";
+import { FakeRegistry, type Wire } from "../support/fake-registry.ts";
 import { testHost } from "../support/host.ts";
+import { shareOf } from "../support/idle.ts";
+import { residentKiB } from "../support/memory.ts";
 import { needs } from "../support/root.ts";
 import { serveRegistry } from "../support/served.ts";
+import { until } from "../support/wait.ts";
 import { contentOf, fileLayer, imageOf } from "./image-world.ts";
 
 const { test } = needs({ root: true });
@@ -44,6 +47,69 @@ test("what is missing is fetched once, however many ask, and is here when upstre
   expect((await fetch(`${served.url}/v2/library/app/manifests/${image.manifestDigest}`)).status).toBe(200);
   expect((await fetch(served.url + path)).status).toBe(200);
   expect((await fetch(`${served.url}/v2/library/app/manifests/2`)).status).toBe(503);
+});
+
+/** What a server may take beyond what it took when nothing had been asked of it, in KiB. */
+const growthMax = 64 << 10;
+
+test("an upstream that sends without end, and askers that are gone, cost neither memory nor time", async () => {
+  await using host = await testHost();
+  const image = imageOf([fileLayer("big", 8 << 20)]);
+  const layer = image.layers[0]!;
+  await using upstream = await FakeRegistry.start();
+  upstream.push("library/app", "1", image);
+  await using served = await serveRegistry(host, ["--upstream", upstream.url, "-q"]);
+  await fetch(`${served.url}/v2/library/app/manifests/1`);
+  const { pid } = served.process;
+  const before = residentKiB(pid);
+  let sent = 0;
+  let open = 0;
+  const endless = (_: unknown, wire: Wire) => {
+    open++;
+    wire.socket.once("close", () => open--);
+    wire.head(200, {});
+    const more = () => {
+      while (!wire.socket.destroyed && wire.socket.write(Buffer.alloc(1 << 20))) sent++;
+    };
+    wire.socket.on("drain", more);
+    more();
+  };
+  upstream.always(/GET .*\/blobs\/|manifests\/endless/, endless);
+  expect((await fetch(`${served.url}/v2/library/app/manifests/endless`)).ok).toBe(false);
+  const url = `${served.url}/v2/library/app/blobs/${digestOf(layer)}`;
+  const gone = new AbortController();
+  const asking = Array.from({ length: 8 }, async () => (await fetch(url, { signal: gone.signal })).bytes());
+  for (const each of await Promise.allSettled(asking)) expect(each.status).toBe("rejected");
+  await until("upstream is left alone", () => open === 0);
+  const after = sent;
+
+  // Half of it comes, those who asked go, and upstream with them.
+  upstream.always(/GET .*\/blobs\//, (_, wire) => {
+    wire.head(200, { "Content-Length": String(layer.length) });
+    wire.socket.write(layer.subarray(0, 4 << 20));
+  });
+  await Promise.all(Array.from({ length: 8 }, () => fetch(url, { signal: gone.signal })));
+  gone.abort();
+  await upstream[Symbol.asyncDispose]();
+  await until("it does nothing", async () => (await shareOf(pid)) < 0.05);
+  expect(residentKiB(pid) - before).toBeLessThan(growthMax);
+  expect(sent).toBe(after);
+});
+
+test("of a mirror only what is upstream's is asked by containerd's ns", async () => {
+  await using host = await testHost();
+  await using upstream = await FakeRegistry.start();
+  const image = imageOf([fileLayer("a", 10)]);
+  upstream.push("library/app", "1", image);
+  await using served = await serveRegistry(host, ["--upstream", upstream.url]);
+  const asked = (path: string) => fetch(`${served.url}/v2/library/app/${path}`).then(({ status }) => status);
+  const own = `?ns=${upstream.host}`;
+  expect(await asked(`manifests/1${own}`)).toBe(200);
+  expect(await asked(`blobs/${digestOf(image.layers[0]!)}${own}`)).toBe(200);
+  const before = upstream.requests.length;
+  for (const other of ["docker.io", "", "ghcr.io"]) expect(await asked(`manifests/1?ns=${other}`)).toBe(404);
+  expect(await asked(`blobs/${digestOf(image.layers[0]!)}?ns=docker.io`)).toBe(404);
+  expect(upstream.requests.length).toBe(before);
 });
 
 test("what is not what it is called breaks the connection, and nothing of it is kept", async () => {

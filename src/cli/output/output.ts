@@ -14,6 +14,35 @@ export interface Output {
 /** The reader of our output went away (`rt ps | head -1`): not an error to report. */
 export class OutputClosed extends Error {}
 
+/** The log of what serves others: a line that cannot be written is lost, and they are served all the same. */
+export class LogOutput implements Output {
+  readonly #output: Output;
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  write(text: string): void {
+    try {
+      this.#output.write(text);
+    } catch {
+      // The reader is gone, or the disk is full: the one place to say so is the log.
+    }
+  }
+
+  get isTerminal(): boolean {
+    return this.#output.isTerminal;
+  }
+
+  get columns(): number {
+    return this.#output.columns;
+  }
+
+  get rows(): number {
+    return this.#output.rows;
+  }
+}
+
 export class DescriptorOutput implements Output {
   readonly #fd: number;
 

@@ -1,6 +1,7 @@
 import { visible } from "../../base/visible.ts";
 import type { RequestLine } from "../../engine/registry/serve.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
+import { LogOutput } from "../output/output.ts";
 
 export default class RegistryServeCommand extends RtCommand {
   static override usage: Usage = {
@@ -38,8 +39,10 @@ export default class RegistryServeCommand extends RtCommand {
   quiet = Option.Boolean("-q,--quiet", false, { description: "Do not tell of each request" });
 
   override async execute(): Promise<number> {
+    const { stdout } = this.context;
+    const stderr = new LogOutput(this.context.stderr);
+    this.context = { ...this.context, stderr };
     const engine = await this.engine({ needsRoot: true });
-    const { stdout, stderr } = this.context;
     await engine.registry.serve({
       listen: this.listen,
       readOnly: this.readOnly,

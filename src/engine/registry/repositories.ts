@@ -7,19 +7,18 @@ import type { Shared } from "./shared.ts";
 
 /** The store of this host as the protocol knows it: its images by their names, and what was pushed. */
 export class Repositories implements DistributionStore {
+  readonly domain: string;
   readonly #shared: Shared;
-  readonly #home: string;
 
-  /** @param home the domain of names without one */
-  constructor(shared: Omit<Shared, "rows" | "hashes">, home: string) {
+  constructor(shared: Omit<Shared, "rows" | "hashes">, domain: string) {
     this.#shared = { ...shared, rows: new RepositoryStore(shared.host.database), hashes: new Map() };
-    this.#home = home;
+    this.domain = domain;
   }
 
   repositories({ last, limit }: Page): string[] {
     const all = this.#shared.rows
       .repositories()
-      .map((repository) => pathOfRepository(repository, this.#home));
+      .map((repository) => pathOfRepository(repository, this.domain));
     return all
       .sort()
       .filter((name) => name > last)
@@ -27,6 +26,6 @@ export class Repositories implements DistributionStore {
   }
 
   repository(name: string): ServedRepository {
-    return new Repository(this.#shared, repositoryCalled(name, this.#home));
+    return new Repository(this.#shared, repositoryCalled(name, this.domain));
   }
 }
