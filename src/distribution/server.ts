@@ -36,6 +36,8 @@ export interface RequestLine {
 
 /** Seconds in which a connection brings or takes nothing at all. */
 const idle_s = 60;
+/** At once. What is only a connection, and never becomes a request, Bun closes after some ten seconds. */
+const requestsMax = 1000;
 /** Those that are at work when it ends. */
 const drain_ms = 10_000;
 const anonymous: readonly string[] = ["GET", "HEAD"];
@@ -105,6 +107,10 @@ export class DistributionServer {
 
   async #answer(request: Request, url: URL, address: string): Promise<Response> {
     try {
+      if (this.#server.pendingRequests > requestsMax)
+        throw new ProtocolError("TOOMANYREQUESTS", `${requestsMax} requests are at work: try again`, {
+          headers: { "Retry-After": "1", Connection: "close" },
+        });
       const refusal = refusalOf(request, url, this.#options);
       if (refusal !== undefined) throw new ProtocolError("DENIED", refusal);
       const { accounts } = this.#options;

@@ -5,7 +5,7 @@
  *   await fetch(`${served.url}/v2/`);
  */
 import type { TestHost } from "./host.ts";
-import type { RtProcess } from "./rt.ts";
+import type { RtOptions, RtProcess } from "./rt.ts";
 
 export interface Served extends AsyncDisposable {
   readonly process: RtProcess;
@@ -14,8 +14,12 @@ export interface Served extends AsyncDisposable {
   readonly address: string;
 }
 
-export async function serveRegistry(host: TestHost, args: readonly string[] = []): Promise<Served> {
-  const process = host.spawn(["registry", "serve", "--listen", "127.0.0.1:0", ...args]);
+export async function serveRegistry(
+  host: TestHost,
+  args: readonly string[] = [],
+  options: RtOptions = {},
+): Promise<Served> {
+  const process = host.spawn(["registry", "serve", "--listen", "127.0.0.1:0", ...args], options);
   const [, url] = await process.stdout.waitFor(/^listening on (\S+)$/m);
   return {
     process,
