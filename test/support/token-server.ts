@@ -48,7 +48,7 @@ export function startTokenServer(users: Readonly<Record<string, User>>): TokenSe
   };
 }
 
-function credentialsIn(header: string | null): [string?, string?] {
+function credentialsIn(header: string | null): (string | undefined)[] {
   const encoded = /^Basic (.+)$/.exec(header ?? "")?.[1];
   if (encoded === undefined) return [];
   const [name, password] = Buffer.from(encoded, "base64").toString().split(":");

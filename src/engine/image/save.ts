@@ -45,7 +45,7 @@ export async function saveImages(host: Host, texts: readonly string[], options: 
     const { source: stored, needed } = await storedImage(host, text);
     await using closing = new AsyncDisposableStack();
     closing.use(await protect(host, needed, abort));
-    const source = await inForm(host, stored, options.uncompressed ? plainTars : undefined);
+    const source = await inForm(host, stored, options.uncompressed ? plainTars : undefined, () => {});
     closing.defer(() => source.close());
     if (platforms.length > 1) for (const platform of platforms) await source.resolve(platform);
     const platform = platforms.length === 1 ? platforms[0] : undefined;
