@@ -1,8 +1,13 @@
 /** Images from host to host, by a real sshd on loopback whose sessions have a store of their own. */
 import { expect } from "bun:test";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type TestHost, testHost } from "../support/host.ts";
+import { LayoutWriter } from "../support/layout.ts";
 import { needs } from "../support/root.ts";
 import { type Sshd, type SshdOptions, startSshd } from "../support/sshd.ts";
+import { until } from "../support/wait.ts";
+import { fileLayer } from "./image-world.ts";
 import { oneLine } from "./world.ts";
 
 const { test } = needs({ root: true, tools: ["ssh", "sshd", "ssh-keygen"] });
@@ -49,3 +54,43 @@ test("a host without rt is told of in one line", async () => {
     expect.stringContaining("box: there is no rt"),
   ]);
 }, 240_000);
+
+test("killed in the middle, the next push sends what is missing there and no more", async () => {
+  await using hosts = await twoHosts();
+  const { here, there, box } = hosts;
+  const layers = [8 << 20, 1 << 20].map((length, at) => fileLayer(`big-${at}`, length));
+  const writer = new LayoutWriter(join(here.dir, "layout"));
+  await writer.image("big", { layers });
+  await writer.close();
+  await here.ok(["pull", "-q", `oci:${here.dir}/layout:big`]);
+  const pushing = ["push", "localhost/layout:big", "ssh://box/team/big:1"];
+  const [cut, sent, held] = ["cut-ssh", "counting-ssh", "held"].map((name) => join(here.dir, name)) as Three;
+  // Six MiB reach the other side, the rest goes nowhere.
+  const some = `stdbuf -o0 head -c ${6 << 20}; touch ${held}; cat > /dev/null`;
+  writeFileSync(cut, `#!/bin/sh\n{ ${some}; } | ${box.ssh} "$@"\n`, { mode: 0o755 });
+  const killed = here.spawn(pushing, { env: { RT_SSH: cut } });
+  await until("six MiB are on their way", () => existsSync(held));
+  await until("and have come there", () => bytesBelow(join(there.root, "content")) > 5 << 20);
+  killed.kill("SIGKILL");
+  expect(await killed.exited).toBe(137);
+  await until("the other side has ended", () => !box.sessions().some(({ command }) => command === "rt"));
+  expect(await there.ok(["images", "-q"])).toBe("");
+  writeFileSync(sent, `#!/bin/sh\ntee ${here.dir}/sent | ${box.ssh} "$@"\n`, { mode: 0o755 });
+  const again = await here.rt(pushing, { env: { RT_SSH: sent } });
+  expect(again).toMatchObject({ code: 0, stderr: "" });
+  expect(statSync(join(here.dir, "sent")).size).toBeLessThan(5 << 20);
+  const digestOf = async (host: TestHost) => (await host.ok(["images", "-q", "--no-trunc"])).trim();
+  expect(await digestOf(there)).toBe(await digestOf(here));
+}, 240_000);
+
+type Three = [string, string, string];
+
+function bytesBelow(directory: string): number {
+  if (!existsSync(directory)) return 0;
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((each) =>
+    each.isFile(),
+  );
+  return files.reduce((sum, { parentPath, name }) => {
+    return sum + (statSync(join(parentPath, name), { throwIfNoEntry: false })?.size ?? 0);
+  }, 0);
+}
