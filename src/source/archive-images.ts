@@ -2,7 +2,7 @@ import { RtError } from "../base/errors.ts";
 import { compressionOf } from "../oci/compression.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
-import { parseImageConfig } from "../oci/image-config.ts";
+import { checkLayerCount, parseImageConfig } from "../oci/image-config.ts";
 import { arrayIn, fieldsIn, optionalIn, parseJson, shown, stringIn, stringsIn } from "../oci/json.ts";
 import { chosen, type RawDocument } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-types.ts";
@@ -49,8 +49,20 @@ async function imagesOfLayout(files: Archive): Promise<ArchivedImage[]> {
   }));
 }
 
+/** An image without a manifest of its own. */
+interface Saved {
+  config: Uint8Array;
+  /** Of the config, for messages. */
+  name: string;
+  layers: readonly string[];
+}
+
+/** What was found out of a file, which any number of images may have as a layer, any number of times. */
+type KnownLayers = Map<string, { mediaType: string; digest: Digest | undefined }>;
+
 async function savedImages(files: Archive): Promise<ArchivedImage[]> {
   const what = `${files.name}: manifest.json`;
+  const known: KnownLayers = new Map();
   const list = arrayIn(parseJson(await readWhole(files, "manifest.json", files.name), what), what);
   return list.map((value) => {
     const field = fieldsIn(value, what);
@@ -59,34 +71,36 @@ async function savedImages(files: Archive): Promise<ArchivedImage[]> {
     const names = optionalIn(field("RepoTags"), `${what}: RepoTags`, stringsIn) ?? [];
     return {
       names,
-      root: async () => manifestOf(files, await readWhole(files, config, files.name), config, layers),
+      async root() {
+        const bytes = await readWhole(files, config, files.name);
+        return manifestOf(files, { config: bytes, name: config, layers }, known);
+      },
     };
   });
 }
 
 async function imagesOfV1(files: Archive): Promise<ArchivedImage[]> {
+  const known: KnownLayers = new Map();
   return (await v1Images(files)).map(({ names, converted }) => ({
     names,
     async root() {
       const { config, layers } = await converted();
-      return manifestOf(files, config, "config", layers);
+      return manifestOf(files, { config, name: "config", layers }, known);
     },
   }));
 }
 
-/** The manifest that such an image never had. @param name of its config */
-async function manifestOf(
-  files: Archive,
-  bytes: Uint8Array,
-  name: string,
-  layerFiles: readonly string[],
-): Promise<RawDocument> {
+/** The manifest that such an image never had. */
+async function manifestOf(files: Archive, saved: Saved, known: KnownLayers): Promise<RawDocument> {
+  const { config: bytes, name } = saved;
   const digest = digestOf(bytes);
   files.alias(digest, bytes);
-  const diffIDs = parseImageConfig(bytes, `${files.name}: ${shown(name)}`).rootfs.diff_ids;
+  const parsed = parseImageConfig(bytes, `${files.name}: ${shown(name)}`);
+  checkLayerCount(parsed, saved.layers, files.name);
+  const diffIDs = parsed.rootfs.diff_ids;
   const layers: Descriptor[] = [];
-  for (const [index, layer] of layerFiles.entries())
-    layers.push(await layerDescriptor(files, layer, diffIDs[index]));
+  for (const [index, layer] of saved.layers.entries())
+    layers.push(await layerDescriptor(files, layer, diffIDs[index]!, known));
   const config = { mediaType: mediaTypes.dockerConfig, digest, size: bytes.length };
   const mediaType = mediaTypes.dockerManifest;
   const manifest = { schemaVersion: 2, mediaType, config, layers };
@@ -97,15 +111,25 @@ async function manifestOf(
 async function layerDescriptor(
   files: Archive,
   layer: string,
-  diffID: Digest | undefined,
+  diffID: Digest,
+  known: KnownLayers,
 ): Promise<Descriptor> {
-  const mediaType = layerTypeOf(await headOf(files, layer));
-  // A plain tar's own digest is its diffID; a file of a layout is called by its own.
-  const named = `sha256:${/^blobs\/sha256\/([0-9a-f]{64})$/.exec(layer)?.[1]}`;
-  const claimed = mediaType === mediaTypes.dockerLayerTar ? diffID : isDigest(named) ? named : undefined;
-  const digest = claimed ?? (await fileDigest(files, layer));
+  const found = known.get(layer) ?? (await layerFacts(files, layer));
+  known.set(layer, found);
+  const { mediaType, digest = diffID } = found;
   files.alias(digest, layer);
   return { mediaType, digest, size: await files.sizeOf(layer) };
+}
+
+/** A plain tar's own digest is its diffID, and none is told; a file of a layout is called by its own. */
+async function layerFacts(
+  files: Archive,
+  layer: string,
+): Promise<{ mediaType: string; digest: Digest | undefined }> {
+  const mediaType = layerTypeOf(await headOf(files, layer));
+  if (mediaType === mediaTypes.dockerLayerTar) return { mediaType, digest: undefined };
+  const named = `sha256:${/^blobs\/sha256\/([0-9a-f]{64})$/.exec(layer)?.[1]}`;
+  return { mediaType, digest: isDigest(named) ? named : await fileDigest(files, layer) };
 }
 
 function layerTypeOf(start: Uint8Array): string {

@@ -4,6 +4,8 @@ import { shown } from "../oci/json.ts";
 
 export const tarBlock = 512;
 const extensionBytesMax = 1024 * 1024;
+/** Of files and links, which are kept. An archive of images has 100 for each. */
+const namesLengthMax = 16 << 20;
 const decoder = new TextDecoder();
 
 /** A file of a tar, or a link to one: what else may be in there is `other`. */
@@ -32,11 +34,12 @@ interface Extended {
  *
  *   const step = headers.next(block)      → end; a member; or an extension, whose bytes `extend` wants before the next block
  *
- * @throws data-loss: no tar, or a header that does not add up; exhausted: an extension beyond 1 MiB
+ * @throws data-loss: no tar, or a header that does not add up; exhausted: an extension beyond 1 MiB, or all names beyond 16
  */
 export class TarHeaders {
   readonly #what: string;
   #next: Extended = {};
+  #namesLength = 0;
   #isFirst = true;
 
   constructor(what: string) {
@@ -66,7 +69,10 @@ export class TarHeaders {
     const { name, link } = { ...nameAndLink(header), ...this.#next };
     const size = /[1-6]/.test(type) ? 0 : (this.#next.size ?? own);
     this.#next = {};
-    return { kind: "member", member: memberOf(bare(name), bare(link), type), size };
+    const member = memberOf(bare(name), bare(link), type);
+    if (member.kind !== "other") this.#namesLength += name.length + link.length;
+    if (this.#namesLength <= namesLengthMax) return { kind: "member", member, size };
+    throw new RtError("exhausted", `${this.#what} has too many names, or too long ones: refused`);
   }
 }
 

@@ -2,6 +2,7 @@
 import { afterAll, expect } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { digestOf, hexOf } from "../../src/oci/digest.ts";
 import { run } from "../support/command.ts";
 import { json, type TestImage } from "../support/fake-registry.ts";
@@ -355,6 +356,27 @@ test("too many entries, of any kind, are refused before they are all read", asyn
   }
   await refused(other, "200,000 files", many, /more than 100000 entries/);
 }, 120_000);
+
+test("names that are long and many are refused before they fill the memory", async () => {
+  await using other = await testHost();
+  const name = paxRecords({ path: `${"x/".repeat(500_000)}x` });
+  const one = Buffer.concat([name, member({ name: "x" })]);
+  const many = Buffer.concat(new Array<Buffer>(20).fill(one));
+  await refused(other, "20 names of 1 MB", many, /too many names, or too long ones/);
+});
+
+test("one layer a hundred thousand times over is not read as often", async () => {
+  await using other = await testHost();
+  const config = imageOf([fileLayer("x", 10)]).config!;
+  const manifest = [{ Config: "c.json", RepoTags: ["x:1"], Layers: new Array<string>(100_000).fill("l") }];
+  const content = gzipSync(fileLayer("x", 2 << 20), { level: 1 });
+  const entries = [
+    { name: "manifest.json", content: JSON.stringify(manifest) },
+    { name: "c.json", content: config },
+    { name: "l", content },
+  ];
+  await refused(other, "100,000 layers", archive(...entries), /has 100000 layers but its config names 1/);
+}, 30_000);
 
 /** Another name, and the sum that goes with it. */
 function numbered(header: Uint8Array, number: number): void {

@@ -296,7 +296,7 @@ describe("docker-archive", () => {
   });
 
   test("a layer without a name is named so", async () => {
-    const list = [{ Config: "c.json", RepoTags: [], Layers: [""] }];
+    const list = [{ Config: "c.json", RepoTags: [], Layers: ["", ""] }];
     const file = inTar([
       { name: "c.json", data: image.config },
       { name: "manifest.json", data: json(list) },
