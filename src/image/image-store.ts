@@ -1,6 +1,13 @@
 import { RtError } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import { canonical, familiar, parse, type Reference, repositoryOf } from "../reference/reference.ts";
+import {
+  canonical,
+  checkNewName,
+  familiar,
+  parse,
+  type Reference,
+  repositoryOf,
+} from "../reference/reference.ts";
 import { decodeRecord, encodeRecord } from "../store/codec.ts";
 import type { Database } from "../store/database.ts";
 import { noteImageUse } from "../store/image-use.ts";
@@ -315,11 +322,10 @@ export class ImageStore {
   /**
    * More names for an image that is here. They lead to what the name does that it was found by: an index, where that is one.
    * @returns the image's id
-   * @throws RtError not-found | invalid-argument: a name with a digest; then nothing was done
+   * @throws RtError not-found | invalid-argument: a name that none can be given; then nothing was done
    */
   tag(source: string, targets: readonly Reference[]): Digest {
-    if (targets.some(({ digest }) => digest))
-      throw new RtError("invalid-argument", "refusing to create a tag with a digest reference");
+    for (const name of targets) checkNewName(name);
     return this.#database.transaction(() => {
       const { row, named } = this.#lookUp(source);
       const known = named && this.#namesOf(row.id).find(({ name }) => name === canonical(named));

@@ -57,6 +57,18 @@ export function parse(text: string): Reference {
   return { domain, path, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
 }
 
+/**
+ * May an image be called so from now on? Not by a digest, which is what it has; and not "sha256:…", which would read as its id.
+ * @throws RtError invalid-argument
+ */
+export function checkNewName(reference: Reference): void {
+  const refuse = (what: string) => {
+    throw new RtError("invalid-argument", `refusing to create ${what}`);
+  };
+  if (reference.digest) refuse("a tag with a digest reference");
+  if (familiarName(reference) === "sha256") refuse("an ambiguous tag using digest algorithm as name");
+}
+
 /** "docker.io/library/alpine": the repository, without tag and digest. */
 export function repositoryOf(reference: Reference): string {
   return `${reference.domain}/${reference.path}`;

@@ -184,6 +184,7 @@ test("what is wrong is said, and nothing is made", async () => {
     [["nosuch"], /^No such container: nosuch$/, 1],
     [["over", "UPPER/x:y:z"], /^invalid reference format/, 125],
     [["over", `x@sha256:${"0".repeat(64)}`], /^refusing to create a tag with a digest reference$/, 125],
+    [["over", "sha256:ab12"], /^refusing to create an ambiguous tag using digest algorithm as name$/, 125],
     [["-c", "RUN make", "over"], /^RUN is not a valid change command$/, 1],
     [["-c", "FROM x", "over"], /^FROM is not a valid change command$/, 1],
     [["-c", "ENV", "over"], /^ENV requires at least one argument$/, 1],

@@ -4,7 +4,7 @@ import { type ChildImage, childImage } from "../../image/child.ts";
 import type { UnpackedLayer } from "../../image/image-store.ts";
 import { chainID, type Digest } from "../../oci/digest.ts";
 import { mediaTypes } from "../../oci/media-types.ts";
-import { canonical, parse, type Reference } from "../../reference/reference.ts";
+import { canonical, checkNewName, parse, type Reference } from "../../reference/reference.ts";
 import type { SnapshotDriver } from "../../snapshot/snapshot.ts";
 import { keepReserve } from "../../store/reserve.ts";
 import { protect } from "../care/collect.ts";
@@ -24,8 +24,8 @@ export interface NewLayer {
 /** @throws RtError invalid-argument: a name that an image cannot be given */
 export function parseTarget(text: string): Reference {
   const target = parse(text);
-  if (!target.digest) return target;
-  throw new RtError("invalid-argument", "refusing to create a tag with a digest reference");
+  checkNewName(target);
+  return target;
 }
 
 /**
