@@ -59,6 +59,8 @@ export class DistributionServer {
       this.#server = Bun.serve({
         hostname: host,
         port,
+        // Bun shares a port with other processes unless it is told not to.
+        reusePort: false,
         development: false,
         idleTimeout: idle_s,
         maxRequestBodySize: options.blobSizeMax,

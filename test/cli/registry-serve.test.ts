@@ -197,6 +197,15 @@ test("an upload goes on after a cut, and after the server was killed", async () 
   expect(readdirSync(join(host.root, "content/uploads"))).toEqual([]);
 });
 
+test("an address that another has is not shared with it: one line", async () => {
+  await using host = await testHost();
+  await using served = await serveRegistry(host);
+  await using second = host.spawn(["registry", "serve", "--listen", served.address]);
+  expect(await second.exited).toBe(125);
+  expect(oneLine(second.stderr.text)).toContain(`cannot listen on ${served.address}`);
+  expect(second.stdout.text).toBe("");
+});
+
 test("a blob that is not what it is called is never there, and one of another repository neither", async () => {
   await using host = await testHost();
   await using served = await serveRegistry(host);
