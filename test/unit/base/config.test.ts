@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../../../src/base/config-files.ts";
@@ -22,6 +22,12 @@ async function configOf(text: string) {
 }
 
 describe("the form", () => {
+  test("the README's example can be copied", async () => {
+    const readme = readFileSync(join(import.meta.dir, "../../../README.md"), "utf8");
+    const [, example] = /### Configuration\n[\s\S]*?```toml\n([\s\S]*?)```/.exec(readme)!;
+    expect((await configOf(example!)).registries.get("docker.io")?.mirrors).toHaveLength(2);
+  });
+
   test("all keys", async () => {
     const config = await configOf(
       `storage-driver = "copy"
