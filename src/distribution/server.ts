@@ -137,10 +137,11 @@ export class DistributionServer {
     if (route.kind === "base") return Response.json({}, { status: anonymous.includes(method) ? 200 : 405 });
     const isReading = anonymous.includes(method);
     if (isReadOnly && !isReading) throw new ProtocolError("UNSUPPORTED", "this registry is read-only");
-    // containerd says so whose name it is that it asks a mirror for; elsewhere it looks itself.
-    const domain = url.searchParams.get("ns") ?? store.domain;
-    if (domain !== store.domain)
-      throw new ProtocolError("NAME_UNKNOWN", `only names of ${store.domain} are here`);
+    const { upstream } = store;
+    // containerd says so whose name it is that it asks a mirror for. One that is no mirror may well have another name there.
+    const asked = url.searchParams.get("ns");
+    if (upstream !== undefined && asked !== null && asked !== upstream)
+      throw new ProtocolError("NAME_UNKNOWN", `this is a mirror of ${upstream} alone`);
     const name = "name" in route ? route.name : "";
     const exchange: Exchange = { request, url, name, client };
     if (route.kind === "catalog") return answerCatalog(exchange, store);

@@ -14,8 +14,8 @@ import type { ManifestName, Page } from "./route.ts";
  * Failures are ProtocolErrors, or RtErrors of the store's own.
  */
 export interface DistributionStore {
-  /** Whose the names without a domain are: "docker.io". */
-  readonly domain: string;
+  /** Of a mirror: whose images it has, "docker.io". */
+  readonly upstream: string | undefined;
   /** Names, sorted, one more than there is in the page where there are more. */
   repositories(page: Page): string[];
   /** @throws ProtocolError NAME_INVALID. Whether it is known is another question: a first push makes it */

@@ -110,6 +110,10 @@ test("of a mirror only what is upstream's is asked by containerd's ns", async ()
   for (const other of ["docker.io", "", "ghcr.io"]) expect(await asked(`manifests/1?ns=${other}`)).toBe(404);
   expect(await asked(`blobs/${digestOf(image.layers[0]!)}?ns=docker.io`)).toBe(404);
   expect(upstream.requests.length).toBe(before);
+  // What is no mirror is called what its user likes to call it.
+  await host.ok(["pull", "-q", "embed:hello"]);
+  await using plain = await serveRegistry(host);
+  expect((await fetch(`${plain.url}/v2/embed/manifests/hello?ns=localhost:5001`)).status).toBe(200);
 });
 
 test("what is not what it is called breaks the connection, and nothing of it is kept", async () => {

@@ -7,18 +7,23 @@ import type { Shared } from "./shared.ts";
 
 /** The store of this host as the protocol knows it: its images by their names, and what was pushed. */
 export class Repositories implements DistributionStore {
-  readonly domain: string;
   readonly #shared: Shared;
+  readonly #home: string;
 
-  constructor(shared: Omit<Shared, "rows" | "hashes">, domain: string) {
+  /** @param home the domain of names without one */
+  constructor(shared: Omit<Shared, "rows" | "hashes">, home: string) {
     this.#shared = { ...shared, rows: new RepositoryStore(shared.host.database), hashes: new Map() };
-    this.domain = domain;
+    this.#home = home;
+  }
+
+  get upstream(): string | undefined {
+    return this.#shared.mirror?.domain;
   }
 
   repositories({ last, limit }: Page): string[] {
     const all = this.#shared.rows
       .repositories()
-      .map((repository) => pathOfRepository(repository, this.domain));
+      .map((repository) => pathOfRepository(repository, this.#home));
     return all
       .sort()
       .filter((name) => name > last)
@@ -26,6 +31,6 @@ export class Repositories implements DistributionStore {
   }
 
   repository(name: string): ServedRepository {
-    return new Repository(this.#shared, repositoryCalled(name, this.domain));
+    return new Repository(this.#shared, repositoryCalled(name, this.#home));
   }
 }
