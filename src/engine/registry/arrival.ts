@@ -72,6 +72,8 @@ export class Arrival {
         const { size: here, done } = await this.#growing.more(Math.min(position, size - 1));
         const limit = Math.min(end, done ? here : Math.min(here, size - 1));
         if (limit <= position && !done) {
+          // All is there and not checked yet, and `more` does not wait: asked at once again, this would spin, and the commit
+          // never get its turn.
           await this.over;
           return await pull(controller);
         }
