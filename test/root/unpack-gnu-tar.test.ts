@@ -62,6 +62,7 @@ async function grow(tree: string, { plain, special }: { plain: boolean; special:
     "chmod 2750 a/b",
   );
   lines.push("truncate -s 9M sparse", "printf x | dd of=sparse bs=1M seek=4 conv=notrunc status=none");
+  lines.push("truncate -s 3M sparse-grüße");
   lines.push(
     "truncate -s 3M holes",
     "for i in 0 1 2 3 4 5 6 7 8 9 10 11; do printf part$i | dd of=holes bs=200k seek=$i conv=notrunc status=none; done",

@@ -60,6 +60,8 @@ pub const Pairs = struct {
     add: *const fn (*anyopaque, Pair) error{TooManyRecords}!void,
     /// 0.0 gives an offset record and then its length.
     offset: ?u64 = null,
+    /// GNU.sparse.name counts, wherever `path` stands.
+    has_name: bool = false,
 };
 
 const xattr_prefix = "SCHILY.xattr.";
@@ -80,8 +82,12 @@ fn next(rest: *[]const u8) Error!Record {
 
 fn apply(key: []const u8, value: []const u8, into: *Overrides, pairs: *Pairs) Error!void {
     // An empty value takes back what was said before.
-    if (eql(key, "path") or eql(key, "GNU.sparse.name")) {
+    if (eql(key, "GNU.sparse.name")) {
         into.path = if (value.len == 0) null else value;
+        pairs.has_name = value.len != 0;
+    } else if (eql(key, "path")) {
+        // GNU tar's own, of a name that is not ASCII, comes after: "GNUSparseFile.PID/NAME".
+        if (!pairs.has_name) into.path = if (value.len == 0) null else value;
     } else if (eql(key, "linkpath")) {
         into.linkpath = if (value.len == 0) null else value;
     } else if (eql(key, "size")) {
