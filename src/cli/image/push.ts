@@ -11,8 +11,8 @@ export default class PushCommand extends RtCommand {
     description: "Send an image to a registry, an archive or a directory",
     details: `
       DESTINATION is where REFERENCE itself leads unless it is given: a name of a registry's ("ghcr.io/a/b:1.2"),
-      oci:DIRECTORY[:TAG], or ssh://[USER@]HOST[:PORT][/NAME], an rt on another host. What is there already does not travel
-      again, and what came in goes out byte for byte: an image that was pulled has the same digest where it is pushed. To a
+      oci:DIRECTORY[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], or ssh://[USER@]HOST[:PORT][/NAME], an rt on
+      another host. A file is replaced, a directory added to. What is there already does not travel again, and what came in goes out byte for byte: an image that was pulled has the same digest where it is pushed. To a
       registry, layers that are not compressed (those of rt commit) go as gzip. With --compression all go in that form;
       those that have it stay as they are.
     `,

@@ -5,7 +5,7 @@ export default class TagCommand extends RtCommand {
     category: "Images",
     description: "Give an image another name",
     details: `
-      SOURCE is a name or an id; there may be several names to give. One that another image has leads here from then on. A name
+      IMAGE is a name or an id; there may be several names to give. One that another image has leads here from then on. A name
       with the tag rt.keep, as "alpine:rt.keep", keeps the image from being removed for the sake of store-limit (config.toml).
     `,
     examples: [["To be pushed to a registry", "$0 tag app registry.example.org/team/app:2"]],
