@@ -153,7 +153,11 @@ test("what cannot be named, and what is not here", async () => {
     [["tag", app, "a", "b:"], 125, /^invalid reference format/],
     [["tag", app, zeros], 125, /is an image ID, not a name/],
     [["tag", app, `x@sha256:${zeros}`], 125, /^refusing to create a tag with a digest reference$/],
-    [["tag", app, "x", "sha256:ab12"], 125, /^refusing to create an ambiguous tag using digest algorithm as name$/],
+    [
+      ["tag", app, "x", "sha256:ab12"],
+      125,
+      /^refusing to create an ambiguous tag using digest algorithm as name$/,
+    ],
     [["tag", app], 125, /needs NAME/],
     [["untag", "nosuch"], 1, /^No such image: nosuch$/],
     [["untag", app, "embed:hello"], 125, /^embed:hello: tag not known$/],

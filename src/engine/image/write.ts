@@ -1,4 +1,3 @@
-import { RtError } from "../../base/errors.ts";
 import type { Draft } from "../../content/draft.ts";
 import { type ChildImage, childImage } from "../../image/child.ts";
 import type { UnpackedLayer } from "../../image/image-store.ts";
