@@ -24,10 +24,21 @@ export async function removeStateDirectory(host: Host, directory: string): Promi
   if (names.length === 0) return removeTree(directory);
   // From here on it counts for nobody.
   const doomed = basename(directory).startsWith(doomedPrefix) ? directory : doomedName(directory);
-  if (doomed !== directory) renameSync(directory, doomed);
+  if (doomed !== directory && !moved(directory, doomed)) return;
   const { releaseVolumes } = await import("../volume/mount.ts");
   await releaseVolumes(host, names);
   await removeTree(doomed);
+}
+
+/** False: somebody else is at it, and sees to all of it. */
+function moved(directory: string, to: string): boolean {
+  try {
+    renameSync(directory, to);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
 }
 
 function mountedFor(directory: string): string[] {
