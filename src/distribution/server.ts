@@ -90,13 +90,14 @@ export class DistributionServer {
 
   async #handle(request: Request, server: Server<undefined>): Promise<Response> {
     const start = performance.now();
-    const url = new URL(request.url);
+    // Without a Host, or with one that is none ("[::"), it is no URL.
+    const url = URL.canParse(request.url) ? new URL(request.url) : undefined;
     const address = server.requestIP(request)?.address ?? "";
-    const response = await this.#answer(request, url, address);
+    const response = url ? await this.#answer(request, url, address) : badRequest();
     response.headers.set("Docker-Distribution-Api-Version", "registry/2.0");
     response.headers.set("X-Content-Type-Options", "nosniff");
     const { method } = request;
-    const [status, path] = [response.status, url.pathname + url.search];
+    const [status, path] = [response.status, url ? url.pathname + url.search : request.url];
     this.#options.onRequest({
       client: address,
       method,
@@ -177,6 +178,10 @@ export class DistributionServer {
     this.#options.onBug(error);
     return new ProtocolError("UNKNOWN", "something went wrong here").response();
   }
+}
+
+function badRequest(): Response {
+  return new ProtocolError("UNSUPPORTED", "that is no request: want a Host", { status: 400 }).response();
 }
 
 function unauthorized(): ProtocolError {
