@@ -14,8 +14,12 @@ export async function takeBody(request: Request, take: (chunk: Uint8Array) => vo
   let total = 0;
   let before = 0;
   const stalled = new ProtocolError("BLOB_UPLOAD_INVALID", "the body stalls", { status: 408 });
+  let isStalled = false;
   const timer = setInterval(() => {
-    if (total - before < pace.bytesMin) reader.cancel(stalled).catch(() => undefined);
+    if (total - before < pace.bytesMin) {
+      isStalled = true;
+      reader.cancel(stalled).catch(() => undefined);
+    }
     before = total;
   }, pace.span_ms);
   let failure: unknown;
@@ -32,7 +36,8 @@ export async function takeBody(request: Request, take: (chunk: Uint8Array) => vo
     clearInterval(timer);
   }
   if (failure === undefined) {
-    if (isShort(request, total)) throw stalled;
+    // A cancelled body ends like any other, and one in chunks has promised no length.
+    if (isStalled || isShort(request, total)) throw stalled;
     return total;
   }
   await reader.cancel(failure).catch(() => undefined);
