@@ -24,7 +24,13 @@ export async function answerUploads(
   const id = repository.startUpload(client);
   if (digest === undefined) return progress(202, name, id, 0);
   using upload = await held(repository, id);
-  await append(request, upload, blobSizeMax);
+  try {
+    await append(request, upload, blobSizeMax);
+  } catch (error) {
+    // Nobody knows its name, to go on with it.
+    upload.cancel();
+    throw error;
+  }
   await upload.commit(digest);
   return created(name, digest);
 }
