@@ -3,6 +3,7 @@ import type { UploadFile } from "../../content/upload-file.ts";
 import { ProtocolError } from "../../distribution/protocol-error.ts";
 import type { ServedUpload } from "../../distribution/store.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { protect } from "../care/collect.ts";
 import type { Shared } from "./shared.ts";
 
 /** A request that was cut may not have come to its end when the next one goes on. */
@@ -42,13 +43,14 @@ export class RepositoryUpload implements ServedUpload {
   }
 
   async commit(digest: Digest): Promise<void> {
-    const { rows } = this.#shared;
+    const { host, rows } = this.#shared;
     this.#end();
     if (!(await this.#file.verify(digest))) {
       rows.removeUpload(this.#id);
       throw new ProtocolError("DIGEST_INVALID", `what was sent is not ${digest}`);
     }
-    // First the word that it is needed, then the blob: collection may come between them.
+    // A collection that is going on has asked already what is needed, and may be about to remove this very blob.
+    using _ = await protect(host, [digest]);
     rows.putBlob(this.#key, digest);
     await this.#file.publish(digest);
     rows.removeUpload(this.#id);
