@@ -29,6 +29,8 @@ interface Read {
 export class Accounts {
   readonly #file: string;
   #read: Read;
+  /** Once, however many ask meanwhile: it ends with a hash of the dearest cost. */
+  #reading: Promise<Read> | undefined;
   readonly #key = randomBytes(32);
   readonly #verified = new Set<string>();
   #checking = 0;
@@ -65,7 +67,12 @@ export class Accounts {
   /** A file that cannot be read any more changes nothing. */
   async #current(): Promise<Read> {
     try {
-      if (versionOf(this.#file) !== this.#read.version) this.#read = await readAccounts(this.#file);
+      if (versionOf(this.#file) !== this.#read.version) {
+        this.#reading ??= readAccounts(this.#file).finally(() => {
+          this.#reading = undefined;
+        });
+        this.#read = await this.#reading;
+      }
     } catch (error) {
       if (!(error instanceof RtError)) throw error;
     }
