@@ -1,5 +1,6 @@
 import { RtError } from "../../base/errors.ts";
 import type { ContentStore } from "../../content/content-store.ts";
+import type { Ingest } from "../../content/ingest.ts";
 import type { ManifestName } from "../../distribution/route.ts";
 import type { ServedBlob } from "../../distribution/store.ts";
 import type { RepositoryStore } from "../../image/repository-store.ts";
@@ -153,7 +154,14 @@ export class Mirror implements Disposable {
     const source = await open(repository);
     const { signal } = this.#closing;
     const lease = await protect(host, [blob.digest]);
-    const ingest = await content.ingest(blob, { signal });
+    let ingest: Ingest;
+    try {
+      ingest = await content.ingest(blob, { signal });
+    } catch (error) {
+      lease[Symbol.dispose]();
+      await source.close();
+      throw error;
+    }
     const arrival = new Arrival(ingest, content.path(blob.digest), (offset) =>
       source.fetch(blob, offset, signal),
     );

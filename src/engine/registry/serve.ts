@@ -75,7 +75,11 @@ export async function serveRegistry(host: Host, options: ServeOptions): Promise<
   });
   const rows = new RepositoryStore(host.database);
   const care = setInterval(() => {
-    released.add(rows.forgetMirrored(Date.now() - mirroredAge_ms));
+    try {
+      released.add(rows.forgetMirrored(Date.now() - mirroredAge_ms));
+    } catch (error) {
+      failed(error);
+    }
     collectRarely(host).catch(failed);
   }, hour_ms);
   try {
