@@ -52,7 +52,8 @@ interface Collecting {
   now: number;
 }
 
-const graceTime_ms = 24 * 3600 * 1000;
+/** So long what nobody needs is kept. */
+export const graceTime_ms = 24 * 3600 * 1000;
 const draftAge_ms = 3600 * 1000;
 
 /** Keep `items` (digests of blobs, chainIDs) until the lease ends. To be taken before looking whether they are there. */

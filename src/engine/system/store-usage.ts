@@ -1,5 +1,6 @@
+import { LayerStore } from "../../image/layer-store.ts";
 import { leasedItems } from "../../store/leases.ts";
-import { chainsOfContainers, driversHere, treeBytes } from "../care/collect.ts";
+import { chainsOfContainers, driversHere, graceTime_ms, treeBytes } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 
 export interface StoreUsage {
@@ -8,7 +9,7 @@ export interface StoreUsage {
   reclaimable: number;
   /** By image: its own, and of these what another image has too. */
   images: Map<string, { size: number; shared: number }>;
-  /** What nobody needs; `active` of these a running command is at work on. */
+  /** What no image needs; `active` of these stay: a running command is at work on them, or a repository or a list has them. */
   leftovers: { count: number; active: number; size: number; reclaimable: number };
 }
 
@@ -21,6 +22,7 @@ export async function storeUsage(host: Host): Promise<StoreUsage> {
   for (const { item } of needs) uses.set(item, (uses.get(item) ?? 0) + 1);
   const isHeld = heldByContainers(host, needs);
   const leased = host.database.transaction(() => leasedItems(host.database));
+  const kept = new Set(new LayerStore(host.database).needed(Date.now() - graceTime_ms));
   const usage: StoreUsage = {
     ...{ size: 0, reclaimable: 0, images: new Map() },
     leftovers: { count: 0, active: 0, size: 0, reclaimable: 0 },
@@ -31,7 +33,8 @@ export async function storeUsage(host: Host): Promise<StoreUsage> {
     usage.images.set(image, { size: own.size + bytes(item), shared: own.shared + shared });
   }
   for (const [item, size] of onDisk) {
-    const free = isHeld(item) || leased.has(item) ? 0 : size;
+    const stays = isHeld(item) || leased.has(item) || (kept.has(item) && !uses.has(item));
+    const free = stays ? 0 : size;
     if (uses.has(item) || isHeld(item)) {
       usage.size += size;
       usage.reclaimable += free;
