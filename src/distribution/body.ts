@@ -53,19 +53,36 @@ function isShort(request: Request, total: number): boolean {
   return promised !== null && total < Number(promised);
 }
 
-/** A small body, whole. @throws ProtocolError `tooLarge` */
-export async function smallBody(
+/** Bytes of all small bodies that are here at once: what is made of them takes several times as much. */
+const heldMax = 64 << 20;
+let held = 0;
+
+/**
+ * A small body, whole. It counts among those that are here until `use` is done.
+ * @throws ProtocolError `tooLarge` | TOOMANYREQUESTS
+ */
+export async function withSmallBody<T>(
   request: Request,
   sizeMax: number,
   tooLarge: ProtocolError,
-): Promise<Uint8Array> {
+  use: (bytes: Uint8Array) => Promise<T>,
+): Promise<T> {
   if (Number(request.headers.get("content-length") ?? 0) > sizeMax) throw tooLarge;
   const parts: Uint8Array[] = [];
   let size = 0;
-  await takeBody(request, (chunk) => {
-    size += chunk.length;
-    if (size > sizeMax) throw tooLarge;
-    parts.push(chunk);
-  });
-  return Buffer.concat(parts, size);
+  try {
+    await takeBody(request, (chunk) => {
+      size += chunk.length;
+      held += chunk.length;
+      if (size > sizeMax) throw tooLarge;
+      if (held > heldMax)
+        throw new ProtocolError("TOOMANYREQUESTS", "too much is sent at once: try again", {
+          headers: { "Retry-After": "1" },
+        });
+      parts.push(chunk);
+    });
+    return await use(Buffer.concat(parts.splice(0), size));
+  } finally {
+    held -= size;
+  }
 }

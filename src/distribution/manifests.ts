@@ -2,7 +2,7 @@ import { RtError } from "../base/errors.ts";
 import { digestOf } from "../oci/digest.ts";
 import { documentBytesMax, shown } from "../oci/json.ts";
 import { isIndexType, isManifestType } from "../oci/media-types.ts";
-import { smallBody } from "./body.ts";
+import { withSmallBody } from "./body.ts";
 import { type Exchange, isUnchanged, noBody } from "./exchange.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { type ManifestName, manifestNameIn } from "./route.ts";
@@ -82,16 +82,17 @@ async function putManifest(
   const tooLarge = new ProtocolError("SIZE_INVALID", `a manifest has at most ${documentBytesMax} bytes`, {
     status: 413,
   });
-  const bytes = await smallBody(request, documentBytesMax, tooLarge);
-  const digest = digestOf(bytes);
-  if ("digest" in named && named.digest !== digest)
-    throw new ProtocolError("DIGEST_INVALID", `what was sent is ${digest}`);
-  const contentType = request.headers.get("content-type");
-  const { subject } = await repository.putManifest(named, { bytes, contentType });
-  return noBody(201, {
-    Location: `/v2/${name}/manifests/${digest}`,
-    "Docker-Content-Digest": digest,
-    ...(subject && { "OCI-Subject": subject }),
+  return withSmallBody(request, documentBytesMax, tooLarge, async (bytes) => {
+    const digest = digestOf(bytes);
+    if ("digest" in named && named.digest !== digest)
+      throw new ProtocolError("DIGEST_INVALID", `what was sent is ${digest}`);
+    const contentType = request.headers.get("content-type");
+    const { subject } = await repository.putManifest(named, { bytes, contentType });
+    return noBody(201, {
+      Location: `/v2/${name}/manifests/${digest}`,
+      "Docker-Content-Digest": digest,
+      ...(subject && { "OCI-Subject": subject }),
+    });
   });
 }
 
