@@ -65,8 +65,8 @@ test("killed in the middle, the next push sends what is missing there and no mor
   await here.ok(["pull", "-q", `oci:${here.dir}/layout:big`]);
   const pushing = ["push", "localhost/layout:big", "ssh://box/team/big:1"];
   const [cut, sent, held] = ["cut-ssh", "counting-ssh", "held"].map((name) => join(here.dir, name)) as Three;
-  // Six MiB reach the other side, the rest goes nowhere.
-  const some = `stdbuf -o0 head -c ${6 << 20}; touch ${held}; cat > /dev/null`;
+  // Six MiB reach the other side, the rest goes nowhere. Without `true` the shell becomes that cat, and ssh's input ends here.
+  const some = `stdbuf -o0 head -c ${6 << 20}; touch ${held}; cat > /dev/null; true`;
   writeFileSync(cut, `#!/bin/sh\n{ ${some}; } | ${box.ssh} "$@"\n`, { mode: 0o755 });
   const killed = here.spawn(pushing, { env: { RT_SSH: cut } });
   await until("six MiB are on their way", () => existsSync(held));
