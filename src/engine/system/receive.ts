@@ -4,6 +4,8 @@ import { formatPlatform } from "../../oci/platform.ts";
 import { PeerSource } from "../../source/peer.ts";
 import { checkBytes } from "../../source/resolve.ts";
 import type { Source } from "../../source/source.ts";
+import { collectRarely } from "../care/collect.ts";
+import { keepWithinLimit } from "../care/limit.ts";
 import type { Host } from "../host.ts";
 import { pullFrom } from "../image/pull.ts";
 import { callerChannel, tellingFailure } from "./peer.ts";
@@ -16,13 +18,16 @@ export async function receiveFromPeer(host: Host): Promise<number> {
   const channel = await callerChannel(host, "take");
   return tellingFailure(channel, async () => {
     const source = await PeerSource.given(channel);
-    const { target } = await pullFrom(host, source, {
+    const { image, target } = await pullFrom(host, source, {
       platform: await platformOf(source),
       signal: host.session.abort,
       onProgress: ({ layer, status }) => {
         if (status === "exists") source.have(layer);
       },
     });
+    // Who called may end us as soon as it is done.
+    await keepWithinLimit(host, [image.id]);
+    await collectRarely(host);
     await source.done(target);
   });
 }
