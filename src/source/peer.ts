@@ -5,7 +5,7 @@ import { documentBytesMax, integerIn, stringIn } from "../oci/json.ts";
 import type { RawDocument } from "../oci/manifest.ts";
 import type { Channel } from "../peer/channel.ts";
 import { fieldsOf, type PeerFrame, peerDigest } from "../peer/frames.ts";
-import { canonical, parse } from "../reference/reference.ts";
+import { canonical, checkNewName, parse } from "../reference/reference.ts";
 import { Incoming } from "./incoming.ts";
 import { checkBytes, checkSize, resolveImage } from "./resolve.ts";
 import type { ResolvedImage, Source } from "./source.ts";
@@ -55,10 +55,12 @@ export class PeerSource implements Source {
     return new PeerSource(channel, offered, name, wanted ? canonical(wanted) : offered.name);
   }
 
-  /** The image that the other side has come to give. */
+  /** The image that the other side has come to give, under the name that it says; a digest in that is the image's. */
   static async given(channel: Channel): Promise<PeerSource> {
     const offered = await offerOf(channel);
-    const reference = canonical(parse(offered.name));
+    const { digest, ...name } = parse(offered.name);
+    checkNewName(name);
+    const reference = canonical(digest ? { ...name, digest: offered.root.digest } : name);
     return new PeerSource(channel, offered, reference, reference);
   }
 

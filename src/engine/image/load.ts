@@ -10,7 +10,7 @@ import { parseImageConfig } from "../../oci/image-config.ts";
 import { documentBytesMax, quoted, shown } from "../../oci/json.ts";
 import { chosen, parseDocument, type RawDocument } from "../../oci/manifest.ts";
 import { formatPlatform, isArtifact } from "../../oci/platform.ts";
-import { canonical, familiar, parse, type Reference } from "../../reference/reference.ts";
+import { canonical, checkNewName, familiar, parse, type Reference } from "../../reference/reference.ts";
 import type { Archive } from "../../source/archive-files.ts";
 import { type ArchivedImage, imagesIn } from "../../source/archive-images.ts";
 import { LayoutSource } from "../../source/layout.ts";
@@ -96,19 +96,28 @@ async function loadImage(
   return { id: loaded.id, names: names.map(familiar), taken };
 }
 
-/** A mere tag tells of no repository, so that image has no name here. @throws RtError data-loss: no reference, as docker has it */
+/**
+ * A mere tag tells of no repository, so that image has no name here.
+ * @throws RtError data-loss: no reference; invalid-argument: a name that none can be given; both as docker has it
+ */
 function namesOf({ names }: ArchivedImage, what: string): Reference[] {
   return names.flatMap((name) => {
     if (!/[/:]/.test(name)) return [];
-    try {
-      const { domain, path, tag } = parse(name);
-      return tag === undefined ? [] : [{ domain, path, tag }];
-    } catch (error) {
-      throw new RtError("data-loss", `${what} calls an image ${quoted(name)}: invalid reference format`, {
-        cause: error,
-      });
-    }
+    const { domain, path, tag } = referenceOf(name, what);
+    if (tag === undefined) return [];
+    checkNewName({ domain, path, tag });
+    return [{ domain, path, tag }];
   });
+}
+
+function referenceOf(name: string, what: string): Reference {
+  try {
+    return parse(name);
+  } catch (error) {
+    throw new RtError("data-loss", `${what} calls an image ${quoted(name)}: invalid reference format`, {
+      cause: error,
+    });
+  }
 }
 
 /** What a single image is for, whichever machine this is: docker loads it too. Of several the machine's is wanted. */

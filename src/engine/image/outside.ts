@@ -7,7 +7,7 @@ import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { Channel, type PeerRole } from "../../peer/channel.ts";
 import { openChild } from "../../peer/child.ts";
 import { patienceOf } from "../../peer/ssh.ts";
-import { parse } from "../../reference/reference.ts";
+import { canonical, parse } from "../../reference/reference.ts";
 import { PeerSource } from "../../source/peer.ts";
 import type { Source } from "../../source/source.ts";
 import type { Host } from "../host.ts";
@@ -51,7 +51,7 @@ export async function pullFromOutside(
   const { PeerDestination } = await import("../../destination/peer.ts");
   const channel = await ownChannel(host, "give");
   await using destination: Destination = new PeerDestination(channel, { name: "the store", called: name });
-  await sendImage({
+  const { digest } = await sendImage({
     source,
     destination,
     platform: asked ? platform : undefined,
@@ -60,7 +60,8 @@ export async function pullFromOutside(
     signal: host.session.abort,
   });
   await destination.commit();
-  const { record: image } = host.images.get(source.reference);
+  // By a digest it is called what has come: with `asked`, the manifest.
+  const { record: image } = host.images.get(canonical(name.digest ? { ...name, digest } : name));
   return { image, target, changed: before?.id !== image.id };
 }
 
