@@ -23,7 +23,6 @@ import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
 import { bringImage } from "./bring.ts";
 import { piecesOf, receiveArchive } from "./received-archive.ts";
-import { defaultLayerSizeMax } from "./unpack.ts";
 
 export interface LoadOptions {
   /** A file; the caller's input unless it is given. */
@@ -178,9 +177,9 @@ async function headOf(file: FileHandle): Promise<Uint8Array> {
 }
 
 async function receive(host: Host, what: string, chunks: AsyncIterable<Uint8Array>): Promise<Archive> {
-  const sizeMax = (await host.config()).maxLayerSize ?? defaultLayerSizeMax;
   try {
-    const tar = await decompress(chunks, sizeMax);
+    // The limit is a layer's, of which an archive may have many.
+    const tar = await decompress(chunks, Number.POSITIVE_INFINITY);
     return await receiveArchive(host, what, tar);
   } catch (error) {
     if (!(error instanceof RtError && error.code === "unsupported")) throw error;

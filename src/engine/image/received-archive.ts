@@ -4,11 +4,13 @@ import type { ContentStore } from "../../content/content-store.ts";
 import type { BlobName, Ingest } from "../../content/ingest.ts";
 import { LayerStore } from "../../image/layer-store.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
+import { shown } from "../../oci/json.ts";
 import { type ArchiveEntry, ArchiveFiles } from "../../source/archive-files.ts";
 import { TarHeaders, type TarStep, tarBlock } from "../../source/tar-headers.ts";
 import { tarEntriesMax } from "../../source/tar-index.ts";
 import { collect, protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
+import { defaultLayerSizeMax } from "./unpack.ts";
 
 /** Where a file of it has come to lie: in memory, or as a blob of the store. */
 interface ReceivedEntry extends ArchiveEntry {
@@ -37,7 +39,8 @@ export async function receiveArchive(
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<ArchiveFiles<ReceivedEntry>> {
   const content = await host.content();
-  const receiver = new Receiver(host, content, name);
+  const fileSizeMax = (await host.config()).maxLayerSize ?? defaultLayerSizeMax;
+  const receiver = new Receiver(host, content, name, fileSizeMax);
   try {
     const entries = await receiver.all(new Bytes(chunks, name));
     const of = (entry: ReceivedEntry, offset: number) => bytesOf(content, entry, offset);
@@ -53,15 +56,17 @@ class Receiver {
   readonly #host: Host;
   readonly #content: ContentStore;
   readonly #name: string;
+  readonly #fileSizeMax: number;
   readonly #blobs: Digest[] = [];
   readonly #leases = new DisposableStack();
   readonly #entries = new Map<string, ReceivedEntry>();
   #inMemory = 0;
 
-  constructor(host: Host, content: ContentStore, name: string) {
+  constructor(host: Host, content: ContentStore, name: string, fileSizeMax: number) {
     this.#host = host;
     this.#content = content;
     this.#name = name;
+    this.#fileSizeMax = fileSizeMax;
   }
 
   async end(): Promise<void> {
@@ -91,6 +96,11 @@ class Receiver {
   async #member({ member, size }: TarStep & { kind: "member" }, bytes: Bytes): Promise<void> {
     const { name, kind, targets } = member;
     if (kind === "other") return bytes.skip(size);
+    if (size > this.#fileSizeMax)
+      throw new RtError(
+        "exhausted",
+        `${this.#name}: ${shown(name)} is larger than ${this.#fileSizeMax} bytes: see max-layer-size`,
+      );
     if (this.#entries.size >= tarEntriesMax)
       throw new RtError("exhausted", `${this.#name} has more than ${tarEntriesMax} entries: refused`);
     const digest = `sha256:${/^blobs\/sha256\/([0-9a-f]{64})$/.exec(name)?.[1]}`;
