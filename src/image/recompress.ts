@@ -117,8 +117,9 @@ export class RecompressedSource implements Source {
   }
 
   async close(): Promise<void> {
-    for (const { draft } of this.#made.values()) {
-      const [made] = await Promise.allSettled([draft]);
+    // Of several that have become the same only one is in #made.
+    for (const layer of this.#layers.values()) {
+      const [made] = await Promise.allSettled([layer?.draft]);
       if (made.status === "fulfilled") made.value?.[Symbol.dispose]();
     }
     await this.#source.close();
@@ -221,10 +222,13 @@ export class RecompressedSource implements Source {
 
   /** Once, however many ask. */
   #draftOf(made: Made): Promise<Draft> {
-    made.draft ??= this.#make(made.original, made.diffID).then(({ draft, digest }) => {
-      if (digest === made.digest) return draft;
+    made.draft ??= this.#make(made.original, made.diffID).then(({ draft, ...now }) => {
+      if (now.digest === made.digest) return draft;
       draft[Symbol.dispose]();
-      throw new RtError("internal", `layer ${made.original.digest} was ${made.digest}, and is ${digest} now`);
+      // Another processor's zlib has made it, say. The next one asks for what is made here.
+      this.#context.known?.note(made.original.digest, formKey(this.#how.choice), now);
+      const text = `layer ${made.original.digest} was ${made.digest}, and is ${now.digest} now: try again`;
+      throw new RtError("internal", text);
     });
     return made.draft;
   }
