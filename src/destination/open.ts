@@ -39,13 +39,13 @@ const openers: Readonly<Partial<Record<SourceKind, Open>>> = {
     const { path, tag } = splitPath(rest, "oci");
     return (await import("./oci-layout.ts")).openOciDestination(text, path, tag);
   },
-  async "oci-archive"(text, rest) {
+  async "oci-archive"(text, rest, { signal }) {
     const { path, tag } = splitPath(rest, "oci-archive");
-    return openArchive(text, path, "oci", tag);
+    return openArchive(text, path, "oci", tag, signal);
   },
-  async "docker-archive"(text, rest) {
+  async "docker-archive"(text, rest, { signal }) {
     const { path, tag } = splitPath(rest, "docker-archive");
-    return openArchive(text, path, "docker", tag);
+    return openArchive(text, path, "docker", tag, signal);
   },
   async ssh(text, rest, options) {
     const address = parseSshAddress(rest);
@@ -63,10 +63,11 @@ async function openArchive(
   path: string,
   form: ArchiveForm,
   called: string | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<Destination> {
   const { ArchiveDestination } = await import("./archive.ts");
   const { openArchiveFile } = await import("./archive-file.ts");
   // A name that is none is told before a file is made.
   const own = form === "docker" && called !== undefined ? parse(called) : called;
-  return new ArchiveDestination(text, await openArchiveFile(path), form, own);
+  return new ArchiveDestination(text, await openArchiveFile(path, signal), form, own);
 }

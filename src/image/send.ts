@@ -128,8 +128,9 @@ async function sendBlobs(request: SendRequest, { blobs, layers }: Gathered): Pro
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
-  if (request.signal.aborted)
-    throw new RtError("cancelled", "cancelled", { cause: failure?.error, exitCode: 130 });
+  const { aborted, reason } = request.signal;
+  if (aborted && reason instanceof RtError) throw reason;
+  if (aborted) throw new RtError("cancelled", "cancelled", { cause: failure?.error, exitCode: 130 });
   if (failure) throw failure.error;
 }
 
