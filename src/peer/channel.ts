@@ -48,14 +48,17 @@ export class Channel {
   /** What is being written, after all that was said before it. */
   #tail: Promise<unknown> = Promise.resolve();
   #saidAt = performance.now();
-  /** Who waits for the next frame, and since when. */
+  /** Who waits for the next frame, and since when nothing has come. */
   #waiting: { since: number; reject: (error: unknown) => void } | undefined;
   #failure: unknown;
 
   private constructor(pipe: PeerPipe, { who, signal }: ChannelOptions) {
     this.who = who;
     this.#pipe = pipe;
-    this.#reader = new PeerReader(pipe.input, who);
+    // Of a slow line a frame may take longer than anybody may be silent.
+    this.#reader = new PeerReader(pipe.input, who, () => {
+      if (this.#waiting) this.#waiting.since = performance.now();
+    });
     this.#signal = signal;
   }
 
@@ -158,9 +161,11 @@ export class Channel {
   #within<T>(coming: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#failure !== undefined) reject(this.#failure);
-      this.#waiting = { since: performance.now(), reject };
+      const waiting = { since: performance.now(), reject };
+      this.#waiting = waiting;
       coming.then(resolve, reject).finally(() => {
-        this.#waiting = undefined;
+        // Behind a ping who waits has begun anew by now.
+        if (this.#waiting === waiting) this.#waiting = undefined;
       });
     });
   }

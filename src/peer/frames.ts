@@ -79,17 +79,19 @@ export function peerDigest(value: unknown, who: string): Digest {
   throw new RtError("data-loss", `${who}${shown(value)} is no sha256 digest`);
 }
 
-/** Frames out of pieces of any size. `who` is for messages: "box: ". */
+/** Frames out of pieces of any size. `who` is for messages: "box: "; `heard` is told of each piece. */
 export class PeerReader {
   readonly #pieces: AsyncIterator<Uint8Array>;
   readonly #who: string;
+  readonly #heard: () => void;
   /** Has come, and was not asked for yet. */
   #rest: Uint8Array = new Uint8Array();
   #ended = false;
 
-  constructor(pieces: AsyncIterable<Uint8Array>, who: string) {
+  constructor(pieces: AsyncIterable<Uint8Array>, who: string, heard: () => void = () => {}) {
     this.#pieces = pieces[Symbol.asyncIterator]();
     this.#who = who;
+    this.#heard = heard;
   }
 
   /** Undefined: the stream ended. @throws RtError data-loss: something else than rt speaks */
@@ -140,6 +142,7 @@ export class PeerReader {
   async #more(): Promise<boolean> {
     while (!this.#ended && this.#rest.length === 0) {
       const { done, value } = await this.#pieces.next();
+      this.#heard();
       if (done) this.#ended = true;
       else this.#rest = value;
     }

@@ -152,6 +152,34 @@ describe("patience", () => {
     await channel.close(false);
   });
 
+  test("has an end behind a ping too, and there whoever waits is told that the caller wants no more", async () => {
+    const silent = await opened({ patience_ms: 100 });
+    const waiting = failure(silent.channel.receive());
+    silent.other.come(frame("ping", 0));
+    expect((await waiting).message).toBe("box: nothing has come for 1 s");
+    await silent.channel.close(false);
+    const stop = new AbortController();
+    const { other, channel } = await opened({ signal: stop.signal });
+    const received = failure(channel.receive());
+    other.come(frame("ping", 0));
+    await Bun.sleep(20);
+    stop.abort(new RtError("cancelled", "interrupted", { exitCode: 143 }));
+    expect(await received).toMatchObject({ code: "cancelled", exitCode: 143 });
+    await channel.close(false);
+  });
+
+  test("is not spent while a large frame comes over a slow line", async () => {
+    const { other, channel } = await opened({ patience_ms: 200 });
+    const said = channel.receive();
+    const data = frame("data", 1, new Uint8Array(100));
+    for (let at = 0; at < data.length; at += 10) {
+      other.come(data.subarray(at, at + 10));
+      await Bun.sleep(60);
+    }
+    expect((await said).payload.length).toBe(100);
+    await channel.close(false);
+  });
+
   test("is not spent while pings come, nor while nobody waits", async () => {
     const [a, b] = pair();
     const [taker, giver] = await Promise.all([
