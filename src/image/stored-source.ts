@@ -2,8 +2,8 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { RtError, withCause } from "../base/errors.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
-import type { Digest } from "../oci/digest.ts";
-import { chosen, parseDocument, type RawDocument } from "../oci/manifest.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
+import { parseDocument, type RawDocument } from "../oci/manifest.ts";
 import { resolveImage } from "../source/resolve.ts";
 import type { ResolvedImage, Source } from "../source/source.ts";
 import type { ImageRecord } from "./record.ts";
@@ -11,6 +11,8 @@ import type { ImageRecord } from "./record.ts";
 const readLength = 1 << 20;
 /** Some look at no more than how a blob begins. */
 const firstLength = 64 << 10;
+/** As deep as image/send.ts goes. */
+const indexDepthMax = 4;
 
 export interface StoredImage {
   /** As people call it. */
@@ -82,17 +84,30 @@ export class StoredSource implements Source {
   #rootIn(): RawDocument {
     const { record, target } = this.#image;
     const { digest, mediaType } = record.manifest;
-    if (target !== digest && isWhole(this.#content, target, 0))
+    if (target !== digest && wholeIndex(this.#content, target))
       return { bytes: this.#content.read(target), contentType: undefined };
     return { bytes: this.#content.read(digest), contentType: mediaType };
   }
 }
 
-/** Are the document `digest` and all that it names in the store? */
-function isWhole(content: ContentStore, digest: Digest, depth: number): boolean {
-  if (!content.has(digest) || depth > 4) return false;
+/** An index or a manifest and all that it names, where all of that is in the store. */
+export function wholeIndex(content: ContentStore, digest: Digest): ReadonlySet<Digest> | undefined {
+  const found = new Set<Digest>();
+  return gatherWhole(content, digest, found, 0) ? found : undefined;
+}
+
+/** The first thing that is missing ends it, so what is in `into` is here; each document is read once, however often it is named. */
+function gatherWhole(content: ContentStore, digest: Digest, into: Set<Digest>, depth: number): boolean {
+  if (into.has(digest)) return true;
+  if (depth > indexDepthMax || !content.has(digest)) return false;
+  into.add(digest);
   const document = parseDocument(content.read(digest), undefined, `the manifest ${digest}`);
-  if (document.kind === "manifest")
-    return [document.config, ...document.layers].every((blob) => content.has(blob.digest));
-  return document.manifests.every((entry) => isWhole(content, chosen(entry, digest).digest, depth + 1));
+  if (document.kind === "manifest") {
+    const blobs = [document.config, ...document.layers].map((blob) => blob.digest);
+    for (const blob of blobs) into.add(blob);
+    return blobs.every((blob) => content.has(blob));
+  }
+  return document.manifests.every(
+    (entry) => isDigest(entry.digest) && gatherWhole(content, entry.digest, into, depth + 1),
+  );
 }

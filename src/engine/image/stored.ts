@@ -1,4 +1,4 @@
-import { StoredSource } from "../../image/stored-source.ts";
+import { StoredSource, wholeIndex } from "../../image/stored-source.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { canonical } from "../../reference/reference.ts";
 import type { Host } from "../host.ts";
@@ -26,7 +26,7 @@ export async function storedImage(host: Host, text: string): Promise<StoredForSe
   const blobs = [record.manifest, record.configuration, ...record.layers].map(({ digest }) => digest);
   return {
     source: new StoredSource(content, { name: text, reference, record, target }, remaker(host, text, record)),
-    needed: [target, ...blobs, ...record.chain],
+    needed: [target, ...blobs, ...record.chain, ...(wholeIndex(content, target) ?? [])],
     repositories: (blob) => host.images.repositoriesOf(blob),
   };
 }
