@@ -50,8 +50,3 @@ export function takeFrom(free: readonly IdSpan[], size: number): IdSpan[] | unde
   }
   return taken;
 }
-
-/** The first of `spans` that is not wholly in `others`. */
-export function firstOutside(spans: readonly IdSpan[], others: readonly IdSpan[]): number | undefined {
-  return spansWithout(spans, others)[0]?.first;
-}

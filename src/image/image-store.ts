@@ -197,15 +197,6 @@ export class ImageStore {
     return new Map(rows.map(({ chain, size }) => [chain, size]));
   }
 
-  /** Layers of images: bytes unpacked, and how many images have each. An image's layers of unknown size are 0. */
-  layerUses(): { image: Digest; chain: Digest; size: number; images: number }[] {
-    return this.#database.all(
-      `SELECT i.image, i.chain, coalesce(max(l.size), 0) AS size,
-              (SELECT count(*) FROM image_layers o WHERE o.chain = i.chain) AS images
-       FROM image_layers i LEFT JOIN layers l ON l.chain = i.chain GROUP BY i.image, i.chain`,
-    );
-  }
-
   /** Bytes of the blobs that each image needs, whoever else needs them. */
   contentSizes(): Map<Digest, number> {
     const sql = `SELECT i.image, sum(b.size) AS bytes FROM image_blobs i JOIN blobs b ON b.digest = i.blob

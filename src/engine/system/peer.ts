@@ -1,5 +1,5 @@
-import { write } from "node:fs";
 import { RtError } from "../../base/errors.ts";
+import { writeAll } from "../../content/write-all.ts";
 import { Channel, type PeerPipe, type PeerRole } from "../../peer/channel.ts";
 import { patienceOf } from "../../peer/ssh.ts";
 import type { Host } from "../host.ts";
@@ -14,7 +14,7 @@ function pipeOf({ session: { stdio } }: Host): PeerPipe {
   const shared = { ending: async () => undefined, close: async () => {} };
   if (stdio.kind === "descriptors") {
     const { stdin, stdout } = stdio;
-    return { ...shared, input: Bun.file(stdin).stream(), write: (bytes) => writeAll(stdout, bytes) };
+    return { ...shared, input: Bun.file(stdin).stream(), write: (bytes) => written(stdout, bytes) };
   }
   return {
     ...shared,
@@ -28,18 +28,13 @@ function pipeOf({ session: { stdio } }: Host): PeerPipe {
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-/** Not in this thread: a pipe that nobody reads may take for ever. */
-async function writeAll(fd: number, bytes: Uint8Array): Promise<boolean> {
-  for (let at = 0; at < bytes.length; ) {
-    const { code, taken } = await new Promise<{ code: string | undefined; taken: number }>((resolve) =>
-      write(fd, bytes, at, bytes.length - at, null, (error, taken) => resolve({ code: error?.code, taken })),
-    );
-    // Somebody handed us a pipe in non-blocking mode, and it is full.
-    if (code === "EAGAIN") await Bun.sleep(1);
-    else if (code !== undefined) return false;
-    else at += taken;
+async function written(fd: number, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await writeAll(fd, bytes, null);
+    return true;
+  } catch {
+    return false; // Nobody is there to be told, and what comes from the other side says why.
   }
-  return true;
 }
 
 /**
