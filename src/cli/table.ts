@@ -59,6 +59,7 @@ const rows: readonly Row[] = [
     listed: "image remove",
     load: () => import("./image/remove.ts"),
   },
+  { paths: ["daemon", "system service"], load: () => import("./system/daemon.ts") },
   { paths: ["registry serve"], load: () => import("./registry/serve.ts") },
   { paths: ["volume create"], load: () => import("./volume/create.ts") },
   { paths: ["volume ls", "volume list"], listed: "volume list", load: () => import("./volume/list.ts") },

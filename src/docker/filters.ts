@@ -164,12 +164,15 @@ export function checkFilters(filters: Filters, grammar: FilterGrammar): void {
  * @throws RtError as checkFilters
  */
 export function parseFilters(json: string | undefined, grammar: FilterGrammar): Filters {
-  if (json === undefined || json === "") return {};
-  const filters = Object.fromEntries(
-    Object.entries(objectIn(json)).map(([key, value]) => [key, listIn(value)]),
-  );
+  const filters = readFilters(json);
   checkFilters(filters, grammar);
   return filters;
+}
+
+/** The same of any keys, in both of Docker's forms: {"status":["exited"]} and, of long ago, {"status":{"exited":true}}. */
+export function readFilters(json: string | undefined): Filters {
+  if (json === undefined || json === "") return {};
+  return Object.fromEntries(Object.entries(objectIn(json)).map(([key, value]) => [key, listIn(value)]));
 }
 
 export function formatFilters(filters: Filters): string {
