@@ -16,8 +16,9 @@ const project = resolve(import.meta.dir, "..");
  * here, so this is the picture as it is. (`main.ts` is above all; what only one file of a room may is said in its own rule.)
  */
 const rooms: Record<string, string> = {
-  cli: "daemon engine docker settings reference base native",
+  cli: "daemon remote engine http docker settings reference base native",
   daemon: "engine http docker base",
+  remote: "engine peer http reference base",
   engine:
     "app image container log volume network events distribution destination source peer registry content snapshot layer runtime rootless store docker spec settings reference oci base",
   app: "source content reference oci base",
@@ -142,6 +143,11 @@ test("cli and daemon call an Engine, and nothing else", () => {
   const callers: Record<string, RegExp> = {
     // One function opens an engine.
     "src/cli/engine.ts": /^src\/engine\/local\.ts$/,
+    "src/cli/elsewhere.ts": /^src\/remote\//,
+    // Names for engines, and ways to them, are the command line's own.
+    "src/cli/context/context-flags.ts": /^src\/remote\/contexts\.ts$/,
+    "src/cli/context/create.ts": /^src\/remote\/address\.ts$/,
+    "src/cli/system/dial-stdio.ts": /^src\/(remote\/dial|daemon\/daemon)\.ts$/,
     // The caller: its descriptors, its terminal, its signals.
     "src/cli/session.ts": /^src\/native\/system\.ts$/,
     // What only this very process is: a machine's session, an app.

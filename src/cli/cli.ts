@@ -1,10 +1,10 @@
 import { commit, version } from "../base/build-info.ts";
 import { callerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
-import { type CommandClass, type Context, type GivenFlag, Option, RtCommand } from "./command.ts";
+import type { CommandClass, Context, GivenFlag, RtCommand } from "./command.ts";
 import { openEngine } from "./engine.ts";
-import { asTyped, parseArgv } from "./grammar/argv.ts";
-import { grammarOf } from "./grammar/grammar.ts";
+import { type Front, frontOf } from "./front.ts";
+import { asTyped } from "./grammar/argv.ts";
 import { readCommand } from "./grammar/read.ts";
 import { DescriptorOutput } from "./output/output.ts";
 import { reportError } from "./output/report.ts";
@@ -13,6 +13,7 @@ import { commands, groups, laterCommands, wordsOf } from "./table.ts";
 /** The environment and the standard streams of this process. */
 export function processContext(): Context {
   return {
+    program: process.argv0.endsWith("/docker") || process.argv0 === "docker" ? "docker" : "rt",
     env: process.env,
     caller: callerEnvironment,
     stdout: new DescriptorOutput(1),
@@ -36,9 +37,9 @@ export async function runCli(argv: readonly string[], context: Context): Promise
 }
 
 async function dispatch(argv: readonly string[], context: Context): Promise<number> {
-  const front = frontOf(argv);
+  const front = frontOf(argv, context);
   if (front.answer === "version") {
-    context.stdout.write(`rt version ${version}, build ${commit}\n`);
+    context.stdout.write(`${versionLine(context)}\n`);
     return 0;
   }
   if (front.words[0] === "help") return help(front.words.slice(1), context);
@@ -47,8 +48,18 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   const row = commands.get(path);
   if (row === undefined || front.answer === "help") return help(path ? path.split(" ") : [], context);
   const { default: commandClass } = await row.load();
-  return execute(commandClass, path, front.options, tail, context);
+  const { place } = front;
+  return execute(commandClass, path, front.options, tail, place ? { ...context, place } : context);
 }
+
+/** Of an executable that is called "docker" scripts read Docker's words, and compare the number. */
+function versionLine({ program }: Context): string {
+  if (program === "docker") return `Docker version ${dockerVersion}, build rt-${version}`;
+  return `rt version ${version}, build ${commit}`;
+}
+
+/** Whose command line and API these are. */
+const dockerVersion = "28.5.2";
 
 /** For the scripts of `rt completion`: it looks at every command, so that none can be it. */
 async function complete({ words, options }: Front, context: Context): Promise<number> {
@@ -76,33 +87,6 @@ function isDebugging({ debug, logLevel }: RtCommand): boolean {
     "invalid-argument",
     `invalid --log-level ${asTyped(logLevel)}: want one of ${levels.join(", ")}`,
   );
-}
-
-/** The flags that may stand before the command. */
-class FrontCommand extends RtCommand {
-  version = Option.Boolean("-v,--version", false, { description: "Print the version and quit" });
-  words = Option.Proxy();
-  override async execute(): Promise<number> {
-    return 0;
-  }
-}
-
-interface Front {
-  options: readonly GivenFlag[];
-  /** The command and what follows it. */
-  words: string[];
-  answer: "help" | "version" | undefined;
-}
-
-function frontOf(argv: readonly string[]): Front {
-  if (argv[0] === undefined) return { options: [], words: [], answer: "help" };
-  // The usual case costs nothing: the command comes first.
-  if (!argv[0].startsWith("-")) return { options: [], words: [...argv], answer: undefined };
-  const parsed = parseArgv(grammarOf(new FrontCommand()), argv, "", FrontCommand.later);
-  const version = parsed.options.findLast(({ name }) => name === "-v" || name === "--version");
-  if (version?.value === true) return { options: [], words: [], answer: "version" };
-  const answer = parsed.help || parsed.arguments.length === 0 ? "help" : undefined;
-  return { options: parsed.options, words: parsed.arguments, answer };
 }
 
 /** The longest path of the table at the start of `words`: a command's, or a group's when no command of it is named. */

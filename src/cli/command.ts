@@ -7,6 +7,7 @@ import { String as StringOption } from "clipanion/lib/advanced/options/String.mj
 import type { CallerEnvironment } from "../base/environment.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { OpenEngine } from "./engine.ts";
+import type { EnginePlace } from "./engine-place.ts";
 import type { Output } from "./output/output.ts";
 import type { Stream } from "./session.ts";
 
@@ -25,6 +26,8 @@ export const Option = {
 };
 
 export interface Context {
+  /** What the executable is called: as "docker" it is a command line of Docker's. */
+  program: "rt" | "docker";
   /** What rt itself obeys. */
   env: NodeJS.ProcessEnv;
   /** What a container or a program of the user's may be given. */
@@ -32,6 +35,8 @@ export interface Context {
   stdout: Output;
   stderr: Output;
   openEngine: OpenEngine;
+  /** Which engine, where flags in front of the command or the executable's name say it. */
+  place?: EnginePlace;
 }
 
 export type { Usage };
@@ -81,7 +86,7 @@ export abstract class RtCommand extends Command<Context> {
     /** Which of ours a program may have; all when undefined. */
     attached?: readonly Stream[] | undefined;
   } = {}): Promise<Engine> {
-    const { env, caller, stderr, openEngine } = this.context;
+    const { env, caller, stderr, openEngine, place } = this.context;
     const { processSession } = await import("./session.ts");
     return openEngine(processSession(stderr, detachKeys, attached), {
       root: this.root,
@@ -90,6 +95,7 @@ export abstract class RtCommand extends Command<Context> {
       storageDriver: this.storageDriver,
       env,
       caller,
+      place,
       privileged: needsRoot ? this.path.join(" ") : undefined,
     });
   }

@@ -60,6 +60,20 @@ const rows: readonly Row[] = [
     load: () => import("./image/remove.ts"),
   },
   { paths: ["daemon", "system service"], load: () => import("./system/daemon.ts") },
+  {
+    paths: ["context ls", "context list"],
+    listed: "context list",
+    load: () => import("./context/list.ts"),
+  },
+  { paths: ["context show"], load: () => import("./context/show.ts") },
+  { paths: ["context inspect"], load: () => import("./context/inspect.ts") },
+  { paths: ["context create"], load: () => import("./context/create.ts") },
+  { paths: ["context use"], load: () => import("./context/use.ts") },
+  {
+    paths: ["context rm", "context remove"],
+    listed: "context remove",
+    load: () => import("./context/remove.ts"),
+  },
   { paths: ["registry serve"], load: () => import("./registry/serve.ts") },
   { paths: ["volume create"], load: () => import("./volume/create.ts") },
   { paths: ["volume ls", "volume list"], listed: "volume list", load: () => import("./volume/list.ts") },
@@ -115,6 +129,7 @@ const rows: readonly Row[] = [
     load: () => import("./container/restart-by-policy.ts"),
     hidden: true,
   },
+  { paths: ["system dial-stdio"], load: () => import("./system/dial-stdio.ts"), hidden: true },
   { paths: ["system receive"], load: () => import("./system/receive.ts"), hidden: true },
   { paths: ["system send"], load: () => import("./system/send.ts"), hidden: true },
   { paths: ["container conclude"], load: () => import("./container/conclude.ts"), hidden: true },
@@ -147,6 +162,7 @@ export const groups: ReadonlyMap<string, string> = new Map([
   ["registry", "Serve images to others"],
   ["volume", "Manage volumes"],
   ["network", "Manage networks"],
+  ["context", "Manage names of engines elsewhere"],
   ["system", "Manage rt"],
 ]);
 

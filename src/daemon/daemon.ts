@@ -1,5 +1,6 @@
 import { RtError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { Duplex } from "../http/duplex.ts";
 import { listenUnix } from "./listen.ts";
 import { ApiServer } from "./server.ts";
 
@@ -35,4 +36,16 @@ export async function serveApi({ hosts, engine, onListening, warn, abort }: Daem
     if (abort.aborted) resolve();
     else abort.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+/** The API on one connection that somebody else has made, until it ends. */
+export async function serveOne(
+  { engine, warn }: Pick<DaemonOptions, "engine" | "warn">,
+  wire: Duplex,
+): Promise<void> {
+  const server = new ApiServer({
+    engine,
+    onBug: (error) => warn(error instanceof Error ? error.message : String(error)),
+  });
+  await server.serve(wire);
 }

@@ -1,14 +1,7 @@
+import { RtError } from "../base/errors.ts";
 import { bodyOf, chunk, endOfChunks, responseFraming } from "./body.ts";
 import type { Duplex } from "./duplex.ts";
-import {
-  type HeaderFields,
-  hasWord,
-  headText,
-  MessageError,
-  type ResponseHead,
-  readHead,
-  responseHead,
-} from "./head.ts";
+import { type HeaderFields, hasWord, headText, type ResponseHead, readHead, responseHead } from "./head.ts";
 
 /** The client's side of a connection, RFC 9112: one request, its answer, the next request. See server.ts for a hijack. */
 export interface Asked {
@@ -52,10 +45,20 @@ export async function ask(wire: Duplex, asked: Asked): Promise<Answered> {
 async function finalHead(wire: Duplex): Promise<ResponseHead> {
   while (true) {
     const lines = await readHead(wire);
-    if (!lines) throw new MessageError("the connection was closed before an answer came");
+    if (!lines) throw await closedEarly(wire);
     const head = responseHead(lines);
     if (head.status >= 200 || head.status === 101) return head;
   }
+}
+
+const whyWithin_ms = 1000;
+
+/** A program that a connection leads through tells why in its end, which comes after that of its output. */
+async function closedEarly(wire: Duplex): Promise<Error> {
+  wire.end();
+  const closed = new Promise<void>((resolve) => wire.gone.addEventListener("abort", () => resolve()));
+  if (!wire.gone.aborted) await Promise.race([closed, Bun.sleep(whyWithin_ms)]);
+  return wire.why ?? new RtError("unavailable", "the connection was closed before an answer came");
 }
 
 async function send(wire: Duplex, { method, target, fields, body }: Asked): Promise<void> {

@@ -33,9 +33,15 @@ export class Duplex {
   #isEnding = false;
   #writers: (() => void)[] = [];
   #onEnd: (() => void) | undefined;
+  #why: Error | undefined;
 
   constructor(carrier: Carrier) {
     this.#carrier = carrier;
+  }
+
+  /** Of a connection that broke off, where that is known. */
+  get why(): Error | undefined {
+    return this.#why;
   }
 
   /** Aborted once it is closed in both directions, by whomever. */
@@ -148,8 +154,10 @@ export class Duplex {
     if (this.#isEnding) this.#carrier.end();
   }
 
-  closed(): void {
+  /** @param why it was, where somebody knows: a failure for whoever still waits for something */
+  closed(why?: Error): void {
     if (this.gone.aborted) return;
+    this.#why = why;
     this.#out.length = 0;
     this.#outBytes = 0;
     this.ended();

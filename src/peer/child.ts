@@ -51,7 +51,7 @@ export function openChild({ argv, env, who, explain, warn }: PeerProgram): PeerP
 }
 
 /** Each line is told when the next one comes: the last may be the reason of a failure. */
-class ErrorLines {
+export class ErrorLines {
   readonly end: Promise<void>;
   readonly #tell: (line: string) => void;
   #last = "";

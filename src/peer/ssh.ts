@@ -38,10 +38,7 @@ export async function openSsh(address: SshAddress, role: PeerRole, options: SshO
     throw new RtError("unsupported", text);
   }
   const env = (options.caller ?? environmentOf(options.env ?? process.env)).all();
-  const wanted = options.env?.RT_SSH || "ssh";
-  const program = wanted.startsWith("/") ? wanted : Bun.which(wanted, { PATH: absolutePath(env.PATH ?? "") });
-  if (program === null)
-    throw new RtError("not-found", `${shown(wanted)} is not in PATH: ssh:// is spoken through it`);
+  const program = sshProgram(options.env ?? {}, env);
   const { host, program: remote } = address;
   const patience_ms = patienceOf(options.config);
   const who = `${host}: `;
@@ -62,6 +59,19 @@ export async function openSsh(address: SshAddress, role: PeerRole, options: SshO
   return Channel.open(pipe, { who, role, patience_ms, helloPatience_ms, signal: options.signal });
 }
 
+/** @param env what rt obeys @param caller's environment, with his PATH @throws RtError not-found */
+export function sshProgram(
+  env: Readonly<Record<string, string | undefined>>,
+  caller: Readonly<Record<string, string | undefined>>,
+): string {
+  const wanted = env.RT_SSH || "ssh";
+  const program = wanted.startsWith("/")
+    ? wanted
+    : Bun.which(wanted, { PATH: absolutePath(caller.PATH ?? "") });
+  if (program !== null) return program;
+  throw new RtError("not-found", `${shown(wanted)} is not in PATH: ssh:// is spoken through it`);
+}
+
 /** Without what depends on where we stand: the directory of somebody else's project may not bring a program. */
 function absolutePath(path: string): string {
   const directories = path.split(":").filter((directory) => directory.startsWith("/"));
@@ -78,7 +88,7 @@ export function sshWords({ user, host, port }: SshAddress, patience_ms: number):
   ];
 }
 
-function explainSsh(host: string, remote: string, status: number | undefined, line: string): RtError {
+export function explainSsh(host: string, remote: string, status: number | undefined, line: string): RtError {
   if (status === 127) {
     const text = `${host}: there is no ${remote}: install rt in that user's PATH, or say where it is (ssh://${host}/…?rt=/path/to/rt)`;
     return new RtError("not-found", text);

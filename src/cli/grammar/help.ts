@@ -1,16 +1,9 @@
 import { type CommandClass, RtCommand } from "../command.ts";
+import { FrontCommand } from "../front.ts";
 import { commands, groups, type Row, wordsOf } from "../table.ts";
 import { type Grammar, grammarOf, type OptionSpec } from "./grammar.ts";
 
 const width = 96;
-
-/** Only in front of a command: run and rm have a -v of their own. */
-const versionOption: OptionSpec = {
-  names: ["-v", "--version"],
-  takesValue: false,
-  hidden: false,
-  description: "Print the version and quit",
-};
 
 /** The help of a command, of a group, or ("") of rt itself: plain text, at most 96 columns. */
 export async function renderHelp(path: string): Promise<string> {
@@ -57,7 +50,7 @@ async function rootHelp(): Promise<string> {
     ]),
     ...listed,
     titled("Grouped as in Docker", columns([...groups])),
-    titled("Global options", optionLines([...globalGrammar().options, versionOption])),
+    titled("Global options", optionLines(grammarOf(new FrontCommand()).options)),
     'Run "rt COMMAND --help" to learn more about a command.',
   ]);
 }

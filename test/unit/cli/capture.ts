@@ -31,6 +31,7 @@ export function capture(env: NodeJS.ProcessEnv = {}): Captured {
     caller: environmentOf(env),
     stdout: new CapturedOutput(),
     stderr: new CapturedOutput(),
+    program: "rt",
     openEngine,
   };
 }

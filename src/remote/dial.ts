@@ -1,0 +1,48 @@
+import { asSystemError, RtError } from "../base/errors.ts";
+import type { Duplex } from "../http/duplex.ts";
+import { connectDuplex } from "../http/socket.ts";
+import { type EngineAddress, engineAddressText } from "./address.ts";
+import { dialSsh, type SshDialing } from "./ssh.ts";
+import type { ClientTls } from "./tls.ts";
+
+/** One more connection to an engine. @throws RtError unavailable: nobody answers, and why */
+export type Dial = () => Promise<Duplex>;
+
+export interface DialOptions extends SshDialing {
+  tls?: ClientTls | undefined;
+}
+
+export function dialer(address: EngineAddress, options: DialOptions): Dial {
+  switch (address.kind) {
+    case "unix":
+      return () => connected(address, connectDuplex({ unix: address.path }));
+    case "tcp": {
+      const { host: hostname, port } = address;
+      const tls = options.tls && tlsOptions(hostname, options.tls);
+      return () => connected(address, connectDuplex({ hostname, port, ...(tls && { tls }) }));
+    }
+    case "ssh":
+      return () => dialSsh(address.ssh, address.socket, options);
+  }
+}
+
+/** Docker's words, and the reason. */
+async function connected(address: EngineAddress, connecting: Promise<Duplex>): Promise<Duplex> {
+  try {
+    return await connecting;
+  } catch (error) {
+    const why = asSystemError(error)?.message ?? (error instanceof Error ? error.message : String(error));
+    const text = `Cannot connect to the engine at ${engineAddressText(address)}: ${why}. Is it running?`;
+    throw new RtError("unavailable", text, { cause: error, exitCode: 1 });
+  }
+}
+
+function tlsOptions(hostname: string, { ca, cert, key, isVerified }: ClientTls) {
+  return {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    serverName: hostname,
+    rejectUnauthorized: isVerified,
+  };
+}
