@@ -29,10 +29,12 @@ export function processContext(): Context {
  * @returns the process's exit status
  */
 export async function runCli(argv: readonly string[], context: Context): Promise<number> {
+  // What is learnt on the way is for telling of a failure, too.
+  const calling = { ...context };
   try {
-    return await dispatch(argv, context);
+    return await dispatch(argv, calling);
   } catch (error) {
-    return reportError(error, context);
+    return reportError(error, calling);
   }
 }
 
@@ -44,7 +46,8 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   }
   if (front.words[0] === "help") return help(front.words.slice(1), context);
   if (front.words[0] === "__complete") return complete(front, context);
-  const { path, tail } = findPath(front.words);
+  const { path, tail } = findPath(front.words, context);
+  context.command = path;
   const row = commands.get(path);
   if (row === undefined || front.answer === "help") return help(path ? path.split(" ") : [], context);
   const { default: commandClass } = await row.load();
@@ -90,18 +93,23 @@ function isDebugging({ debug, logLevel }: RtCommand): boolean {
 }
 
 /** The longest path of the table at the start of `words`: a command's, or a group's when no command of it is named. */
-function findPath(words: readonly string[]): { path: string; tail: readonly string[] } {
+function findPath(words: readonly string[], context: Context): { path: string; tail: readonly string[] } {
   const [first, second] = words;
   if (first === undefined) return { path: "", tail: [] };
   if (commands.has(first)) return { path: first, tail: words.slice(1) };
-  if (!groups.has(first)) throw unknownCommand(first, "");
+  if (!groups.has(first)) throw unknownCommand(first, "", context);
   if (second === undefined || second === "--help" || second === "-h") return { path: first, tail: [] };
   const path = `${first} ${second}`;
   if (commands.has(path)) return { path, tail: words.slice(2) };
-  throw unknownCommand(second, first);
+  throw unknownCommand(second, first, context);
 }
 
-function unknownCommand(word: string, group: string): RtError {
+function unknownCommand(word: string, group: string, { program }: Context): RtError {
+  // Scripts ask so whether a plug-in is there.
+  if (program === "docker") {
+    const text = `unknown command: docker ${group ? `${group} ` : ""}${word} (see docker --help)`;
+    return new RtError("invalid-argument", text, { exitCode: 1 });
+  }
   const prefix = group ? `${group} ` : "";
   const reason = Object.hasOwn(laterCommands, word) ? laterCommands[word] : undefined;
   const full = asTyped(prefix + word).replace(/^"|"$/g, "");
@@ -115,7 +123,7 @@ function unknownCommand(word: string, group: string): RtError {
 }
 
 async function help(words: readonly string[], context: Context): Promise<number> {
-  const { path } = findPath(words);
+  const { path } = findPath(words, context);
   const { renderHelp } = await import("./grammar/help.ts");
   context.stdout.write(await renderHelp(path));
   return 0;

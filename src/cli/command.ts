@@ -30,6 +30,8 @@ export interface Context {
   program: "rt" | "docker";
   /** What rt itself obeys. */
   env: NodeJS.ProcessEnv;
+  /** The command's path, once it is known: "container ls". */
+  command?: string;
   /** What a container or a program of the user's may be given. */
   caller: CallerEnvironment;
   stdout: Output;

@@ -45,7 +45,7 @@ const placeFlags: Readonly<Record<string, Exclude<keyof EnginePlace, "asDocker">
   "--tlskey": "tlsKey",
 };
 
-export function frontOf(argv: readonly string[], { program }: Context): Front {
+export function frontOf(argv: readonly string[], { program, env }: Context): Front {
   const asDocker = program === "docker";
   const place: EnginePlace | undefined = asDocker ? { asDocker } : undefined;
   if (argv[0] === undefined) return { options: [], words: [], answer: "help", place };
@@ -55,7 +55,8 @@ export function frontOf(argv: readonly string[], { program }: Context): Front {
   const version = parsed.options.findLast(({ name }) => name === "-v" || name === "--version");
   if (version?.value === true) return { options: [], words: [], answer: "version", place };
   const answer = parsed.help || parsed.arguments.length === 0 ? "help" : undefined;
-  const options = parsed.options.filter(({ name }) => !Object.hasOwn(placeFlags, name));
+  const own = asDocker ? withoutDirectory(parsed.options, env) : parsed.options;
+  const options = own.filter(({ name }) => !Object.hasOwn(placeFlags, name));
   const asked = parsed.options.filter(({ name }) => Object.hasOwn(placeFlags, name));
   const said = Object.fromEntries(asked.map(({ name, value }) => [placeFlags[name]!, value]));
   return {
@@ -64,4 +65,11 @@ export function frontOf(argv: readonly string[], { program }: Context): Front {
     answer,
     place: asked.length > 0 ? { ...said, asDocker } : place,
   };
+}
+
+/** Docker's --config is a directory, that of its contexts and credentials, and no file of ours. */
+function withoutDirectory(options: readonly GivenFlag[], env: NodeJS.ProcessEnv): GivenFlag[] {
+  const directory = options.findLast(({ name }) => name === "--config")?.value;
+  if (typeof directory === "string") env.DOCKER_CONFIG = directory;
+  return options.filter(({ name }) => name !== "--config");
 }

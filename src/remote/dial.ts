@@ -26,13 +26,13 @@ export function dialer(address: EngineAddress, options: DialOptions): Dial {
   }
 }
 
-/** Docker's words, and the reason. */
+/** Docker's words, which scripts look for, and the reason. */
 async function connected(address: EngineAddress, connecting: Promise<Duplex>): Promise<Duplex> {
   try {
     return await connecting;
   } catch (error) {
     const why = asSystemError(error)?.message ?? (error instanceof Error ? error.message : String(error));
-    const text = `Cannot connect to the engine at ${engineAddressText(address)}: ${why}. Is it running?`;
+    const text = `Cannot connect to the Docker daemon at ${engineAddressText(address)}. Is the docker daemon running? (${why})`;
     throw new RtError("unavailable", text, { cause: error, exitCode: 1 });
   }
 }

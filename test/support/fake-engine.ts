@@ -6,6 +6,7 @@
  *   expect(engine.asked).toEqual([["container.list", { all: false, filters: {}, size: false }]]);
  */
 import { RtError } from "../../src/base/errors.ts";
+import type { EngineOptions } from "../../src/cli/engine-place.ts";
 import type {
   ContainerVerbs,
   Engine,
@@ -17,16 +18,15 @@ import type {
   SystemVerbs,
   VolumeVerbs,
 } from "../../src/engine/engine.ts";
-import type { LocalOptions } from "../../src/engine/local.ts";
 import type { Session } from "../../src/engine/session.ts";
 
 export interface FakeEngine {
   /** For `Context.openEngine`. */
-  open(session: Session, options: LocalOptions): Promise<Engine>;
+  open(session: Session, options: EngineOptions): Promise<Engine>;
   /** The verbs that were called, with their arguments. */
   readonly asked: [verb: string, ...args: unknown[]][];
   /** With what it was opened, once it was. */
-  opened: { session: Session; options: LocalOptions } | undefined;
+  opened: { session: Session; options: EngineOptions } | undefined;
 }
 
 export interface FakeVerbs {

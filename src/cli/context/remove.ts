@@ -6,6 +6,7 @@ export default class ContextRemoveCommand extends RtCommand {
   static override usage: Usage = {
     category: "Contexts",
     description: "Remove contexts, and the certificates that were kept for them",
+    examples: [["One that is not needed any more", "$0 context rm box"]],
   };
 
   force = Option.Boolean("-f,--force", false, { description: "Also the current one" });

@@ -5,6 +5,7 @@ export default class ContextShowCommand extends RtCommand {
   static override usage: Usage = {
     category: "Contexts",
     description: "Print the name of the context that commands go by",
+    examples: [["In a prompt", 'PS1="($($0 context show)) $PS1"']],
   };
 
   override async execute(): Promise<number> {

@@ -1,6 +1,6 @@
 import { RtError } from "../../base/errors.ts";
 import type { Context } from "../command.ts";
-import { messageOf } from "./report.ts";
+import { errorLine } from "./report.ts";
 
 /**
  * Does `action` for each name in turn and prints what it answers; a failure is told at once and does not stop the others,
@@ -25,7 +25,7 @@ export async function forEachName(
     } catch (error) {
       if (!(error instanceof RtError)) throw error;
       failed ||= !(options.absentIsFine && error.code === "not-found");
-      context.stderr.write(`rt: ${messageOf(error)}\n`);
+      context.stderr.write(errorLine(error, context));
     }
   }
   return failed ? 1 : 0;

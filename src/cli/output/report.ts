@@ -14,11 +14,26 @@ export function reportError(failure: unknown, context: Context): number {
   if (error instanceof OutputClosed) return 0;
   try {
     if (context.env.RT_DEBUG === "1") context.stderr.write(stacks(failure));
-    context.stderr.write(`rt: ${messageOf(error)}\n`);
+    context.stderr.write(errorLine(error, context));
   } catch (failure) {
     if (!(failure instanceof OutputClosed)) throw failure;
   }
-  return error instanceof RtError ? error.exitCode : 125;
+  return statusOf(error, context);
+}
+
+/** As people are told of a failure, with the line's end. Scripts around Docker's command line look for its words. */
+export function errorLine(error: unknown, { program }: Pick<Context, "program">): string {
+  const message = messageOf(error);
+  if (program === "rt") return `rt: ${message}\n`;
+  if (!(error instanceof RtError) || error.code === "invalid-argument") return `docker: ${message}\n`;
+  return /^Cannot connect to /.test(message) ? `${message}\n` : `Error response from daemon: ${message}\n`;
+}
+
+/** Docker's client ends with 1 where its engine fails, but for run, whose 125 is known; a mistyped flag is 125. */
+function statusOf(error: unknown, { program, command = "" }: Context): number {
+  if (!(error instanceof RtError)) return 125;
+  const isPlain = program === "docker" && error.exitCode === 125 && error.code !== "invalid-argument";
+  return isPlain && !/^(container )?run$/.test(command) ? 1 : error.exitCode;
 }
 
 /** @returns one line, in which nothing acts on a terminal */

@@ -4,7 +4,7 @@ import { visibleJson } from "../../base/visible.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { Template } from "../format/template.ts";
-import { messageOf } from "../output/report.ts";
+import { errorLine } from "../output/report.ts";
 
 const inspectTypes = ["container", "image", "volume", "network", "exec"] as const;
 export type InspectType = (typeof inspectTypes)[number];
@@ -34,7 +34,7 @@ export abstract class InspectBase extends RtCommand {
       } catch (error) {
         if (!(error instanceof RtError)) throw error;
         failed = true;
-        this.context.stderr.write(`rt: ${messageOf(error)}\n`);
+        this.context.stderr.write(errorLine(error, this.context));
       }
     }
     if (template) for (const object of found) this.context.stdout.write(`${template.render(object)}\n`);
