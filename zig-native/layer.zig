@@ -149,6 +149,7 @@ pub fn main(init: std.process.Init.Minimal) u8 {
 test {
     _ = @import("layer/crc32.zig");
     _ = @import("layer/ids.zig");
+    _ = @import("layer/links.zig");
     _ = @import("layer/names.zig");
     _ = @import("layer/owners.zig");
     _ = @import("layer/pax.zig");

@@ -9,6 +9,7 @@ const linux = std.os.linux;
 const Attributes = entries.Attributes;
 const Comparer = @import("compare.zig").Comparer;
 const Entries = entries.Entries;
+const Links = @import("links.zig").Links;
 const Owners = @import("owners.zig").Owners;
 const Request = @import("request.zig").Request;
 const Root = @import("root.zig").Root;
@@ -32,6 +33,7 @@ var hash: Sha256 = .{};
 var sink: Sink = .{ .fd = 3, .hash = &hash, .has_holes = true };
 var layer: Layer = .{ .entries = .{ .writer = .{ .sink = &sink }, .exact = true } };
 var comparer: Comparer(Layer) = undefined;
+var link_comparer: Comparer(Links) = undefined;
 
 pub fn run(request: Request) noreturn {
     sink.total_max = request.number("limit", std.math.maxInt(i64));
@@ -48,6 +50,10 @@ pub fn run(request: Request) noreturn {
     layer.entries.attributes.owners = layer.owners;
     layer.image = old;
     if (old) |fd| layer.noteRoot(fd, new);
+    if (!layer.is_upper) if (old) |fd| {
+        link_comparer.init(&layer.links, request);
+        link_comparer.all(changes.reopened(fd), changes.reopened(new));
+    };
     comparer.init(&layer, request);
     comparer.all(old, changes.reopened(new));
     layer.entries.writer.end();
@@ -75,6 +81,7 @@ const Layer = struct {
     root: i32 = -1,
     owners: ?Owners = null,
     image: ?i32 = null,
+    links: Links = .{},
     root_told: bool = false,
     /// What cannot be said in a layer.
     left_out: u64 = 0,
@@ -142,7 +149,7 @@ const Layer = struct {
         self.entries.writer.entry(&.{ .typeflag = '0', .name = self.entries.here(), .mode = 0, .uid = 0, .gid = 0, .seconds = 0 });
     }
 
-    /// What stat does not say: attributes, another name, and of a directory that names came or went. Starting a container
+    /// What stat does not say: attributes, other names, and of a directory that names came or went. Starting a container
     /// changes the times of / and /etc.
     pub fn differs(
         self: *Layer,
@@ -158,7 +165,7 @@ const Layer = struct {
             if (old.mtime.sec != new.mtime.sec or old.mtime.nsec != new.mtime.nsec) return true;
         }
         if (!is_directory and (new.mode & linux.S.IFMT != linux.S.IFREG)) return false;
-        if (!is_directory and old.nlink != new.nlink) return true;
+        if (!is_directory and (old.nlink != new.nlink or self.links.isTorn(new))) return true;
         const flags: linux.O = .{ .NOFOLLOW = true, .CLOEXEC = true, .NONBLOCK = true, .NOCTTY = true };
         const before = linux.openat(old_parent, name, flags, 0);
         if (linux.errno(before) != .SUCCESS) return true;

@@ -18,7 +18,16 @@ const kept_bytes_max = 64 * 1024 * 1024;
 /// Shorter holes are read as what they are, zeros.
 const hole_bytes_min = 256 * 1024;
 
-const FileId = struct { mount: u64, device: u64, inode: u64 };
+/// Names that have the same one are one file.
+pub const FileId = struct {
+    mount: u64,
+    device: u64,
+    inode: u64,
+
+    pub fn of(s: linux.Statx) FileId {
+        return .{ .mount = s.mnt_id, .device = @as(u64, s.dev_major) << 32 | s.dev_minor, .inode = s.ino };
+    }
+};
 
 pub const Entries = struct {
     writer: Writer,
@@ -149,8 +158,7 @@ pub const Entries = struct {
 
     /// Of a file that has several: the one that it has in the archive already. Null: this is it.
     fn firstName(self: *Entries, s: linux.Statx) ?[]const u8 {
-        const id: FileId = .{ .mount = s.mnt_id, .device = @as(u64, s.dev_major) << 32 | s.dev_minor, .inode = s.ino };
-        const slot = self.links.getOrPut(std.heap.smp_allocator, id) catch outOfMemory();
+        const slot = self.links.getOrPut(std.heap.smp_allocator, .of(s)) catch outOfMemory();
         if (slot.found_existing) return slot.value_ptr.*;
         self.kept_bytes += self.path_bytes + @sizeOf(FileId);
         if (self.kept_bytes > kept_bytes_max) report.fail(.limit, "too many hard links at {f}", .{shown(self.here())});
