@@ -123,8 +123,9 @@ export class ContentStore {
   draft(): Draft {
     this.#make();
     for (const name of entries(this.#ingests)) if (name.startsWith(draftPrefix)) this.#removeDead(name);
-    const lock = FileLock.try(join(this.#ingests, `${draftPrefix}${crypto.randomUUID()}`));
-    if (!lock) throw new RtError("internal", "a name at random was taken");
+    let lock: FileLock | undefined;
+    // Another who takes away what dead ones have left may be faster than our lock: then that name goes, and not this draft.
+    while (!lock) lock = FileLock.try(join(this.#ingests, `${draftPrefix}${crypto.randomUUID()}`));
     return new Draft(lock, (digest) => this.path(digest));
   }
 

@@ -143,6 +143,18 @@ test("a killed transfer is gone on with by the next, from where it was", async (
   expect(await content.intact(digest)).toBe(true);
 }, 30_000);
 
+test("a draft that is just being made is nobody's left-over", async () => {
+  using dir = scratch();
+  const command = [process.execPath, join(import.meta.dir, "draft-many.ts"), dir.path, "1000"];
+  // Each takes away what it finds, before it makes its own.
+  const children = [0, 1, 2].map(() => Bun.spawn(command, { stdout: "ignore", stderr: "pipe" }));
+  for (const child of children) {
+    expect(await child.stderr.text()).toBe("");
+    expect(await child.exited).toBe(0);
+  }
+  expect(ingestsIn(dir.path)).toEqual([]);
+}, 30_000);
+
 test("whoever waits for another is told so, and can be cancelled", async () => {
   using dir = scratch();
   const content = new ContentStore(dir.path);
