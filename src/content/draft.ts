@@ -1,7 +1,8 @@
-import { fchmodSync, fsync, readSync, renameSync, statSync } from "node:fs";
+import { fchmodSync, readSync, renameSync, statSync } from "node:fs";
 import { asSystemError, RtError, withCause } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { FileLock } from "./file-lock.ts";
+import { synced } from "./synced.ts";
 import { writeAll } from "./write-all.ts";
 
 const readLength = 1 << 20;
@@ -59,9 +60,7 @@ export class Draft implements Disposable {
   /** @throws RtError exhausted: the disk is full */
   async sync(): Promise<void> {
     try {
-      await new Promise<void>((resolve, reject) =>
-        fsync(this.fd, (error) => (error ? reject(error) : resolve())),
-      );
+      await synced(this.fd);
     } catch (error) {
       throw failed(error);
     }

@@ -1,7 +1,8 @@
-import { fchmodSync, fstatSync, fsync, ftruncateSync, readSync, renameSync, writeSync } from "node:fs";
+import { fchmodSync, fstatSync, ftruncateSync, readSync, renameSync, writeSync } from "node:fs";
 import { asSystemError, RtError, withCause } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { FileLock } from "./file-lock.ts";
+import { synced } from "./synced.ts";
 
 /** What of a descriptor the content store needs. */
 export interface BlobName {
@@ -173,8 +174,4 @@ export class Ingest implements Disposable {
     }
     return withCause(`cannot store blob ${this.blob.digest}`, error);
   }
-}
-
-function synced(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
 }

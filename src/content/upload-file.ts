@@ -1,7 +1,8 @@
-import { fchmodSync, fstatSync, fsync, readSync, renameSync, statSync, writeSync } from "node:fs";
+import { fchmodSync, fstatSync, readSync, renameSync, statSync, writeSync } from "node:fs";
 import { asSystemError, RtError, withCause } from "../base/errors.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
 import type { FileLock } from "./file-lock.ts";
+import { synced } from "./synced.ts";
 
 /** The hash of the first `size` bytes of an upload: what spares reading them again. */
 export interface UploadHash {
@@ -85,7 +86,7 @@ export class UploadFile implements Disposable {
     }
     const { fd } = this.#lock;
     try {
-      await new Promise<void>((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
+      await synced(fd);
       fchmodSync(fd, 0o400);
       renameSync(this.#lock.path, target);
     } catch (error) {

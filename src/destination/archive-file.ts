@@ -1,6 +1,7 @@
-import { renameSync, statSync } from "node:fs";
+import { renameSync, type Stats, statSync } from "node:fs";
 import { RtError, withCause } from "../base/errors.ts";
 import type { FileLock } from "../content/file-lock.ts";
+import { synced } from "../content/synced.ts";
 import { writeAll } from "../content/write-all.ts";
 import { shown } from "../oci/json.ts";
 import { lockOwnDraft } from "./own-draft.ts";
@@ -9,7 +10,7 @@ import { lockOwnDraft } from "./own-draft.ts";
 export interface ArchiveOutput extends Disposable {
   write(bytes: Uint8Array): Promise<void>;
   /** That was all. Without it nothing is left that could be taken for an archive, where that can be helped. */
-  finish(): void;
+  finish(): Promise<void>;
 }
 
 /**
@@ -19,10 +20,10 @@ export interface ArchiveOutput extends Disposable {
  */
 export async function openArchiveFile(path: string, signal?: AbortSignal): Promise<ArchiveOutput> {
   const what = `cannot write ${shown(path)}`;
-  const before = attempt(what, () => statSync(path, { throwIfNoEntry: false }));
+  const before = found(what, path);
   if (before && !before.isFile()) {
-    const found = before.isDirectory() ? "a directory" : "no regular file";
-    throw new RtError("invalid-argument", `${what}: it is ${found}`, { exitCode: 1 });
+    const kind = before.isDirectory() ? "a directory" : "no regular file";
+    throw new RtError("invalid-argument", `${what}: it is ${kind}`, { exitCode: 1 });
   }
   let lock: FileLock;
   try {
@@ -41,8 +42,14 @@ export async function openArchiveFile(path: string, signal?: AbortSignal): Promi
       }
       position += bytes.length;
     },
-    finish() {
-      attempt(what, () => renameSync(lock.path, path));
+    async finish() {
+      try {
+        // Or a power failure may leave nothing in the place of what was there.
+        await synced(lock.fd);
+        renameSync(lock.path, path);
+      } catch (error) {
+        throw withCause(what, error);
+      }
       isWhole = true;
     },
     [Symbol.dispose]() {
@@ -52,9 +59,9 @@ export async function openArchiveFile(path: string, signal?: AbortSignal): Promi
   };
 }
 
-function attempt<T>(what: string, step: () => T): T {
+function found(what: string, path: string): Stats | undefined {
   try {
-    return step();
+    return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
     throw withCause(what, error);
   }

@@ -81,7 +81,7 @@ export class ArchiveDestination implements Destination {
     await this.#file("index.json", encode({ schemaVersion: 2, mediaType, manifests }));
     await this.#file("oci-layout", encode({ imageLayoutVersion: "1.0.0" }));
     await this.#output.write(tarEnd);
-    this.#output.finish();
+    await this.#output.finish();
   }
 
   #file(name: string, bytes: Uint8Array): Promise<void> {

@@ -1,8 +1,9 @@
-import { fchmodSync, fsync, readdirSync, renameSync, statSync } from "node:fs";
+import { fchmodSync, readdirSync, renameSync, statSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { RtError, withCause } from "../base/errors.ts";
 import { FileLock } from "../content/file-lock.ts";
+import { synced } from "../content/synced.ts";
 import { writeAll } from "../content/write-all.ts";
 import type { Descriptor, RawBlob } from "../oci/descriptor.ts";
 import { type Digest, hexOf } from "../oci/digest.ts";
@@ -174,10 +175,6 @@ function sizeOf(path: string): number | undefined {
   } catch (error) {
     throw withCause(`cannot examine ${path}`, error);
   }
-}
-
-function synced(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => fsync(fd, (error) => (error ? reject(error) : resolve())));
 }
 
 function encode(value: object): Uint8Array {

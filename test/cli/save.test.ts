@@ -12,6 +12,8 @@ import { oneLine } from "./world.ts";
 
 const { test, beforeAll } = needs({ root: true, tools: ["skopeo", "tar", "busybox"] });
 
+const traced = needs({ root: true, tools: ["busybox", "strace"] });
+
 const busybox = "localhost/layout:latest";
 let host: TestHost;
 
@@ -243,4 +245,14 @@ test("a blob that has changed on the disk is noticed, not handed on", async () =
 test("nobody reads the pipe: it ends, with a status that says so", async () => {
   const script = `'${process.env.RT_BINARY || "dist/rt"}' save ${busybox} | head -c 100 >/dev/null; echo "\${PIPESTATUS[0]}"`;
   expect((await run(["bash", "-c", script], { env: host.env })).trim()).not.toBe("0");
+});
+
+traced.test("what takes the place of a file is on disk by then", async () => {
+  const file = at("synced.tar");
+  writeFileSync(file, "before");
+  const calls = at("calls");
+  const strace = ["strace", "-f", "-qq", "--decode-fds=path", "-e", "trace=fsync,rename", "-o", calls];
+  await host.ok(["save", "-o", file, busybox], { front: strace });
+  const order = readFileSync(calls, "utf8").match(new RegExp(`(fsync|rename)\\(\\S*${file}\\.part`, "g"));
+  expect(order?.map((call) => call.split("(")[0])).toEqual(["fsync", "rename"]);
 });

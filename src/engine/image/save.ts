@@ -116,7 +116,7 @@ function outputOf({ stdio, abort }: Session): ArchiveOutput {
         throw withCause("cannot write the archive", error);
       }
     },
-    finish() {},
+    async finish() {},
     [Symbol.dispose]() {},
   };
 }

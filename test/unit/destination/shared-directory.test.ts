@@ -36,7 +36,7 @@ const root = { digest: digestOf(bytes), mediaType: "application/vnd.oci.image.in
 async function saveTo(path: string): Promise<void> {
   using output = await openArchiveFile(path);
   await output.write(bytes);
-  output.finish();
+  await output.finish();
 }
 
 async function pushTo(layout: string): Promise<void> {
