@@ -41,12 +41,14 @@ export async function receiveArchive(
   const content = await host.content();
   const fileSizeMax = (await host.config()).maxLayerSize ?? defaultLayerSizeMax;
   const receiver = new Receiver(host, content, name, fileSizeMax);
+  const bytes = new Bytes(chunks, name);
   try {
-    const entries = await receiver.all(new Bytes(chunks, name));
+    const entries = await receiver.all(bytes);
     const of = (entry: ReceivedEntry, offset: number) => bytesOf(content, entry, offset);
     const files = new ArchiveFiles(name, entries, of, () => receiver.end());
     return files;
   } catch (error) {
+    bytes.giveUp();
     await receiver.end();
     throw error;
   }
@@ -198,6 +200,15 @@ class Bytes {
 
   async drain(): Promise<void> {
     while (await this.#some()) this.#rest = new Uint8Array();
+  }
+
+  /**
+   * What decompresses holds up to 128 MiB until it is told. Nobody waits for it: it may be reading from somebody who sends
+   * nothing more, and why we end is known.
+   */
+  giveUp(): void {
+    this.#rest = new Uint8Array();
+    this.#chunks.return?.().catch(() => undefined);
   }
 
   /** Exactly so many bytes. @throws RtError data-loss: it ends before */
