@@ -25,7 +25,7 @@ import { join } from "node:path";
 import { type DriverName, driverNames, type Workbench, workbench } from "../contract/bench.ts";
 import { tarLayer } from "../support/layout.ts";
 import { needs } from "../support/root.ts";
-import { describeTree, treeDifference, treeNeeds } from "../support/tree.ts";
+import { describeTree, linkedNames, treeDifference, treeNeeds } from "../support/tree.ts";
 
 const seconds = Number(process.env.RT_FUZZ_SECONDS || 10);
 const firstSeed = Number(process.env.RT_FUZZ_SEED || 1);
@@ -92,21 +92,8 @@ async function commitOf(bench: Workbench, chain: Parameters<Workbench["view"]>[0
 
 /** But for the root's time, which is that of the container's making. */
 async function described(tree: string): Promise<Map<string, string>> {
-  const lines = linked(await describeTree(tree));
+  const lines = linkedNames(await describeTree(tree));
   return lines.set("/", lines.get("/")!.replace(/ mtime=\d+/, ""));
-}
-
-/** The number of names that one file has in the tree: overlay counts those that it hides, too. */
-function linked(lines: Map<string, string>): Map<string, string> {
-  const pattern = / links=\d+ of ([\s\S]+?)(?= (?:user|security|system|trusted)\.|$)/;
-  const counts = new Map<string, number>();
-  for (const line of lines.values()) {
-    const first = pattern.exec(line)?.[1];
-    if (first !== undefined) counts.set(first, (counts.get(first) ?? 0) + 1);
-  }
-  const named = (_: string, first: string) =>
-    counts.get(first) === 1 ? "" : ` links=${counts.get(first)} of ${first}`;
-  return new Map([...lines].map(([path, line]) => [path, line.replace(pattern, named)]));
 }
 
 async function round(seed: number, name: DriverName, other: DriverName): Promise<string[]> {

@@ -3,19 +3,17 @@
  * shows is, entry by entry, what skopeo and GNU tar make of the same image.
  */
 import { afterAll, describe, expect } from "bun:test";
-import { lstatSync, mkdirSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Host } from "../../src/engine/host.ts";
-import type { Rootfs } from "../../src/snapshot/snapshot.ts";
 import { run } from "../support/command.ts";
 import { debianLayout, debianNeeds } from "../support/debian.ts";
-import { type TestHost, testHost } from "../support/host.ts";
+import { testHost } from "../support/host.ts";
 import { pushLayout } from "../support/push.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { needs } from "../support/root.ts";
 import { scratchDirectory } from "../support/scratch.ts";
-import { testSession } from "../support/session.ts";
+import { viewImage } from "../support/snapshot-view.ts";
 import { describeTree, treeDifference, unpackWithTar } from "../support/tree.ts";
 
 const { test, beforeAll } = needs({
@@ -60,49 +58,6 @@ afterAll(async () => {
   if (dir) await rm(dir, { recursive: true, force: true });
 });
 
-/** The tree that a container of `name` begins with, while `use` looks at it. */
-async function withRootfs(
-  host: TestHost,
-  name: string,
-  driver: string,
-  use: (root: string) => Promise<void>,
-): Promise<void> {
-  using store = new Host(testSession(), {
-    root: host.root,
-    state: host.state,
-    env: host.env,
-    storageDriver: driver,
-  });
-  const snapshots = await store.snapshots();
-  const { chain } = store.images.get(name).record;
-  await snapshots.prepare("look", chain);
-  const point = join(host.dir, "look");
-  mkdirSync(point);
-  await mount(snapshots.rootfs("look", chain, {}), point);
-  try {
-    await use(point);
-  } finally {
-    await run(["umount", point]);
-    await snapshots.removeActive("look");
-  }
-}
-
-async function mount(rootfs: Rootfs, point: string): Promise<void> {
-  if (rootfs.type === "bind") await run(["mount", "--bind", rootfs.source, point]);
-  else {
-    const { lower, upper, work } = rootfs;
-    await run([
-      "mount",
-      "-t",
-      "overlay",
-      "-o",
-      `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work}`,
-      "rt-test",
-      point,
-    ]);
-  }
-}
-
 for (const driver of ["overlay", "copy"]) {
   describe(driver, () => {
     for (const compression of ["gzip", "zstd", "plain"]) {
@@ -111,7 +66,7 @@ for (const driver of ["overlay", "copy"]) {
         host.env.RT_STORAGE_DRIVER = driver;
         const name = `${registry.address}/debian:${compression}`;
         await host.ok(["pull", "-q", name], { timeoutMs: 60_000 });
-        await withRootfs(host, name, driver, async (root) => {
+        await viewImage(host, name, driver, async (root) => {
           const differences = treeDifference(expected, await describeTree(root));
           expect(
             driver === "overlay" ? differences.filter((line) => !ownRoot.test(line)) : differences,

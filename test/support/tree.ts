@@ -49,6 +49,19 @@ export async function describeTree(root: string): Promise<Map<string, string>> {
   return lines;
 }
 
+/** With the number of names that a file has in the tree: overlay counts those that it hides, too. */
+export function linkedNames(lines: Map<string, string>): Map<string, string> {
+  const pattern = / links=\d+ of ([\s\S]+?)(?= (?:user|security|system|trusted)\.|$)/;
+  const counts = new Map<string, number>();
+  for (const line of lines.values()) {
+    const first = pattern.exec(line)?.[1];
+    if (first !== undefined) counts.set(first, (counts.get(first) ?? 0) + 1);
+  }
+  const named = (_: string, first: string) =>
+    counts.get(first) === 1 ? "" : ` links=${counts.get(first)} of ${first}`;
+  return new Map([...lines].map(([path, line]) => [path, line.replace(pattern, named)]));
+}
+
 /** What differs, a line for each entry: "- only in a", "+ only in b", "! path: a | b". Empty when equal. */
 export function treeDifference(a: Map<string, string>, b: Map<string, string>): string[] {
   const differences: string[] = [];

@@ -31,7 +31,7 @@ const shown = report.shown;
 // Large, and one of each: not on a stack.
 var hash: Sha256 = .{};
 var sink: Sink = .{ .fd = 3, .hash = &hash, .has_holes = true };
-var layer: Layer = .{ .entries = .{ .writer = .{ .sink = &sink }, .exact = true } };
+var layer: Layer = .{ .entries = .{ .writer = .{ .sink = &sink }, .exact = true, .attributes = .{ .lists = true } } };
 var comparer: Comparer(Layer) = undefined;
 var link_comparer: Comparer(Links) = undefined;
 
@@ -85,7 +85,7 @@ const Layer = struct {
     root_told: bool = false,
     /// What cannot be said in a layer.
     left_out: u64 = 0,
-    own: Attributes = .{},
+    own: Attributes = .{ .lists = true },
 
     /// Its owner, mode and attributes; its time says only that somebody started it.
     fn noteRoot(self: *Layer, old: i32, new: i32) void {

@@ -186,6 +186,8 @@ pub const Entries = struct {
 
 /// Capabilities of programs, and what users note; the others are about the file system that a file lies on.
 pub const Attributes = struct {
+    /// Access control lists too: a mode without its list gives the file's group what the list allows others.
+    lists: bool = false,
     bytes: [128 * 1024]u8 = undefined,
     found: [64]pax.Xattr = undefined,
     /// Of a file that lies there with the host's numbers.
@@ -200,7 +202,8 @@ pub const Attributes = struct {
         var used: usize = 0;
         var each = std.mem.splitScalar(u8, list[0..length], 0);
         while (each.next()) |name| {
-            const is_wanted = std.mem.eql(u8, name, "security.capability") or
+            const is_list = self.lists and std.mem.startsWith(u8, name, "system.posix_acl_");
+            const is_wanted = is_list or std.mem.eql(u8, name, "security.capability") or
                 (std.mem.startsWith(u8, name, "user.") and !std.mem.startsWith(u8, name, "user.overlay."));
             if (!is_wanted or count == self.found.len) continue;
             if (used + name.len + 1 > self.bytes.len) break;
@@ -211,6 +214,7 @@ pub const Attributes = struct {
             const room = self.bytes[used..];
             const got = linux.fgetxattr(fd, @ptrCast(own_name.ptr), room.ptr, room.len);
             if (linux.errno(got) != .SUCCESS) continue;
+            if (is_list) Owners.seeList(self.owners, room[0..got]);
             const value = if (self.owners != null and std.mem.eql(u8, name, "security.capability"))
                 self.owners.?.seenCapability(room[0..got]) orelse continue
             else

@@ -59,18 +59,24 @@ pub const Owners = struct {
 
     /// The value of system.posix_acl_access or _default. False: it names somebody whom the container has not got.
     pub fn aclOnDisk(self: Owners, value: []u8) bool {
-        if (value.len < acl_header_bytes) return true; // no such thing, as the kernel will say
-        var rest = value[acl_header_bytes..];
-        while (rest.len >= acl_entry_bytes) : (rest = rest[acl_entry_bytes..]) {
-            const ranges = switch (std.mem.readInt(u16, rest[0..2], .little)) {
-                acl_user => self.uids,
-                acl_group => self.gids,
-                else => continue,
-            };
-            const id = outside(ranges, std.mem.readInt(u32, rest[4..8], .little)) orelse return false;
-            std.mem.writeInt(u32, rest[4..8], id, .little);
+        var named: Named = .of(value);
+        while (named.next()) |entry| {
+            const ranges = if (entry.is_user) self.uids else self.gids;
+            const id = outside(ranges, std.mem.readInt(u32, entry.id, .little)) orelse return false;
+            std.mem.writeInt(u32, entry.id, id, .little);
         }
         return true;
+    }
+
+    /// The other way round; and whom the kernel cannot tell us, as it has no number for him here, is nobody as well.
+    pub fn seeList(owners: ?Owners, value: []u8) void {
+        var named: Named = .of(value);
+        while (named.next()) |entry| {
+            const id = std.mem.readInt(u32, entry.id, .little);
+            const ranges = if (owners) |map| (if (entry.is_user) map.uids else map.gids) else null;
+            const known = if (ranges) |each| inside(each, id) else if (id == std.math.maxInt(u32)) null else id;
+            std.mem.writeInt(u32, entry.id, known orelse nobody, .little);
+        }
     }
 
     /// A descriptor of a user namespace with these maps. Ours must be the host's root yet (create_user_ns refuses a changed one).
@@ -153,6 +159,25 @@ const acl_entry_bytes = 8;
 const acl_user = 0x02;
 const acl_group = 0x08;
 
+/// The users and groups in a list; none in what is no such thing, as the kernel will say.
+const Named = struct {
+    rest: []u8,
+
+    fn of(value: []u8) Named {
+        return .{ .rest = value[@min(value.len, acl_header_bytes)..] };
+    }
+
+    fn next(self: *Named) ?struct { is_user: bool, id: *[4]u8 } {
+        while (self.rest.len >= acl_entry_bytes) {
+            const entry = self.rest[0..acl_entry_bytes];
+            self.rest = self.rest[acl_entry_bytes..];
+            const tag = std.mem.readInt(u16, entry[0..2], .little);
+            if (tag == acl_user or tag == acl_group) return .{ .is_user = tag == acl_user, .id = entry[4..8] };
+        }
+        return null;
+    }
+};
+
 /// Null: it is of no form that we know.
 fn rootOf(value: []const u8) ?u32 {
     if (value.len < 4) return null;
@@ -221,6 +246,13 @@ test "access control lists" {
     var list = (head ++ "\x02\x00\x06\x00\x07\x00\x00\x00" ++ "\x08\x00\x04\x00\x08\x00\x00\x00").*;
     try std.testing.expect(shifted.aclOnDisk(&list));
     try std.testing.expectEqualStrings(head ++ "\x02\x00\x06\x00\xa7\x86\x01\x00" ++ "\x08\x00\x04\x00\x48\x0d\x03\x00", &list);
+    Owners.seeList(shifted, &list);
+    try std.testing.expectEqualStrings(head ++ "\x02\x00\x06\x00\x07\x00\x00\x00" ++ "\x08\x00\x04\x00\x08\x00\x00\x00", &list);
+    Owners.seeList(shifted, &list); // the host's 7 and 8
+    try std.testing.expectEqualStrings(head ++ "\x02\x00\x06\x00\xfe\xff\x00\x00" ++ "\x08\x00\x04\x00\xfe\xff\x00\x00", &list);
+    var own = (head ++ "\x02\x00\x06\x00\x07\x00\x00\x00" ++ "\x08\x00\x04\x00\xff\xff\xff\xff").*;
+    Owners.seeList(null, &own);
+    try std.testing.expectEqualStrings(head ++ "\x02\x00\x06\x00\x07\x00\x00\x00" ++ "\x08\x00\x04\x00\xfe\xff\x00\x00", &own);
     var foreign = (head ++ "\x08\x00\x04\x00\xd0\x07\x00\x00").*;
     try std.testing.expect(!shifted.aclOnDisk(&foreign));
     for (0..12) |length| {

@@ -30,8 +30,8 @@ pub fn run(request: Request) noreturn {
 }
 
 const Verifier = struct {
-    before: Attributes = .{},
-    now: Attributes = .{},
+    before: Attributes = .{ .lists = true },
+    now: Attributes = .{ .lists = true },
     left: [128 * 1024]u8 = undefined,
     right: [128 * 1024]u8 = undefined,
 
