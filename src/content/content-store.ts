@@ -122,7 +122,7 @@ export class ContentStore {
   /** A new file for bytes that nobody knows the digest of yet. */
   draft(): Draft {
     this.#make();
-    for (const name of entries(this.#ingests)) if (name.startsWith(draftPrefix)) this.#removeDead(name);
+    this.removeDeadDrafts();
     let lock: FileLock | undefined;
     // Another who takes away what dead ones have left may be faster than our lock: then that name goes, and not this draft.
     while (!lock) lock = FileLock.try(join(this.#ingests, `${draftPrefix}${crypto.randomUUID()}`));
@@ -143,6 +143,11 @@ export class ContentStore {
   /** Bytes of it that are here; it may be written all the while. */
   uploadSize(id: string): number {
     return statSync(join(this.#uploads, id), { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** What killed processes have left that were making something here. */
+  removeDeadDrafts(): void {
+    for (const name of entries(this.#ingests)) if (name.startsWith(draftPrefix)) this.#removeDead(name);
   }
 
   /** @returns bytes freed */

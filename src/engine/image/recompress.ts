@@ -57,8 +57,11 @@ export async function inForm(
 ): Promise<Source> {
   if (!how) return source;
   const { RecompressedSource } = await import("../../image/recompress.ts");
+  const content = await host.content();
+  // A push that was killed had made its layers, and may have sent them: then this one makes none that would take those away.
+  content.removeDeadDrafts();
   return new RecompressedSource(source, how, {
-    content: await host.content(),
+    content,
     layerSizeMax: (await host.config()).maxLayerSize ?? defaultLayerSizeMax,
     known: new RecompressedStore(host.database),
     warn: (line) => host.warn(line),
