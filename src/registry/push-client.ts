@@ -9,7 +9,7 @@ import { ownEndpoint } from "./endpoint.ts";
 import { EndpointClient, type RepositoryRequest } from "./endpoint-client.ts";
 import type { Limits } from "./limits.ts";
 import { credentialsFor, limitsFor, type RegistryOptions } from "./options.ts";
-import { retrying, TransientError } from "./retry.ts";
+import { isTransient, retrying } from "./retry.ts";
 import { checkHop } from "./transport.ts";
 import { BlobUpload } from "./upload.ts";
 import {
@@ -211,9 +211,4 @@ export class PushClient implements UploadRequests {
 /** Something that was said about this one request, and not that nothing can be said at all. */
 function isOwnAnswer(error: unknown): boolean {
   return error instanceof RtError && error.code !== "cancelled" && !isTransient(error);
-}
-
-/** Also after all tries, when retry.ts has put their number behind it. */
-function isTransient(error: RtError): boolean {
-  return error instanceof TransientError || error.cause instanceof TransientError;
 }

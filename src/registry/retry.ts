@@ -12,6 +12,13 @@ export class TransientError extends RtError {
   }
 }
 
+/** Also after all tries, when their number has been put behind it. */
+export function isTransient(error: unknown): boolean {
+  return (
+    error instanceof TransientError || (error instanceof RtError && error.cause instanceof TransientError)
+  );
+}
+
 /** `attempt` until it answers, fails for good, or has failed `attemptsMax` times. */
 export async function retrying<T>(
   limits: Limits,

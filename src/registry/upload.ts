@@ -3,7 +3,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import type { UploadNote } from "./cut-uploads.ts";
 import { RegistryRefusal } from "./endpoint-client.ts";
 import type { Limits } from "./limits.ts";
-import { pauseOrThrow, TransientError } from "./retry.ts";
+import { isTransient, pauseOrThrow, TransientError } from "./retry.ts";
 import {
   type BlobReader,
   checkTaken,
@@ -32,7 +32,7 @@ const restartsMax = 2;
  *
  * After a failure that may pass, GET Location says in "Range: 0-N" what has arrived, and the rest is sent. So it is too with
  * an upload that an earlier process has left a note of. Where that cannot be (404, or a 416 in answer to what the registry
- * itself has said), the upload is begun anew.
+ * itself has said; of an earlier process's, any failure that stays), the upload is begun anew.
  */
 export class BlobUpload {
   readonly #client: UploadRequests;
@@ -53,6 +53,8 @@ export class BlobUpload {
   async run(begun?: UploadSession): Promise<void> {
     const { note, limits, signal } = this.#ways;
     let session = begun ?? (await this.#noted());
+    /** One that has not taken anything of ours yet may never again. */
+    let isOld = !begun && session !== undefined;
     let restarts = 0;
     for (let failures = 0; ; ) {
       const start = session?.offset ?? 0;
@@ -64,15 +66,24 @@ export class BlobUpload {
       } catch (error) {
         const lost = isLost(error);
         if (!lost && !(error instanceof TransientError)) {
-          await this.#giveUp(session);
+          // A registry that does not answer may know an earlier upload yet.
+          if (!isTransient(error)) await this.#giveUp(session);
           throw error;
         }
         if (lost && ++restarts > restartsMax) throw error;
+        if (isOld && session && !lost && failures + 1 >= limits.attemptsMax) {
+          await this.#client.cancel(session, signal);
+          session = undefined;
+          failures = 0;
+          isOld = false;
+          continue;
+        }
         if (!lost) await pauseOrThrow(error as TransientError, ++failures, limits, signal);
         // What failed may have been the answer alone, to the end of it all.
         if (session && (await this.#client.hasBlob(this.#blob, signal))) return note?.forget();
         session = await this.#anew(session, lost);
         if ((session?.offset ?? 0) - start >= limits.progressBytesMin) failures = 0;
+        if (session?.offset !== start) isOld = false;
       }
     }
   }
@@ -98,8 +109,13 @@ export class BlobUpload {
   async #noted(): Promise<UploadSession | undefined> {
     const { note, signal } = this.#ways;
     if (note?.location === undefined || !URL.canParse(note.location)) return undefined;
-    const session = await this.#client.status(new URL(note.location), signal);
-    return session && session.offset <= this.#blob.size ? session : undefined;
+    try {
+      const session = await this.#client.status(new URL(note.location), signal);
+      return session && session.offset <= this.#blob.size ? session : undefined;
+    } catch (error) {
+      if (!(error instanceof RtError) || error.code === "cancelled") throw error;
+      return undefined; // What is wrong with all requests, the one that begins anew meets too.
+    }
   }
 
   async #advance(session: UploadSession): Promise<void> {

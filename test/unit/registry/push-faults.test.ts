@@ -27,6 +27,14 @@ async function arrives(registry: FakeRegistry, options = {}): Promise<PushReport
   return report;
 }
 
+/** As a process that was cut leaves it. */
+async function withNote({ host, url }: FakeRegistry, root: string, upload: number): Promise<UploadNotes> {
+  const notes = new UploadNotes(root);
+  using note = await notes.claim(`${host}/a/b`, digest);
+  note!.write(`${url}/v2/a/b/blobs/uploads/${upload}`);
+  return notes;
+}
+
 describe("a cut", () => {
   for (const at of [1, 65_536, 200_000]) {
     test(`at byte ${at}: the rest is sent`, async () => {
@@ -258,15 +266,43 @@ describe("another process", () => {
     ];
     for (const [i, answer] of answers.entries()) {
       await using registry = await FakeRegistry.start();
-      const cutUploads = new UploadNotes(join(dir, `forgotten${i}`));
-      {
-        using note = await cutUploads.claim(`${registry.host}/a/b`, digest);
-        note!.write(`${registry.url}/v2/a/b/blobs/uploads/99`);
-      }
+      const cutUploads = await withNote(registry, join(dir, `forgotten${i}`), 99);
       registry.once(/^GET .*uploads/, (_, wire) => answer(registry, wire));
       await arrives(registry, { cutUploads });
       expect(ranges(registry)).toEqual(["0-299999"]);
     }
+  });
+
+  for (const status of [404, 410, 416, 500, 503]) {
+    test(`begins anew where what there is of it answers ${status}, each time`, async () => {
+      await using registry = await FakeRegistry.start();
+      const root = join(dir, `status${status}`);
+      const cutUploads = await withNote(registry, root, 99);
+      registry.always(/^GET .*uploads/, (_, wire) => wire.reply(status));
+      await arrives(registry, { cutUploads });
+      expect(ranges(registry)).toEqual(["0-299999"]);
+      expect(readdirSync(join(root, "uploads"))).toEqual([]);
+    });
+  }
+
+  test("begins anew where the old upload takes nothing more", async () => {
+    await using registry = await FakeRegistry.start();
+    const root = join(dir, "stuck");
+    const cutUploads = await withNote(registry, root, 99);
+    registry.always(/^GET .*uploads.99/, (_, wire) => wire.reply(204, { Range: "0-999" }));
+    registry.always(/^PATCH .*uploads.99/, (_, wire) => wire.reply(500));
+    await arrives(registry, { cutUploads });
+    expect(ranges(registry)).toEqual([...Array(5).fill("1000-299999"), "0-299999"]);
+    expect(readdirSync(join(root, "uploads"))).toEqual([]);
+  });
+
+  test("keeps the note where nothing answers", async () => {
+    await using registry = await FakeRegistry.start();
+    const cutUploads = await withNote(registry, join(dir, "away"), 99);
+    registry.always(/uploads/, (_, wire) => wire.reset());
+    await failsWith("unavailable", arrives(registry, { cutUploads }));
+    using note = await cutUploads.claim(`${registry.host}/a/b`, digest);
+    expect(note!.location).toBe(`${registry.url}/v2/a/b/blobs/uploads/99`);
   });
 
   test("at the same blob uploads on its own", async () => {
