@@ -3,14 +3,17 @@
  * long a registry may be silent. Times in milliseconds.
  */
 export interface Limits {
-  /** From the request to the answer's headers: name lookup, connection, TLS and the registry's thinking. */
+  /**
+   * From the request to the answer's headers: name lookup, connection, TLS and the registry's thinking. With a body, from when
+   * that is out; the time that it takes to make it is nobody's but ours.
+   */
   headersMs: number;
   /** A body must bring `idleBytesMin` bytes in each such span of waiting, or it counts as stalled (slow loris). */
   idleMs: number;
   idleBytesMin: number;
   /**
    * The same for what is sent: so long the registry may take nothing of a body. Longer, as what the kernel holds for a slow
-   * line goes in bursts.
+   * line goes in bursts; so it is what the answer to a long one may take too.
    */
   uploadIdleMs: number;
   /** Up to here a blob travels with the request that ends its upload: there is nothing worth going on with. */

@@ -4,8 +4,11 @@ export interface RequestBody {
   open(): AsyncIterable<Uint8Array>;
 }
 
-/** The line takes so much at once: a slow one shall be seen to move. */
-const pieceLength = 128 << 10;
+/** The line takes so much at once: a slow one shall be seen to move. What is longer goes piece by piece. */
+export const pieceLength = 128 << 10;
+
+/** Whose turn it is: ours to make a piece, the other side's to take it, or its own to answer. */
+export type BodyTurn = "making" | "taking" | "answering";
 
 /** One sending of a body: it is read as fast as the other side takes it, and no faster. */
 export class BodyStream {
@@ -14,16 +17,16 @@ export class BodyStream {
   #failure: { error: unknown } | undefined;
   readonly #pieces: AsyncGenerator<Uint8Array>;
 
-  /** `onTaken` is told whenever the other side wants more, and that nothing is left. */
-  constructor(body: RequestBody, onTaken: (isAll: boolean) => void) {
+  constructor(body: RequestBody, onTurn: (turn: BodyTurn) => void) {
     this.#pieces = piecesOf(body);
     this.stream = new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
           try {
+            onTurn("making");
             const { done, value } = await this.#pieces.next();
             this.#complete = done === true;
-            onTaken(this.#complete);
+            onTurn(done ? "answering" : "taking");
             if (done) controller.close();
             else controller.enqueue(value);
           } catch (error) {

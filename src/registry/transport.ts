@@ -5,7 +5,7 @@ import { Answer } from "./answer.ts";
 import { connectionFailure } from "./connection-error.ts";
 import type { Limits } from "./limits.ts";
 import { type HttpProxy, ownProxies } from "./proxy.ts";
-import { BodyStream, type RequestBody } from "./request-body.ts";
+import { BodyStream, pieceLength, type RequestBody } from "./request-body.ts";
 import { TransientError } from "./retry.ts";
 
 export interface Request {
@@ -56,22 +56,27 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
   const proxy = proxyFor(url);
   const via = viaOf(proxy);
   const { answerMs = limits.headersMs, body } = request;
-  const late = new TransientError(`${url.host}${via} does not answer within ${answerMs / 1000} s`);
+  const late = (ms: number) => new TransientError(`${url.host}${via} does not answer within ${ms / 1000} s`);
   const patience = new Patience(controller);
-  patience.renew(answerMs, late);
+  patience.renew(answerMs, late(answerMs));
   const stalled = new TransientError(`${url.host}${via} takes nothing for ${limits.uploadIdleMs / 1000} s`);
-  const streamed = isStreamed(body)
-    ? new BodyStream(body, (isAll) =>
-        isAll ? patience.renew(answerMs, late) : patience.renew(limits.uploadIdleMs, stalled),
-      )
-    : undefined;
+  const long = inPieces(body);
+  // Of what is long, the kernel holds much that has not gone yet when all has been taken.
+  const lastMs = long && long.length > pieceLength ? Math.max(answerMs, limits.uploadIdleMs) : answerMs;
+  const streamed =
+    long &&
+    new BodyStream(long, (turn) => {
+      if (turn === "making") patience.pause();
+      else if (turn === "taking") patience.renew(limits.uploadIdleMs, stalled);
+      else patience.renew(lastMs, late(lastMs));
+    });
   try {
     const headers = new Headers(request.headers);
     headers.set("User-Agent", "rt");
     // A blob is stored as it travels: nobody between may compress it, and fetch may not unpack it.
     headers.set("Accept-Encoding", "identity");
     // Or a stream would go in chunks, which not every registry takes.
-    if (isStreamed(body)) headers.set("Content-Length", String(body.length));
+    if (long) headers.set("Content-Length", String(long.length));
     if (request.authorization !== undefined && !crossed) headers.set("Authorization", request.authorization);
     const response = await fetch(url, {
       method: request.method ?? "GET",
@@ -103,23 +108,40 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
 class Patience {
   readonly #controller: AbortController;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #isOver = false;
 
   constructor(controller: AbortController) {
     this.#controller = controller;
   }
 
   renew(ms: number, reason: RtError): void {
-    this.end();
-    this.#timer = setTimeout(() => this.#controller.abort(reason), ms);
+    this.pause();
+    if (!this.#isOver) this.#timer = setTimeout(() => this.#controller.abort(reason), ms);
   }
 
-  end(): void {
+  /** It is our turn. */
+  pause(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** A body may still be asked for more after its answer has come. */
+  end(): void {
+    this.#isOver = true;
+    this.pause();
   }
 }
 
-function isStreamed(body: Request["body"]): body is RequestBody {
-  return typeof body === "object" && "open" in body;
+/** A body that is to be seen to move. */
+function inPieces(body: Request["body"]): RequestBody | undefined {
+  if (typeof body !== "object") return undefined;
+  if ("open" in body) return body;
+  if (body.length <= pieceLength) return undefined;
+  return {
+    length: body.length,
+    async *open() {
+      yield body;
+    },
+  };
 }
 
 function proxyFor(url: URL): HttpProxy | undefined {

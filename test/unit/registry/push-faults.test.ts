@@ -1,10 +1,12 @@
 /** Uploads that break off, and how they are gone on with. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UploadNotes } from "../../../src/engine/image/upload-notes.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
+import { defaultLimits } from "../../../src/registry/limits.ts";
+import { send } from "../../../src/registry/transport.ts";
 import { FakeRegistry, type SeenRequest, type Wire } from "../../support/fake-registry.ts";
 import { failsWith } from "../source/pull.ts";
 import { type PushReport, pushBlobs, someBytes } from "./push-to.ts";
@@ -225,6 +227,63 @@ describe("slow", () => {
     const { waits } = await pushBlobs(`${registry.host}/a/b`, [whole], { limits: { uploadIdleMs: 2000 } });
     expect(waits).toHaveLength(1);
     expect(registry.blob(digestOf(whole))).toHaveLength(whole.length);
+  });
+
+  test("what is read here has time of its own", async () => {
+    await using registry = await FakeRegistry.start();
+    const limits = { headersMs: 150, uploadIdleMs: 150 };
+    const read = async function* () {
+      for (const at of [0, 150_000]) {
+        await Bun.sleep(2 * limits.headersMs);
+        yield blob.subarray(at, at + 150_000);
+      }
+    };
+    const { waits } = await arrives(registry, { read, limits });
+    expect(waits).toEqual([]);
+    expect(registry.seen(/^PATCH/)).toHaveLength(1);
+  });
+
+  test("a line that the end of a large document goes through slowly", async () => {
+    await using registry = await FakeRegistry.start();
+    const limits = { headersMs: 150, uploadIdleMs: 20_000 };
+    registry.once(/^PUT .*manifests/, (request, wire) => {
+      setTimeout(() => registry.serve(request, wire), 2 * limits.headersMs);
+    });
+    const manifest = Buffer.from(" ".repeat(300_000));
+    const { waits } = await arrives(registry, { manifest, limits });
+    expect(waits).toEqual([]);
+    expect(registry.manifest("a/b", "latest")!.bytes).toHaveLength(manifest.length);
+  });
+
+  test("an answer that comes early, while there is nothing to send yet, leaves no clock behind", async () => {
+    await using registry = await FakeRegistry.start();
+    registry.early(/^PUT/, (_, wire) => wire.reply(403), 0);
+    const made = Promise.withResolvers<void>();
+    const body = {
+      length: 10,
+      async *open() {
+        yield new Uint8Array(5);
+        await made.promise;
+        yield new Uint8Array(5);
+      },
+    };
+    const clocks = spyOn(globalThis, "setTimeout");
+    try {
+      const url = new URL(`${registry.url}/v2/`);
+      const limits = { ...defaultLimits, headersMs: 1111, uploadIdleMs: 2222 };
+      const answering = send({ url, method: "PUT", body }, limits);
+      setTimeout(made.resolve, 100);
+      const answer = await answering;
+      expect(answer.status).toBe(403);
+      answer.discard();
+      const begun = clocks.mock.results.filter((_, i) => [1111, 2222].includes(clocks.mock.calls[i]![1]!));
+      expect(begun.length).toBeGreaterThan(0);
+      expect(
+        begun.map(({ value }) => (value as NodeJS.Timeout & { _destroyed: boolean })._destroyed),
+      ).toEqual(begun.map(() => true));
+    } finally {
+      clocks.mockRestore();
+    }
   });
 
   test("a registry that does not answer", async () => {
