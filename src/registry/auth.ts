@@ -3,7 +3,7 @@ import { fieldsIn, optionalIn, parseJson, shown, stringIn } from "../oci/json.ts
 import { isLinkLocal, isLoopback } from "./address.ts";
 import type { Answer } from "./answer.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import type { Credential } from "./credential.ts";
+import type { Credential, FindCredential } from "./credential.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Limits } from "./limits.ts";
 import { parseRetryAfter, retrying, TransientError } from "./retry.ts";
@@ -27,7 +27,7 @@ export interface Access {
 export class Authorizer {
   readonly #endpoint: Endpoint;
   readonly #path: string;
-  readonly #find: () => Promise<Credential | undefined>;
+  readonly #find: FindCredential;
   readonly #limits: Limits;
   readonly #access: Access;
   readonly #reach: (request: Request) => Promise<Answer>;
@@ -42,7 +42,7 @@ export class Authorizer {
   constructor(
     endpoint: Endpoint,
     path: string,
-    find: () => Promise<Credential | undefined>,
+    find: FindCredential,
     limits: Limits,
     reach: (request: Request) => Promise<Answer> = (request) => send(request, limits),
     access: Access = { actions: "pull" },
@@ -77,14 +77,19 @@ export class Authorizer {
     signal?: AbortSignal,
   ): Promise<string> {
     if (this.#current !== undefined && this.#current !== rejected) return this.#current;
-    this.#renewal ??= this.#renew(header, origin, signal).finally(() => {
+    this.#renewal ??= this.#renew(rejected !== undefined, header, origin, signal).finally(() => {
       this.#renewal = undefined;
     });
     this.#current = await this.#renewal;
     return this.#current;
   }
 
-  async #renew(header: string | null, origin: URL, signal: AbortSignal | undefined): Promise<string> {
+  async #renew(
+    isRejected: boolean,
+    header: string | null,
+    origin: URL,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
     const challenges = header === null ? [] : parseChallenges(header);
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     const basic = challenges.some(({ scheme }) => scheme === "basic");
@@ -93,7 +98,7 @@ export class Authorizer {
         `it asks for ${challenges.map((c) => shown(c.scheme)).join(", ") || "no known scheme"}`,
       );
     }
-    const credential = await this.#find();
+    const credential = await this.#find(isRejected);
     this.#hasLogin = credential !== undefined;
     if (credential?.kind === "bearer") return `Bearer ${headerSafe(credential.token)}`;
     if (bearer) return `Bearer ${await this.#fetchToken(bearer, credential, origin, signal)}`;

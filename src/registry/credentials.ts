@@ -76,8 +76,7 @@ async function credentialIn(
   const host = repository.split("/", 1)[0]!;
   const helper = helperIn(json, repository, what);
   if (helper) {
-    const { askHelper } = await import("./credential-helper.ts");
-    const found = await askHelper(helper, hubHosts.has(host) ? hubKey : host, options);
+    const found = await answerOf(helper, hubHosts.has(host) ? hubKey : host, options);
     if (found) return found;
   }
   const auths = optionalIn(fieldsIn(json, what)("auths"), `${what}: auths`, objectIn) ?? {};
@@ -90,6 +89,18 @@ async function credentialIn(
     }
   }
   return undefined;
+}
+
+async function answerOf(
+  helper: string,
+  server: string,
+  options: CredentialOptions,
+): Promise<Credential | undefined> {
+  const { askHelper } = await import("./credential-helper.ts");
+  const { helperAnswers: answers = new Map() } = options;
+  const key = `${helper} ${server}`;
+  if (!answers.has(key)) answers.set(key, askHelper(helper, server, options));
+  return answers.get(key);
 }
 
 /** The helper that has a repository's credentials, or a host's; undefined where the file itself has them. */

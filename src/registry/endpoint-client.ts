@@ -2,7 +2,7 @@ import { RtError } from "../base/errors.ts";
 import { objectIn, parseJson, quoted } from "../oci/json.ts";
 import type { Answer } from "./answer.ts";
 import { type Access, Authorizer } from "./auth.ts";
-import type { Credential } from "./credential.ts";
+import type { FindCredential } from "./credential.ts";
 import { type Endpoint, probe } from "./endpoint.ts";
 import type { Limits } from "./limits.ts";
 import { parseRetryAfter, TransientError } from "./retry.ts";
@@ -33,7 +33,7 @@ export class RegistryRefusal extends RtError {
 export class EndpointClient {
   readonly endpoint: Endpoint;
   readonly #path: string;
-  readonly #find: () => Promise<Credential | undefined>;
+  readonly #find: FindCredential;
   readonly #limits: Limits;
   readonly #access: Access;
   readonly #authorizer: Authorizer;
@@ -46,7 +46,7 @@ export class EndpointClient {
   constructor(
     endpoint: Endpoint,
     path: string,
-    find: () => Promise<Credential | undefined>,
+    find: FindCredential,
     limits: Limits,
     lifetime: AbortSignal,
     access: Access = { actions: "pull" },

@@ -1,6 +1,6 @@
 import type { Config } from "../base/config.ts";
 import type { CallerEnvironment } from "../base/environment.ts";
-import type { Credential } from "./credential.ts";
+import type { FindCredential, HelperAnswers } from "./credential.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 
 export interface RegistryOptions {
@@ -11,6 +11,8 @@ export interface RegistryOptions {
   env?: Readonly<Record<string, string | undefined>>;
   /** The environment of credential helpers; `env` unless it is given. */
   caller?: CallerEnvironment;
+  /** Of all clients of one command; else each repository's client asks by itself. */
+  helperAnswers?: HelperAnswers;
   limits?: Partial<Limits>;
   /** One line about something that went wrong without ending the pull: a mirror, a credential helper. */
   warn: (line: string) => void;
@@ -26,15 +28,14 @@ export function limitsFor({ config, limits }: Pick<RegistryOptions, "config" | "
 /** How the credential for `repository` ("host/path") is found, once somebody asks for one. */
 export function credentialsFor(
   repository: string,
-  { authFile, env, caller, warn }: RegistryOptions,
+  { authFile, env, caller, warn, helperAnswers = new Map() }: RegistryOptions,
   { helperMs }: Limits,
-): () => Promise<Credential | undefined> {
-  return async () => {
+): FindCredential {
+  return async (isRejected) => {
+    if (isRejected) helperAnswers.clear();
     const { findCredential } = await import("./credentials.ts");
     return findCredential(repository, {
-      authFile,
-      warn,
-      helperMs,
+      ...{ authFile, warn, helperMs, helperAnswers },
       ...(env && { env }),
       ...(caller && { caller }),
     });

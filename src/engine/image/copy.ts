@@ -39,6 +39,7 @@ export async function copyImage(
     env: host.env,
     caller: host.caller,
     signal,
+    helperAnswers: new Map(),
     warn: (line: string) => host.warn(line),
   };
   const { sourceTlsVerify, destinationTlsVerify } = options;

@@ -1,6 +1,6 @@
 /** Whom a push shows its credentials, and what they are good for there. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestOf } from "../../../src/oci/digest.ts";
@@ -115,6 +115,43 @@ describe("a token", () => {
     await pushBlobs(`${registry.host}/a/b`, [blob], { elsewhere, ...login(registry.host) });
     const scopes = tokens.requests.map(({ path }) => new URLSearchParams(path.split("?")[1]).getAll("scope"));
     expect(scopes).toEqual([[own], [own, "repository:team/base:pull"]]);
+  });
+});
+
+/** One that answers with the password, and notes that it was asked. */
+function helper(): { env: Record<string, string>; asked: () => number } {
+  const home = mkdtempSync(join(dir, "home-"));
+  const program = join(home, "docker-credential-fake");
+  const answer = JSON.stringify({ ServerURL: "", Username: "user", Secret: canary });
+  writeFileSync(program, `#!/bin/sh\necho "$1" >>${home}/asked\ncat >/dev/null\necho '${answer}'\n`);
+  chmodSync(program, 0o755);
+  mkdirSync(join(home, ".docker"));
+  writeFileSync(join(home, ".docker/config.json"), JSON.stringify({ credsStore: "fake" }));
+  const asked = () => readFileSync(join(home, "asked"), "utf8").trim().split("\n").length;
+  return { env: { HOME: home, XDG_RUNTIME_DIR: home, PATH: `${home}:/usr/bin:/bin` }, asked };
+}
+
+describe("a credential helper", () => {
+  test("is asked once, however many mounts there are", async () => {
+    await using registry = await FakeRegistry.start();
+    await using tokens = await FakeRegistry.start();
+    demandToken(registry, tokens, serveTokens(tokens));
+    const { env, asked } = helper();
+    const blobs = [1, 2, 3].map((seed) => someBytes(1000, seed));
+    const elsewhere = [`${registry.host}/team/base`, `${registry.host}/team/other`];
+    await pushBlobs(`${registry.host}/a/b`, blobs, { elsewhere, env });
+    expect(tokens.requests).toHaveLength(1 + blobs.length * elsewhere.length);
+    expect(asked()).toBe(1);
+  });
+
+  test("is asked again when what it gave is good no more", async () => {
+    await using registry = await FakeRegistry.start();
+    await using tokens = await FakeRegistry.start();
+    demandToken(registry, tokens, serveTokens(tokens));
+    registry.once(/^PATCH/, (_, wire) => refuse(tokens, wire, 401));
+    const { env, asked } = helper();
+    await pushBlobs(`${registry.host}/a/b`, [blob], { env });
+    expect(asked()).toBe(2);
   });
 });
 
