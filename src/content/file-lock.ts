@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync } from "node:fs";
+import { cancellation } from "../base/abort.ts";
 import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { flock } from "../native/system.ts";
 
@@ -56,7 +57,7 @@ export class FileLock implements Disposable {
     const start = performance.now();
     let told = false;
     for (let delay = pollFirst_ms; ; delay = Math.min(delay * 1.5, pollLast_ms)) {
-      if (options.signal?.aborted) throw cancelled(options.signal, path);
+      if (options.signal?.aborted) throw cancellation(options.signal);
       const lock = FileLock.try(path, options.mode);
       if (lock) return lock;
       if (!told && performance.now() - start > quiet_ms) {
@@ -127,9 +128,4 @@ export function isHeld(path: string): boolean {
   } finally {
     closeSync(fd);
   }
-}
-
-/** Why, where somebody has said it. */
-function cancelled({ reason }: AbortSignal, path: string): RtError {
-  return reason instanceof RtError ? reason : new RtError("cancelled", `cancelled while waiting for ${path}`);
 }

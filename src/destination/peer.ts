@@ -1,3 +1,4 @@
+import { cancellation } from "../base/abort.ts";
 import { RtError } from "../base/errors.ts";
 import type { Descriptor, RawBlob } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -67,7 +68,7 @@ export class PeerDestination implements Destination {
     const watch = this.#watchOf(blob.digest);
     watch.onProgress = onProgress;
     if (watch.sent > 0) onProgress(watch.sent);
-    const stop = () => watch.placed.reject(new RtError("cancelled", "cancelled", { cause: signal.reason }));
+    const stop = () => watch.placed.reject(cancellation(signal));
     signal.addEventListener("abort", stop);
     if (signal.aborted) stop();
     try {

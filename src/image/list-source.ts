@@ -1,3 +1,4 @@
+import { cancellation } from "../base/abort.ts";
 import { RtError } from "../base/errors.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
@@ -62,7 +63,7 @@ export class ListSource implements Source {
     if (this.#content.has(blob.digest)) {
       const file = Bun.file(this.#content.path(blob.digest));
       for await (const chunk of file.slice(offset).stream()) {
-        if (signal?.aborted) throw new RtError("cancelled", "cancelled", { cause: signal.reason });
+        if (signal?.aborted) throw cancellation(signal);
         yield chunk;
       }
       return;

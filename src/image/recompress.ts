@@ -1,3 +1,4 @@
+import { cancellation } from "../base/abort.ts";
 import { RtError } from "../base/errors.ts";
 import { compress, type FormChoice, formKey } from "../content/compress.ts";
 import type { ContentStore } from "../content/content-store.ts";
@@ -107,7 +108,7 @@ export class RecompressedSource implements Source {
     if (!made) return yield* this.#source.fetch(blob, offset, signal);
     const draft = await this.#draftOf(made);
     for (const piece of draft.read(offset)) {
-      if (signal?.aborted) throw new RtError("cancelled", "cancelled", { cause: signal.reason });
+      if (signal?.aborted) throw cancellation(signal);
       yield piece;
     }
   }
@@ -243,7 +244,7 @@ export class RecompressedSource implements Source {
       const blob = counted(this.#pieces(original), (bytes) => onProgress?.(original, bytes));
       const archive = new Hashed(await decompress(blob, layerSizeMax));
       for await (const piece of compress(archive, this.#how.choice)) {
-        if (signal.aborted) throw new RtError("cancelled", "cancelled", { cause: signal.reason });
+        if (signal.aborted) throw cancellation(signal);
         await draft.write(piece, size);
         hash.update(piece);
         size += piece.length;

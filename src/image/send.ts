@@ -1,3 +1,4 @@
+import { cancellation } from "../base/abort.ts";
 import { RtError } from "../base/errors.ts";
 import type { Destination, ReadBlob, SentImage } from "../destination/destination.ts";
 import type { Descriptor, Platform, RawBlob } from "../oci/descriptor.ts";
@@ -128,9 +129,7 @@ async function sendBlobs(request: SendRequest, { blobs, layers }: Gathered): Pro
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
-  const { aborted, reason } = request.signal;
-  if (aborted && reason instanceof RtError) throw reason;
-  if (aborted) throw new RtError("cancelled", "cancelled", { cause: failure?.error, exitCode: 130 });
+  if (request.signal.aborted) throw cancellation(request.signal, failure?.error);
   if (failure) throw failure.error;
 }
 

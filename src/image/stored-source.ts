@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
+import { cancellation } from "../base/abort.ts";
 import { RtError, withCause } from "../base/errors.ts";
 import type { ContentStore } from "../content/content-store.ts";
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
@@ -65,7 +66,7 @@ export class StoredSource implements Source {
     const fd = openSync(this.#content.path(blob.digest), "r");
     try {
       for (let position = offset, wanted = firstLength; ; wanted = readLength) {
-        if (signal?.aborted) throw new RtError("cancelled", "cancelled", { cause: signal.reason });
+        if (signal?.aborted) throw cancellation(signal);
         const buffer = new Uint8Array(wanted);
         const length = readSync(fd, buffer, 0, buffer.length, position);
         if (length === 0) return;

@@ -1,3 +1,4 @@
+import { cancellation } from "../base/abort.ts";
 import { version } from "../base/build-info.ts";
 import { type ErrorCode, RtError } from "../base/errors.ts";
 import { visible } from "../base/visible.ts";
@@ -194,7 +195,6 @@ export class Channel {
   }
 
   readonly #abort = () => {
-    const reason = this.#signal?.reason;
-    this.#stop(reason instanceof RtError ? reason : new RtError("cancelled", "cancelled", { exitCode: 130 }));
+    if (this.#signal) this.#stop(cancellation(this.#signal));
   };
 }

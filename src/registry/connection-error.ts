@@ -1,3 +1,4 @@
+import { cancellation } from "../base/abort.ts";
 import { RtError } from "../base/errors.ts";
 import { shown } from "../oci/json.ts";
 import { TransientError } from "./retry.ts";
@@ -22,7 +23,7 @@ export function connectionFailure(
   via: string,
   signal: AbortSignal | undefined,
 ): RtError {
-  if (signal?.aborted) return new RtError("cancelled", "cancelled", { cause: error });
+  if (signal?.aborted) return cancellation(signal, error);
   if (error instanceof RtError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const text = error instanceof Error ? error.message.split("\n", 1)[0]! : String(error);

@@ -1,3 +1,4 @@
+import { cancellation } from "../base/abort.ts";
 import { RtError, withCause } from "../base/errors.ts";
 import type { Descriptor, IndexEntry, Platform } from "../oci/descriptor.ts";
 import { hexOf } from "../oci/digest.ts";
@@ -63,7 +64,7 @@ export class LayoutSource implements Source {
       );
     }
     for await (const chunk of this.#files.stream(file, offset)) {
-      if (signal?.aborted) throw new RtError("cancelled", "cancelled", { cause: signal.reason });
+      if (signal?.aborted) throw cancellation(signal);
       yield chunk;
     }
   }

@@ -1,3 +1,4 @@
+import { cancellation } from "../base/abort.ts";
 import { RtError } from "../base/errors.ts";
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -90,7 +91,7 @@ export class PeerSource implements Source {
     if (this.#failure) throw this.#failure.error;
     const id = ++this.#lastId;
     const incoming = new Incoming();
-    const stop = () => incoming.fail(new RtError("cancelled", "cancelled", { cause: signal?.reason }));
+    const stop = () => signal && incoming.fail(cancellation(signal));
     signal?.addEventListener("abort", stop);
     if (signal?.aborted) stop();
     this.#incoming.set(id, incoming);

@@ -1,3 +1,4 @@
+import { abortable } from "../../base/abort.ts";
 import { RtError } from "../../base/errors.ts";
 import type { TagRecord } from "../../image/image-store.ts";
 import type { ImageRecord } from "../../image/record.ts";
@@ -61,7 +62,8 @@ interface WantedImage {
 
 async function resolve(source: Source, options: BringOptions): Promise<WantedImage> {
   const platform = options.platform ? parsePlatform(options.platform, hostPlatform()) : hostPlatform();
-  const found = await abortable(source.resolve(platform), options.signal);
+  const asked = source.resolve(platform);
+  const found = await (options.signal ? abortable(asked, options.signal, () => cancelled()) : asked);
   const { layers } = found.manifest;
   const diffIDs = found.config.rootfs.diff_ids;
   const chain = chainIDs(diffIDs);
@@ -89,19 +91,4 @@ async function storeImage(
   const recorded = await recordImage(host, found, plan, tagsOf(target));
   keepReserve(host.paths.root);
   return { ...recorded, target };
-}
-
-/** The answer, unless `signal` comes first. */
-async function abortable<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return answer;
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(cancelled());
-  signal.addEventListener("abort", onAbort);
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([answer, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    answer.catch(() => undefined); // When it lost the race, its failure is no longer of interest.
-  }
 }

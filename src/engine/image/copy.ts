@@ -1,5 +1,7 @@
+import { abortable } from "../../base/abort.ts";
 import type { SentImage } from "../../destination/destination.ts";
 import { type SendProgress, sendImage } from "../../image/send.ts";
+import type { Descriptor } from "../../oci/descriptor.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { isNear } from "../../reference/kind.ts";
 import { parse, repositoryOf } from "../../reference/reference.ts";
@@ -51,8 +53,8 @@ export async function copyImage(
   try {
     const name = destinationName(to, source.reference);
     // Before anything is made where it goes.
-    const whole = await source.root();
-    const read = source.document.bind(source);
+    const whole = await abortable(source.root(), signal);
+    const read = (entry: Descriptor) => abortable(source.document(entry), signal);
     const platform = options.platform ? parsePlatform(options.platform, hostPlatform()) : hostPlatform();
     const root = options.all ? whole : (await findManifest(source.name, whole, read, platform)).raw;
     await using destination = await openDestination(to, {

@@ -1,3 +1,4 @@
+import { abortable, cancellation } from "../../base/abort.ts";
 import { withCause } from "../../base/errors.ts";
 import { formChoice } from "../../content/compress.ts";
 import { writeAll } from "../../content/write-all.ts";
@@ -108,13 +109,15 @@ async function openOutput(session: Session, { format, output }: SaveOptions): Pr
 function outputOf({ stdio, abort }: Session): ArchiveOutput {
   return {
     async write(bytes) {
-      abort.throwIfAborted();
-      try {
-        if (stdio.kind === "descriptors") await writeAll(stdio.stdout, bytes, null);
-        else await stdio.output("stdout", bytes);
-      } catch (error) {
-        throw withCause("cannot write the archive", error);
-      }
+      if (abort.aborted) throw cancellation(abort);
+      const written =
+        stdio.kind === "descriptors"
+          ? writeAll(stdio.stdout, bytes, null)
+          : Promise.resolve(stdio.output("stdout", bytes));
+      // Whoever is to read it may never do.
+      await abortable(written, abort).catch((error) => {
+        throw abort.aborted ? error : withCause("cannot write the archive", error);
+      });
     },
     async finish() {},
     [Symbol.dispose]() {},
