@@ -1,4 +1,5 @@
 import { renameSync, type Stats, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { RtError, withCause } from "../base/errors.ts";
 import type { FileLock } from "../content/file-lock.ts";
 import { synced } from "../content/synced.ts";
@@ -16,7 +17,7 @@ export interface ArchiveOutput extends Disposable {
 /**
  * FILE, which is written as FILE.part beside it and renamed when it is whole. Two commands with one FILE write one after the
  * other; what a killed one has left of it the next writes over.
- * @throws RtError invalid-argument: there is something that is no file; and what the system says
+ * @throws RtError invalid-argument: there is something that is no file; not-found: no directory; and what the system says
  */
 export async function openArchiveFile(path: string, signal?: AbortSignal): Promise<ArchiveOutput> {
   const what = `cannot write ${shown(path)}`;
@@ -25,6 +26,9 @@ export async function openArchiveFile(path: string, signal?: AbortSignal): Promi
     const kind = before.isDirectory() ? "a directory" : "no regular file";
     throw new RtError("invalid-argument", `${what}: it is ${kind}`, { exitCode: 1 });
   }
+  const directory = dirname(path);
+  if (!found(what, directory))
+    throw new RtError("not-found", `${what}: there is no directory ${shown(directory)}`);
   let lock: FileLock;
   try {
     lock = await lockOwnDraft(path, signal);

@@ -188,6 +188,22 @@ async function serveLayout(registry: FakeRegistry, layout: string): Promise<stri
   });
 }
 
+test("a name of this host's own store: how that is sent", async () => {
+  await using host = await testHost();
+  await using registry = await FakeRegistry.start();
+  await host.ok(["pull", "-q", "embed:hello"]);
+  await host.ok(["tag", "embed:hello", `${registry.host}/own:1`]);
+  const out = `oci:${join(host.dir, "out")}`;
+  const { stderr, code } = await host.rt(["image", "cp", `${registry.host}/own:1`, out]);
+  expect([code, stderr]).toEqual([
+    125,
+    expect.stringContaining(`rt push ${registry.host}/own:1 DESTINATION`),
+  ]);
+  expect(stderr).toContain("has no manifest 1");
+  const other = await host.rt(["image", "cp", `${registry.host}/other:1`, out]);
+  expect(other.stderr).not.toContain("rt push");
+});
+
 test("what cannot be copied says so in one line, before anything is made", async () => {
   await using host = await testHost();
   const layout = `oci:${await helloLayout()}`;

@@ -106,6 +106,8 @@ test("what is not here, and what cannot be pushed: docker's words, status 1", as
   await host.ok(["push", "-q", id, `${name}:1`]);
   await host.ok(["pull", "-q", `${name}:1`]);
   await refused([`${name}:2`], `tag does not exist: ${name}:2`);
+  const { stdout, stderr } = await host.rt(["push", `${name}:1`, "--compression", "lzma"]);
+  expect([stdout, stderr]).toEqual(["", expect.stringContaining("--compression is gzip, zstd or")]);
 });
 
 for (const signal of ["SIGKILL", "SIGINT"] as const) {

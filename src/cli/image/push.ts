@@ -48,15 +48,23 @@ export default class PushCommand extends RtCommand {
     const engine = await this.engine({ needsRoot: !isSsh(where) });
     const { stdout } = this.context;
     const name = isNear(where) ? undefined : parse(kindOf(where).rest);
-    if (name && !this.quiet) stdout.write(this.#heading(where, name));
+    let heading = name && !this.quiet ? this.#heading(where, name) : "";
+    const begin = () => {
+      stdout.write(heading);
+      heading = "";
+    };
     const reporter = this.quiet ? undefined : layerReporter(stdout, pushWordings);
     const { platform, tlsVerify, compression, forceCompression } = this;
     const level = this.compressionLevel;
     // What is no number is no level of any form.
     const compressionLevel = level === undefined ? level : /^\d+$/.test(level) ? Number(level) : Number.NaN;
     const how = { platform, tlsVerify, compression, compressionLevel, forceCompression };
-    const onProgress = (progress: PushProgress) => reporter?.layer(progress);
+    const onProgress = (progress: PushProgress) => {
+      begin();
+      reporter?.layer(progress);
+    };
     const tell = (tag: string, { digest, size }: SentImage) => {
+      begin();
       reporter?.end();
       if (!this.quiet) stdout.write(`${tag}: digest: ${digest} size: ${size}\n`);
     };
@@ -67,6 +75,10 @@ export default class PushCommand extends RtCommand {
         const sent = await engine.image.push(this.reference, { destination, ...how, onProgress });
         tell(name?.tag ?? where, sent);
       }
+    } catch (error) {
+      // As docker does; of words that mean nothing there is no push.
+      if (!(error instanceof RtError && error.code === "invalid-argument")) begin();
+      throw error;
     } finally {
       reporter?.end();
     }

@@ -1,7 +1,11 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { abortable } from "../../base/abort.ts";
+import { RtError } from "../../base/errors.ts";
 import type { SentImage } from "../../destination/destination.ts";
 import { type SendProgress, sendImage } from "../../image/send.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
+import { shown } from "../../oci/json.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { isNear } from "../../reference/kind.ts";
 import { parse, repositoryOf } from "../../reference/reference.ts";
@@ -53,7 +57,9 @@ export async function copyImage(
   try {
     const name = destinationName(to, source.reference);
     // Before anything is made where it goes.
-    const whole = await abortable(source.root(), signal);
+    const whole = await abortable(source.root(), signal).catch((error) => {
+      throw withHint(host, from, error);
+    });
     const read = (entry: Descriptor) => abortable(source.document(entry), signal);
     const platform = options.platform ? parsePlatform(options.platform, hostPlatform()) : hostPlatform();
     const root = options.all ? whole : (await findManifest(source.name, whole, read, platform)).raw;
@@ -77,4 +83,18 @@ export async function copyImage(
   } finally {
     await source.close();
   }
+}
+
+/** A name that is of this host's store alone is looked for in vain where the name leads. */
+function withHint(host: Host, from: string, error: unknown): unknown {
+  const isElsewhere = !(error instanceof RtError) || error.code === "cancelled" || isNear(from);
+  if (isElsewhere || !isOurs(host, from)) return error;
+  const text = `${error.message}; of this host's own images, rt push ${shown(from)} DESTINATION sends this one`;
+  return new RtError(error.code, text, { cause: error, exitCode: error.exitCode });
+}
+
+/** An ordinary user's store is not open to a command that has stayed outside of his namespace. */
+function isOurs(host: Host, text: string): boolean {
+  if (process.geteuid?.() !== 0 || !existsSync(join(host.paths.root, "db.sqlite"))) return false;
+  return host.images.find(text) !== undefined;
 }
