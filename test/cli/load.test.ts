@@ -198,6 +198,25 @@ test("an image of several platforms: this machine's, the one that is asked for, 
   expect([oneLine(none.stderr), none.code]).toEqual([expect.stringMatching(/linux\/s390x/), 125]);
 });
 
+test("what can be read only once has a bar for each layer while it comes", async () => {
+  await using other = await testHost();
+  const image = imageOf([fileLayer("a", 3_000_000)]);
+  const file = join(other.dir, "large.tar.gz");
+  const shows = async (what: string, tar: Uint8Array) => {
+    writeFileSync(file, Bun.gzipSync(new Uint8Array(tar)));
+    await using terminal = other.pty(["load", "-i", file]);
+    expect([what, await terminal.exited]).toEqual([what, 0]);
+    const { text } = terminal.screen;
+    expect(text).toMatch(/[0-9a-f]{12}: Downloading \[=*>? *\] +[0-9.]+[kM]?B\/3(\.\d+)?MB\r\n/);
+    expect(text).toMatch(/[0-9a-f]{12}: Pull complete\r\n.*Loaded image/s);
+    expect(text.match(/Pull complete|Already exists/g)).toHaveLength(1);
+  };
+  await shows("the older form", archive(...olderForm([{ image, tags: ["team/web:1"] }])));
+  await other.ok(["save", "-o", join(other.dir, "saved.tar"), "team/web:1"]);
+  await other.ok(["image", "prune", "-af"]);
+  await shows("a layout", readFileSync(join(other.dir, "saved.tar")));
+});
+
 test("a terminal has nothing to load", async () => {
   await using terminal = host.pty(["load"]);
   expect(await terminal.exited).toBe(1);

@@ -31,7 +31,9 @@ export interface Place extends AsyncDisposable {
   serve: string;
   registry: Registry;
   skopeo: { shell: Shell; command: string };
-  /** containerd's client with the converters, where it is there: "ctr-remote --address …". */
+  /** containerd's own client, at docker's containerd: "ctr --address …". */
+  ctr: { shell: Shell; command: string };
+  /** The one with the converters, where it is there: "ctr-remote --address …". */
   containerd: string | undefined;
   files: string;
 }
@@ -78,6 +80,7 @@ export async function openPlace(world: World): Promise<Place> {
     served,
     serve,
     registry,
+    ctr: { shell: docker.shell, command: `ctr --address ${socket}` },
     skopeo: { shell: found.shell, command: `${found.paths[0]} --insecure-policy` },
     containerd: remote.status === 0 ? `ctr-remote --address ${socket}` : undefined,
     files,

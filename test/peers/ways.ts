@@ -27,6 +27,38 @@ export const ways: Way[] = [
     name: "podman saves oci-archive, load",
     go: (place, image) => loadTheirs(place, place.podman, image, "--format oci-archive"),
   },
+  {
+    name: "podman saves several, load",
+    async go(place, image) {
+      const { shell, command } = place.podman;
+      await loadOurs(place, place.podman, image);
+      const second = "localhost/second:1";
+      await shell.ok(`echo second > /tmp/second && tar -C /tmp -c second | ${command} import -q - ${second}`);
+      const file = await saved(place, place.podman, `${image.reference} ${second}`, "-m --output");
+      await emptied(place.other);
+      await place.other.shell.ok(`${place.other.command} load -i ${file}`);
+      await isSame(place.other, image.reference, image);
+      const id = "image inspect -f '{{.Id}}' localhost/second:1";
+      sameId(await place.other.shell.ok(`${place.other.command} ${id}`), await shell.ok(`${command} ${id}`));
+    },
+  },
+  {
+    name: "save, ctr imports and exports, load",
+    async go(place, image) {
+      const { shell, command } = place.ctr;
+      const file = await saved(place, place.rt, image.reference, "--output");
+      const inside = shell.inside(file);
+      await shell.ok(`${command} images import ${inside}`);
+      // Of several platforms the one that was unpacked is all that it has.
+      await shell.ok(`${command} images export ${inside}.ctr ${image.reference}`);
+      await shell.ok(`${command} images rm --sync ${image.reference}`);
+      for (const how of [`-i ${file}.ctr`, `<${file}.ctr`]) {
+        await emptied(place.other);
+        await place.other.shell.ok(`${place.other.command} load ${how}`);
+        await isSame(place.other, image.reference, image);
+      }
+    },
+  },
   { name: "push, docker pulls", go: (place, image) => pullPushed(place, place.docker, image) },
   { name: "push, podman pulls", go: (place, image) => pullPushed(place, place.podman, image) },
   { name: "serve, docker pulls", go: (place, image) => pullServed(place, place.docker, image) },
@@ -59,10 +91,14 @@ async function loadTheirs(place: Place, peer: Peer, image: PeerImage, flags: str
   await loadOurs(place, peer, image);
   const file = await saved(place, peer, image.reference, `${flags} --output`);
   const { shell, command } = place.other;
-  await shell.time(`${command} rmi -f $(${command} images -aq)`);
+  await emptied(place.other);
   await shell.ok(`${command} load -i ${file}`);
   // What podman writes as oci-archive has another manifest; the config may be one of OCI's.
   await isSame(place.other, image.reference, image);
+}
+
+async function emptied({ shell, command }: Peer): Promise<void> {
+  await shell.time(`${command} rmi -f $(${command} images -aq)`);
 }
 
 async function pullPushed(place: Place, peer: Peer, image: PeerImage): Promise<void> {

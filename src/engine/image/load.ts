@@ -47,9 +47,11 @@ export interface LoadedImage {
  * once, or is compressed, goes through received-archive.ts.
  * @throws RtError of any class; one line
  */
-export async function loadImages(host: Host, options: LoadOptions): Promise<void> {
+export async function loadImages(host: Host, asked: LoadOptions): Promise<void> {
   const { abort } = host.session;
-  const files = await openArchive(host, options.input);
+  const received = new Received(asked.onProgress);
+  const options = { ...asked, onProgress: received.tell };
+  const files = await openArchive(host, options);
   try {
     const images = await imagesIn(files);
     if (images.length === 0) throw new RtError("not-found", `${files.name} holds no image`);
@@ -60,12 +62,33 @@ export async function loadImages(host: Host, options: LoadOptions): Promise<void
       fresh.push(loaded.id);
       options.onLoaded(loaded);
     }
+    received.end();
     await keepWithinLimit(host, fresh);
     await collectRarely(host);
   } catch (error) {
     throw abort.aborted && abort.reason instanceof RtError ? interrupted(error, abort.reason) : error;
   } finally {
     await files.close();
+  }
+}
+
+/** What has come through a pipe is told of before it is known which of it is a layer of an image for this machine. */
+class Received {
+  readonly #onProgress: LoadOptions["onProgress"];
+  readonly #open = new Map<Digest, LayerProgress>();
+
+  constructor(onProgress: LoadOptions["onProgress"]) {
+    this.#onProgress = onProgress;
+  }
+
+  readonly tell = (progress: LayerProgress): void => {
+    if (progress.status === "done" || progress.status === "exists") this.#open.delete(progress.layer);
+    else this.#open.set(progress.layer, progress);
+    this.#onProgress?.(progress);
+  };
+
+  end(): void {
+    for (const progress of this.#open.values()) this.#onProgress?.({ ...progress, status: "exists" });
   }
 }
 
@@ -143,18 +166,24 @@ async function onlyPlatform(source: Source): Promise<string | undefined> {
   return undefined;
 }
 
-async function openArchive(host: Host, input: string | undefined): Promise<Archive> {
+async function openArchive(host: Host, { input, onProgress }: LoadOptions): Promise<Archive> {
   const { session } = host;
-  if (input !== undefined) return openInput(host, input, input);
+  if (input !== undefined) return openInput(host, input, input, onProgress);
   const { stdio, abort } = session;
-  if (stdio.kind === "streams") return receive(host, "the input", stdio.stdin ?? nothing());
+  if (stdio.kind === "streams") return receive(host, "the input", stdio.stdin ?? nothing(), onProgress);
   const path = `/proc/self/fd/${stdio.stdin}`;
-  if (statSync(path).isFile() && isAtItsBeginning(stdio.stdin)) return openInput(host, path, "the input");
-  return receive(host, "the input", piecesOf(stdio.stdin, abort));
+  if (statSync(path).isFile() && isAtItsBeginning(stdio.stdin))
+    return openInput(host, path, "the input", onProgress);
+  return receive(host, "the input", piecesOf(stdio.stdin, abort), onProgress);
 }
 
 /** A file is read where it lies, unless it is compressed, or can be read only once. */
-async function openInput(host: Host, path: string, what: string): Promise<Archive> {
+async function openInput(
+  host: Host,
+  path: string,
+  what: string,
+  onProgress: LoadOptions["onProgress"],
+): Promise<Archive> {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
     throw new RtError(
       "invalid-argument",
@@ -166,7 +195,7 @@ async function openInput(host: Host, path: string, what: string): Promise<Archiv
   try {
     if ((await file.stat()).isFile() && compressionOf(await headOf(file)) === "tar")
       return await openTar(path, what);
-    return await receive(host, what, piecesOf(file.fd, host.session.abort));
+    return await receive(host, what, piecesOf(file.fd, host.session.abort), onProgress);
   } finally {
     await file.close();
   }
@@ -176,11 +205,16 @@ async function headOf(file: FileHandle): Promise<Uint8Array> {
   return (await file.read(new Uint8Array(6), 0, 6, 0)).buffer;
 }
 
-async function receive(host: Host, what: string, chunks: AsyncIterable<Uint8Array>): Promise<Archive> {
+async function receive(
+  host: Host,
+  what: string,
+  chunks: AsyncIterable<Uint8Array>,
+  onProgress: LoadOptions["onProgress"],
+): Promise<Archive> {
   try {
     // The limit is a layer's, of which an archive may have many.
     const tar = await decompress(chunks, Number.POSITIVE_INFINITY);
-    return await receiveArchive(host, what, tar);
+    return await receiveArchive(host, what, tar, onProgress);
   } catch (error) {
     if (!(error instanceof RtError && error.code === "unsupported")) throw error;
     const why = "is compressed, and neither by gzip nor by zstd: decompress it first";

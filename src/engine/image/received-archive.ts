@@ -3,6 +3,7 @@ import { isErrno, RtError } from "../../base/errors.ts";
 import type { ContentStore } from "../../content/content-store.ts";
 import type { BlobName, Ingest } from "../../content/ingest.ts";
 import { LayerStore } from "../../image/layer-store.ts";
+import type { LayerProgress } from "../../image/transfer.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import { shown } from "../../oci/json.ts";
 import { type ArchiveEntry, ArchiveFiles } from "../../source/archive-files.ts";
@@ -21,6 +22,7 @@ interface ReceivedEntry extends ArchiveEntry {
 /** Documents are smaller. */
 const inMemoryMax = 1 << 20;
 const allInMemoryMax = 64 << 20;
+const progressStep = 256 << 10;
 
 /**
  * An archive of images that can be read only once, from its beginning: a pipe, or what is being decompressed. Its layers go
@@ -37,10 +39,11 @@ export async function receiveArchive(
   host: Host,
   name: string,
   chunks: AsyncIterable<Uint8Array>,
+  onProgress?: (progress: LayerProgress) => void,
 ): Promise<ArchiveFiles<ReceivedEntry>> {
   const content = await host.content();
   const fileSizeMax = (await host.config()).maxLayerSize ?? defaultLayerSizeMax;
-  const receiver = new Receiver(host, content, name, fileSizeMax);
+  const receiver = new Receiver(host, content, name, fileSizeMax, onProgress);
   const bytes = new Bytes(chunks, name);
   try {
     const entries = await receiver.all(bytes);
@@ -59,13 +62,21 @@ class Receiver {
   readonly #content: ContentStore;
   readonly #name: string;
   readonly #fileSizeMax: number;
+  readonly #onProgress: ((progress: LayerProgress) => void) | undefined;
   readonly #blobs: Digest[] = [];
   readonly #leases = new DisposableStack();
   readonly #entries = new Map<string, ReceivedEntry>();
   #inMemory = 0;
 
-  constructor(host: Host, content: ContentStore, name: string, fileSizeMax: number) {
+  constructor(
+    host: Host,
+    content: ContentStore,
+    name: string,
+    fileSizeMax: number,
+    onProgress: ((progress: LayerProgress) => void) | undefined,
+  ) {
     this.#host = host;
+    this.#onProgress = onProgress;
     this.#content = content;
     this.#name = name;
     this.#fileSizeMax = fileSizeMax;
@@ -109,7 +120,7 @@ class Receiver {
     if (targets) this.#entries.set(name, { size: 0, targets });
     else if (this.#fits(size)) this.#entries.set(name, { size, bytes: await bytes.whole(size) });
     else if (isDigest(digest)) this.#entries.set(name, await this.#blob(digest, size, bytes));
-    else this.#entries.set(name, await this.#layer(size, bytes));
+    else this.#entries.set(name, await this.#layer(name, size, bytes));
   }
 
   #fits(size: number): boolean {
@@ -124,18 +135,20 @@ class Receiver {
     using ingest = await newIngest(this.#content, { digest, size }, signal);
     if (ingest.present) await bytes.skip(size);
     else {
-      for await (const chunk of bytes.chunks(size)) ingest.write(chunk);
+      for await (const chunk of this.#shown(digest, size, bytes)) ingest.write(chunk);
       await ingest.commit();
     }
     return { size: this.#content.size(digest) ?? size, blob: digest };
   }
 
   /** Nobody says which digest it has. */
-  async #layer(size: number, bytes: Bytes): Promise<ReceivedEntry> {
+  async #layer(name: string, size: number, bytes: Bytes): Promise<ReceivedEntry> {
     using draft = this.#content.draft();
     const hash = new Bun.CryptoHasher("sha256");
     let written = 0;
-    for await (const chunk of bytes.chunks(size)) {
+    // podman calls it by its diffID, older docker by an id of its own.
+    const shownAs = `sha256:${/^([0-9a-f]{64})(?:\.tar|\/layer\.tar)$/.exec(name)?.[1]}`;
+    for await (const chunk of this.#shown(shownAs, size, bytes)) {
       hash.update(chunk);
       await draft.write(chunk, written);
       written += chunk.length;
@@ -145,6 +158,21 @@ class Receiver {
     await this.#keep(digest);
     draft.publish(digest);
     return { size, blob: digest };
+  }
+
+  async *#shown(name: string, total: number, bytes: Bytes): AsyncGenerator<Uint8Array> {
+    const tell = (status: LayerProgress["status"], current: number) => {
+      if (isDigest(name)) this.#onProgress?.({ layer: name, status, current, total });
+    };
+    let [current, shown] = [0, 0];
+    for await (const chunk of bytes.chunks(total)) {
+      yield chunk;
+      current += chunk.length;
+      if (current - shown < progressStep && current < total) continue;
+      shown = current;
+      tell("downloading", current);
+    }
+    tell("waiting", total);
   }
 
   async #keep(digest: Digest): Promise<void> {
