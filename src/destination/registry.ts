@@ -7,7 +7,7 @@ import type { ComingImage, Destination, Placed, PutOptions, ReadBlob } from "./d
 /** So many uploads fill a line that one would not; more only cost memory. Questions are cheap, and asked for all. */
 const uploadsAtOnce = 4;
 
-/** A repository of a registry, and the tag in it that is to lead to the image. No request is made before one is needed. */
+/** A repository of a registry, and the tag in it that is to lead to the image. Nothing of it is asked for before that is needed. */
 export class RegistryDestination implements Destination {
   readonly name: string;
   readonly takesForeign = false;

@@ -121,6 +121,11 @@ export class EndpointClient {
     return made;
   }
 
+  /** Where a registry has to be looked for, that may go on while there is other work; what goes wrong, the first request meets. */
+  begin(): void {
+    if (this.endpoint.origins.length > 1) void this.#chooseOrigin().catch(() => undefined);
+  }
+
   async #chooseOrigin(): Promise<URL> {
     this.#origin ??= probe(this.endpoint, this.#limits, this.#lifetime);
     try {

@@ -49,6 +49,7 @@ export class PushClient implements UploadRequests {
     const find = credentialsFor(this.#repository, options, this.#limits);
     const access = { actions: "pull,push" } as const;
     this.#client = new EndpointClient(endpoint, this.#path, find, this.#limits, this.#closing.signal, access);
+    this.#client.begin();
   }
 
   /** What a registry says of another size is not this blob, and is sent again. */

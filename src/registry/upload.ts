@@ -42,6 +42,7 @@ export class BlobUpload {
   /** Of what is sent, as long as it is sent from its first byte on without a break. */
   #hash: { value: Bun.CryptoHasher; length: number } | undefined;
   #inPieces = false;
+  #small: Promise<Uint8Array<ArrayBuffer>> | undefined;
 
   constructor(client: UploadRequests, blob: Descriptor, read: BlobReader, ways: UploadWays) {
     this.#client = client;
@@ -52,6 +53,8 @@ export class BlobUpload {
 
   async run(begun?: UploadSession): Promise<void> {
     const { note, limits, signal } = this.#ways;
+    // While the upload begins; what goes wrong is met when it is to be sent.
+    if (this.#isSmall) this.#bytes().catch(() => undefined);
     let session = begun ?? (await this.#noted());
     /** One that has not taken anything of ours yet may never again. */
     let isOld = !begun && session !== undefined;
@@ -120,8 +123,7 @@ export class BlobUpload {
 
   async #advance(session: UploadSession): Promise<void> {
     const { size } = this.#blob;
-    if (size <= this.#ways.limits.uploadWholeBytesMax && session.offset === 0)
-      return this.#sendSmall(session);
+    if (this.#isSmall && session.offset === 0) return this.#sendSmall(session);
     this.#ways.note?.write(session.url.href);
     if (session.offset > size) throw this.#lost(`has ${session.offset} bytes where there are ${size}`);
     while (session.offset < size) await this.#sendPiece(session);
@@ -129,10 +131,28 @@ export class BlobUpload {
     await this.#end(session);
   }
 
-  async #sendSmall(session: UploadSession): Promise<void> {
+  get #isSmall(): boolean {
+    return this.#blob.size <= this.#ways.limits.uploadWholeBytesMax;
+  }
+
+  /** All of a small one, which is read once, and again after a failure. */
+  #bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    this.#small ??= this.#readSmall().catch((error) => {
+      this.#small = undefined;
+      throw error;
+    });
+    return this.#small;
+  }
+
+  async #readSmall(): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = new Uint8Array(this.#blob.size);
     for await (const { chunk, at } of this.#measured(0, bytes.length)) bytes.set(chunk, at);
     this.#checkHash();
+    return bytes;
+  }
+
+  async #sendSmall(session: UploadSession): Promise<void> {
+    const bytes = await this.#bytes();
     await this.#end(session, bytes);
     this.#ways.onProgress(bytes.length);
   }

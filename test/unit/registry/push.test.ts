@@ -55,6 +55,27 @@ describe("what is asked", () => {
     expect(registry.manifest("a/b", "1")?.bytes).toEqual(manifest);
   });
 
+  test("the registry is looked for, and a small blob read, while something else is waited for", async () => {
+    await using registry = await FakeRegistry.start();
+    const isRead = Promise.withResolvers<void>();
+    registry.once(/^POST/, (request, wire) => void isRead.promise.then(() => registry.serve(request, wire)));
+
+    await using destination = await openDestination(`${registry.host}/a/b`, {
+      config: { registries: new Map() },
+      env: {},
+      warn: () => {},
+    });
+    await until("it is asked for", () => registry.seen(/^GET .v2.$/).length === 1);
+    const read = async function* () {
+      isRead.resolve();
+      yield small;
+    };
+    const { signal } = new AbortController();
+    await destination.putBlob(octetsOf(small), read, { signal, elsewhere: [], onProgress: () => {} });
+    expect(registry.blob(digestOf(small))).toHaveLength(small.length);
+    expect(registry.seen(/^GET .v2.$/)).toHaveLength(1);
+  });
+
   test("where the tag leads is asked before the blobs are there, and only once", async () => {
     await using registry = await FakeRegistry.start();
     const bytes = Buffer.from("{}");
