@@ -59,6 +59,17 @@ for (const { flags, type, readers } of forms) {
       layers: Layer[];
     };
     expect(config.digest).toBe(id);
+    await host().ok([
+      "push",
+      "--compression",
+      "gzip",
+      "team/made:1",
+      `${registry.address}/team/made:as-it-is`,
+    ]);
+    const asItIs: Layer[] = read(await get("manifests/as-it-is", mediaTypes.ociManifest)).layers;
+    // Of the image that it was made from: gzip already, and of another level.
+    const isKept = layers[0]!.digest === asItIs[0]!.digest;
+    expect(isKept).toBe(!flags.includes("--force-compression"));
     const diffIDs: string[] = read(await get(`blobs/${config.digest}`)).rootfs.diff_ids;
     expect(layers.map(({ mediaType }) => mediaType).at(-1)).toBe(type);
     for (const [at, layer] of layers.entries()) {
