@@ -116,6 +116,29 @@ test("an image that is here needs no registry, and stays for the list when it is
   await host.ok(["manifest", "rm", "local/list"]);
 });
 
+test("what is here for a list stays though it is removed while the next image is asked for", async () => {
+  await using host = await testHost();
+  const packed = `oci:${join(host.dir, "packed")}:x`;
+  await host.ok(["pull", "-q", "embed:hello"]);
+  await host.ok(["push", "--compression", "gzip", "embed:hello", packed]);
+  await host.ok(["rmi", "embed:hello"]);
+  const here = "local/here:1";
+  await host.ok(["tag", (await host.ok(["pull", "-q", packed])).trim(), here]);
+  const there = registry.push("team/there", "1", image("there"));
+  registry.once(/GET .*\/team\/there\/manifests\//, async (_, wire) => {
+    await host.ok(["rmi", "-f", (await host.ok(["images", "-q", here])).trim()]);
+    await host.ok(["image", "prune", "-af"]);
+    const { bytes, mediaType } = image("there").documents[0]!;
+    wire.reply(200, { "Content-Type": mediaType }, bytes);
+  });
+  const before = stored(host).length;
+  expect(before).toBeGreaterThan(0);
+  await host.ok(["manifest", "create", "x/list", here, there]);
+  expect(await host.ok(["images", "-q"])).toBe("");
+  expect(stored(host)).toHaveLength(before + 1);
+  await host.ok(["manifest", "push", "x/list", `oci:${join(host.dir, "pushed")}:x`]);
+});
+
 test("inspect of a registry's manifest and index: their own bytes, on lines as docker has them", async () => {
   await using host = await testHost();
   const single = image("five");

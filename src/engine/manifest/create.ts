@@ -35,10 +35,12 @@ export async function createList(
   const known = new Map(
     lists.has(name) ? lists.get(name).map((entry) => [entry.reference, entry] as const) : [],
   );
+  using kept = new DisposableStack();
+  const keep = async (items: readonly string[]) =>
+    void kept.use(await protect(host, items, host.session.abort));
   const found = [];
-  for (const text of manifests) found.push(await findEntry(host, text, tlsVerify));
+  for (const text of manifests) found.push(await findEntry(host, text, tlsVerify, keep));
   const items = new Map(found.map((each) => [each.reference, each.items]));
-  using _ = await protect(host, [...items.values()].flat(), host.session.abort);
   const content = await host.content();
   for (const { digest, bytes } of found) await content.put(digest, bytes);
   content.sync();

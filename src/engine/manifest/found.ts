@@ -44,42 +44,57 @@ export async function openAsked(host: Host, text: string, tlsVerify: boolean | u
 /**
  * The image that is to be in a list: the one that is here by exactly this name, else the registry's. Of one that a push
  * compresses it is the registry's too, under the digest that it has there.
+ * @param keep its items, from before anything of them is read
  * @throws RtError unsupported: it is a list itself | not-found | …
  */
 export async function findEntry(
   host: Host,
   text: string,
   tlsVerify: boolean | undefined,
+  keep: (items: readonly string[]) => Promise<void>,
 ): Promise<FoundEntry> {
   const record = host.images.nameFor(text) && host.images.find(text);
   if (!record?.layers.some(({ mediaType }) => isPlainLayerType(mediaType)))
-    return (await findHere(host, text)) ?? (await findThere(host, text, tlsVerify));
+    return (await findHere(host, text, keep)) ?? (await findThere(host, text, tlsVerify, keep));
   try {
-    return await findThere(host, text, tlsVerify);
+    return await findThere(host, text, tlsVerify, keep);
   } catch (error) {
     const hint = `${shown(text)} is here, but a push compresses its layers: push it first`;
     throw error instanceof RtError && error.code !== "cancelled" ? withCause(hint, error) : error;
   }
 }
 
-async function findHere(host: Host, text: string): Promise<FoundEntry | undefined> {
+async function findHere(
+  host: Host,
+  text: string,
+  keep: (items: readonly string[]) => Promise<void>,
+): Promise<FoundEntry | undefined> {
   const wanted = parse(text);
   const record = host.images.nameFor(text) && host.images.find(text);
   // By the digest of an index no single image is meant.
   if (!record || (wanted.digest && wanted.digest !== record.manifest.digest)) return undefined;
   const { source, needed } = await storedImage(host, text);
   const { digest, mediaType, size } = record.manifest;
+  await keep([digest, ...needed]);
+  // It may have been removed, or its name given to another, before they were kept.
+  if (host.images.find(text)?.id !== record.id) return await findHere(host, text, keep);
   const { bytes } = await source.document({ digest, mediaType, size });
   const entry = await entryOf(source, bytes, mediaType, canonical(wanted));
   return { ...entry, items: [digest, ...needed] };
 }
 
-async function findThere(host: Host, text: string, tlsVerify: boolean | undefined): Promise<FoundEntry> {
+async function findThere(
+  host: Host,
+  text: string,
+  tlsVerify: boolean | undefined,
+  keep: (items: readonly string[]) => Promise<void>,
+): Promise<FoundEntry> {
   const wanted = parse(text);
   const source = await openAsked(host, canonical(wanted), tlsVerify);
   try {
     const { bytes, contentType } = await source.root();
     const entry = await entryOf(source, bytes, contentType, canonical(wanted));
+    await keep([entry.digest]);
     return { ...entry, items: [entry.digest] };
   } finally {
     await source.close();
