@@ -140,9 +140,9 @@ export class ContentStore {
     return new UploadFile(lock, (digest) => this.path(digest), hash);
   }
 
-  /** Bytes of it that are here; it may be written all the while. */
-  uploadSize(id: string): number {
-    return statSync(join(this.#uploads, id), { throwIfNoEntry: false })?.size ?? 0;
+  /** Bytes of it that are here; it may be written all the while. Undefined before somebody has begun with it. */
+  uploadSize(id: string): number | undefined {
+    return statSync(join(this.#uploads, id), { throwIfNoEntry: false })?.size;
   }
 
   /** What killed processes have left that were making something here. */
@@ -241,21 +241,25 @@ export class ContentStore {
       lock.unlink();
       freed += allocated(found);
     }
-    return freed + this.#collectUploads(now);
+    return freed;
   }
 
-  /** @returns bytes freed */
-  #collectUploads(now: number): number {
-    let freed = 0;
-    for (const name of entries(this.#uploads)) {
-      const path = join(this.#uploads, name);
-      const found = statSync(path, { throwIfNoEntry: false });
-      if (!found || now - found.mtimeMs < ingestAgeMax_ms) continue;
-      using lock = FileLock.try(path);
+  /** What is being pushed, in no order: bytes of the disk, and when the last of them came (milliseconds since 1970). */
+  uploads(): { id: string; bytes: number; modified_ms: number }[] {
+    return entries(this.#uploads).flatMap((id) => {
+      const found = statSync(join(this.#uploads, id), { throwIfNoEntry: false });
+      return found ? [{ id, bytes: allocated(found), modified_ms: found.mtimeMs }] : [];
+    });
+  }
+
+  /** Remove uploads that have brought nothing since, and that nobody writes to. @returns which, and their bytes of the disk */
+  collectUploads(since: number): { id: string; bytes: number }[] {
+    return this.uploads().filter(({ id, modified_ms }) => {
+      if (modified_ms > since) return false;
+      using lock = FileLock.try(join(this.#uploads, id));
       lock?.unlink();
-      if (lock) freed += found.size;
-    }
-    return freed;
+      return lock !== undefined;
+    });
   }
 
   #make(): void {

@@ -15,7 +15,7 @@ export async function answerBlob(
   switch (request.method) {
     case "GET":
     case "HEAD": {
-      const blob = await repository.blob(digest);
+      const blob = await repository.blob(digest, request.method === "HEAD");
       if (!blob) throw unknownBlob(digest);
       return sendBlob(request, digest, blob);
     }

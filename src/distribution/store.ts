@@ -44,6 +44,9 @@ export interface ServedBlob {
 
 export interface ServedUpload extends Disposable {
   readonly size: number;
+  /** So many bytes are promised. @throws ProtocolError TOOMANYREQUESTS: there is no room for them */
+  expect(bytes: number): void;
+  /** @throws as `expect`; RtError exhausted: the disk is full, and the upload is gone */
   write(chunk: Uint8Array): void;
   /** From then on the blob is there. @throws ProtocolError DIGEST_INVALID, and the upload is gone */
   commit(digest: Digest): Promise<void>;
@@ -65,7 +68,8 @@ export interface ServedRepository {
   /** @returns false: there is none */
   deleteManifest(name: ManifestName): Promise<boolean>;
   referrers(subject: Digest, filter: Page & { artifactType: string | undefined }): ReferrerDescriptor[];
-  blob(digest: Digest): Promise<ServedBlob | undefined>;
+  /** @param toName somebody looks whether it is there, perhaps to name it in a manifest: it stays for a while */
+  blob(digest: Digest, toName?: boolean): Promise<ServedBlob | undefined>;
   deleteBlob(digest: Digest): Promise<boolean>;
   /** Have a blob of another repository here too. @returns false: that has none */
   mount(digest: Digest, from: ServedRepository): Promise<boolean>;

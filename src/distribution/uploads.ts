@@ -94,7 +94,9 @@ async function append(request: Request, upload: ServedUpload, blobSizeMax: numbe
     upload.cancel();
     return new ProtocolError("SIZE_INVALID", `a blob has at most ${blobSizeMax} bytes`, { status: 413 });
   };
-  if (upload.size + Number(request.headers.get("content-length") ?? 0) > blobSizeMax) throw tooLarge();
+  const promised = request.headers.get("content-length");
+  if (upload.size + Number(promised ?? 0) > blobSizeMax) throw tooLarge();
+  if (promised !== null) upload.expect(Number(promised));
   await takeBody(request, (chunk) => {
     if (upload.size + chunk.length > blobSizeMax) throw tooLarge();
     upload.write(chunk);

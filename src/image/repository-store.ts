@@ -26,7 +26,6 @@ interface ManifestRow {
   size: number;
   subject: Digest | null;
   artifact_type: string | null;
-  annotations: string | null;
 }
 
 /** A name of an image here, in a repository. */
@@ -35,6 +34,10 @@ export interface LocalName {
   image: Digest;
   target: Digest;
 }
+
+/** Of a manifest `m`: neither a tag nor an index leads to it. */
+const isAlone = `NOT EXISTS (SELECT 1 FROM repository_tags t WHERE t.repository = m.repository AND t.digest = m.digest)
+  AND NOT EXISTS (SELECT 1 FROM repository_references r WHERE r.repository = m.repository AND r.target = m.digest)`;
 
 /** Characters. A list of referrers has at most 3 MiB. */
 const annotationsMax = 3 << 20;
@@ -78,6 +81,14 @@ export class RepositoryStore {
     return this.#database.all<LocalName>(sql, repository);
   }
 
+  /** Where names of images lead in this repository that were not pushed to it; each once, in no order. */
+  pulledTargets(repository: string): Digest[] {
+    const sql = `SELECT DISTINCT target FROM tags
+                 WHERE ((name >= ?1 || ':' AND name < ?1 || ';') OR (name >= ?1 || '@' AND name < ?1 || 'A'))
+                   AND target NOT IN (SELECT digest FROM repository_manifests WHERE repository = ?1)`;
+    return this.#database.all<{ target: Digest }>(sql, repository).map(({ target }) => target);
+  }
+
   localName(name: string): LocalName | undefined {
     return this.#database.get("SELECT name, image, target FROM tags WHERE name = ?", name);
   }
@@ -112,15 +123,27 @@ export class RepositoryStore {
     this.#database.run(sql, repository, tag, digest, checked);
   }
 
+  /** Upstream's tag leads there still. @returns false: it does not here any more, or that is gone */
+  checkTag(repository: string, tag: string, digest: Digest, checked: number): boolean {
+    const sql = "UPDATE repository_tags SET checked = ? WHERE repository = ? AND tag = ? AND digest = ?";
+    return this.#database.run(sql, checked, repository, tag, digest) > 0;
+  }
+
   removeTag(repository: string, tag: string): boolean {
     const sql = "DELETE FROM repository_tags WHERE repository = ? AND tag = ?";
     return this.#database.run(sql, repository, tag) > 0;
   }
 
   manifest(repository: string, digest: Digest): RepositoryManifest | undefined {
-    const sql = "SELECT * FROM repository_manifests WHERE repository = ? AND digest = ?";
+    const sql = `SELECT digest, media_type, size, subject, artifact_type FROM repository_manifests
+                 WHERE repository = ? AND digest = ?`;
     const row = this.#database.get<ManifestRow>(sql, repository, digest);
     return row && manifestOf(row);
+  }
+
+  #annotations(repository: string, digest: Digest): string | undefined {
+    const sql = "SELECT annotations FROM repository_annotations WHERE repository = ? AND digest = ?";
+    return this.#database.get<{ annotations: string }>(sql, repository, digest)?.annotations;
   }
 
   /** Within a transaction of the caller's. */
@@ -128,30 +151,38 @@ export class RepositoryStore {
     const { digest, mediaType, size, subject, artifactType, annotations, image, mirrored = false } = manifest;
     this.#database.run(
       `INSERT INTO repository_manifests
-         (repository, digest, media_type, size, subject, artifact_type, annotations, image, mirrored, used)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-       SET media_type = excluded.media_type, used = excluded.used, mirrored = min(mirrored, excluded.mirrored),
+         (repository, digest, media_type, size, subject, artifact_type, image, mirrored, used)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+       SET media_type = excluded.media_type, used = excluded.used, mirrored = min(mirrored, excluded.mirrored), part = 0,
            image = CASE WHEN excluded.image IS NULL THEN NULL WHEN image IS NULL THEN NULL ELSE excluded.image END`,
       ...[repository, digest, mediaType, size, subject ?? null, artifactType ?? null],
-      ...[annotations ? JSON.stringify(annotations) : null, image ?? null, mirrored ? 1 : 0, Date.now()],
+      ...[image ?? null, mirrored ? 1 : 0, Date.now()],
     );
+    if (annotations) {
+      const sql = `INSERT OR IGNORE INTO repository_annotations (repository, digest, annotations) VALUES (?, ?, ?)`;
+      this.#database.run(sql, repository, digest, JSON.stringify(annotations));
+    }
     for (const { digest: target, size } of manifest.references) {
       const sql =
         "INSERT OR IGNORE INTO repository_references (repository, manifest, target, size) VALUES (?, ?, ?, ?)";
       this.#database.run(sql, repository, digest, target, size);
+      // From now on it stays for what names it, and no longer.
+      this.removeBlob(repository, target);
     }
   }
 
   /**
-   * Manifests that an index names go with its image, unless something else leads to them: a tag, or another index. Then they
-   * stay until somebody deletes them.
+   * Manifests that an index names go with its image, unless something else leads to them. With a tag they stay until somebody
+   * deletes them; those of several indexes until all of these are gone (`forgetParts`).
    */
   belong(repository: string, manifests: readonly Digest[], index: Digest, image: Digest): void {
     for (const digest of manifests) {
-      const sql = `UPDATE repository_manifests SET image = CASE
-          WHEN EXISTS (SELECT 1 FROM repository_references WHERE repository = ?1 AND target = ?2 AND manifest <> ?3)
-            OR EXISTS (SELECT 1 FROM repository_tags WHERE repository = ?1 AND digest = ?2) THEN NULL
-          ELSE ?4 END WHERE repository = ?1 AND digest = ?2`;
+      const sql = `UPDATE repository_manifests SET
+          part = NOT EXISTS (SELECT 1 FROM repository_tags WHERE repository = ?1 AND digest = ?2),
+          image = CASE
+            WHEN EXISTS (SELECT 1 FROM repository_references WHERE repository = ?1 AND target = ?2 AND manifest <> ?3)
+              OR EXISTS (SELECT 1 FROM repository_tags WHERE repository = ?1 AND digest = ?2) THEN NULL
+            ELSE ?4 END WHERE repository = ?1 AND digest = ?2`;
       this.#database.run(sql, repository, digest, index, image);
     }
   }
@@ -199,14 +230,15 @@ export class RepositoryStore {
     let length = 0;
     for (const { digest } of this.#database.all<{ digest: Digest }>(sql, ...values)) {
       if (length > annotationsMax && found.length > 1) break;
-      const manifest = this.manifest(repository, digest)!;
-      found.push(manifest);
-      length += JSON.stringify(manifest.annotations ?? {}).length;
+      const text = this.#annotations(repository, digest) ?? "{}";
+      const annotations = JSON.parse(text) as Record<string, string>;
+      found.push({ ...this.manifest(repository, digest)!, annotations });
+      length += text.length;
     }
     return found;
   }
 
-  /** It may be had from there, and is kept for a day though nothing names it. */
+  /** It may be had from there, and is kept for a day though nothing names it, or until a manifest of that repository does. */
   putBlob(repository: string, digest: Digest): void {
     const sql = `INSERT INTO repository_blobs (repository, digest, used) VALUES (?, ?, ?)
                  ON CONFLICT DO UPDATE SET used = excluded.used`;
@@ -230,25 +262,100 @@ export class RepositoryStore {
     return this.#database.get<{ n: number }>(sql, client, since)?.n ?? 0;
   }
 
+  /** What unfinished uploads may have come to, in bytes: a client's, and all of them. */
+  uploadBytes(client: string): { own: number; all: number } {
+    const sql = `SELECT coalesce(sum(bytes) FILTER (WHERE client = ?), 0) AS own, coalesce(sum(bytes), 0) AS "all"
+                 FROM repository_uploads`;
+    return this.#database.get(sql, client)!;
+  }
+
+  uploads(): { id: string; bytes: number; used: number }[] {
+    return this.#database.all("SELECT id, bytes, used FROM repository_uploads");
+  }
+
+  setUploadBytes(id: string, bytes: number): void {
+    const sql = "UPDATE repository_uploads SET bytes = ?1 WHERE id = ?2 AND bytes <> ?1";
+    this.#database.run(sql, bytes, id);
+  }
+
   putUpload(id: string, repository: string, client: string): void {
     const sql = "INSERT INTO repository_uploads (id, repository, client, used) VALUES (?, ?, ?, ?)";
     this.#database.run(sql, id, repository, client, Date.now());
   }
 
-  /** Is it one of this repository's? It counts as used then. */
-  useUpload(id: string, repository: string): boolean {
-    const sql = "UPDATE repository_uploads SET used = ? WHERE id = ? AND repository = ?";
-    return this.#database.run(sql, Date.now(), id, repository) > 0;
+  /** Whose upload it is; undefined where it is none of this repository's. */
+  uploader(id: string, repository: string): string | undefined {
+    const sql = "SELECT client FROM repository_uploads WHERE id = ? AND repository = ?";
+    return this.#database.get<{ client: string }>(sql, id, repository)?.client;
+  }
+
+  useUpload(id: string): void {
+    this.#database.run("UPDATE repository_uploads SET used = ? WHERE id = ?", Date.now(), id);
   }
 
   removeUpload(id: string): void {
     this.#database.run("DELETE FROM repository_uploads WHERE id = ?", id);
   }
 
-  /** Uploads and blobs that nobody has gone on with since, and that no manifest names. */
-  forget(since: number): void {
-    this.#database.run("DELETE FROM repository_uploads WHERE used <= ?", since);
+  /** Blobs that nobody has put here again since: what no manifest names can be had no more. */
+  forgetBlobs(since: number): void {
     this.#database.run("DELETE FROM repository_blobs WHERE used <= ?", since);
+  }
+
+  /**
+   * Manifests that were parts of indexes which are all gone, and below them those that are so then.
+   * @returns digests that perhaps nothing needs now
+   */
+  forgetParts(): Digest[] {
+    return this.#forgetAll(`SELECT repository, digest FROM repository_manifests AS m
+      WHERE part = 1 AND image IS NULL AND mirrored = 0 AND ${isAlone}`);
+  }
+
+  /**
+   * Manifests that nothing leads to but their digest, and that nobody has pushed or asked for since: no image, without a tag, in
+   * no index, and about nothing that is here.
+   * @returns their digests, and those that perhaps nothing needs now, these among them
+   */
+  forgetUntagged(since: number): { manifests: Digest[]; released: Digest[] } {
+    const manifests: Digest[] = [];
+    const released = this.#forgetAll(
+      `SELECT repository, digest FROM repository_manifests AS m
+       WHERE image IS NULL AND mirrored = 0 AND used <= ? AND ${isAlone} AND NOT (subject IS NOT NULL AND (
+         EXISTS (SELECT 1 FROM repository_manifests s WHERE s.repository = m.repository AND s.digest = m.subject)
+         OR EXISTS (SELECT 1 FROM image_blobs WHERE blob = m.subject)
+         OR EXISTS (SELECT 1 FROM tags WHERE target = m.subject)))`,
+      [since],
+      (digest) => manifests.push(digest),
+    );
+    return { manifests, released };
+  }
+
+  #forgetAll(sql: string, values: number[] = [], tell: (digest: Digest) => void = () => {}): Digest[] {
+    return this.#database.within(() => {
+      const released: Digest[] = [];
+      for (;;) {
+        const found = this.#database.all<{ repository: string; digest: Digest }>(sql, ...values);
+        if (found.length === 0) return released;
+        for (const { repository, digest } of found) {
+          released.push(...(this.removeManifest(repository, digest) ?? []));
+          tell(digest);
+        }
+      }
+    });
+  }
+
+  /** Of what came from upstream: what was asked for longest ago first. */
+  mirrored(): { repository: string; digest: Digest; used: number }[] {
+    const sql =
+      "SELECT repository, digest, used FROM repository_manifests WHERE mirrored = 1 ORDER BY used, digest";
+    return this.#database.all(sql);
+  }
+
+  /** Digests of what repositories have, or name, that no image here needs. */
+  itemsOfNoImage(): Digest[] {
+    const sql = `SELECT digest FROM repository_manifests UNION SELECT target FROM repository_references
+                 UNION SELECT digest FROM repository_blobs EXCEPT SELECT digest FROM blobs`;
+    return this.#database.all<{ digest: Digest }>(sql).map(({ digest }) => digest);
   }
 
   /** Of what came from upstream, that which nobody has asked for since. @returns digests that perhaps nothing needs now */
@@ -258,21 +365,21 @@ export class RepositoryStore {
     return old.flatMap(({ repository, digest }) => this.removeManifest(repository, digest) ?? []);
   }
 
+  /** Somebody has asked for it; to the minute. */
   useManifest(repository: string, digest: Digest): void {
     const sql = "UPDATE repository_manifests SET used = ? WHERE repository = ? AND digest = ? AND used < ?";
     const now = Date.now();
-    this.#database.run(sql, now, repository, digest, now - 3600_000);
+    this.#database.run(sql, now, repository, digest, now - 60_000);
   }
 }
 
 function manifestOf(row: ManifestRow): RepositoryManifest {
-  const { digest, media_type: mediaType, size, subject, artifact_type: artifactType, annotations } = row;
+  const { digest, media_type: mediaType, size, subject, artifact_type: artifactType } = row;
   return {
     digest,
     mediaType,
     size,
     ...(subject !== null && { subject }),
     ...(artifactType !== null && { artifactType }),
-    ...(annotations !== null && { annotations: JSON.parse(annotations) as Record<string, string> }),
   };
 }

@@ -122,7 +122,10 @@ export class Authorizer {
       if (found.status < 500 && found.status !== 429) return found;
       found.discard();
       const retryAfterMs = parseRetryAfter(found.headers.get("retry-after"), Date.now());
-      throw new TransientError(`token server ${realm.host} answers ${found.status}`, { retryAfterMs });
+      throw new TransientError(`token server ${realm.host} answers ${found.status}`, {
+        retryAfterMs,
+        status: found.status,
+      });
     });
     if (answer.status !== 200) {
       answer.discard();

@@ -154,7 +154,7 @@ export class EndpointClient {
       return new RegistryRefusal("not-found", `${where} has no ${target.replace("s/", " ")}${words}`, status);
     if ([408, 429, 500, 502, 503, 504].includes(status)) {
       const retryAfterMs = parseRetryAfter(answer.headers.get("retry-after"), Date.now());
-      return new TransientError(`${from} answers ${status}${words}`, { retryAfterMs });
+      return new TransientError(`${from} answers ${status}${words}`, { retryAfterMs, status });
     }
     return new RegistryRefusal("unavailable", `${from} answers ${status}${words}`, status);
   }

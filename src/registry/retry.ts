@@ -5,10 +5,16 @@ import type { Limits } from "./limits.ts";
 export class TransientError extends RtError {
   /** What the registry's Retry-After asks for. */
   readonly retryAfterMs: number | undefined;
+  /** What was answered; undefined where nothing was. */
+  readonly status: number | undefined;
 
-  constructor(message: string, options: { cause?: unknown; retryAfterMs?: number | undefined } = {}) {
+  constructor(
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number | undefined; status?: number } = {},
+  ) {
     super("unavailable", message, { cause: options.cause });
     this.retryAfterMs = options.retryAfterMs;
+    this.status = options.status;
   }
 }
 
@@ -17,6 +23,12 @@ export function isTransient(error: unknown): boolean {
   return (
     error instanceof TransientError || (error instanceof RtError && error.cause instanceof TransientError)
   );
+}
+
+/** Did no answer come at all? What was answered is about the one thing that was asked for, perhaps. */
+export function isOutOfReach(error: unknown): boolean {
+  if (error instanceof TransientError) return error.status === undefined;
+  return error instanceof RtError && isOutOfReach(error.cause);
 }
 
 /** `attempt` until it answers, fails for good, or has failed `attemptsMax` times. */

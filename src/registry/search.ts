@@ -73,7 +73,7 @@ async function siteOf(domain: string, options: RegistrySearchOptions): Promise<S
         const answer = await send({ url, authorization, insecure: endpoint.insecure, signal }, limits);
         if ([429, 500, 502, 503, 504].includes(answer.status)) {
           answer.discard();
-          throw new TransientError(`${domain} answers ${answer.status}`);
+          throw new TransientError(`${domain} answers ${answer.status}`, { status: answer.status });
         }
         if (answer.status !== 401 || authorization !== undefined || answer.crossed) return answer;
         answer.discard();

@@ -21,6 +21,7 @@ import { fillContainerColumns, fillContainerVolumes } from "./backfill.ts";
  *   leases 1─n lease_items     what a running command is about to refer to: not garbage yet
  *   repository_manifests       what was pushed to the registry that is served here, or mirrored; of one that is an image here it
  *      │                       goes with the image. A local name is in no table of these: it is looked up in `tags`
+ *      ├ 1─1 repository_annotations   where it has some
  *      ├ 1─n repository_tags          those that are no image here
  *      └ 1─n repository_references    blobs and manifests that it names
  *   repository_blobs           who has pushed or mounted what where: it can be had from that repository alone
@@ -372,6 +373,26 @@ export const migrations: readonly Migration[] = [
     PRIMARY KEY (list, reference, item),
     FOREIGN KEY (list, reference) REFERENCES manifest_list_entries (list, reference) ON DELETE CASCADE
   ) STRICT, WITHOUT ROWID;
+  `,
+  },
+  {
+    // `bytes`: what the upload may have come to, which its file has or is about to have. `part`: the manifest came for an index
+    // that names it, and goes when no index does any more. Annotations are megabytes long, perhaps: in a table that is searched by
+    // its key SQLite would read all of what it passes on its way.
+    sql: `
+  ALTER TABLE repository_uploads ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE repository_manifests ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+
+  CREATE TABLE repository_annotations (
+    repository  TEXT NOT NULL,
+    digest      TEXT NOT NULL,
+    annotations TEXT NOT NULL,
+    UNIQUE (repository, digest),
+    FOREIGN KEY (repository, digest) REFERENCES repository_manifests (repository, digest) ON DELETE CASCADE
+  ) STRICT;
+  INSERT INTO repository_annotations SELECT repository, digest, annotations FROM repository_manifests
+    WHERE annotations IS NOT NULL;
+  ALTER TABLE repository_manifests DROP COLUMN annotations;
   `,
   },
 ];

@@ -14,6 +14,12 @@ export function isUniqueViolation(error: unknown): boolean {
   return error instanceof SQLiteError && (error.errno === 2067 || error.errno === 1555);
 }
 
+/** What is referred to is gone: somebody else has removed it since it was looked at. */
+export function isForeignKeyViolation(error: unknown): boolean {
+  if (error instanceof RtError) return isForeignKeyViolation(error.cause);
+  return error instanceof SQLiteError && error.errno === 787;
+}
+
 const names: Readonly<Record<number, string>> = {
   5: "SQLITE_BUSY",
   6: "SQLITE_LOCKED",

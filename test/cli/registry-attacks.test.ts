@@ -1,4 +1,5 @@
 /** `rt registry serve` and who means it ill: what is pushed may not lead to what is another's, nor hide it, nor stop all others. */
+import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -126,3 +127,54 @@ test("long annotations make no list of referrers that does not fit into memory",
   expect(seen.size).toBe(5);
   expect(memory() - before).toBeLessThan(100);
 }, 120_000);
+
+test("what is asked for in vain is not looked for in all that was pushed there", async () => {
+  await using host = await testHost();
+  await using served = await serveRegistry(host, ["-q"]);
+  const image = imageOf([fileLayer("x", 100)]);
+  await pushImage(served, "a/b", image.manifestDigest, image);
+  const platform = { os: "linux", architecture: process.arch === "x64" ? "amd64" : process.arch };
+  const entry = { ...descriptor(image.documents.at(-1)!.bytes, mediaTypes.dockerManifest), platform };
+  for (let i = 0; i < 8; i++) {
+    const annotations = { long: `${i} ${"x".repeat(2 << 20)}` };
+    const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [entry], annotations };
+    expect((await put(served, `a/b/manifests/${i}`, index)).status).toBe(201);
+  }
+  const read = () => {
+    const text = readFileSync(`/proc/${served.process.pid}/io`, "utf8");
+    return Number(/rchar: (\d+)/.exec(text)![1]);
+  };
+  const before = read();
+  for (let i = 0; i < 10; i++)
+    expect((await fetch(`${served.url}/v2/a/b/blobs/${digestOf(`no ${i}`)}`)).status).toBe(404);
+  expect(read() - before).toBeLessThan(1 << 20);
+});
+
+test("an image that is removed while its tag is put is recorded again; time and again, and it is a conflict", async () => {
+  await using host = await testHost();
+  await using served = await serveRegistry(host, ["-q"]);
+  for (const [tag, times, status] of [
+    ["once", 1, 201],
+    ["often", 100, 409],
+  ] as const) {
+    const image = imageOf([fileLayer(tag, 100)]);
+    for (const blob of image.blobs) await pushBlob(served, "a/b", blob);
+    using database = new Database(join(host.root, "db.sqlite"));
+    database.run("PRAGMA busy_timeout = 10000");
+    database.run(`CREATE TABLE removed_${tag} (n INTEGER)`);
+    // Between the image's own transaction and the next one: as `rt rmi -f` of another process.
+    database.run(`CREATE TRIGGER remove_${tag} AFTER INSERT ON tags
+      WHEN NEW.name LIKE '%@%' AND (SELECT count(*) FROM removed_${tag}) < ${times}
+      BEGIN INSERT INTO removed_${tag} VALUES (1); DELETE FROM images WHERE id = NEW.image; END`);
+    const { bytes, mediaType } = image.documents.at(-1)!;
+    const url = `${served.url}/v2/a/b/manifests/${tag}`;
+    const answer = await fetch(url, { method: "PUT", headers: { "Content-Type": mediaType }, body: bytes });
+    expect([answer.status, await answer.text()]).toEqual([
+      status,
+      status === 201 ? "" : expect.stringContaining('"errors"'),
+    ]);
+    expect((await fetch(url)).status).toBe(status === 201 ? 200 : 404);
+    database.run(`DROP TRIGGER remove_${tag}`);
+    database.run(`DROP TABLE removed_${tag}`);
+  }
+});

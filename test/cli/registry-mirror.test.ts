@@ -3,14 +3,16 @@ import { Database } from "bun:sqlite";
 import { expect } from "bun:test";
 import { join } from "node:path";
 import { digestOf } from "../../src/oci/digest.ts";
-import { FakeRegistry, type Wire } from "../support/fake-registry.ts";
+import { mediaTypes } from "../../src/oci/media-types.ts";
+import { FakeRegistry, type Wire, withIndex } from "../support/fake-registry.ts";
 import { testHost } from "../support/host.ts";
 import { shareOf } from "../support/idle.ts";
 import { residentKiB } from "../support/memory.ts";
+import { startProxy } from "../support/proxy.ts";
 import { needs } from "../support/root.ts";
 import { serveRegistry } from "../support/served.ts";
 import { until } from "../support/wait.ts";
-import { contentOf, fileLayer, imageOf } from "./image-world.ts";
+import { contentOf, fileLayer, imageOf, userConfig } from "./image-world.ts";
 
 const { test } = needs({ root: true });
 
@@ -114,6 +116,98 @@ test("of a mirror only what is upstream's is asked by containerd's ns", async ()
   await host.ok(["pull", "-q", "embed:hello"]);
   await using plain = await serveRegistry(host);
   expect((await fetch(`${plain.url}/v2/embed/manifests/hello?ns=localhost:5001`)).status).toBe(200);
+});
+
+test("a mirror of Docker Hub as dockerd and containerd ask it: library/ names, HEAD first, and ns=docker.io", async () => {
+  await using host = await testHost();
+  userConfig(host, '[registries."docker.io"]\ninsecure = true\n');
+  await using hub = await FakeRegistry.start({ tls: true });
+  await using proxy = await startProxy(hub.host);
+  const image = withIndex(imageOf([fileLayer("a", 1000)]), ["amd64", "arm64"]);
+  hub.push("library/app", "1", image);
+  hub.push("team/app", "1", image);
+  const args = ["--upstream", "https://registry-1.docker.io"];
+  await using served = await serveRegistry(host, args, { env: { HTTPS_PROXY: proxy.url } });
+  const ask = async (path: string, method = "GET", accept = "") => {
+    const answer = await fetch(`${served.url}/v2/${path}`, { method, headers: { Accept: accept } });
+    return { status: answer.status, type: answer.headers.get("content-type"), bytes: await answer.bytes() };
+  };
+  const types = [
+    mediaTypes.dockerIndex,
+    mediaTypes.ociIndex,
+    mediaTypes.dockerManifest,
+    mediaTypes.ociManifest,
+  ];
+  for (const [name, query] of [
+    ["library/app", ""],
+    ["team/app", "?ns=docker.io"],
+  ] as const) {
+    expect((await ask("")).status).toBe(200);
+    const accept = [...types, "*/*"].join(", ");
+    const head = await ask(`${name}/manifests/1${query}`, "HEAD", accept);
+    expect([head.status, head.type]).toEqual([200, mediaTypes.ociIndex]);
+    for (const { bytes, mediaType } of image.documents) {
+      const got = await ask(`${name}/manifests/${digestOf(bytes)}${query}`, "GET", accept);
+      expect([got.status, got.type, digestOf(got.bytes)]).toEqual([200, mediaType, digestOf(bytes)]);
+    }
+    for (const blob of image.blobs) {
+      const got = await ask(`${name}/blobs/${digestOf(blob)}${query}`);
+      expect([got.status, digestOf(got.bytes)]).toEqual([200, digestOf(blob)]);
+    }
+  }
+  for (const ns of ["ghcr.io", "registry-1.docker.io"])
+    expect((await ask(`library/app/manifests/1?ns=${ns}`, "HEAD")).status).toBe(404);
+  expect((await ask("app/manifests/1")).status).toBe(200);
+  expect((await ask("library/none/manifests/1?ns=docker.io", "HEAD")).status).toBe(404);
+});
+
+test("a malformed manifest is that manifest's own trouble; one who does not answer is left alone for a while", async () => {
+  await using host = await testHost();
+  await using upstream = await FakeRegistry.start();
+  upstream.push("library/app", "1", imageOf([fileLayer("a", 10)]));
+  upstream.always(/GET .*\/manifests\/bad/, (_, wire) =>
+    wire.reply(200, { "Content-Type": mediaTypes.ociManifest }, Buffer.from("{")),
+  );
+  upstream.always(/GET .*\/manifests\/denied/, (_, wire) => wire.reply(500, {}, Buffer.from("no")));
+  upstream.always(/GET .*\/manifests\/cut/, (_, wire) => wire.reset());
+  await using served = await serveRegistry(host, ["--upstream", upstream.url]);
+  const ask = (tag: string) =>
+    fetch(`${served.url}/v2/library/app/manifests/${tag}`).then(({ status }) => status);
+  const asked = () => upstream.seen(/^HEAD .*\/manifests\/1/).length;
+  const stale = () => {
+    using database = new Database(join(host.root, "db.sqlite"));
+    database.run("UPDATE repository_tags SET checked = 0");
+  };
+  expect(await ask("1")).toBe(200);
+  for (const [index, tag] of ["bad", "denied"].entries()) {
+    expect(await ask(tag)).toBeGreaterThanOrEqual(500);
+    stale();
+    expect([await ask("1"), asked()]).toEqual([200, index + 1]);
+  }
+  expect(await ask("cut")).toBe(503);
+  stale();
+  expect([await ask("1"), asked()]).toEqual([200, 2]);
+});
+
+test("a tag that is forgotten while upstream is asked about it is brought again", async () => {
+  await using host = await testHost();
+  await using upstream = await FakeRegistry.start();
+  const image = imageOf([fileLayer("a", 10)]);
+  upstream.push("library/app", "1", image);
+  await using served = await serveRegistry(host, ["--upstream", upstream.url]);
+  const ask = () => fetch(`${served.url}/v2/library/app/manifests/1`).then(({ status }) => status);
+  expect(await ask()).toBe(200);
+  const inDatabase = (sql: string) => {
+    using database = new Database(join(host.root, "db.sqlite"));
+    database.run("PRAGMA foreign_keys = ON");
+    database.run(sql);
+  };
+  inDatabase("UPDATE repository_tags SET checked = 0");
+  upstream.once(/^HEAD .*\/manifests\//, (_, wire) => {
+    inDatabase("DELETE FROM repository_manifests");
+    wire.head(200, { "Docker-Content-Digest": image.manifestDigest, "Content-Length": "9" });
+  });
+  expect(await ask()).toBe(200);
 });
 
 test("what is not what it is called breaks the connection, and nothing of it is kept", async () => {

@@ -2,6 +2,7 @@ import { readdirSync, statSync, unlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno, RtError, withCause } from "../../base/errors.ts";
 import { recordOf } from "../../container/stored-container.ts";
+import type { ContentStore } from "../../content/content-store.ts";
 import { FileLock } from "../../content/file-lock.ts";
 import { LayerStore } from "../../image/layer-store.ts";
 import { RepositoryStore } from "../../image/repository-store.ts";
@@ -54,6 +55,9 @@ interface Collecting {
 
 /** So long what nobody needs is kept. */
 export const graceTime_ms = 24 * 3600 * 1000;
+/** Where all goes that nobody needs: an upload that has brought nothing for so long, and a blob that was pushed so long ago. */
+export const uploadAge_ms = 10 * 60 * 1000;
+export const pushedAge_ms = 3600 * 1000;
 const draftAge_ms = 3600 * 1000;
 
 /** Keep `items` (digests of blobs, chainIDs) until the lease ends. To be taken before looking whether they are there. */
@@ -91,8 +95,10 @@ export async function collect(host: Host, options: CollectOptions = {}): Promise
 
 async function collectLocked(host: Host, options: CollectOptions): Promise<Collected> {
   const { all = false, measure = false, now = Date.now() } = options;
-  const released = new Set(options.released);
-  const { items: needed, unknown } = host.database.transaction(() => neededItems(host, now));
+  const rows = new RepositoryStore(host.database);
+  const released = new Set([...(options.released ?? []), ...rows.forgetParts()]);
+  const pushedSince = now - (all ? pushedAge_ms : graceTime_ms);
+  const { items: needed, unknown } = host.database.transaction(() => neededItems(host, pushedSince));
   const isReleased = (item: string) => released.has(item) || (all && !needed.has(item));
   const how: Collecting = { isReleased, released, measure, now };
   const snapshots = new Set<Digest>();
@@ -106,15 +112,25 @@ async function collectLocked(host: Host, options: CollectOptions): Promise<Colle
   }
   const content = await host.content();
   bytes += content.collectIngests(now, isReleased);
+  bytes += collectUploads(content, rows, now - (all ? uploadAge_ms : graceTime_ms));
   const blobs = content.list().filter((blob) => {
     if (needed.has(blob)) return false;
     return isReleased(blob) || now - modified(content.path(blob)) > graceTime_ms;
   });
   for (const blob of blobs) bytes += content.remove(blob);
   layersOf(host).forgetUnneededBlobs();
-  new RepositoryStore(host.database).forget(now - graceTime_ms);
+  rows.forgetBlobs(pushedSince);
   removeDrafts(host, now);
   return { snapshots: [...snapshots], blobs, bytes };
+}
+
+/** The rows of those that are gone too; one that somebody writes to stays, however long he takes. */
+function collectUploads(content: ContentStore, rows: RepositoryStore, since: number): number {
+  const gone = content.collectUploads(since);
+  for (const { id } of gone) rows.removeUpload(id);
+  for (const { id, used } of rows.uploads())
+    if (used <= since && content.uploadSize(id) === undefined) rows.removeUpload(id);
+  return gone.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function layersOf(host: Host): LayerStore {
@@ -125,9 +141,10 @@ function lockPath(host: Host): string {
   return join(host.paths.root, "collect.lock");
 }
 
-function neededItems(host: Host, now: number): { items: Set<string>; unknown: boolean } {
+/** @param pushedSince what was pushed since is needed, though no manifest names it yet */
+function neededItems(host: Host, pushedSince: number): { items: Set<string>; unknown: boolean } {
   const { chains, unknown } = chainsOfContainers(host);
-  const needed = layersOf(host).needed(now - graceTime_ms);
+  const needed = layersOf(host).needed(pushedSince);
   return { items: new Set([...leasedItems(host.database), ...needed, ...chains]), unknown };
 }
 

@@ -1,5 +1,7 @@
 import { RtError } from "../../base/errors.ts";
 import type { Image } from "../../image/image-store.ts";
+import { RepositoryStore } from "../../image/repository-store.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { familiar } from "../../reference/reference.ts";
 import { leasedItems } from "../../store/leases.ts";
 import { withReserve } from "../../store/reserve.ts";
@@ -10,26 +12,58 @@ import { chainsOfContainers, collect } from "./collect.ts";
 /** A label of an image, and a tag that anybody may give one: it stays. */
 const keepWord = "rt.keep";
 
+/** Who pulls from a mirror asks for its manifest first, and then for what that names. */
+const mirroredStays_ms = 10 * 60_000;
+
 /**
- * `store-limit` of the configuration, after images have come: where all of them together take more, those go of which a container
- * was made, or which were pulled or named, longest ago. None goes that a container has, that is to be kept, or that a running
- * command is at work on. Below the limit this is two sums in the database.
+ * `store-limit` of the configuration, after something has come: where all together takes more, that goes first which is a
+ * mirror's and can be had again, then images of which a container was made, or which were pulled or named, longest ago. None
+ * goes that a container has, that is to be kept, or that a running command is at work on; nor what was pushed here and is no
+ * image. Below the limit this is two sums in the database, and a look at the files of what no image needs.
  * @param fresh ids of those that have just come
  */
 export async function keepWithinLimit(host: Host, fresh: readonly string[]): Promise<void> {
   const { storeLimit: limit } = await host.config();
-  if (limit === undefined || host.images.storedBytes() <= limit) return;
+  if (limit === undefined || (await storedBytes(host)) <= limit) return;
   // What broken transfers have unpacked, and nobody went on with for a day, counts too.
   await withReserve(host.paths.root, () => collect(host));
+  await forgetMirrored(host, limit);
   for (const image of thoseThatMayGo(host, fresh)) {
-    if (host.images.storedBytes() <= limit) return;
+    if ((await storedBytes(host)) <= limit) return;
     const { released } = await removeUnused(host, image);
     if (released.length === 0) continue;
     await withReserve(host.paths.root, () => collect(host, { released }));
     host.warn(`image ${nameOf(image)} was removed: the store is over its limit of ${limitText(limit)}`);
   }
-  if (host.images.storedBytes() > limit)
+  if ((await storedBytes(host)) > limit)
     host.warn(`the store is over its limit of ${limitText(limit)}, and no other image may go`);
+}
+
+/** Of images, and of what only repositories have. */
+async function storedBytes(host: Host): Promise<number> {
+  const content = await host.content();
+  const items = new RepositoryStore(host.database).itemsOfNoImage();
+  return items.reduce((sum, item) => sum + (content.size(item) ?? 0), host.images.storedBytes());
+}
+
+/** What was asked for longest ago first; as much at once as might do. */
+async function forgetMirrored(host: Host, limit: number): Promise<void> {
+  const rows = new RepositoryStore(host.database);
+  const content = await host.content();
+  const since = Date.now() - mirroredStays_ms;
+  const old = rows.mirrored().filter(({ used }) => used <= since);
+  while (old.length > 0) {
+    let excess = (await storedBytes(host)) - limit;
+    if (excess <= 0) return;
+    const released: Digest[] = [];
+    while (excess > 0 && old.length > 0) {
+      const { repository, digest } = old.shift()!;
+      const gone = await withReserve(host.paths.root, () => rows.removeManifest(repository, digest));
+      for (const each of gone ?? []) excess -= content.size(each) ?? 0;
+      released.push(...(gone ?? []));
+    }
+    await withReserve(host.paths.root, () => collect(host, { released }));
+  }
 }
 
 /** The one that was used longest ago first. Of one whose layers others need that stay there is next to nothing to be had. */
@@ -44,7 +78,13 @@ function thoseThatMayGo(host: Host, fresh: readonly string[]): Image[] {
   const staying = new Set(
     [...needs].flatMap(([image, items]) => (going.has(image) ? [] : items.map(({ item }) => item))),
   );
-  return may.filter(({ id }) => [...host.images.layerSizes(id).keys()].some((chain) => !staying.has(chain)));
+  return may.filter((image) => layersOf(host, image, itemsOf(image)).some((item) => !staying.has(item)));
+}
+
+/** What an image has of its layers here: chainIDs of those that are unpacked, and blobs. */
+function layersOf(host: Host, { id, record }: Image, items: readonly Digest[]): Digest[] {
+  const blobs = new Set(record.layers.map(({ digest }) => digest));
+  return [...host.images.layerSizes(id).keys(), ...items.filter((item) => blobs.has(item))];
 }
 
 /** What running commands are at work on, and what is mounted in containers; where that is unknown it may be anything. */

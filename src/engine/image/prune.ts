@@ -11,15 +11,17 @@ import type { ImageDeleteItem, PrunedImages } from "../../docker/image-delete.ts
 import { timeOf } from "../../docker/image-summary.ts";
 import { parseMoment } from "../../docker/timestamp.ts";
 import type { Image } from "../../image/image-store.ts";
+import { RepositoryStore } from "../../image/repository-store.ts";
 import { withReserve } from "../../store/reserve.ts";
-import { collect } from "../care/collect.ts";
+import { collect, pushedAge_ms } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 import { readable } from "../readable.ts";
 import { removeUnused } from "./remove.ts";
 
 /**
  * Remove images that no container has: those without a tag, or with the filter `dangling=false` all. One that somebody begins
- * to use meanwhile stays. With all of them goes what broken transfers have left, unless another filter is there too.
+ * to use meanwhile stays. With those without a tag goes what was pushed here under its digest alone, and with all of them what
+ * broken transfers have left, unless another filter is there too.
  * @throws RtError invalid-argument: a filter that is none
  */
 export async function pruneImages(host: Host, { filters }: { filters: Filters }): Promise<PrunedImages> {
@@ -37,6 +39,13 @@ export async function pruneImages(host: Host, { filters }: { filters: Filters })
     const taken = await removeUnused(host, image);
     ImagesDeleted.push(...taken.gone);
     released.push(...taken.released);
+  }
+  if (!isFiltered) {
+    const rows = new RepositoryStore(host.database);
+    const since = Date.now() - pushedAge_ms;
+    const untagged = await withReserve(host.paths.root, () => rows.forgetUntagged(since));
+    ImagesDeleted.push(...untagged.manifests.map((digest) => ({ Deleted: digest })));
+    released.push(...untagged.released);
   }
   const wanted = { released, all: all && !isFiltered, measure: true };
   const { snapshots, bytes } = await withReserve(host.paths.root, () => collect(host, wanted));

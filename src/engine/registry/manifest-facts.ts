@@ -10,12 +10,17 @@ export interface ManifestFacts {
   annotations?: Record<string, string>;
 }
 
-/** @throws RtError data-loss: a subject of the wrong form */
+/** RFC 6838: two names of 127 characters at most. */
+const typeLengthMax = 255;
+
+/** @throws RtError data-loss: a subject of the wrong form; a type that is longer than any */
 export function manifestFacts(bytes: Uint8Array, document: Manifest | Index): ManifestFacts {
   const what = "the manifest";
   const field = fieldsIn(parseJson(bytes, what), what);
   const own = optionalIn(field("artifactType"), `${what}: artifactType`, stringIn) || undefined;
   const artifactType = own ?? (document.kind === "manifest" ? document.config.mediaType : undefined);
+  if ((artifactType?.length ?? 0) > typeLengthMax)
+    throw new RtError("data-loss", `${what} is of a type of more than ${typeLengthMax} characters`);
   const subject = optionalIn(field("subject"), `${what}: subject`, (value, place) => {
     const digest = fieldsIn(value, place)("digest");
     if (isDigest(digest)) return digest;

@@ -6,6 +6,7 @@ import type { ServedBlob } from "../../distribution/store.ts";
 import type { RepositoryStore } from "../../image/repository-store.ts";
 import { type Digest, digestOf, isDigest } from "../../oci/digest.ts";
 import { parseDocument, type RawDocument } from "../../oci/manifest.ts";
+import { isOutOfReach } from "../../registry/retry.ts";
 import type { Source } from "../../source/source.ts";
 import { protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
@@ -19,6 +20,8 @@ export interface MirrorOptions {
   /** Whose repositories these are: "docker.io". */
   domain: string;
   open: (reference: string) => Promise<Source>;
+  /** Something more is in the store. */
+  onArrived: () => void;
   /** For so long a tag is believed to lead where it did. */
   age_ms?: number;
 }
@@ -78,16 +81,15 @@ export class Mirror implements Disposable {
     const source = await open(`${repository}${"tag" in name ? `:${name.tag}` : `@${name.digest}`}`);
     try {
       const row = "tag" in name ? rows.tag(repository, name.tag) : undefined;
-      if ("tag" in name && row && content.has(row.digest) && (await source.head?.()) === row.digest) {
-        rows.putTag(repository, name.tag, row.digest, Date.now());
-        return;
-      }
+      const isSame = row && content.has(row.digest) && (await source.head?.()) === row.digest;
+      // Unless it has been forgotten meanwhile.
+      if (isSame && "tag" in name && rows.checkTag(repository, name.tag, row.digest, Date.now())) return;
       await this.#store(repository, name, await source.root());
     } catch (error) {
       if (!(error instanceof RtError)) throw error;
       const isGone = error.code === "not-found" || error.code === "unauthorized";
       if (isGone && "tag" in name) rows.removeTag(repository, name.tag);
-      if (!isGone) this.#awayUntil = Date.now() + away_ms;
+      if (isOutOfReach(error)) this.#awayUntil = Date.now() + away_ms;
       if (!isGone && !this.#isHere(repository, name)) throw error;
     } finally {
       await source.close();
@@ -150,7 +152,7 @@ export class Mirror implements Disposable {
     repository: string,
     blob: { digest: Digest; size: number; mediaType: string },
   ): Promise<Arrival> {
-    const { content, open, host } = this.#options;
+    const { content, open, host, onArrived } = this.#options;
     const source = await open(repository);
     const { signal } = this.#closing;
     const lease = await protect(host, [blob.digest]);
@@ -166,7 +168,7 @@ export class Mirror implements Disposable {
       source.fetch(blob, offset, signal),
     );
     arrival.over
-      .catch(() => undefined)
+      .then(onArrived, () => undefined)
       .finally(() => {
         lease[Symbol.dispose]();
         return source.close();

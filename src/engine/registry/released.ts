@@ -1,3 +1,4 @@
+import { withReserve } from "../../store/reserve.ts";
 import { collect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 
@@ -28,7 +29,7 @@ export class Released implements AsyncDisposable {
     this.#items = new Set();
     this.#working = this.#working.then(async () => {
       try {
-        await collect(this.#host, { released });
+        await withReserve(this.#host.paths.root, () => collect(this.#host, { released }));
       } catch (error) {
         this.#onFailure(error);
       }

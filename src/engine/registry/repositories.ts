@@ -1,9 +1,12 @@
 import type { Page } from "../../distribution/route.ts";
 import type { DistributionStore, ServedRepository } from "../../distribution/store.ts";
 import { RepositoryStore } from "../../image/repository-store.ts";
+import { Documents } from "./documents.ts";
+import { Pulled } from "./pulled.ts";
 import { Repository } from "./repository.ts";
 import { pathOfRepository, repositoryCalled } from "./repository-name.ts";
 import type { Shared } from "./shared.ts";
+import { UploadRoom } from "./upload-room.ts";
 
 /** The store of this host as the protocol knows it: its images by their names, and what was pushed. */
 export class Repositories implements DistributionStore {
@@ -11,8 +14,13 @@ export class Repositories implements DistributionStore {
   readonly #home: string;
 
   /** @param home the domain of names without one */
-  constructor(shared: Omit<Shared, "rows" | "hashes">, home: string) {
-    this.#shared = { ...shared, rows: new RepositoryStore(shared.host.database), hashes: new Map() };
+  constructor(shared: Omit<Shared, "rows" | "hashes" | "room" | "documents" | "pulled">, home: string) {
+    const rows = new RepositoryStore(shared.host.database);
+    const room = new UploadRoom(rows, shared.host.paths.root);
+    room.settle((id) => shared.content.uploadSize(id));
+    const documents = new Documents(shared.content);
+    const pulled = new Pulled(rows, documents);
+    this.#shared = { ...shared, rows, hashes: new Map(), room, documents, pulled };
     this.#home = home;
   }
 

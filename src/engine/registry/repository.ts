@@ -14,17 +14,23 @@ import type { LocalName } from "../../image/repository-store.ts";
 import { type Digest, digestOf, isDigest } from "../../oci/digest.ts";
 import { type Index, type Manifest, parseDocument } from "../../oci/manifest.ts";
 import { isForeignLayerType, isIndexType, isManifestType } from "../../oci/media-types.ts";
+import { familiar, parse } from "../../reference/reference.ts";
+import { withReserve } from "../../store/reserve.ts";
+import { isForeignKeyViolation } from "../../store/sqlite-error.ts";
 import { protect } from "../care/collect.ts";
 import { imageEvent } from "../record-event.ts";
-import { manifestFacts } from "./manifest-facts.ts";
+import { type ManifestFacts, manifestFacts } from "./manifest-facts.ts";
 import { receiveImage } from "./received-image.ts";
 import type { Shared } from "./shared.ts";
 import { RepositoryUpload } from "./upload.ts";
+import { unlessFull } from "./upload-room.ts";
 
 /** Of one client, at once: those that were gone on with within the hour. */
 const uploadsMax = 1000;
 const hour_ms = 3600_000;
+const minute_ms = 60_000;
 const indexDepthMax = 4;
+const attemptsMax = 5;
 
 /**
  * One repository. What it has is what was pushed to it, and what images here are called in it: their manifests and blobs, and
@@ -61,7 +67,7 @@ export class Repository implements ServedRepository {
     const digest = "digest" in name ? name.digest : this.#digestOf(name.tag);
     const mediaType = digest && content.has(digest) ? this.#documentType(digest) : undefined;
     if (digest === undefined || mediaType === undefined) return undefined;
-    rows.useManifest(this.#key, digest);
+    unlessFull(() => rows.useManifest(this.#key, digest));
     return { digest, mediaType, bytes: content.read(digest) };
   }
 
@@ -83,42 +89,50 @@ export class Repository implements ServedRepository {
     const own = rows.manifest(this.#key, digest)?.mediaType ?? rows.ofLocalImage(this.#key, digest);
     if (isDocumentType(own)) return own;
     // What one image calls a layer, to be known by that type ever after, another may have as its manifest.
-    const named = this.#named().get(digest);
-    return isDocumentType(named) ? named : undefined;
+    const named = this.#shared.pulled.namedIn(this.#key).get(digest);
+    if (isDocumentType(named)) return named;
+    // An index that was pushed may name what was an image here then.
+    return rows.namedBy(this.#key, digest) && this.#shared.documents.get(digest)?.mediaType;
   }
 
   async putManifest(
     name: ManifestName,
     { bytes, contentType }: ReceivedManifest,
   ): Promise<{ digest: Digest; subject?: Digest }> {
-    const { host, content, rows } = this.#shared;
+    const { host, content } = this.#shared;
     const digest = digestOf(bytes);
     const { document, references, ...facts } = readManifest(bytes, contentType);
     using _ = await protect(host, [digest, ...references.map((each) => each.digest)]);
     for (const reference of references) this.#require(reference, document.kind === "index");
     await content.put(digest, bytes);
     content.sync();
+    const record = () => this.#record(name, { bytes, digest, document, references, facts });
+    await againIfRaced(record);
+    return { digest, ...(facts.subject && { subject: facts.subject }) };
+  }
+
+  /** Its bytes are here. @throws the database's own error where its image is removed in between */
+  async #record(name: ManifestName, { bytes, digest, document, references, facts }: Pushed): Promise<void> {
+    const { host, rows, limit } = this.#shared;
     const tag = "tag" in name ? name.tag : undefined;
     const full = `${this.#key}:${tag}`;
     const root = { bytes, contentType: document.mediaType };
     const image = tag && (await receiveImage(host, full, root, (blob) => this.#hasWhole(blob)));
     const manifest = { digest, mediaType: document.mediaType, size: bytes.length, references, ...facts };
-    rows.transaction(() => {
+    const untagged = rows.transaction(() => {
       rows.putManifest(this.#key, { ...manifest, ...(image && { image }) });
       if (tag && !image) rows.putTag(this.#key, tag, digest);
       if (tag && image) rows.removeTag(this.#key, tag);
-      if (image && document.kind === "index")
-        rows.belong(
-          this.#key,
-          references.map((each) => each.digest),
-          digest,
-          image,
-        );
+      const parts = references.map((each) => each.digest);
+      if (image && document.kind === "index") rows.belong(this.#key, parts, digest, image);
       // What the tag was before, it is no longer.
-      if (tag && !image) rows.untag(full);
+      const before = tag && !image ? rows.localName(full) : undefined;
+      if (before) rows.untag(full);
+      return before;
     });
+    if (untagged) this.#tellUntagged(untagged);
     if (image) imageEvent(host, "load", image, full);
-    return { digest, ...(facts.subject && { subject: facts.subject }) };
+    limit.arrived(image || undefined);
   }
 
   /** @throws ProtocolError MANIFEST_BLOB_UNKNOWN unless this repository has it; MANIFEST_INVALID: its size is another */
@@ -140,25 +154,54 @@ export class Repository implements ServedRepository {
   }
 
   async deleteManifest(name: ManifestName): Promise<boolean> {
+    const { host } = this.#shared;
+    return withReserve(host.paths.root, () =>
+      "digest" in name ? this.#deleteByDigest(name.digest) : this.#deleteTag(name.tag),
+    );
+  }
+
+  #deleteTag(tag: string): boolean {
     const { rows } = this.#shared;
-    if ("digest" in name) return this.#deleteByDigest(name.digest);
-    const wasImages = rows.untag(`${this.#key}:${name.tag}`);
-    return rows.removeTag(this.#key, name.tag) || wasImages;
+    const full = `${this.#key}:${tag}`;
+    const { local, isGone } = rows.transaction(() => {
+      const local = rows.localName(full);
+      rows.untag(full);
+      return { local, isGone: rows.removeTag(this.#key, tag) || local !== undefined };
+    });
+    if (local) this.#tellUntagged(local);
+    return isGone;
   }
 
   /** Its names in this repository go too, and an image here that has no other and no container. */
   #deleteByDigest(digest: Digest): boolean {
     const { host, rows, released } = this.#shared;
     const names = rows.localNames(this.#key).filter((name) => this.#leadsTo(name, digest));
-    const gone = rows.removeManifest(this.#key, digest);
-    for (const { name } of names) rows.untag(name);
+    const { gone, untagged } = rows.transaction(() => {
+      const untagged = names.filter(({ name }) => rows.untag(name));
+      return { gone: rows.removeManifest(this.#key, digest), untagged };
+    });
+    for (const name of untagged) this.#tellUntagged(name);
     for (const image of new Set(names.map((name) => name.image))) released.add(removeNameless(host, image));
     if (gone) released.add(gone);
     return gone !== undefined || names.length > 0;
   }
 
+  #tellUntagged({ name, image }: LocalName): void {
+    imageEvent(this.#shared.host, "untag", image, familiar(parse(name)));
+  }
+
   #leadsTo({ target, image }: LocalName, digest: Digest): boolean {
-    return target === digest || this.#shared.host.images.find(image)?.manifest.digest === digest;
+    return target === digest || this.#manifestOf(image) === digest;
+  }
+
+  /** Of a damaged image nobody knows it. */
+  #manifestOf(image: Digest): Digest | undefined {
+    try {
+      return this.#shared.host.images.find(image)?.manifest.digest;
+    } catch (error) {
+      if (error instanceof RtError) return undefined;
+      throw error;
+    }
   }
 
   referrers(subject: Digest, filter: Page & { artifactType: string | undefined }): ReferrerDescriptor[] {
@@ -168,87 +211,56 @@ export class Repository implements ServedRepository {
       digest,
       size,
       ...(artifactType !== undefined && { artifactType }),
-      ...(annotations && { annotations: { ...annotations } }),
+      ...(annotations && Object.keys(annotations).length > 0 && { annotations: { ...annotations } }),
     }));
   }
 
-  async blob(digest: Digest): Promise<ServedBlob | undefined> {
+  async blob(digest: Digest, toName = false): Promise<ServedBlob | undefined> {
     const { content, mirror, rows } = this.#shared;
     const size = this.#hasBlob(digest) ? content.size(digest) : undefined;
     if (size === undefined) return mirror?.has(this.#key) ? mirror.blob(this.#key, digest) : undefined;
     const used = rows.blobUsed(this.#key, digest);
-    // Who asks is about to name it in a manifest, perhaps.
-    if (used !== undefined && Date.now() - used > hour_ms) rows.putBlob(this.#key, digest);
+    if (toName && !this.isReadOnly && Date.now() - (used ?? 0) > minute_ms)
+      unlessFull(() => rows.putBlob(this.#key, digest));
     return { size, path: content.path(digest) };
   }
 
   /** Was it pushed here, or does anything here name it? */
   #hasBlob(digest: Digest): boolean {
-    const { rows } = this.#shared;
+    const { rows, pulled } = this.#shared;
     return (
       rows.blobUsed(this.#key, digest) !== undefined ||
       rows.sizeOf(this.#key, digest) !== undefined ||
       rows.ofLocalImage(this.#key, digest) !== undefined ||
       rows.manifest(this.#key, digest) !== undefined ||
-      this.#named().has(digest)
+      pulled.namedIn(this.#key).has(digest)
     );
-  }
-
-  /** All that the indexes name by which images of this repository came here, with media types. */
-  #named(): Map<Digest, string> {
-    const into = new Map<Digest, string>();
-    const targets = new Set(this.#shared.rows.localNames(this.#key).map(({ target }) => target));
-    for (const target of targets) this.#gather(target, into, 0);
-    return into;
-  }
-
-  #gather(digest: Digest, into: Map<Digest, string>, depth: number): void {
-    const document = this.#document(digest);
-    if (!document || depth > indexDepthMax) return;
-    into.set(digest, document.mediaType);
-    if (document.kind === "manifest") {
-      for (const blob of [document.config, ...document.layers]) into.set(blob.digest, blob.mediaType);
-      return;
-    }
-    for (const entry of document.manifests)
-      if (isDigest(entry.digest) && !into.has(entry.digest)) this.#gather(entry.digest, into, depth + 1);
   }
 
   /** @param known what was looked at already: an index may name one thing a thousand times over, and that another */
   #isWhole(digest: Digest, depth: number, known: Map<Digest, boolean>): boolean {
     const before = known.get(digest);
     if (before !== undefined) return before;
-    const document = depth > indexDepthMax ? undefined : this.#document(digest);
+    const document = depth > indexDepthMax ? undefined : this.#shared.documents.get(digest);
     const isHere =
-      document?.kind === "index"
-        ? document.manifests.every(
-            (entry) => isDigest(entry.digest) && this.#isWhole(entry.digest, depth + 1, known),
-          )
-        : document !== undefined &&
-          [document.config, ...document.layers].every((blob) => this.#shared.content.has(blob.digest));
+      document?.named.every(
+        (entry) =>
+          isDigest(entry.digest) &&
+          (document.isIndex
+            ? this.#isWhole(entry.digest, depth + 1, known)
+            : this.#shared.content.has(entry.digest)),
+      ) ?? false;
     known.set(digest, isHere);
     return isHere;
   }
 
-  /** Undefined: not here, or damaged. */
-  #document(digest: Digest): Manifest | Index | undefined {
-    const { content } = this.#shared;
-    if (!content.has(digest)) return undefined;
-    try {
-      return parseDocument(content.read(digest), undefined, digest);
-    } catch (error) {
-      if (error instanceof RtError) return undefined;
-      throw error;
-    }
-  }
-
   async deleteBlob(digest: Digest): Promise<boolean> {
-    const { rows, released } = this.#shared;
+    const { host, rows, released } = this.#shared;
     const user = rows.namedBy(this.#key, digest);
     if (user) throw new ProtocolError("UNSUPPORTED", `manifest ${user} needs it: delete that first`);
     if (rows.ofLocalImage(this.#key, digest) !== undefined)
       throw new ProtocolError("UNSUPPORTED", "an image needs it: delete its manifest first");
-    if (!rows.removeBlob(this.#key, digest)) return false;
+    if (!(await withReserve(host.paths.root, () => rows.removeBlob(this.#key, digest)))) return false;
     released.add([digest]);
     return true;
   }
@@ -272,7 +284,7 @@ export class Repository implements ServedRepository {
 
   uploadSize(id: string): number | undefined {
     const { rows, content } = this.#shared;
-    return rows.useUpload(id, this.#key) ? content.uploadSize(id) : undefined;
+    return rows.uploader(id, this.#key) !== undefined ? (content.uploadSize(id) ?? 0) : undefined;
   }
 
   async upload(id: string): Promise<ServedUpload | undefined> {
@@ -283,6 +295,30 @@ export class Repository implements ServedRepository {
 interface Named {
   digest: Digest;
   size: number;
+}
+
+interface Pushed {
+  bytes: Uint8Array;
+  digest: Digest;
+  document: Manifest | Index;
+  references: Named[];
+  facts: ManifestFacts;
+}
+
+/** @throws ProtocolError: somebody removes time and again what this is about to refer to */
+async function againIfRaced(record: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await record();
+    } catch (error) {
+      if (!isForeignKeyViolation(error)) throw error;
+      if (attempt === attemptsMax)
+        throw new ProtocolError("UNKNOWN", "its image is being removed: try again", {
+          status: 409,
+          cause: error,
+        });
+    }
+  }
 }
 
 function isDocumentType(type: string | undefined): type is string {
@@ -309,15 +345,15 @@ function readManifest(bytes: Uint8Array, contentType: string | null) {
 
 /** @returns what perhaps nothing needs any more */
 function removeNameless(host: Shared["host"], image: Digest): string[] {
-  const { tags, digests } = host.images.get(image);
-  if (tags.length + digests.length > 0) return [];
   try {
+    const { tags, digests } = host.images.get(image);
+    if (tags.length + digests.length > 0) return [];
     const { released, deleted } = host.images.remove(image, { force: false, isRunning: () => true });
     if (deleted) imageEvent(host, "delete", deleted, deleted);
     return released;
   } catch (error) {
-    // A container has it: it stays, without a name.
-    if (error instanceof RtError && error.code === "conflict") return [];
+    // A container has it: it stays, without a name. Or somebody else was faster.
+    if (error instanceof RtError && (error.code === "conflict" || error.code === "not-found")) return [];
     throw error;
   }
 }

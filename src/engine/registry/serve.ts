@@ -4,6 +4,7 @@ import { Accounts } from "../../distribution/accounts.ts";
 import { DistributionServer, listenAddress, type RequestLine } from "../../distribution/server.ts";
 import { RepositoryStore } from "../../image/repository-store.ts";
 import { defaultDomain } from "../../reference/reference.ts";
+import { keepReserve } from "../../store/reserve.ts";
 import { collectRarely } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 import { defaultLayerSizeMax } from "../image/unpack.ts";
@@ -11,6 +12,7 @@ import { Mirror } from "./mirror.ts";
 import { Released } from "./released.ts";
 import { Repositories } from "./repositories.ts";
 import { upstreamDomain } from "./upstream.ts";
+import { WithinLimit } from "./within-limit.ts";
 
 export type { RequestLine } from "../../distribution/server.ts";
 
@@ -55,11 +57,16 @@ export async function serveRegistry(host: Host, options: ServeOptions): Promise<
     );
   const content = await host.content();
   const config = await host.config();
+  // What others push may fill the disk.
+  host.database;
+  keepReserve(host.paths.root);
   const failed = (error: unknown) => host.warn(withCause("in the registry", error).message);
   await using released = new Released(host, failed);
-  using mirror = options.upstream === undefined ? undefined : await mirrorOf(host, options.upstream);
+  await using limit = new WithinLimit(host, failed);
+  const { upstream } = options;
+  using mirror = upstream === undefined ? undefined : await mirrorOf(host, upstream, () => limit.arrived());
   const home = mirror?.domain ?? defaultDomain;
-  const store = new Repositories({ host, content, released, mirror }, home);
+  const store = new Repositories({ host, content, released, limit, mirror }, home);
   const server = new DistributionServer({
     host: address,
     port,
@@ -80,6 +87,7 @@ export async function serveRegistry(host: Host, options: ServeOptions): Promise<
     } catch (error) {
       failed(error);
     }
+    limit.arrived();
     collectRarely(host).catch(failed);
   }, hour_ms);
   try {
@@ -91,7 +99,7 @@ export async function serveRegistry(host: Host, options: ServeOptions): Promise<
   }
 }
 
-async function mirrorOf(host: Host, upstream: string): Promise<Mirror> {
+async function mirrorOf(host: Host, upstream: string, onArrived: () => void): Promise<Mirror> {
   const domain = upstreamDomain(upstream);
   const { RegistrySource } = await import("../../source/registry.ts");
   const { parse } = await import("../../reference/reference.ts");
@@ -110,6 +118,7 @@ async function mirrorOf(host: Host, upstream: string): Promise<Mirror> {
     rows: new RepositoryStore(host.database),
     domain,
     open,
+    onArrived,
   });
 }
 

@@ -5,6 +5,7 @@ import type { ServedUpload } from "../../distribution/store.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { protect } from "../care/collect.ts";
 import type { Shared } from "./shared.ts";
+import { type UploadClaim, unlessFull } from "./upload-room.ts";
 
 /** A request that was cut may not have come to its end when the next one goes on. */
 const wait_ms = 5000;
@@ -16,19 +17,30 @@ export class RepositoryUpload implements ServedUpload {
   readonly #key: string;
   readonly #id: string;
   readonly #file: UploadFile;
+  readonly #claim: UploadClaim;
   #isOver = false;
 
-  private constructor(shared: Shared, key: string, id: string, file: UploadFile) {
+  private constructor(shared: Shared, key: string, id: string, file: UploadFile, client: string) {
     this.#shared = shared;
     this.#key = key;
     this.#id = id;
     this.#file = file;
+    this.#claim = shared.room.claim(id, client, file.size);
   }
 
   /** @returns undefined: there is none any more @throws ProtocolError: somebody else writes to it */
   static async open(shared: Shared, key: string, id: string): Promise<RepositoryUpload | undefined> {
     const file = await acquire(shared, id);
-    if (shared.rows.useUpload(id, key)) return new RepositoryUpload(shared, key, id, file);
+    try {
+      const client = shared.rows.uploader(id, key);
+      if (client !== undefined) {
+        unlessFull(() => shared.rows.useUpload(id));
+        return new RepositoryUpload(shared, key, id, file, client);
+      }
+    } catch (error) {
+      file[Symbol.dispose]();
+      throw error;
+    }
     file.discard();
     file[Symbol.dispose]();
     return undefined;
@@ -38,8 +50,19 @@ export class RepositoryUpload implements ServedUpload {
     return this.#file.size;
   }
 
+  expect(bytes: number): void {
+    this.#claim.expect(bytes);
+  }
+
   write(chunk: Uint8Array): void {
-    this.#file.write(chunk);
+    this.#claim.grow(chunk.length);
+    try {
+      this.#file.write(chunk);
+    } catch (error) {
+      // On a full disk what came so far is given back.
+      if (error instanceof RtError && error.code === "exhausted") this.#forget();
+      throw error;
+    }
   }
 
   async commit(digest: Digest): Promise<void> {
@@ -56,10 +79,15 @@ export class RepositoryUpload implements ServedUpload {
     rows.removeUpload(this.#id);
   }
 
+  /** The bytes first: on a full disk they are the room that the rest takes. */
   cancel(): void {
-    this.#end();
     this.#file.discard();
-    this.#shared.rows.removeUpload(this.#id);
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#end();
+    unlessFull(() => this.#shared.rows.removeUpload(this.#id));
   }
 
   #end(): void {
@@ -74,6 +102,7 @@ export class RepositoryUpload implements ServedUpload {
       hashes.set(this.#id, this.#file.hash);
     }
     this.#file[Symbol.dispose]();
+    this.#claim[Symbol.dispose]();
   }
 }
 

@@ -1,6 +1,6 @@
 import { LayerStore } from "../../image/layer-store.ts";
 import { leasedItems } from "../../store/leases.ts";
-import { chainsOfContainers, driversHere, graceTime_ms, treeBytes } from "../care/collect.ts";
+import { chainsOfContainers, driversHere, pushedAge_ms, treeBytes, uploadAge_ms } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 
 export interface StoreUsage {
@@ -22,7 +22,8 @@ export async function storeUsage(host: Host): Promise<StoreUsage> {
   for (const { item } of needs) uses.set(item, (uses.get(item) ?? 0) + 1);
   const isHeld = heldByContainers(host, needs);
   const leased = host.database.transaction(() => leasedItems(host.database));
-  const kept = new Set(new LayerStore(host.database).needed(Date.now() - graceTime_ms));
+  const now = Date.now();
+  const kept = new Set(new LayerStore(host.database).needed(now - pushedAge_ms));
   const usage: StoreUsage = {
     ...{ size: 0, reclaimable: 0, images: new Map() },
     leftovers: { count: 0, active: 0, size: 0, reclaimable: 0 },
@@ -40,8 +41,11 @@ export async function storeUsage(host: Host): Promise<StoreUsage> {
       usage.reclaimable += free;
     } else addLeftover(usage.leftovers, size, free);
   }
-  for (const { digest, bytes: size } of (await host.content()).ingests())
+  const content = await host.content();
+  for (const { digest, bytes: size } of content.ingests())
     addLeftover(usage.leftovers, size, leased.has(digest) ? 0 : size);
+  for (const { bytes: size, modified_ms } of content.uploads())
+    addLeftover(usage.leftovers, size, modified_ms > now - uploadAge_ms ? 0 : size);
   return usage;
 }
 
