@@ -1,6 +1,6 @@
 /** `rt registry serve`: by whom it can be reached, how many at once, and what it costs when they are slow. */
 import { expect } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { testHost } from "../support/host.ts";
@@ -55,6 +55,18 @@ test("two hundred that send a header's bytes one by one are cut off, and are in 
     clearInterval(dripping);
   }
 }, 120_000);
+
+test("a connection that sends nothing is the kernel's alone: it takes no descriptor", async () => {
+  await using host = await testHost();
+  await using served = await serveRegistry(host, ["-q"]);
+  const descriptors = () => readdirSync(`/proc/${served.process.pid}/fd`).length;
+  const before = descriptors();
+  using crowd = new Crowd(served);
+  await crowd.join(500, "");
+  expect((await fetch(`${served.url}/v2/`)).status).toBe(200);
+  expect(crowd.open).toBe(500);
+  expect(descriptors() - before).toBeLessThan(10);
+});
 
 test("so many requests at once and no more; once they are gone others are served", async () => {
   await using host = await testHost();
