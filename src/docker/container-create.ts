@@ -45,7 +45,7 @@ import {
   networkingSettings,
 } from "./networking-config.ts";
 import { exposedOf, portBindings, wishesOfBindings } from "./port-bindings.ts";
-import { given, type Harmless, isZero, read, refuseOthers } from "./zero.ts";
+import { given, type Harmless, read, refuseUnavailable } from "./zero.ts";
 
 /** The body of POST /containers/create: what a container is to be. Its name and platform are the query's. */
 export interface ContainerCreate extends ContainerConfig {
@@ -180,23 +180,21 @@ const configFields = {
 };
 const body = object(configFields);
 
-/** What the client does with its own streams, and what is so anyway. */
-const configHarmless: Harmless = {
-  StdinOnce: () => true,
-};
-
 const isOneOf =
   (...values: unknown[]) =>
   (value: unknown) =>
-    isZero(value) || values.includes(value);
-const hostHarmless: Harmless = {
-  ConsoleSize: () => true,
-  ContainerIDFile: () => true,
+    values.includes(value);
+
+const never = isOneOf();
+
+/** Docker's, and what may be said of them. Docker forgets KernelMemory itself. */
+const unavailable: Harmless = { OnBuild: never, NetworkDisabled: never };
+const unavailableOfHost: Harmless = {
+  Capabilities: never,
   Isolation: isOneOf("default"),
-  // Docker's own forget it too: it is part of Memory.
-  KernelMemory: () => true,
-  KernelMemoryTCP: () => true,
-  Runtime: isOneOf("native"),
+  // "runc" is how clients say that they want the usual one.
+  Runtime: isOneOf("native", "runc", "io.containerd.runc.v2"),
+  VolumeDriver: isOneOf("local"),
 };
 
 /**
@@ -208,8 +206,8 @@ const hostHarmless: Harmless = {
 export function parseContainerCreate(document: unknown): { image: string; settings: AskedSettings } {
   const config = read(body, document, "container");
   const host = config.HostConfig;
-  refuseOthers(config, new Set(Object.keys(configFields)), configHarmless, "");
-  refuseOthers(host, new Set(Object.keys(hostFields)), hostHarmless, "HostConfig");
+  refuseUnavailable(config, unavailable, "");
+  refuseUnavailable(host, unavailableOfHost, "HostConfig");
   if (config.Image === "") throw invalid("invalid container: Image is empty");
   const storageOptions = Object.entries(host.StorageOpt).map(([key, value]) => `${key}=${value}`);
   refuseStorageOptions(storageOptions, "HostConfig.StorageOpt");

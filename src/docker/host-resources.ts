@@ -105,8 +105,14 @@ export const hostResourceFields = {
 
 const hostResourcesShape = object(hostResourceFields);
 
-/** @throws RtError invalid-argument that names the field */
-export function parseHostResources(document: Infer<typeof hostResourcesShape>): Resources {
+/**
+ * @param options as `checkResources` has them
+ * @throws RtError invalid-argument that names the field
+ */
+export function parseHostResources(
+  document: Infer<typeof hostResourcesShape>,
+  options: Parameters<typeof checkResources>[1] = {},
+): Resources {
   const asked: Resources = {};
   const set = <K extends ResourceName>(name: K, value: Resources[K]) => {
     if (typeof value === "number" && value < 0 && !mayBeNegative.has(name))
@@ -127,7 +133,8 @@ export function parseHostResources(document: Infer<typeof hostResourcesShape>): 
   set("cpuRealtimeRuntime", document.CpuRealtimeRuntime);
   set("cpusetCpus", document.CpusetCpus);
   set("cpusetMems", document.CpusetMems);
-  set("pidsLimit", document.PidsLimit);
+  // Whatever is below zero is no limit, and always was.
+  set("pidsLimit", Math.max(document.PidsLimit, -1));
   set("blkioWeight", document.BlkioWeight);
   const weights = document.BlkioWeightDevice.map(({ Path, Weight }) => ({ path: Path, weight: Weight }));
   set("blkioWeightDevice", weights);
@@ -138,7 +145,7 @@ export function parseHostResources(document: Infer<typeof hostResourcesShape>): 
   const pages = document.HugetlbLimits.map(({ PageSize, Limit }) => ({ size: PageSize, limit: Limit }));
   set("hugetlb", pages);
   set("cgroupConf", document.CgroupConf);
-  return checkResources(asked, { naming: fieldOf });
+  return checkResources(asked, { naming: fieldOf, ...options });
 }
 
 /** What -1 says of them, or what is wrong with it, is said elsewhere. */

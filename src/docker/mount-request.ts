@@ -15,7 +15,7 @@ import {
   parseVolume,
   rejectTwice,
 } from "../settings/volume.ts";
-import { given, refuseOthers, unsupported } from "./zero.ts";
+import { given, refuseUnavailable, unsupported } from "./zero.ts";
 
 /** The four places where a new container's mounts may stand in the documents. */
 export interface MountDocuments {
@@ -210,26 +210,11 @@ function tmpfsRequest(path: string, options: string, what: string): MountRequest
   return tmpfsMount(path, options, `${what} ${quote(path)}`);
 }
 
-const known = new Set([
-  "Type",
-  "Source",
-  "Target",
-  "ReadOnly",
-  "BindOptions",
-  "VolumeOptions",
-  "ImageOptions",
-  "TmpfsOptions",
-  "RtOptions",
-]);
-const anyText = (value: unknown) => typeof value === "string";
-
 function requestOf(document: WholeMount): MountRequest {
   const { Type, Source, Target, ReadOnly, BindOptions, TmpfsOptions, RtOptions } = document;
   rejectControl("HostConfig.Mounts", `${Source}:${Target}`);
   const what = `HostConfig.Mounts ${quote(Target)}`;
-  refuseOthers(document, known, { Consistency: anyText }, what);
-  for (const [name, options] of Object.entries(optionShapes))
-    refuseOthers(document[name as keyof typeof optionShapes], new Set(options), {}, what);
+  refuseUnavailable(document, { ClusterOptions: () => false }, what);
   const mount: Omit<MountRequest, "type"> = {
     ...nothing,
     source: Source,
@@ -275,20 +260,6 @@ function requestOf(document: WholeMount): MountRequest {
       throw unsupported(`${what}: Type`, Type);
   }
 }
-
-const optionShapes = {
-  BindOptions: [
-    "Propagation",
-    "NonRecursive",
-    "CreateMountpoint",
-    "ReadOnlyNonRecursive",
-    "ReadOnlyForceRecursive",
-  ],
-  VolumeOptions: ["NoCopy", "Labels", "Subpath", "DriverConfig"],
-  ImageOptions: ["Subpath"],
-  TmpfsOptions: ["SizeBytes", "Mode", "Options"],
-  RtOptions: ["Chown", "IdMap", "ReadWrite"],
-} as const;
 
 function bindPart(
   options: WholeMount["BindOptions"],

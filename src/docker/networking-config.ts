@@ -18,7 +18,7 @@ import {
   wishesOf,
 } from "../settings/network.ts";
 import { addressConfig, defaultNetwork } from "./endpoint-settings.ts";
-import { given, refuseOthers } from "./zero.ts";
+import { given, refuseUnavailable } from "./zero.ts";
 
 const texts = given(listOf(text), []);
 const word = given(text, "");
@@ -93,7 +93,6 @@ export function networkingSettings(
 }
 
 function withoutLinks(networkMode: string, config: Infer<typeof networkingConfig>): Settings {
-  refuseOthers(config, new Set(Object.keys(fields)), {}, "NetworkingConfig");
   const path = "NetworkingConfig.EndpointsConfig";
   const asked = Object.entries(config.EndpointsConfig).map(([name, each]) => {
     const network = name === "default" ? networkMode : name;
@@ -128,8 +127,7 @@ function contradiction(path: string, networks: readonly NetworkWish[], networkMo
 
 /** @throws RtError invalid-argument | unsupported */
 function endpointWish(network: string, asked: EndpointDocument, path: string): NetworkWish {
-  refuseOthers(asked, new Set(Object.keys(endpointFields)), {}, path);
-  refuseOthers(asked.IPAMConfig, new Set(Object.keys(addressFields)), {}, `${path}.IPAMConfig`);
+  refuseUnavailable(asked.IPAMConfig, { LinkLocalIPs: () => false }, `${path}.IPAMConfig`);
   const { Aliases, DriverOpts, GwPriority, IPAMConfig, Links, MacAddress } = asked;
   return {
     network,

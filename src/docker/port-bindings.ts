@@ -1,7 +1,7 @@
 import { invalid } from "../base/invalid.ts";
 import { listOf, mapOf, object, type Shape, text } from "../base/shape.ts";
 import { allExposed, type PortWish, parseExpose, parsePort, parsePublish } from "../settings/port.ts";
-import { given, refuseOthers } from "./zero.ts";
+import { given } from "./zero.ts";
 
 /** Docker's documents of ports: by the container's, as "80/tcp". */
 export type PortBindings = Record<string, { HostIp: string; HostPort: string }[]>;
@@ -41,7 +41,6 @@ export function wishesOfBindings(bindings: PortBindings, path: string): PortWish
   return Object.entries(bindings).flatMap(([key, list]) => {
     const { port, protocol } = parsePort(key, path);
     return list.flatMap((binding) => {
-      refuseOthers(binding, new Set(Object.keys(fields)), {}, path);
       const { HostIp, HostPort } = binding;
       if (HostPort.includes(":")) throw invalid(`invalid hostPort: ${HostPort}`);
       const address = HostIp.includes(":") && !HostIp.startsWith("[") ? `[${HostIp}]` : HostIp;

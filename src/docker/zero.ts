@@ -33,6 +33,18 @@ export function refuseOthers(
   }
 }
 
+/**
+ * Docker's fields that rt has nothing for. What neither knows is no wish of anybody's, and ignored, as Docker does.
+ * @param fields what of each is nothing wished
+ * @throws RtError unsupported: one of them is neither zero nor that
+ */
+export function refuseUnavailable(document: object, fields: Harmless, path: string): void {
+  for (const [name, isFine] of Object.entries(fields)) {
+    const value: unknown = Object.hasOwn(document, name) ? Reflect.get(document, name) : undefined;
+    if (!isZero(value) && !isFine(value)) throw unsupported(path ? `${path}.${name}` : name, value);
+  }
+}
+
 export function unsupported(path: string, value: unknown): RtError {
   const text = JSON.stringify(value);
   const shown = text.length > 100 ? `${text.slice(0, 97)}...` : text;

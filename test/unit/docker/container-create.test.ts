@@ -360,15 +360,33 @@ describe("as Docker's client says it", () => {
   });
 });
 
+test.each<[object, object]>([
+  [{ FromTheFuture: "x" }, {}],
+  [{ HostConfig: { FromTheFuture: { a: 1 }, KernelMemory: 4096, Runtime: "runc" } }, {}],
+  [{ HostConfig: { PortBindings: { "80/tcp": [{ HostPort: "8080", Later: true }] } } }, { HostPort: "8080" }],
+  [
+    {
+      NetworkingConfig: {
+        Later: 1,
+        EndpointsConfig: { bridge: { NetworkID: "a", IPAddress: "172.17.0.2" } },
+      },
+    },
+    {},
+  ],
+])("what neither Docker nor rt knows of is ignored: %j", (body, { HostPort }: { HostPort?: string }) => {
+  const PortBindings = HostPort === undefined ? {} : { "80/tcp": [{ HostPort }] };
+  expect(parsed(body)).toEqual(parsed({ HostConfig: { PortBindings } }));
+});
+
 describe("what rt does not have is refused, not forgotten", () => {
   test.each<[object, string]>([
-    [{ PortBindings: { "80/tcp": [{ HostPort: "", Later: true }] } }, "HostConfig.PortBindings.Later"],
     [{ LogConfig: { Type: "fluentd" } }, "HostConfig.LogConfig"],
     [{ Runtime: "runsc" }, "HostConfig.Runtime"],
     [{ Isolation: "hyperv" }, "HostConfig.Isolation"],
-    [{ FromTheFuture: "x" }, "HostConfig.FromTheFuture"],
+    [{ VolumeDriver: "nfs" }, "HostConfig.VolumeDriver"],
+    [{ Capabilities: ["CAP_CHOWN"] }, "HostConfig.Capabilities"],
     [{ Mounts: [{ Type: "cluster", Target: "/a" }] }, 'Type "cluster"'],
-    [{ Mounts: [{ Type: "bind", Source: "/a", Target: "/a", BindOptions: { Later: true } }] }, "Later"],
+    [{ Mounts: [{ Type: "volume", Target: "/a", ClusterOptions: { Later: true } }] }, "ClusterOptions"],
     [{ StorageOpt: { size: "10G" } }, "HostConfig.StorageOpt"],
   ])("HostConfig %j", (config, why) => {
     expect(() => host(config)).toThrow(expect.objectContaining({ code: "unsupported" }));
