@@ -88,12 +88,21 @@ export class ApiCall {
       pieces.push(piece);
     }
     const text = Buffer.concat(pieces).toString("utf8").trim();
+    this.#checkType(length);
     if (text === "") return undefined;
     try {
       return JSON.parse(text) as unknown;
     } catch {
       throw invalid("the body is no JSON document");
     }
+  }
+
+  /** What a page of the web can send without asking is none of these. */
+  #checkType(length: number): void {
+    const type = this.exchange.fields.get("content-type");
+    if (type === undefined && length === 0) return;
+    if (type?.split(";")[0]?.trim().toLowerCase() === "application/json") return;
+    throw invalid(`unsupported Content-Type header (${visible(type ?? "")}): must be 'application/json'`);
   }
 
   /** @param document undefined: none, as of a 204 or a 304 */

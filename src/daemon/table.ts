@@ -24,8 +24,83 @@ export const rows: readonly ApiRoute[] = [
     load: async () => (await import("./routes/container.ts")).getContainers,
   },
   {
+    method: "POST",
+    path: "/containers/create",
+    load: async () => (await import("./routes/container-create.ts")).postContainersCreate,
+  },
+  {
+    method: "POST",
+    path: "/containers/prune",
+    load: async () => (await import("./routes/container.ts")).postContainersPrune,
+  },
+  {
     method: "GET",
     path: "/containers/{name}/json",
     load: async () => (await import("./routes/container.ts")).getContainer,
+  },
+  {
+    method: "GET",
+    path: "/containers/{name}/top",
+    load: async () => (await import("./routes/container.ts")).getContainerTop,
+  },
+  {
+    method: "GET",
+    path: "/containers/{name}/changes",
+    load: async () => (await import("./routes/container.ts")).getContainerChanges,
+  },
+  {
+    method: "GET",
+    path: "/containers/{name}/stats",
+    load: async () => (await import("./routes/container-stats.ts")).getContainerStats,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/start",
+    load: async () => (await import("./routes/container-life.ts")).postContainerStart,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/stop",
+    load: async () => (await import("./routes/container-life.ts")).postContainerStop,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/restart",
+    load: async () => (await import("./routes/container-life.ts")).postContainerRestart,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/kill",
+    load: async () => (await import("./routes/container-life.ts")).postContainerKill,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/pause",
+    load: async () => (await import("./routes/container-life.ts")).postContainerPause,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/unpause",
+    load: async () => (await import("./routes/container-life.ts")).postContainerUnpause,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/wait",
+    load: async () => (await import("./routes/container-life.ts")).postContainerWait,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/update",
+    load: async () => (await import("./routes/container.ts")).postContainerUpdate,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/rename",
+    load: async () => (await import("./routes/container.ts")).postContainerRename,
+  },
+  {
+    method: "DELETE",
+    path: "/containers/{name}",
+    load: async () => (await import("./routes/container.ts")).deleteContainer,
   },
 ];

@@ -31,6 +31,7 @@ import type { StartOptions } from "./container/start-options.ts";
 import type { StatsOptions } from "./container/stats.ts";
 import type { StopOptions } from "./container/stop.ts";
 import type { UpdateOptions } from "./container/update.ts";
+import type { WaitOptions } from "./container/wait.ts";
 import type { Explanation } from "./container/why.ts";
 import type { CopyImageOptions } from "./image/copy.ts";
 import type { ImportOptions } from "./image/import.ts";
@@ -103,8 +104,8 @@ export interface ContainerVerbs {
   restart(name: string, options: StopOptions): Promise<void>;
   /** Its stop signal, some patience, then SIGKILL; one that does not run is as it should be. */
   stop(name: string, options: StopOptions): Promise<void>;
-  /** @returns the exit status, once the container does not run; at once where it does not */
-  wait(name: string): Promise<number>;
+  /** @returns the exit status, once the container does not run (at once where it does not), or as the options have it */
+  wait(name: string, options?: WaitOptions): Promise<number>;
   /** All its processes stand still. */
   pause(name: string): Promise<void>;
   unpause(name: string): Promise<void>;

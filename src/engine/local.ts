@@ -107,7 +107,8 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/restart.ts")).restart(await hosts.get(), name, options),
     stop: async (name, options) =>
       (await import("./container/stop.ts")).stop(await hosts.get(), name, options),
-    wait: async (name) => (await import("./container/wait.ts")).wait(await hosts.get(), name),
+    wait: async (name, options) =>
+      (await import("./container/wait.ts")).wait(await hosts.get(), name, options),
     pause: async (name) => (await import("./container/pause.ts")).pause(await hosts.get(), name),
     unpause: async (name) => (await import("./container/pause.ts")).unpause(await hosts.get(), name),
     rename: async (name, newName) =>

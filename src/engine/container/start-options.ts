@@ -5,4 +5,6 @@ export interface StartOptions {
   /** With that: the caller's stdin too, where the container has one. */
   stdin: boolean;
   sigProxy: boolean;
+  /** Not attached: it runs already, and nothing was done. */
+  onUnchanged?: () => void;
 }

@@ -38,7 +38,9 @@ export async function start(host: Host, name: string, options: StartOptions): Pr
 async function startSettled(host: Host, id: string, options: StartOptions): Promise<number> {
   await using undo = new AsyncDisposableStack();
   const built = await rebuild(host, id, options.attach, undo);
-  if (!built) return options.attach ? attachAgain(host, id, options) : 0;
+  if (!built && options.attach) return attachAgain(host, id, options);
+  if (!built) options.onUnchanged?.();
+  if (!built) return 0;
   const { record } = built;
   using program = built.program;
   return await startProgram(host, record, program, options, undo);

@@ -16,6 +16,8 @@ export interface StatsOptions {
   all: boolean;
   /** Once more each second; else once. */
   stream: boolean;
+  /** With that false: at once, and so nothing of what one look alone cannot say. */
+  oneShot?: boolean;
 }
 
 /** What one sample alone cannot say is asked over so long. The machine's counts are in hundredths of a second. */
@@ -38,7 +40,7 @@ export async function containerStats(
 async function* rounds(
   host: Host,
   ids: readonly string[],
-  { all, stream }: StatsOptions,
+  { all, stream, oneShot = false }: StatsOptions,
 ): AsyncGenerator<StatsDocument[]> {
   const { abort } = host.session;
   let before = new Map<string, Usage>();
@@ -47,7 +49,7 @@ async function* rounds(
     if (ids.length > 0 && shown.length === 0) return;
     const now = new Map(shown.flatMap((each) => entryOf(host, each)));
     const isFirst = round === 0;
-    if (!isFirst || now.size === 0) {
+    if (!isFirst || oneShot || now.size === 0) {
       yield shown.map((each) => statsDocument(each, now.get(each.id), before.get(each.id)));
       if (!stream) return;
     }

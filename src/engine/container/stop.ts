@@ -25,6 +25,8 @@ export interface StopOptions {
   signal?: string | undefined;
   /** Seconds from that to SIGKILL; one below zero never comes. */
   timeout_s?: number | undefined;
+  /** It does not run, and nothing was done. */
+  onUnchanged?: () => void;
 }
 
 /** What only whoever follows the container in this process has to say. */
@@ -48,6 +50,7 @@ export async function stop(
   { limit_ms = killedWithin_ms, onLate, byHand = true }: StopPatience = {},
 ): Promise<void> {
   let seen = await find(host, name);
+  if (!isUp(seen.state)) options.onUnchanged?.();
   if (byHand && isUp(seen.state)) await rememberStop(host, seen.container);
   if (seen.state.status === "restarting") {
     await stayDown(host, seen.container);

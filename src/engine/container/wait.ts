@@ -6,17 +6,37 @@ import type { Host } from "../host.ts";
 import { find, lookById } from "./find.ts";
 import { isUp } from "./look.ts";
 
+export interface WaitOptions {
+  /** Docker's: it does not run, which may be so already (unless said otherwise); it ends once more; it is no more. */
+  condition?: WaitCondition;
+  /** It is there, and is waited for. */
+  onWaiting?: () => void;
+}
+
+export type WaitCondition = "not-running" | "next-exit" | "removed";
+
 /** A monitor that is killed writes nothing: nothing but looking tells. */
 const look_ms = 500;
 
+/** The exit status of a container, once the condition holds. @throws RtError not-found: there is none, or it went before we looked */
+export async function wait(host: Host, name: string, options: WaitOptions = {}): Promise<number> {
+  const { condition = "not-running", onWaiting } = options;
+  if (condition === "not-running") return untilNotRunning(host, name, onWaiting);
+  return (await import("./await-event.ts")).awaitEvent(host, name, condition, onWaiting);
+}
+
 /**
- * The exit status of a container, once it does not run nor waits for its restart: at once where that is so. Its monitor writes the end into the state
- * directory, and that is what wakes us.
- * @throws RtError not-found: there is none, or it went before we looked
+ * Once it does not run nor waits for its restart: at once where that is so. Its monitor writes the end into the state directory, and
+ * that is what wakes us.
  */
-export async function wait(host: Host, name: string): Promise<number> {
+async function untilNotRunning(
+  host: Host,
+  name: string,
+  onWaiting: (() => void) | undefined,
+): Promise<number> {
   const first = await find(host, name);
   const { id } = first.container;
+  onWaiting?.();
   if (!isUp(first.state)) return first.state.exitCode;
   const { abort } = host.session;
   let wake = () => {};

@@ -1,0 +1,33 @@
+import { RtError } from "../../base/errors.ts";
+import { invalid } from "../../base/invalid.ts";
+import { parseContainerCreate } from "../../docker/container-create.ts";
+import { asOfVersion } from "../../docker/container-create-versions.ts";
+import { parseCreateName } from "../../docker/create-name.ts";
+import type { ApiCall } from "../call.ts";
+
+/** POST /containers/create: of an image that is here, or it is not found. Pulling is the client's affair. */
+export async function postContainersCreate(call: ApiCall): Promise<void> {
+  const { query } = call;
+  const { document, warnings } = asOfVersion(await call.json(), (version) => !call.since(version));
+  const { image, settings } = parseContainerCreate(document);
+  const platform = (call.since("1.41") && query.text("platform")) || undefined;
+  const pull = { policy: "never", platform, listener: undefined } as const;
+  const name = parseCreateName(query.text("name"));
+  const id = await created(call.engine.container.create({ image, pull, settings, name }));
+  const told = call.warnings.map((line) => line.replace(/^warning: /i, ""));
+  call.answer(201, { Id: id, Warnings: [...told, ...warnings] });
+}
+
+/**
+ * A conflict has Docker's words already, which clients look for: without ours in front of them. And what is not found is an image:
+ * clients pull it, and ask again.
+ */
+async function created(creation: Promise<string>): Promise<string> {
+  try {
+    return await creation;
+  } catch (error) {
+    if (!(error instanceof RtError)) throw error;
+    if (error.code === "not-found" && /^network /.test(error.message)) throw invalid(error.message);
+    throw error.code === "conflict" && error.cause instanceof RtError ? error.cause : error;
+  }
+}
