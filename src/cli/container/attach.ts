@@ -1,5 +1,5 @@
+import { parseDetachKeys } from "../../base/detach-keys.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { programFlags } from "./program-flags.ts";
 
 export default class AttachCommand extends RtCommand {

@@ -1,8 +1,8 @@
+import { parseDetachKeys } from "../../base/detach-keys.ts";
 import { rejectNul } from "../../base/invalid.ts";
 import type { ExecOptions } from "../../engine/container/exec-options.ts";
 import { parseUser, parseWorkingDirectory } from "../../settings/identity.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { requestedEnvironment } from "../parse/env.ts";
 import { checkTerminal, programFlags } from "./program-flags.ts";
 

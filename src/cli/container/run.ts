@@ -1,6 +1,6 @@
+import { parseDetachKeys } from "../../base/detach-keys.ts";
 import { invalid } from "../../base/invalid.ts";
 import { Option, type Usage } from "../command.ts";
-import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { ContainerFlags } from "./container-flags.ts";
 import { checkTerminal, programFlags } from "./program-flags.ts";
 import { runOptions } from "./run-options.ts";

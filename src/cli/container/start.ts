@@ -1,7 +1,7 @@
+import { parseDetachKeys } from "../../base/detach-keys.ts";
 import { RtError, withExitCode } from "../../base/errors.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { forEachName } from "../output/each-name.ts";
-import { parseDetachKeys } from "../parse/detach-keys.ts";
 import { programFlags } from "./program-flags.ts";
 
 export default class StartCommand extends RtCommand {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { parseDetachKeys } from "../../../../src/base/detach-keys.ts";
 import { RtError } from "../../../../src/base/errors.ts";
 import { parseCsv } from "../../../../src/cli/parse/csv.ts";
-import { parseDetachKeys } from "../../../../src/cli/parse/detach-keys.ts";
 import { checkValues, parseFilterFlags } from "../../../../src/cli/parse/filter.ts";
 import { parseSize } from "../../../../src/cli/parse/size.ts";
 import { containerFilters } from "../../../../src/docker/filters.ts";
