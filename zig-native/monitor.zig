@@ -317,7 +317,8 @@ fn serve(session: *Session, cgroup_path: []const u8) linksection(memory.serving)
         session.shortage.look();
         if (!idle) relay.dropStuck();
         if (set[1].revents != 0) terminate(session);
-        if (set[2].revents != 0) if (accept.take(session.listener, 0)) |client| relay.add(client);
+        // All of them, ahead of the output: whoever came before the program's start gets it from its first byte on.
+        if (set[2].revents != 0) for (0..relays.clients_max) |_| relay.add(accept.take(session.listener, 0) orelse break);
         for (relay.clients[0..], set[slots..]) |*client, *entry| {
             if (client.socket < 0 or client.socket != entry.fd) continue;
             if (entry.revents & linux.POLL.OUT != 0) relay.sendMore(client);

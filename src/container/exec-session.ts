@@ -1,7 +1,7 @@
-import { mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { asSystemError, isErrno } from "../base/errors.ts";
-import { flag, type Infer, integer, listOf, object, ShapeError, text } from "../base/shape.ts";
+import { defaulted, flag, type Infer, integer, listOf, object, ShapeError, text } from "../base/shape.ts";
 import { readStateFile } from "./state-file.ts";
 
 /**
@@ -9,6 +9,8 @@ import { readStateFile } from "./state-file.ts";
  *
  *   exec/<id>       what it is, as JSON on the first line; then what its monitor tells the event log of its end
  *   exec/<id>.exit  "code <n>\nfinished <unix ns>\n", by rename(2), from its monitor
+ *
+ * (created-exec.ts has those that nobody has started yet.)
  */
 const session = object({
   /** In our pid namespace, with the start time that tells it from a later process of the same number. */
@@ -19,6 +21,10 @@ const session = object({
   tty: flag,
   openStdin: flag,
   privileged: flag,
+  openStdout: defaulted(flag, true),
+  openStderr: defaulted(flag, true),
+  /** Base64. */
+  detachKeys: defaulted(text, ""),
 });
 export type ExecSession = Infer<typeof session>;
 
@@ -29,7 +35,7 @@ const slack = 20;
 const wordsBytesMax = 32 << 10;
 const bytesMax = 256 << 10;
 
-function directoryOf(state: string): string {
+export function execDirectory(state: string): string {
   return join(state, "exec");
 }
 
@@ -38,7 +44,7 @@ function directoryOf(state: string): string {
  * full disk is no reason not to start one, and a container that has just ended says so itself.
  */
 export function openSessions(state: string): number | undefined {
-  const directory = directoryOf(state);
+  const directory = execDirectory(state);
   try {
     return openSync(directory, "r");
   } catch (error) {
@@ -65,7 +71,7 @@ function unless(error: unknown): undefined {
 export function writeSession(state: string, id: string, facts: ExecSession, events: readonly string[]): void {
   const lines = [JSON.stringify({ ...facts, words: bounded(facts.words) }), ...events, ""];
   try {
-    writeFileSync(join(directoryOf(state), id), lines.join("\n"), { mode: 0o600 });
+    writeFileSync(join(execDirectory(state), id), lines.join("\n"), { mode: 0o600 });
   } catch (error) {
     unless(error);
   }
@@ -83,7 +89,7 @@ function bounded(words: readonly string[]): string[] {
 
 /** The oldest of those that are over go, once there are too many. */
 export function trimSessions(state: string): void {
-  const directory = directoryOf(state);
+  const directory = execDirectory(state);
   try {
     const ended = readdirSync(directory).filter((name) => name.endsWith(".exit"));
     if (ended.length > finishedMax + slack) trim(directory, ended);
@@ -105,7 +111,7 @@ function trim(directory: string, ended: string[]): void {
 /** Those of a container. */
 export function sessionIds(state: string): string[] {
   try {
-    return readdirSync(directoryOf(state)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    return readdirSync(execDirectory(state)).filter((name) => /^[0-9a-f]{64}$/.test(name));
   } catch (error) {
     if (isErrno(error, "ENOENT")) return [];
     throw error;
@@ -114,7 +120,7 @@ export function sessionIds(state: string): string[] {
 
 /** Undefined where there is none, or none that can be read. */
 export function readSession(state: string, id: string): ExecSession | undefined {
-  const content = readStateFile(join(directoryOf(state), id), bytesMax)?.toString();
+  const content = readStateFile(join(execDirectory(state), id), bytesMax)?.toString();
   if (!content) return undefined;
   try {
     return session(JSON.parse(content.slice(0, content.indexOf("\n"))), "session");
@@ -124,9 +130,20 @@ export function readSession(state: string, id: string): ExecSession | undefined 
   }
 }
 
+/** Of one that could not be executed: no monitor of it sees an end. */
+export function writeSessionExit(state: string, id: string, code: number): void {
+  const draft = join(execDirectory(state), `${id}.exit.new`);
+  try {
+    writeFileSync(draft, `code ${code}\nfinished ${BigInt(Date.now()) * 1_000_000n}\n`, { mode: 0o600 });
+    renameSync(draft, join(execDirectory(state), `${id}.exit`));
+  } catch (error) {
+    unless(error);
+  }
+}
+
 /** Undefined as long as its monitor has not seen its end. */
 export function readSessionExit(state: string, id: string): number | undefined {
-  const content = readStateFile(join(directoryOf(state), `${id}.exit`))?.toString();
+  const content = readStateFile(join(execDirectory(state), `${id}.exit`))?.toString();
   const code = /^code (\d{1,3})$/m.exec(content ?? "")?.[1];
   return code === undefined ? undefined : Number(code);
 }

@@ -3,11 +3,11 @@ export interface ExecInspect {
   ID: string;
   ContainerID: string;
   Running: boolean;
-  /** Null while it runs. */
+  /** Null while it runs, and before. */
   ExitCode: number | null;
   Pid: number;
   CanRemove: boolean;
-  /** Base64 in Docker's document; rt's detach keys are its caller's. */
+  /** Base64. */
   DetachKeys: string;
   OpenStdin: boolean;
   OpenStdout: boolean;
@@ -24,13 +24,18 @@ export interface ExecInspect {
 export interface ExecFacts {
   id: string;
   container: string;
-  /** Undefined while it runs. */
-  exitCode: number | undefined;
+  /** Undefined, as that it runs: it is not started yet. */
+  exitCode?: number | undefined;
+  isRunning?: boolean;
   pid: number;
   words: readonly string[];
   user: string;
   tty: boolean;
   openStdin: boolean;
+  openStdout: boolean;
+  openStderr: boolean;
+  /** Base64. */
+  detachKeys: string;
   privileged: boolean;
 }
 
@@ -38,7 +43,7 @@ export function execInspect(facts: ExecFacts): ExecInspect {
   const { words, user, privileged, tty } = facts;
   return {
     ID: facts.id,
-    Running: facts.exitCode === undefined,
+    Running: facts.isRunning ?? false,
     ExitCode: facts.exitCode ?? null,
     ProcessConfig: {
       tty,
@@ -48,11 +53,11 @@ export function execInspect(facts: ExecFacts): ExecInspect {
       ...(user !== "" && { user }),
     },
     OpenStdin: facts.openStdin,
-    OpenStderr: true,
-    OpenStdout: true,
+    OpenStderr: facts.openStderr,
+    OpenStdout: facts.openStdout,
     CanRemove: false,
     ContainerID: facts.container,
-    DetachKeys: "",
+    DetachKeys: facts.detachKeys,
     Pid: facts.pid,
   };
 }

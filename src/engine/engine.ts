@@ -12,6 +12,7 @@ import type { ImageInspect } from "../docker/image-inspect.ts";
 import type { ImageSummary } from "../docker/image-summary.ts";
 import type { Info } from "../docker/info.ts";
 import type { NetworkDocument, PrunedNetworks } from "../docker/network.ts";
+import type { PathStat } from "../docker/path-stat.ts";
 import type { ProcessTable } from "../docker/process-table.ts";
 import type { SearchResult } from "../docker/search-result.ts";
 import type { StatsDocument } from "../docker/stats.ts";
@@ -23,7 +24,7 @@ import type { Change } from "../snapshot/snapshot.ts";
 import type { AttachCommandOptions } from "./container/attach.ts";
 import type { CommitOptions } from "./container/commit.ts";
 import type { CopyFromOptions, CopyToOptions } from "./container/copy.ts";
-import type { ExecOptions } from "./container/exec-options.ts";
+import type { ExecOptions, StartExecOptions } from "./container/exec-options.ts";
 import type { ListOptions } from "./container/list.ts";
 import type { LogsOptions } from "./container/logs.ts";
 import type { CreateOptions, RunOptions } from "./container/run-options.ts";
@@ -53,7 +54,7 @@ import type { Account } from "./registry/credentials.ts";
 import type { LoginOptions, LoginResult } from "./registry/login.ts";
 import type { SearchOptions } from "./registry/search.ts";
 import type { ServeOptions } from "./registry/serve.ts";
-import type { Session } from "./session.ts";
+import type { Session, WindowSize } from "./session.ts";
 import type { Finding } from "./system/check.ts";
 import type { Lack } from "./system/check-host.ts";
 import type { EachContainer } from "./system/each-container.ts";
@@ -86,9 +87,11 @@ export interface Engine extends Disposable {
 export interface ContainerVerbs {
   /** A new container of an image, from its making to its end. @returns the program's exit status; 0 after detaching */
   run(options: RunOptions): Promise<number>;
-  /** The caller's stdio to a container that runs already. @returns the program's exit status; 0 after detaching */
+  /** The caller's stdio to a container that runs already, or ahead of its start. @returns the program's exit status; 0 after detaching */
   attach(name: string, options: AttachCommandOptions): Promise<number>;
-  /** Another program in a running container. @returns its exit status; 0 when detached */
+  /** The terminal of one that runs has another size; one without a terminal stays as it is. */
+  resize(name: string, size: WindowSize): Promise<void>;
+  /** Another program in a running container, created and started at once. @returns its exit status; 0 when detached */
   exec(options: ExecOptions): Promise<number>;
   /** What a monitor becomes in the end: how the container `id` ended is written down, and one of --rm removed. */
   conclude(id: string): Promise<void>;
@@ -131,6 +134,8 @@ export interface ContainerVerbs {
   commit(name: string, options: CommitOptions): Promise<string>;
   /** A container's root as a tar archive, to an open file of the caller's or to his output. */
   export(name: string, file?: number): Promise<void>;
+  /** What is at a path of a container; what its last part leads to, where that is a link, is said besides. */
+  stat(name: string, path: string): Promise<PathStat>;
   /** Files out of a container, to the host or as an archive to the caller's output. @returns bytes of an archive of it */
   copyFrom(name: string, path: string, options: CopyFromOptions): Promise<number>;
   /** Files into a container, of the host or of an archive that is the caller's input. @returns as `copyFrom` */
@@ -145,7 +150,13 @@ export interface ContainerVerbs {
 }
 
 export interface ExecVerbs {
-  /** Docker's document. @param id of `container.exec`, as its events have it; in full */
+  /** Another program for a running container, until somebody starts it or the container ends. @returns its id */
+  create(options: ExecOptions): Promise<string>;
+  /** Executed, once. @returns its exit status; 0 when detached */
+  start(id: string, options: StartExecOptions): Promise<number>;
+  /** The size of its terminal, also ahead of its start. */
+  resize(id: string, size: WindowSize): Promise<void>;
+  /** Docker's document. @param id of `create` or `container.exec`, as its events have it; in full */
   inspect(id: string): Promise<ExecInspect>;
 }
 

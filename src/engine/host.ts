@@ -16,7 +16,9 @@ import type { SnapshotDriver } from "../snapshot/snapshot.ts";
 import type { EmbeddedLayout } from "../source/embedded.ts";
 import { Database } from "../store/database.ts";
 import type { VolumeStore } from "../volume/volume-store.ts";
+import { LiveExecs } from "./live-execs.ts";
 import type { Session } from "./session.ts";
+import { StartWaiters } from "./start-waiters.ts";
 
 export interface HostOptions {
   root?: string | undefined;
@@ -49,6 +51,8 @@ interface Opened {
   networks?: Networks;
   names?: NameStore;
   snapshots?: SnapshotDriver;
+  startWaiters?: StartWaiters;
+  liveExecs?: LiveExecs;
 }
 
 /**
@@ -139,6 +143,16 @@ export class Host implements Disposable {
   get names(): NameStore {
     this.#opened.names ??= new NameStore(this.database, this.paths.state);
     return this.#opened.names;
+  }
+
+  get startWaiters(): StartWaiters {
+    this.#opened.startWaiters ??= new StartWaiters();
+    return this.#opened.startWaiters;
+  }
+
+  get liveExecs(): LiveExecs {
+    this.#opened.liveExecs ??= new LiveExecs();
+    return this.#opened.liveExecs;
   }
 
   async config(): Promise<Config> {

@@ -2,6 +2,7 @@ import { resolvePaths } from "../base/paths.ts";
 import type {
   ContainerVerbs,
   Engine,
+  ExecVerbs,
   ImageVerbs,
   ManifestVerbs,
   NetworkVerbs,
@@ -77,7 +78,7 @@ class Hosts implements Disposable {
 function engineOf(hosts: Hosts): Engine {
   return {
     container: containerVerbs(hosts),
-    exec: { inspect: async (id) => (await import("./exec/inspect.ts")).inspectExec(await hosts.get(), id) },
+    exec: execVerbs(hosts),
     image: imageVerbs(hosts),
     volume: volumeVerbs(hosts),
     network: networkVerbs(hosts),
@@ -94,6 +95,8 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
     run: async (options) => (await import("./container/run.ts")).run(await hosts.get(), options),
     attach: async (name, options) =>
       (await import("./container/attach.ts")).attach(await hosts.get(), name, options),
+    resize: async (name, size) =>
+      (await import("./container/resize.ts")).resizeContainer(await hosts.get(), name, size),
     exec: async (options) => (await import("./container/exec.ts")).exec(await hosts.get(), options),
     conclude: async (id) => (await import("./container/conclude.ts")).concludeAlone(await hosts.get(), id),
     restartByPolicy: async (id) =>
@@ -131,6 +134,7 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/commit.ts")).commitContainer(await hosts.get(), name, options),
     export: async (name, file) =>
       (await import("./container/export.ts")).exportContainer(await hosts.get(), name, file),
+    stat: async (name, path) => (await import("./container/stat.ts")).statPath(await hosts.get(), name, path),
     copyFrom: async (name, path, options) =>
       (await import("./container/copy.ts")).copyFrom(await hosts.get(), name, path, options),
     copyTo: async (name, path, options) =>
@@ -142,6 +146,15 @@ function containerVerbs(hosts: Hosts): ContainerVerbs {
       (await import("./container/remove.ts")).removeContainer(await hosts.get(), name, options),
     prune: async (options) =>
       (await import("./container/prune.ts")).pruneContainers(await hosts.get(), options),
+  };
+}
+
+function execVerbs(hosts: Hosts): ExecVerbs {
+  return {
+    create: async (options) => (await import("./exec/create.ts")).createExec(await hosts.get(), options),
+    start: async (id, options) => (await import("./exec/start.ts")).startExec(await hosts.get(), id, options),
+    resize: async (id, size) => (await import("./exec/resize.ts")).resizeExec(await hosts.get(), id, size),
+    inspect: async (id) => (await import("./exec/inspect.ts")).inspectExec(await hosts.get(), id),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Descriptors, Streams } from "./stdio.ts";
+import type { Descriptors, Streams, WindowSize } from "./stdio.ts";
 
 /**
  * An exec driver starts a container's program, or another program in a running container, and joins callers to it.
@@ -33,6 +33,8 @@ export interface Program extends Disposable {
   attach(streams: Streams, options: AttachOptions): Promise<Outcome>;
   /** The same for this process's own descriptors, with this thread waiting in native code until the end. */
   attachForeground(descriptors: Descriptors, options: AttachOptions): Promise<Outcome>;
+  /** Of its terminal; one that has none goes on as it is. */
+  resize(size: WindowSize): Promise<void>;
 }
 
 export interface AttachOptions {
@@ -46,6 +48,8 @@ export interface AttachOptions {
   signals: boolean;
   /** Typed in this order, they leave the program alone; none when empty. */
   detachKeys: Uint8Array;
+  /** Of streams: aborted, it leaves the program alone as those keys do. */
+  leave?: AbortSignal;
 }
 
 export type Outcome =

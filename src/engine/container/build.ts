@@ -370,6 +370,7 @@ function released(program: Program, places: NetworkPlaces): Program {
       places.release();
       return program.attachForeground(descriptors, options);
     },
+    resize: (size) => program.resize(size),
     [Symbol.dispose]() {
       places.release();
       program[Symbol.dispose]();

@@ -46,7 +46,7 @@ export async function copyFrom(
   options: CopyFromOptions,
 ): Promise<number> {
   const seen = await find(host, name);
-  const source = sourceOf(posix.join("/", rejectNul("path", path)), path);
+  const source = copySource(posix.join("/", rejectNul("path", path)), path);
   await using undo = new AsyncDisposableStack();
   const root = await liveRoot(host, seen, false, undo);
   const { followLink: follow, to, archive } = options;
@@ -71,7 +71,7 @@ export async function copyFrom(
         : await sendPieces((bytes) => stdio.output("stdout", bytes), whole, abort);
     return moved?.bytes ?? 0;
   } catch (error) {
-    throw told(error, seen, path, to);
+    throw copyFailure(error, seen, path, to);
   }
 }
 
@@ -106,14 +106,17 @@ export async function copyTo(
     if (devices > 0) host.warn(`${devices} device nodes were left out (${noDevices})`);
     return bytes;
   } catch (error) {
-    throw told(error, seen, path, from);
+    throw copyFailure(error, seen, path, from);
   }
 }
 
 async function* noPieces(): AsyncGenerator<Uint8Array> {}
 
 /** What a path that ends with "/" or "/." says besides. */
-function sourceOf(clean: string, typed: string): { path: string; base: string; isDirectory: boolean } {
+export function copySource(
+  clean: string,
+  typed: string,
+): { path: string; base: string; isDirectory: boolean } {
   const path = clean.replace(/(?<=.)\/$/, "");
   const isContents = typed === "." || typed.endsWith("/.") || path === "/";
   return {
@@ -128,7 +131,7 @@ function withEnd(clean: string, typed: string): string {
 }
 
 function hostSource(typed: string, follow: boolean): { sent: Sent; base: string } {
-  const { path, base, isDirectory } = sourceOf(join("/", typed), typed);
+  const { path, base, isDirectory } = copySource(join("/", typed), typed);
   const found = attempt(() => (follow || isDirectory ? statSync(path) : lstatSync(path)), path);
   if (isDirectory && !found.isDirectory())
     throw new RtError("invalid-argument", `${path} is not a directory`, { exitCode: 1 });
@@ -178,7 +181,12 @@ function attempt<T>(step: () => T, path: string): T {
 }
 
 /** Docker's words for a path that a container has not got. */
-function told(error: unknown, { container }: Look, path: string, host: string | undefined): unknown {
+export function copyFailure(
+  error: unknown,
+  { container }: Look,
+  path: string,
+  host: string | undefined,
+): unknown {
   if (!(error instanceof RtError) || error.code === "cancelled") return error;
   if (
     error.code === "not-found" &&

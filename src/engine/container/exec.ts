@@ -1,7 +1,7 @@
 import { closeSync } from "node:fs";
 import { RtError } from "../../base/errors.ts";
 import { newId } from "../../base/new-id.ts";
-import { openSessions, trimSessions, writeSession } from "../../container/exec-session.ts";
+import { type ExecSession, openSessions, trimSessions, writeSession } from "../../container/exec-session.ts";
 import { launch } from "../../runtime/native/driver.ts";
 import type { Launched } from "../../runtime/runtime.ts";
 import type { Host } from "../host.ts";
@@ -19,12 +19,35 @@ import { isScoped } from "./labels.ts";
 
 /** `rt exec`: another program in a running container. @returns its exit status; 0 when detached */
 export async function exec(host: Host, options: ExecOptions): Promise<number> {
-  const seen = await find(host, options.container);
+  const seen = await findForExec(host, options.container);
+  return executeIn(host, seen, options, { id: newId() });
+}
+
+/** A container that programs can be executed in now. @throws RtError not-found | conflict */
+export async function findForExec(host: Host, name: string): Promise<Look> {
+  const seen = await find(host, name);
   await requireRunning(host, seen);
-  if (seen.state.status === "paused") throw paused(options.container);
+  if (seen.state.status === "paused") throw paused(name);
+  return seen;
+}
+
+interface Execution {
+  id: string;
+  /** It was told of already, when it was created. */
+  isCreated?: boolean;
+  sigProxy?: boolean;
+}
+
+/** @returns its exit status; 0 when detached */
+export async function executeIn(
+  host: Host,
+  seen: Look,
+  options: ExecOptions,
+  { id, isCreated = false, sigProxy = true }: Execution,
+): Promise<number> {
   const { record } = seen.container;
   const directory = host.stateOf(record.id);
-  const session = { id: newId(), isKept: false };
+  const session = { id, isKept: false };
   if (enteredGroup(host, record.id)?.delegated) await joinManager();
   const launched = build(host, seen, options, session);
   await using undo = new AsyncDisposableStack();
@@ -33,24 +56,35 @@ export async function exec(host: Host, options: ExecOptions): Promise<number> {
   using program = await launched.ready(host.session.abort).catch((error) => {
     throw isFull(error) ? full(error, options.container) : error;
   });
-  const { tty, openStdin, privileged, user, command } = options;
+  const { tty, openStdin, command } = options;
   const words = command.join(" ");
-  const facts = { pid: program.pid, startTime: String(program.startTime), words: command };
+  const facts = { ...execFacts(options), pid: program.pid, startTime: String(program.startTime) };
   // Of its end its monitor tells: we may be gone by then.
   const events = eventLines(host, record, words);
-  if (session.isKept)
-    writeSession(directory, session.id, { ...facts, tty, openStdin, privileged, user }, events);
+  if (session.isKept) writeSession(directory, session.id, facts, events);
   const told = (action: string, more = {}) =>
     containerEvent(host, record, action, { ...more, execID: session.id });
-  told(`exec_create: ${words}`);
+  if (!isCreated) told(`exec_create: ${words}`);
   told(`exec_start: ${words}`);
-  const attached = { start: true, stdin: openStdin, tty, signals: true, joined: true };
+  using _live = host.liveExecs.add(id, program);
+  const attached = { start: true, stdin: openStdin, tty, signals: sigProxy, joined: true, leaves: true };
   const status = options.detach
     ? await program.start(host.session.abort)
     : await follow(host, record, program, attached);
   undo.move();
+  if (status === undefined && !options.detach) told("exec_detach");
   if (!session.isKept && status !== undefined) told("exec_die", { exitCode: String(status) });
   return status ?? 0;
+}
+
+/** What is kept of it for documents. */
+export function execFacts(options: ExecOptions): Omit<ExecSession, "pid" | "startTime"> {
+  const { command, tty, openStdin, privileged, user, openStdout = true, openStderr = true } = options;
+  return {
+    words: command,
+    ...{ tty, openStdin, privileged, user, openStdout, openStderr },
+    detachKeys: options.detachKeys ?? "",
+  };
 }
 
 function isFull(error: unknown): error is RtError {
@@ -72,7 +106,7 @@ function build(
 ): Launched {
   const sessions = openSessions(host.stateOf(record.id));
   session.isKept = sessions !== undefined;
-  const size = options.tty ? consoleSize(host.session) : undefined;
+  const size = options.tty ? (sizeIn(options) ?? consoleSize(host.session)) : undefined;
   const process = execProcess(record, options, size);
   try {
     return launch(
@@ -97,6 +131,10 @@ function build(
   } finally {
     if (sessions !== undefined) closeSync(sessions);
   }
+}
+
+function sizeIn({ consoleSize }: ExecOptions): { height: number; width: number } | undefined {
+  return consoleSize && { height: consoleSize.rows, width: consoleSize.columns };
 }
 
 function paused(name: string): RtError {

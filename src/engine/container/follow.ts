@@ -11,7 +11,9 @@ const engineFailed = 125;
 /** A monitor that ends lets go of the lock with the connection, or soon after. */
 const letGoWithin_ms = 1000;
 
-interface Followed extends Omit<AttachOptions, "detachKeys"> {
+interface Followed extends Omit<AttachOptions, "detachKeys" | "leave"> {
+  /** A caller with streams who wants no more goes as with the detach keys: what runs was not begun by him, or is to go on. */
+  leaves?: boolean;
   /** Of an exec: a program beside the container's own, with a monitor of its own. */
   joined?: boolean;
 }
@@ -21,10 +23,14 @@ export async function follow(
   host: Host,
   record: ContainerRecord,
   program: Program,
-  { joined, ...wanted }: Followed,
+  { joined, leaves, ...wanted }: Followed,
 ): Promise<number | undefined> {
-  const { stdio, detachKeys } = host.session;
-  const options = { ...wanted, detachKeys: wanted.tty ? detachKeys : new Uint8Array() };
+  const { stdio, detachKeys, abort } = host.session;
+  const options = {
+    ...wanted,
+    detachKeys: wanted.tty ? detachKeys : new Uint8Array(),
+    ...(leaves && { leave: abort }),
+  };
   const outcome =
     stdio.kind === "descriptors"
       ? await program.attachForeground(stdio, options)

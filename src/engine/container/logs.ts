@@ -27,6 +27,8 @@ export interface LogsOptions {
   timestamps: boolean;
   /** Each line with the attributes that --log-opt labels, env and tag gave it. */
   details: boolean;
+  /** There is a log, and it is about to be read. */
+  onReading?: () => void;
 }
 
 /** A monitor that was killed writes nothing of it, and no file changes. */
@@ -44,6 +46,7 @@ export async function logs(host: Host, name: string, options: LogsOptions): Prom
   const { logErrno } = state.circumstances ?? {};
   if (logErrno !== undefined)
     host.warn(`lines of container ${container.name} could not be kept or sent on: ${errnoText(logErrno)}`);
+  options.onReading?.();
   const onDamage = () =>
     host.warn(`the log of container ${container.name} is damaged: what cannot be read is left out`);
   const sink = new LogOutput(outputOf(host.session), options);

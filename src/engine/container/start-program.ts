@@ -29,6 +29,7 @@ export async function startProgram(
 
 /** @returns the exit status; undefined when the program goes on without us */
 async function go(host: Host, record: ContainerRecord, program: Program, options: StartOptions) {
+  host.startWaiters.join(record.id);
   if (!options.attach) {
     await program.start(host.session.abort);
     networkEvents(host, "connect", record.id);

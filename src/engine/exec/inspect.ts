@@ -1,25 +1,32 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { isErrno, RtError } from "../../base/errors.ts";
 import { type ExecSession, readSession, readSessionExit, sessionIds } from "../../container/exec-session.ts";
 import { isContainerId } from "../../container/stored-container.ts";
 import { type ExecInspect, execInspect } from "../../docker/exec-inspect.ts";
 import { signalProcess } from "../../runtime/process.ts";
 import type { Host } from "../host.ts";
+import { findExec } from "./find.ts";
 
 /** As if by SIGKILL: its monitor was killed, and it ended with that. */
 const lostExitCode = 137;
 
-/** Of a program that was executed in a container that still runs, Docker's document. @throws RtError not-found */
+/** Of a program in a container that still runs, executed or to be so, Docker's document. @throws RtError not-found */
 export async function inspectExec(host: Host, id: string): Promise<ExecInspect> {
-  for (const container of /^[0-9a-f]{64}$/.test(id) ? placed(host) : []) {
-    const state = host.stateOf(container);
-    const session = readSession(state, id);
-    if (!session) continue;
-    const exitCode = isRunning(state, id, session) ? undefined : (readSessionExit(state, id) ?? lostExitCode);
-    return execInspect({ ...session, id, container, exitCode });
+  const found = findExec(host, id);
+  const { container, state } = found;
+  if ("created" in found) {
+    const { command, ...created } = found.created;
+    return execInspect({
+      ...created,
+      words: command,
+      detachKeys: created.detachKeys ?? "",
+      id,
+      container,
+      pid: 0,
+    });
   }
-  throw new RtError("not-found", `No such exec instance: ${id}`, { exitCode: 1 });
+  const { session } = found;
+  const isUp = isRunning(state, id, session);
+  const exitCode = isUp ? undefined : (readSessionExit(state, id) ?? lostExitCode);
+  return execInspect({ ...session, id, container, isRunning: isUp, exitCode });
 }
 
 /** The ids of those that run in the container `id`. */
@@ -34,14 +41,4 @@ export function runningExecs(host: Host, id: string): string[] {
 
 function isRunning(state: string, id: string, { pid, startTime }: ExecSession): boolean {
   return readSessionExit(state, id) === undefined && pid > 0 && signalProcess(pid, startTime, 0);
-}
-
-/** Containers with a state directory: others run nothing. */
-function placed(host: Host): string[] {
-  try {
-    return readdirSync(join(host.paths.state, "containers")).filter(isContainerId);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
-    throw error;
-  }
 }

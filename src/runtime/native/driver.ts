@@ -128,6 +128,10 @@ function programOf(
       if (socket?.type === abi.Frame.failed) throw failureIn(socket.payload);
       return { ended: "lost" };
     },
+    async resize(size) {
+      const { sendSize } = await import("./streams.ts");
+      await sendSize(connection, size);
+    },
     [Symbol.dispose]: () => connection[Symbol.dispose](),
   };
 }

@@ -1,7 +1,8 @@
+import { onAbort } from "../../base/abort.ts";
 import * as abi from "../../native/abi.ts";
 import { signalProcess } from "../../native/system.ts";
 import type { AttachOptions, Outcome } from "../runtime.ts";
-import type { Streams, Terminal } from "../stdio.ts";
+import type { Streams, Terminal, WindowSize } from "../stdio.ts";
 import type { Connection } from "./connection.ts";
 import { DetachKeys } from "./detach-keys.ts";
 import { failureIn } from "./failure.ts";
@@ -20,9 +21,11 @@ export async function attachStreams(
   const over = new AbortController();
   const input = new Input(connection, options.detachKeys);
   const { terminal } = streams;
+  using _leaving = options.leave && onAbort(options.leave, () => input.detach());
+  if (options.leave?.aborted) input.detach();
   try {
     if (options.start) await connection.send(abi.Frame.start);
-    if (options.tty && terminal) await sendSize(connection, terminal);
+    if (options.tty && terminal) await sendSizeOf(connection, terminal);
     const sides = [
       options.stdin && streams.stdin && input.send(streams.stdin, over.signal),
       options.tty && terminal && forwardSizes(connection, terminal, over.signal),
@@ -60,7 +63,8 @@ class Input {
   readonly detached: Promise<Outcome>;
   readonly #connection: Connection;
   readonly #keys: DetachKeys;
-  #detach: (outcome: Outcome) => void;
+  /** The program is left alone. */
+  readonly detach: () => void;
   #credit: PromiseWithResolvers<void> | undefined;
 
   constructor(connection: Connection, keys: Uint8Array) {
@@ -68,7 +72,7 @@ class Input {
     this.#keys = new DetachKeys(keys);
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.detached = promise;
-    this.#detach = resolve;
+    this.detach = () => resolve({ ended: "detached" });
   }
 
   /** The monitor has taken our last frame. */
@@ -86,7 +90,7 @@ class Input {
         if (!(await this.#connection.send(abi.Frame.stdin, piece))) return;
         await this.#credit.promise;
       }
-      if (detaches) return this.#detach({ ended: "detached" });
+      if (detaches) return this.detach();
     }
     if (!over.aborted) await this.#connection.send(abi.Frame.stdin_eof);
   }
@@ -95,17 +99,21 @@ class Input {
 async function forwardSizes(connection: Connection, terminal: Terminal, over: AbortSignal): Promise<void> {
   for await (const _ of terminal.changes ?? []) {
     if (over.aborted) return;
-    await sendSize(connection, terminal);
+    await sendSizeOf(connection, terminal);
   }
 }
 
-async function sendSize(connection: Connection, terminal: Terminal): Promise<void> {
+async function sendSizeOf(connection: Connection, terminal: Terminal): Promise<void> {
   const size = terminal.size();
-  if (!size) return;
+  if (size) await sendSize(connection, size);
+}
+
+/** @returns false when the monitor has gone */
+export function sendSize(connection: Connection, { rows, columns }: WindowSize): Promise<boolean> {
   const payload = Buffer.alloc(4);
-  payload.writeUInt16BE(size.rows, 0);
-  payload.writeUInt16BE(size.columns, 2);
-  await connection.send(abi.Frame.resize, payload);
+  payload.writeUInt16BE(rows, 0);
+  payload.writeUInt16BE(columns, 2);
+  return connection.send(abi.Frame.resize, payload);
 }
 
 async function forwardSignals(

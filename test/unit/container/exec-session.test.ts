@@ -30,6 +30,9 @@ const facts = {
   tty: false,
   openStdin: true,
   privileged: false,
+  openStdout: true,
+  openStderr: true,
+  detachKeys: "",
 };
 const idOf = (number: number) => number.toString(16).padStart(64, "0");
 
