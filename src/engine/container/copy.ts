@@ -196,8 +196,12 @@ export function copyFailure(
     const why = `Could not find the file ${path} in container ${container.name}`;
     return new RtError("not-found", why, { cause: error, exitCode: 1 });
   }
+  if (error.code === "conflict" && error.message.endsWith(" must be a directory"))
+    return new RtError("invalid-argument", error.message, { cause: error, exitCode: 1 });
   const phrase = host === undefined ? "cannot copy" : `cannot copy ${JSON.stringify(host)}`;
+  // An archive that is none is its sender's mistake.
+  const code = error.code === "data-loss" ? "invalid-argument" : error.code;
   return error.exitCode === 1
     ? error
-    : new RtError(error.code, `${phrase}: ${error.message}`, { cause: error, exitCode: 1 });
+    : new RtError(code, `${phrase}: ${error.message}`, { cause: error, exitCode: 1 });
 }

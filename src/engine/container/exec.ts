@@ -48,12 +48,14 @@ export async function executeIn(
   const { record } = seen.container;
   const directory = host.stateOf(record.id);
   const session = { id, isKept: false };
+  // Who has it started may go: it was created to run.
+  const abort = isCreated ? undefined : host.session.abort;
   if (enteredGroup(host, record.id)?.delegated) await joinManager();
   const launched = build(host, seen, options, session);
   await using undo = new AsyncDisposableStack();
   undo.defer(() => launched.abandon());
   trimSessions(directory); // while it is being built
-  using program = await launched.ready(host.session.abort).catch((error) => {
+  using program = await launched.ready(abort).catch((error) => {
     throw isFull(error) ? full(error, options.container) : error;
   });
   const { tty, openStdin, command } = options;
@@ -69,7 +71,7 @@ export async function executeIn(
   using _live = host.liveExecs.add(id, program);
   const attached = { start: true, stdin: openStdin, tty, signals: sigProxy, joined: true, leaves: true };
   const status = options.detach
-    ? await program.start(host.session.abort)
+    ? await program.start(abort)
     : await follow(host, record, program, attached);
   undo.move();
   if (status === undefined && !options.detach) told("exec_detach");
