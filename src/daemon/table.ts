@@ -103,4 +103,64 @@ export const rows: readonly ApiRoute[] = [
     path: "/containers/{name}",
     load: async () => (await import("./routes/container.ts")).deleteContainer,
   },
+  {
+    method: "POST",
+    path: "/containers/{name}/attach",
+    load: async () => (await import("./routes/attach.ts")).postContainerAttach,
+  },
+  {
+    method: "GET",
+    path: "/containers/{name}/attach/ws",
+    load: async () => (await import("./routes/attach.ts")).getContainerAttachWs,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/exec",
+    load: async () => (await import("./routes/exec.ts")).postContainerExec,
+  },
+  {
+    method: "POST",
+    path: "/exec/{id}/start",
+    load: async () => (await import("./routes/exec.ts")).postExecStart,
+  },
+  {
+    method: "POST",
+    path: "/exec/{id}/resize",
+    load: async () => (await import("./routes/exec.ts")).postExecResize,
+  },
+  {
+    method: "GET",
+    path: "/exec/{id}/json",
+    load: async () => (await import("./routes/exec.ts")).getExec,
+  },
+  {
+    method: "GET",
+    path: "/containers/{name}/logs",
+    load: async () => (await import("./routes/logs.ts")).getContainerLogs,
+  },
+  {
+    method: "HEAD",
+    path: "/containers/{name}/archive",
+    load: async () => (await import("./routes/archive.ts")).headContainerArchive,
+  },
+  {
+    method: "GET",
+    path: "/containers/{name}/archive",
+    load: async () => (await import("./routes/archive.ts")).getContainerArchive,
+  },
+  {
+    method: "PUT",
+    path: "/containers/{name}/archive",
+    load: async () => (await import("./routes/archive.ts")).putContainerArchive,
+  },
+  {
+    method: "GET",
+    path: "/containers/{name}/export",
+    load: async () => (await import("./routes/archive.ts")).getContainerExport,
+  },
+  {
+    method: "POST",
+    path: "/containers/{name}/resize",
+    load: async () => (await import("./routes/resize.ts")).postContainerResize,
+  },
 ];
