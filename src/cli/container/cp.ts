@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { RtError } from "../../base/errors.ts";
+import { humanSize } from "../../base/human-size.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { humanSize } from "../format/human.ts";
 import { parseCopyPlace } from "../parse/copy-place.ts";
 
 export default class CpCommand extends RtCommand {

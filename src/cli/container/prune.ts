@@ -1,6 +1,6 @@
+import { humanSize } from "../../base/human-size.ts";
 import { containerPruneFilters } from "../../docker/filters.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
-import { humanSize } from "../format/human.ts";
 import { confirm } from "../output/confirm.ts";
 import { checkValues, parseFilterFlags } from "../parse/filter.ts";
 

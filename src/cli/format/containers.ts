@@ -1,7 +1,8 @@
+import { humanSize } from "../../base/human-size.ts";
 import { listPorts } from "../../docker/container-ports.ts";
 import { ago, type ContainerSummary } from "../../docker/container-summary.ts";
 import type { Give } from "./fit.ts";
-import { ellipsis, goTime, humanSize } from "./human.ts";
+import { ellipsis, goTime } from "./human.ts";
 import type { Listing } from "./rows.ts";
 
 const headings = {

@@ -1,7 +1,7 @@
+import { humanSize } from "../../base/human-size.ts";
 import { type DiskUsage, type DiskUsageTotal, diskUsageTotals } from "../../docker/disk-usage.ts";
 import { compareLines, imageLines } from "../../docker/image-summary.ts";
 import { containerListing } from "./containers.ts";
-import { humanSize } from "./human.ts";
 import { imageListing } from "./images.ts";
 import { type Listing, renderRows } from "./rows.ts";
 

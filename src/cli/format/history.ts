@@ -1,6 +1,7 @@
+import { humanSize } from "../../base/human-size.ts";
 import type { ImageHistoryItem } from "../../docker/image-history.ts";
 import { formatSeconds, humanDuration } from "../../docker/time.ts";
-import { ellipsis, humanSize } from "./human.ts";
+import { ellipsis } from "./human.ts";
 import type { Listing } from "./rows.ts";
 
 const headings = {

@@ -1,3 +1,4 @@
+import { humanSize } from "../../base/human-size.ts";
 import { visible } from "../../base/visible.ts";
 import {
   compareLines,
@@ -7,7 +8,7 @@ import {
   none,
 } from "../../docker/image-summary.ts";
 import type { Output } from "../output/output.ts";
-import { ellipsis, humanSize } from "./human.ts";
+import { ellipsis } from "./human.ts";
 
 /** A line of the tree: its cells, and how they are drawn on a terminal. */
 interface Line {

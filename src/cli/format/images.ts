@@ -1,6 +1,7 @@
+import { humanSize } from "../../base/human-size.ts";
 import { compareLines, type ImageLine, type ImageSummary, imageLines } from "../../docker/image-summary.ts";
 import { humanDuration } from "../../docker/time.ts";
-import { goTime, humanSize } from "./human.ts";
+import { goTime } from "./human.ts";
 import type { Listing } from "./rows.ts";
 
 const headings = {

@@ -1,5 +1,5 @@
+import { humanSize } from "../../base/human-size.ts";
 import type { PrunedImages } from "../../docker/image-delete.ts";
-import { humanSize } from "./human.ts";
 
 /** What is gone, as docker's prune tells it; nothing where nothing is. */
 export function prunedText(title: string, names: readonly string[]): string {

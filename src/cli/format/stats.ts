@@ -1,6 +1,7 @@
+import { humanSize } from "../../base/human-size.ts";
 import { figuresOf, type StatsDocument } from "../../docker/stats.ts";
 import type { Give } from "./fit.ts";
-import { binarySize, humanSize } from "./human.ts";
+import { binarySize } from "./human.ts";
 import type { Listing } from "./rows.ts";
 
 const headings = {

@@ -1,3 +1,4 @@
+import { humanSize } from "../../base/human-size.ts";
 import { invalid } from "../../base/invalid.ts";
 import { visible } from "../../base/visible.ts";
 import { Option, type Usage } from "../command.ts";
@@ -5,7 +6,6 @@ import { ContainerFlags } from "../container/container-flags.ts";
 import { programFlags } from "../container/program-flags.ts";
 import { runOptions } from "../container/run-options.ts";
 import { withProfile } from "../container/seldom-options.ts";
-import { humanSize } from "../format/human.ts";
 import { grammarOf } from "../grammar/grammar.ts";
 import { readKeyValueFile } from "../parse/env.ts";
 

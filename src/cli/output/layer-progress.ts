@@ -1,6 +1,6 @@
+import { humanSize } from "../../base/human-size.ts";
 import type { LayerProgress } from "../../engine/image/pull.ts";
 import type { PushProgress } from "../../engine/image/push.ts";
-import { humanSize } from "../format/human.ts";
 import type { Output } from "./output.ts";
 
 const redrawEvery_ms = 80;

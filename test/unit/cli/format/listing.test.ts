@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { humanSize } from "../../../../src/base/human-size.ts";
 import { containerListing, containersFormat, showsDetails } from "../../../../src/cli/format/containers.ts";
-import { ellipsis, goTime, humanSize } from "../../../../src/cli/format/human.ts";
+import { ellipsis, goTime } from "../../../../src/cli/format/human.ts";
 import { imageListing, imagesFormat } from "../../../../src/cli/format/images.ts";
 import { renderRows } from "../../../../src/cli/format/rows.ts";
 import { type ContainerSummary, statusText } from "../../../../src/docker/container-summary.ts";
