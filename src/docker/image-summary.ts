@@ -15,6 +15,8 @@ export interface ImageSummary {
   labels: Record<string, string>;
   /** How many have it. */
   containers: number;
+  /** Bytes of what another image has too; where it was asked for. */
+  sharedSize?: number;
   /** Of each platform that its name stands for; where they were asked for. */
   manifests?: ImageManifest[];
   /** Its record cannot be read: all but names and id is unknown. */
@@ -111,7 +113,7 @@ export function imageListElement(summary: ImageSummary): ImageListElement {
     RepoDigests: summary.digests,
     Created: secondsOf(summary.created),
     Size: summary.size,
-    SharedSize: -1,
+    SharedSize: summary.sharedSize ?? -1,
     Containers: summary.containers,
     Labels: summary.labels,
   };
@@ -134,6 +136,7 @@ export function imageSummary(element: ImageListElement): ImageSummary {
     size: element.Size,
     labels: element.Labels ?? {},
     containers: Math.max(0, element.Containers),
+    ...(element.SharedSize >= 0 && { sharedSize: element.SharedSize }),
     damaged: false,
   };
 }

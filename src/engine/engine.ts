@@ -3,6 +3,7 @@ import type { ContainerInspect } from "../docker/container-inspect.ts";
 import type { PrunedContainers } from "../docker/container-prune.ts";
 import type { ContainerSummary } from "../docker/container-summary.ts";
 import type { DiskUsage } from "../docker/disk-usage.ts";
+import type { DistributionInspect } from "../docker/distribution.ts";
 import type { EventMessage } from "../docker/event.ts";
 import type { ExecInspect } from "../docker/exec-inspect.ts";
 import type { Filters } from "../docker/filters.ts";
@@ -35,6 +36,7 @@ import type { UpdateOptions } from "./container/update.ts";
 import type { WaitOptions } from "./container/wait.ts";
 import type { Explanation } from "./container/why.ts";
 import type { CopyImageOptions } from "./image/copy.ts";
+import type { DistributionOptions } from "./image/distribution.ts";
 import type { ImportOptions } from "./image/import.ts";
 import type { ImagesOptions } from "./image/list.ts";
 import type { LoadOptions } from "./image/load.ts";
@@ -189,6 +191,8 @@ export interface ImageVerbs {
   remove(name: string, options: RemoveImageOptions): Promise<ImageDeleteItem[]>;
   /** Remove what no container has: images without a tag, or with the filter `dangling=false` all. */
   prune(options: { filters: Filters }): Promise<PrunedImages>;
+  /** What a registry has by a name, without bringing it here. */
+  distribution(reference: string, options: DistributionOptions): Promise<DistributionInspect>;
   /** One executable file of rt and an image. */
   pack(options: PackOptions): Promise<PackResult>;
 }

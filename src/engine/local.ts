@@ -182,6 +182,8 @@ function imageVerbs(hosts: Hosts): ImageVerbs {
     remove: async (name, options) =>
       (await import("./image/remove.ts")).removeImage(await hosts.get(), name, options),
     prune: async (options) => (await import("./image/prune.ts")).pruneImages(await hosts.get(), options),
+    distribution: async (reference, options) =>
+      (await import("./image/distribution.ts")).distribution(await hosts.get(), reference, options),
     pack: async (options) => (await import("./image/pack.ts")).pack(await hosts.get(), options),
   };
 }

@@ -36,7 +36,8 @@ export class RegistryClient {
     this.#warn = options.warn;
     this.#clients = endpointsOf(reference, options.config, options.tlsVerify ?? true).map((endpoint) => {
       const repository = endpoint.mirror ? `${endpoint.host}/${reference.path}` : repositoryOf(reference);
-      const find = credentialsFor(repository, options, limits);
+      const { given: _, ...others } = options;
+      const find = credentialsFor(repository, endpoint.mirror ? others : options, limits);
       return new EndpointClient(endpoint, reference.path, find, limits, this.#closing.signal);
     });
   }

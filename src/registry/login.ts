@@ -7,7 +7,7 @@ import { limitsFor, type RegistryOptions } from "./options.ts";
 import { type Request, send } from "./transport.ts";
 
 /**
- * Shows a user name and a password to a registry, or to the token server that it names: the dance of a pull, for a token that
+ * Shows a user name and a password, or an identity token, to a registry, or to the token server that it names: the dance of a pull, for a token that
  * is good for nothing. A registry that asks nobody for a password takes any, as docker has it. Nothing is redirected: who
  * answers with another address has not said that the password is right.
  *
@@ -16,7 +16,7 @@ import { type Request, send } from "./transport.ts";
  */
 export async function tryLogin(
   domain: string,
-  credential: Extract<Credential, { kind: "basic" }>,
+  credential: Exclude<Credential, { kind: "bearer" }>,
   options: TryLoginOptions,
 ): Promise<string | undefined> {
   const { config, tlsVerify = true, signal } = options;

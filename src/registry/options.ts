@@ -1,6 +1,6 @@
 import type { Config } from "../base/config.ts";
 import type { CallerEnvironment } from "../base/environment.ts";
-import type { FindCredential, HelperAnswers } from "./credential.ts";
+import type { Credential, FindCredential, HelperAnswers } from "./credential.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 
 export interface RegistryOptions {
@@ -8,6 +8,8 @@ export interface RegistryOptions {
   /** False for --tls-verify=false: this reference's registry may be plain http or unverified. */
   tlsVerify?: boolean | undefined;
   authFile?: string | undefined;
+  /** Who the caller is to the registry itself, by his own account: no file is looked into. Of its mirrors it says nothing. */
+  given?: { credential: Credential | undefined } | undefined;
   env?: Readonly<Record<string, string | undefined>>;
   /** The environment of credential helpers; `env` unless it is given. */
   caller?: CallerEnvironment;
@@ -28,10 +30,11 @@ export function limitsFor({ config, limits }: Pick<RegistryOptions, "config" | "
 /** How the credential for `repository` ("host/path") is found, once somebody asks for one. */
 export function credentialsFor(
   repository: string,
-  { authFile, env, caller, warn, helperAnswers = new Map() }: RegistryOptions,
+  { authFile, given, env, caller, warn, helperAnswers = new Map() }: RegistryOptions,
   { helperMs }: Limits,
 ): FindCredential {
   return async (isRejected) => {
+    if (given) return given.credential;
     if (isRejected) helperAnswers.clear();
     const { findCredential } = await import("./credentials.ts");
     return findCredential(repository, {

@@ -26,6 +26,8 @@ export interface CommitOptions {
   comment: string;
   /** Instructions of a Dockerfile that say what its containers are to be: `CMD ["sh"]`. */
   changes: readonly string[];
+  /** What its containers are to be, in the place of what this container was told to be; changes come on top of it. */
+  config?: ContainerDefaults | undefined;
   /** A running container stands still while its files are read. */
   pause: boolean;
 }
@@ -45,7 +47,7 @@ export async function commitContainer(host: Host, name: string, options: CommitO
   const { record } = seen.container;
   const image = host.images.find(record.image.id);
   if (!image) throw conflict(`the image of container ${record.name} is gone, and its layers with it`);
-  const config = configOf(record, image.config, options.changes);
+  const config = configOf(record, image.config, options);
   const base = await baseOf(host, image);
   const needed = [...image.chain, ...[...base.layers, image.configuration].map(({ digest }) => digest)];
   using leases = new DisposableStack();
@@ -91,7 +93,7 @@ function leftOut(count: number): string {
 function configOf(
   record: ContainerRecord,
   image: ContainerDefaults,
-  changes: readonly string[],
+  asked: Pick<CommitOptions, "changes" | "config">,
 ): ContainerDefaults {
   const own = new Set([`HOSTNAME=${record.hostname}`]);
   if (record.tty && !image.Env?.some((entry) => entry.startsWith("TERM="))) own.add("TERM=xterm");
@@ -116,7 +118,9 @@ function configOf(
   };
   const { workingDirectory, env } = record;
   const shell = Shell ?? ["/bin/sh", "-c"];
-  const merged = mergeChanges(parseImageChanges(changes, { env, workingDirectory, shell }), container);
+  const changes = parseImageChanges(asked.changes, { env, workingDirectory, shell });
+  const said = asked.config ? mergeChanges(changes, asked.config) : changes;
+  const merged = mergeChanges(said, container);
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => !isNothing(value)));
 }
 

@@ -16,6 +16,8 @@ export interface ImagesOptions {
   /** "alpine" or "alpine:3.*": repository and tag with wildcards. */
   pattern?: string;
   filters?: Filters;
+  /** With what of their bytes other images have too. */
+  sharedSize?: boolean;
   /** With the images of all platforms that their names stand for. */
   manifests?: boolean;
 }
@@ -27,7 +29,7 @@ export interface ImagesOptions {
  */
 export async function listImages(
   host: Host,
-  { filters = {}, pattern, manifests = false }: ImagesOptions = {},
+  { filters = {}, pattern, manifests = false, sharedSize = false }: ImagesOptions = {},
 ): Promise<ImageSummary[]> {
   checkFilters(filters, imageFilters);
   const holds = matcher(filters, (key, value) => predicate(host, key, value));
@@ -41,6 +43,11 @@ export async function listImages(
     return kept.includes(true) ? [only(summary, kept)] : [];
   });
   summaries.sort((a, b) => timeOf(b.created) - timeOf(a.created));
+  if (sharedSize) {
+    const { storeUsage } = await import("../system/store-usage.ts");
+    const usage = await storeUsage(host);
+    for (const summary of summaries) summary.sharedSize = usage.images.get(summary.id)?.shared ?? 0;
+  }
   return manifests ? (await import("./manifests.ts")).withManifests(host, images, summaries) : summaries;
 }
 

@@ -1,4 +1,5 @@
 import { RtError } from "../../base/errors.ts";
+import type { RegistryCredentials } from "../../docker/registry-auth.ts";
 import { digestName, type TagRecord } from "../../image/image-store.ts";
 import type { ImageRecord } from "../../image/record.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -9,12 +10,15 @@ import { collectRarely } from "../care/collect.ts";
 import { keepWithinLimit } from "../care/limit.ts";
 import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
+import { givenBy } from "../registry/given.ts";
 import { type BringOptions, type Brought, bringImage } from "./bring.ts";
 
 export type { LayerProgress } from "../../image/transfer.ts";
 
 /** When `signal` aborts, everything stops; what has arrived of layers is kept. */
 export interface PullOptions extends BringOptions {
+  /** Who the caller is to the registry; undefined: whom this host's files know. */
+  credentials?: RegistryCredentials | undefined;
   /** False: this registry may be plain http, or TLS that does not verify. */
   tlsVerify?: boolean | undefined;
 }
@@ -44,6 +48,7 @@ export async function pull(host: Host, text: string, options: PullOptions = {}):
     env: host.env,
     caller: host.caller,
     warn: (line) => host.warn(line),
+    ...givenBy(options.credentials),
     ...(options.tlsVerify !== undefined && { tlsVerify: options.tlsVerify }),
     ...(host.embedded && { embedded: host.embedded }),
   });

@@ -1,5 +1,6 @@
 import { RtError } from "../../base/errors.ts";
 import type { Destination, SentImage } from "../../destination/destination.ts";
+import type { RegistryCredentials } from "../../docker/registry-auth.ts";
 import { digestName } from "../../image/image-store.ts";
 import { type SendProgress, sendImage } from "../../image/send.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
@@ -15,6 +16,7 @@ import {
 import { protect } from "../care/collect.ts";
 import type { Host } from "../host.ts";
 import { imageEvent } from "../record-event.ts";
+import { givenBy } from "../registry/given.ts";
 import { isOutside, ownImage } from "./outside.ts";
 import { type CompressionOptions, type CompressProgress, inForm, recompression } from "./recompress.ts";
 import { storedImage } from "./stored.ts";
@@ -30,6 +32,8 @@ export interface PushOptions extends CompressionOptions {
   destination?: string | undefined;
   /** Only the image for it. */
   platform?: string | undefined;
+  /** Who the caller is to the registry; undefined: whom this host's files know. */
+  credentials?: RegistryCredentials | undefined;
   /** False: this registry may be plain http, or TLS that does not verify. */
   tlsVerify?: boolean | undefined;
   onProgress?: ((progress: PushProgress) => void) | undefined;
@@ -75,7 +79,7 @@ export async function pushAll(host: Host, repository: string, options: PushAllOp
 async function open<T>(
   host: Host,
   where: string,
-  { tlsVerify }: PushOptions,
+  { credentials, tlsVerify }: PushOptions,
   use: (destination: Destination) => Promise<T>,
 ): Promise<T> {
   const { openDestination } = await import("../../destination/open.ts");
@@ -89,6 +93,7 @@ async function open<T>(
       caller: host.caller,
       warn: (line) => host.warn(line),
       cutUploads,
+      ...givenBy(credentials),
       signal: abort,
       ...(tlsVerify !== undefined && { tlsVerify }),
     });

@@ -1,4 +1,5 @@
 import { RtError, withCause } from "../../base/errors.ts";
+import type { RegistryCredentials } from "../../docker/registry-auth.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { digestOf } from "../../oci/digest.ts";
 import {
@@ -19,6 +20,7 @@ import { checkBytes } from "../../source/resolve.ts";
 import type { Source } from "../../source/source.ts";
 import type { Host } from "../host.ts";
 import { storedImage } from "../image/stored.ts";
+import { givenBy } from "../registry/given.ts";
 
 /** A manifest by a name that people typed. */
 export interface FoundEntry extends ListEntry {
@@ -30,12 +32,18 @@ export interface FoundEntry extends ListEntry {
 }
 
 /** Where a reference, or an image's file, leads; nothing is asked yet. */
-export async function openAsked(host: Host, text: string, tlsVerify: boolean | undefined): Promise<Source> {
+export async function openAsked(
+  host: Host,
+  text: string,
+  tlsVerify: boolean | undefined,
+  credentials?: RegistryCredentials,
+): Promise<Source> {
   return await openSource(text, {
     config: await host.config(),
     env: host.env,
     caller: host.caller,
     warn: (line) => host.warn(line),
+    ...givenBy(credentials),
     ...(tlsVerify !== undefined && { tlsVerify }),
     ...(host.embedded && { embedded: host.embedded }),
   });

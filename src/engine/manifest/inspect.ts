@@ -1,4 +1,5 @@
 import { RtError } from "../../base/errors.ts";
+import type { RegistryCredentials } from "../../docker/registry-auth.ts";
 import { ManifestListStore, type StoredEntry } from "../../image/manifest-list-store.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { chosen, parseDocument, type RawDocument } from "../../oci/manifest.ts";
@@ -16,6 +17,8 @@ export interface InspectManifestOptions {
   list?: string | undefined;
   /** With descriptors, platforms and what an index names. */
   verbose: boolean;
+  /** Who the caller is to the registry; undefined: whom this host's files know. */
+  credentials?: RegistryCredentials | undefined;
   /** False: this registry may be plain http, or TLS that does not verify. */
   tlsVerify?: boolean | undefined;
 }
@@ -43,12 +46,12 @@ export async function inspectManifest(
   text: string,
   options: InspectManifestOptions,
 ): Promise<ManifestInspect> {
-  const { list, verbose, tlsVerify } = options;
+  const { list, verbose, tlsVerify, credentials } = options;
   if (list !== undefined) return await inspectEntry(host, listName(list), text, verbose);
   const own = isNear(text) || parse(text).digest ? undefined : listName(text);
   const lists = new ManifestListStore(host.database);
   if (own && lists.has(own)) return await inspectList(host, lists.get(own), verbose);
-  const source = await openAsked(host, isNear(text) ? text : canonical(parse(text)), tlsVerify);
+  const source = await openAsked(host, isNear(text) ? text : canonical(parse(text)), tlsVerify, credentials);
   try {
     return await inspectSource(source, verbose);
   } finally {

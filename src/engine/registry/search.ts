@@ -1,16 +1,20 @@
 import { RtError } from "../../base/errors.ts";
 import { checkFilters, type Filters, searchFilters } from "../../docker/filters.ts";
+import type { RegistryCredentials } from "../../docker/registry-auth.ts";
 import { isWanted, type SearchResult } from "../../docker/search-result.ts";
 import { findCredential } from "../../registry/credentials.ts";
 import { defaultLimits } from "../../registry/limits.ts";
 import { searchRegistry } from "../../registry/search.ts";
 import { serverName } from "../../registry/server-name.ts";
 import type { Host } from "../host.ts";
+import { givenBy } from "./given.ts";
 
 export interface SearchOptions {
   /** From 1 to 100. */
   limit: number;
   filters: Filters;
+  /** Who the caller is to the registry; undefined: whom this host's files know. */
+  credentials?: RegistryCredentials | undefined;
   /** False: this registry may be plain http, or TLS that does not verify. */
   tlsVerify?: boolean | undefined;
 }
@@ -18,6 +22,7 @@ export interface SearchOptions {
 /** Repositories that have a term in their name: "alpine" at Docker Hub, "HOST/TERM" at the registry of that host. */
 export async function search(host: Host, text: string, options: SearchOptions): Promise<SearchResult[]> {
   const { limit, filters, tlsVerify } = options;
+  const { given } = givenBy(options.credentials);
   checkFilters(filters, searchFilters);
   if (limit < 1 || limit > 100)
     throw new RtError("invalid-argument", `limit ${limit} is outside the range of [1, 100]`);
@@ -28,7 +33,8 @@ export async function search(host: Host, text: string, options: SearchOptions): 
   const found = await searchRegistry(domain, term, limit, {
     config: await host.config(),
     tlsVerify,
-    find: () => findCredential(domain, { env, caller, helperMs, warn }),
+    find: async () =>
+      given ? given.credential : await findCredential(domain, { env, caller, helperMs, warn }),
     signal: host.session.abort,
   });
   return found
