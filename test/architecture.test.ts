@@ -17,7 +17,7 @@ const project = resolve(import.meta.dir, "..");
  */
 const rooms: Record<string, string> = {
   cli: "daemon remote engine http docker settings reference base native",
-  daemon: "engine http docker base",
+  daemon: "engine http docker reference base",
   remote: "engine peer http reference base",
   engine:
     "app image container log volume network events distribution destination source peer registry content snapshot layer runtime rootless store docker spec settings reference oci base",

@@ -1,5 +1,12 @@
-import type { ContainerSummary } from "./container-summary.ts";
-import type { ImageSummary } from "./image-summary.ts";
+import { invalid } from "../base/invalid.ts";
+import { visible } from "../base/visible.ts";
+import {
+  type ContainerListElement,
+  type ContainerSummary,
+  containerListElement,
+  containerSummary,
+} from "./container-summary.ts";
+import { type ImageListElement, type ImageSummary, imageListElement, imageSummary } from "./image-summary.ts";
 import type { VolumeDocument } from "./volume.ts";
 
 /** What takes room on the disk; bytes. GET /system/df is made of it. */
@@ -24,6 +31,56 @@ export interface ImageUse extends ImageSummary {
 
 export interface VolumeUse extends VolumeDocument {
   UsageData: { Size: number; RefCount: number };
+}
+
+/** GET /system/df. What was not asked for is null. */
+export interface DiskUsageAnswer {
+  LayersSize: number;
+  Images: ImageListElement[] | null;
+  Containers: ContainerListElement[] | null;
+  Volumes: VolumeUse[] | null;
+  BuildCache: never[] | null;
+  /** Ours, both. */
+  LayersReclaimable: number;
+  Leftovers: DiskUsage["leftovers"];
+}
+
+const diskUsageTypes = ["container", "image", "volume", "build-cache"] as const;
+
+/** @throws RtError invalid-argument, in Docker's words */
+export function checkDiskUsageTypes(types: readonly string[]): void {
+  const strange = types.find((type) => !(diskUsageTypes as readonly string[]).includes(type));
+  if (strange !== undefined) throw invalid(`unknown object type: ${visible(strange)}`);
+}
+
+/** @param types which are asked for; all where there are none */
+export function diskUsageAnswer(usage: DiskUsage, types: readonly string[]): DiskUsageAnswer {
+  const has = (type: (typeof diskUsageTypes)[number]) => types.length === 0 || types.includes(type);
+  return {
+    LayersSize: has("image") ? usage.layersSize : 0,
+    Images: has("image") ? usage.images.map(imageListElement) : null,
+    Containers: has("container") ? usage.containers.map(containerListElement) : null,
+    Volumes: has("volume") ? usage.volumes : null,
+    BuildCache: has("build-cache") ? [] : null,
+    LayersReclaimable: usage.layersReclaimable,
+    Leftovers: usage.leftovers,
+  };
+}
+
+/** What an engine says of it, with what only ours says. */
+export function diskUsageOf(answer: DiskUsageAnswer): DiskUsage {
+  const nothing = { count: 0, active: 0, size: 0, reclaimable: 0 };
+  return {
+    layersSize: answer.LayersSize,
+    layersReclaimable: answer.LayersReclaimable ?? 0,
+    leftovers: answer.Leftovers ?? nothing,
+    images: (answer.Images ?? []).map((element) => {
+      const sharedSize = Math.max(0, element.SharedSize);
+      return { ...imageSummary(element), sharedSize };
+    }),
+    containers: (answer.Containers ?? []).map(containerSummary),
+    volumes: answer.Volumes ?? [],
+  };
 }
 
 /** One line of `system df`. */

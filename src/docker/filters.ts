@@ -135,8 +135,11 @@ export const searchFilters: FilterGrammar = {
 };
 
 export const eventFilters: FilterGrammar = {
-  keys: ["container", "event", "image", "label", "network", "type", "volume"],
-  later: ["config", "daemon", "node", "plugin", "scope", "secret", "service"],
+  keys: [
+    ...["config", "container", "daemon", "event", "image", "label", "network", "node", "plugin"],
+    ...["scope", "secret", "service", "type", "volume"],
+  ],
+  later: [],
   values: {},
 };
 

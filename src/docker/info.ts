@@ -1,7 +1,10 @@
 import { defaultSettings } from "../settings/container-settings.ts";
+import { logDrivers } from "../settings/log.ts";
 
-/** The part of GET /info that is true of rt. Sizes in bytes. */
+/** GET /info, with the fields that Docker's clients read. Sizes in bytes. */
 export interface Info {
+  /** Of this store, as long as it is where it is. */
+  ID: string;
   ServerVersion: string;
   Containers: number;
   ContainersRunning: number;
@@ -9,6 +12,8 @@ export interface Info {
   ContainersStopped: number;
   Images: number;
   Driver: string;
+  DriverStatus: [name: string, value: string][];
+  Plugins: { Volume: string[]; Network: string[]; Authorization: string[] | null; Log: string[] };
   /** What this host's control groups can limit. */
   MemoryLimit: boolean;
   SwapLimit: boolean;
@@ -18,16 +23,34 @@ export interface Info {
   CPUSet: boolean;
   PidsLimit: boolean;
   OomKillDisable: boolean;
+  IPv4Forwarding: boolean;
+  Debug: boolean;
+  /** Of the process that answers: its open files; threads of Go's there are none. */
+  NFd: number;
+  NGoroutines: number;
+  NEventsListener: number;
+  /** RFC 3339. */
+  SystemTime: string;
   LoggingDriver: string;
   CgroupDriver: string;
   CgroupVersion: string;
   KernelVersion: string;
   OperatingSystem: string;
+  OSVersion: string;
   OSType: string;
   Architecture: string;
+  /** Where Docker's clients log in unless they say where. */
+  IndexServerAddress: string;
+  RegistryConfig: RegistryConfig;
   NCPU: number;
   MemTotal: number;
+  GenericResources: null;
   Name: string;
+  Labels: string[];
+  ExperimentalBuild: boolean;
+  HttpProxy: string;
+  HttpsProxy: string;
+  NoProxy: string;
   DockerRootDir: string;
   /** Ours: where what runs now has its files. */
   StateDir: string;
@@ -38,11 +61,41 @@ export interface Info {
   /** Where devices are described, and those that are: their names of CDI. */
   CDISpecDirs: string[];
   DiscoveredDevices: { Source: "cdi"; ID: string }[];
+  Runtimes: Record<string, { path: string }>;
   DefaultRuntime: string;
+  InitBinary: string;
+  /** Programs that Docker consists of. */
+  ContainerdCommit: { ID: string };
+  RuncCommit: { ID: string };
+  InitCommit: { ID: string };
+  Isolation: string;
+  FirewallBackend: { Driver: string };
+  DefaultAddressPools: { Base: string; Size: number }[];
   /** Containers outlive whoever started them. */
   LiveRestoreEnabled: boolean;
-  Swarm: { LocalNodeState: string };
+  Swarm: {
+    NodeID: string;
+    NodeAddr: string;
+    LocalNodeState: string;
+    ControlAvailable: boolean;
+    Error: string;
+    RemoteManagers: null;
+  };
   Warnings: string[];
+}
+
+/** As Docker has it: which registries may be plain http, and who stands in for which. */
+interface RegistryConfig {
+  InsecureRegistryCIDRs: string[];
+  IndexConfigs: Record<string, IndexConfig>;
+  Mirrors: string[];
+}
+
+interface IndexConfig {
+  Name: string;
+  Mirrors: string[];
+  Secure: boolean;
+  Official: boolean;
 }
 
 interface LimitFacts {
@@ -56,12 +109,23 @@ interface LimitFacts {
 }
 
 export interface InfoFacts {
+  id: string;
   version: string;
   containers: number;
   running: number;
   paused: number;
   images: number;
   driver: string;
+  /** "extfs"; "" of one that is not known by name. */
+  fileSystem: string;
+  openFiles: number;
+  /** RFC 3339. */
+  time: string;
+  ipv4Forwarding: boolean;
+  /** By host: what the configuration says of it. */
+  registries: ReadonlyMap<string, { mirrors: readonly string[]; insecure: boolean }>;
+  proxies: { http: string; https: string; none: string };
+  addressPools: readonly { base: string; size: number }[];
   /** "none": no group can be made. */
   cgroupManager: "cgroupfs" | "systemd" | "none";
   /** "2", "1", "hybrid" or "none". */
@@ -90,6 +154,7 @@ export interface InfoFacts {
 
 export function infoDocument(facts: InfoFacts): Info {
   return {
+    ID: facts.id,
     ServerVersion: facts.version,
     Containers: facts.containers,
     ContainersRunning: facts.running,
@@ -97,6 +162,13 @@ export function infoDocument(facts: InfoFacts): Info {
     ContainersStopped: facts.containers - facts.running - facts.paused,
     Images: facts.images,
     Driver: facts.driver,
+    DriverStatus: facts.fileSystem === "" ? [] : [["Backing Filesystem", facts.fileSystem]],
+    Plugins: {
+      Volume: ["local"],
+      Network: ["bridge", "host", "ipvlan", "macvlan", "null"],
+      Authorization: null,
+      Log: logDrivers.filter((driver) => driver !== "none"),
+    },
     MemoryLimit: facts.limits.memory,
     SwapLimit: facts.limits.swap,
     CpuCfsPeriod: facts.limits.cpuQuota,
@@ -105,16 +177,25 @@ export function infoDocument(facts: InfoFacts): Info {
     CPUSet: facts.limits.cpuset,
     PidsLimit: facts.limits.pids,
     OomKillDisable: facts.limits.oomKillDisable,
+    IPv4Forwarding: facts.ipv4Forwarding,
+    Debug: false,
+    ...{ NFd: facts.openFiles, NGoroutines: 0, NEventsListener: 0, SystemTime: facts.time },
     LoggingDriver: defaultSettings().logDriver,
     CgroupDriver: facts.cgroupManager,
     CgroupVersion: facts.cgroupVersion,
     KernelVersion: facts.kernel.release,
     OperatingSystem: facts.operatingSystem,
+    OSVersion: "",
     OSType: facts.kernel.type.toLowerCase(),
     Architecture: facts.kernel.machine,
+    IndexServerAddress: "https://index.docker.io/v1/",
+    RegistryConfig: registryConfig(facts.registries),
     NCPU: facts.processors,
     MemTotal: facts.memory_bytes,
+    GenericResources: null,
     Name: facts.hostname,
+    ...{ Labels: [], ExperimentalBuild: false },
+    ...{ HttpProxy: facts.proxies.http, HttpsProxy: facts.proxies.https, NoProxy: facts.proxies.none },
     DockerRootDir: facts.root,
     StateDir: facts.state,
     StoreLimit: facts.storeLimit,
@@ -127,13 +208,51 @@ export function infoDocument(facts: InfoFacts): Info {
     ],
     CDISpecDirs: [...facts.cdiDirectories],
     DiscoveredDevices: facts.cdiDevices.map((ID) => ({ Source: "cdi", ID })),
-    DefaultRuntime: "native",
+    Runtimes: { native: { path: "rt" } },
+    ...{ DefaultRuntime: "native", InitBinary: "rt" },
+    ...{ ContainerdCommit: { ID: "" }, RuncCommit: { ID: "" }, InitCommit: { ID: "" }, Isolation: "" },
+    FirewallBackend: { Driver: "nftables" },
+    DefaultAddressPools: facts.addressPools.map(({ base, size }) => ({ Base: base, Size: size })),
     LiveRestoreEnabled: true,
-    Swarm: { LocalNodeState: "inactive" },
+    Swarm: {
+      ...{ NodeID: "", NodeAddr: "", LocalNodeState: "inactive" },
+      ...{ ControlAvailable: false, Error: "", RemoteManagers: null },
+    },
     // Without groups there is one reason for all of them, which is said.
     Warnings: [...facts.warnings, ...(facts.cgroupManager === "none" ? [] : limitWarnings(facts.limits))],
   };
 }
+
+/** GET /info: warnings as Docker has them, whose clients print them as they are. */
+export function infoAnswer(info: Info): Info {
+  return { ...info, Warnings: info.Warnings.map((warning) => `${warningMark}${warning}`) };
+}
+
+export function infoOf(answer: Info): Info {
+  const Warnings = (answer.Warnings ?? []).map((line) =>
+    line.startsWith(warningMark) ? line.slice(warningMark.length) : line,
+  );
+  return { ...answer, Warnings };
+}
+
+const warningMark = "WARNING: ";
+
+function registryConfig(registries: InfoFacts["registries"]): RegistryConfig {
+  const of = (name: string): IndexConfig => {
+    const { mirrors = [], insecure = false } = registries.get(name) ?? {};
+    return { Name: name, Mirrors: [...mirrors], Secure: !insecure, Official: name === hub };
+  };
+  return {
+    // Of this machine itself plain http is taken.
+    InsecureRegistryCIDRs: ["127.0.0.0/8", "::1/128"],
+    IndexConfigs: Object.fromEntries(
+      [...new Set([hub, ...registries.keys()])].map((name) => [name, of(name)]),
+    ),
+    Mirrors: [...(registries.get(hub)?.mirrors ?? [])],
+  };
+}
+
+const hub = "docker.io";
 
 /** In Docker's words. Who asks for one of them all the same is told. */
 function limitWarnings({ memory, swap, cpuQuota, cpuShares, cpuset, pids }: LimitFacts): string[] {

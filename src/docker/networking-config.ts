@@ -18,7 +18,7 @@ import {
   wishesOf,
 } from "../settings/network.ts";
 import { addressConfig, defaultNetwork } from "./endpoint-settings.ts";
-import { given, refuseUnavailable } from "./zero.ts";
+import { given, read, refuseUnavailable } from "./zero.ts";
 
 const texts = given(listOf(text), []);
 const word = given(text, "");
@@ -123,6 +123,16 @@ function contradiction(path: string, networks: readonly NetworkWish[], networkMo
   return invalid(
     `invalid ${path}: it names ${names}, and HostConfig.NetworkMode ${JSON.stringify(networkMode)}`,
   );
+}
+
+/** `EndpointConfig` of a request that puts a container into a network. @throws RtError invalid-argument | unsupported */
+export function parseEndpoint(network: string, document: unknown): NetworkWish {
+  return endpointWish(network, read(given(endpoint, nothing), document, "EndpointConfig"), "EndpointConfig");
+}
+
+/** And the other way. */
+export function endpointConfigDocument(wish: Omit<NetworkWish, "network">): EndpointConfig {
+  return endpointDocument(wish);
 }
 
 /** @throws RtError invalid-argument | unsupported */

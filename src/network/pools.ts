@@ -1,10 +1,21 @@
 import { overlap, parseCidr, type Subnet, subnetOf } from "./address.ts";
 
-/** Docker's default pools of IPv4, in its order: 172.17 to 172.31 in /16s, then 192.168 in /20s. */
-const pools: readonly Subnet[] = [
-  ...Array.from({ length: 15 }, (_, index) => parseCidr(`172.${17 + index}.0.0/16`)!.subnet),
-  ...Array.from({ length: 16 }, (_, index) => parseCidr(`192.168.${16 * index}.0/20`)!.subnet),
+/** Docker's default pools of IPv4, in its order, and how large the subnets are that are cut out of each. */
+export const defaultPools: readonly { base: string; size: number }[] = [
+  { base: "172.17.0.0/16", size: 16 },
+  { base: "172.18.0.0/15", size: 16 },
+  { base: "172.20.0.0/14", size: 16 },
+  { base: "172.24.0.0/13", size: 16 },
+  { base: "192.168.0.0/16", size: 20 },
 ];
+
+const pools: readonly Subnet[] = defaultPools.flatMap(({ base, size }) => {
+  const { subnet } = parseCidr(base)!;
+  const step = 1n << BigInt(32 - size);
+  return Array.from({ length: 2 ** (size - subnet.prefix) }, (_, index) =>
+    subnetOf({ family: 4, value: subnet.value + BigInt(index) * step }, size),
+  );
+});
 
 /**
  * The first subnet of the pools that overlaps none of those that are taken. What leads to a half of the world or to all of it

@@ -25,7 +25,7 @@ export interface ApiAnswer {
   status: number;
   fields: HeaderFields;
   text: string;
-  /** Of an answer that is a document; undefined of another. */
+  /** Of an answer that is one document; undefined of another, as of a stream of lines. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look at what they expect, and fail where it is not there
   json: any;
 }
@@ -95,6 +95,7 @@ async function answerOf({ status, fields, body }: Answered): Promise<ApiAnswer> 
   const pieces: Uint8Array[] = [];
   for await (const piece of body) pieces.push(piece);
   const text = Buffer.concat(pieces).toString("utf8");
-  const isDocument = fields.get("content-type") === "application/json" && text !== "";
+  // A stream of lines has the same type.
+  const isDocument = fields.get("content-type") === "application/json" && /^[^\n]+\n?$/.test(text);
   return { status, fields, text, json: isDocument ? JSON.parse(text) : undefined };
 }

@@ -49,8 +49,17 @@ function predicate(key: string, value: string): (event: EventMessage) => boolean
     case "event":
       // "exec_start: ls -l" is asked for without what is behind the colon.
       return ({ Action }) => Action === value || Action.startsWith(`${value}:`);
+    case "scope":
+      return ({ scope }) => scope === value;
+    // Of most of these there is nothing here that could happen.
+    case "config":
     case "container":
+    case "daemon":
     case "network":
+    case "node":
+    case "plugin":
+    case "secret":
+    case "service":
     case "volume":
       return ({ Type, Actor }) =>
         Type === key && (Actor.ID.startsWith(value) || (Actor.Attributes.name ?? "").startsWith(value));

@@ -1,10 +1,11 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statfsSync } from "node:fs";
 import { hostname, machine, release, totalmem, type } from "node:os";
 import { version } from "../../base/build-info.ts";
 import { isErrno } from "../../base/errors.ts";
 import { rootlessCaller } from "../../base/rootless.ts";
 import { readCdiRegistry } from "../../container/cdi-registry.ts";
 import { type Info, infoDocument } from "../../docker/info.ts";
+import { defaultPools } from "../../network/pools.ts";
 import { groupPlace } from "../../runtime/group-place.ts";
 import { limitsIn } from "../../runtime/host-limits.ts";
 import { hasApparmor, hasSelinux } from "../../runtime/security-modules.ts";
@@ -17,7 +18,23 @@ export async function info(host: Host): Promise<Info> {
   const live = await list(host, { all: false, filters: {} });
   const paused = live.filter(({ state }) => state === "paused").length;
   const place = groupPlace();
+  const { registries } = await host.config();
+  const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY, http_proxy, https_proxy, no_proxy } = host.env;
   return infoDocument({
+    id: idOf(`${textOf("/etc/machine-id").trim()} ${host.paths.root}`),
+    fileSystem: fileSystemOf(host.paths.root),
+    openFiles: readdirSync("/proc/self/fd").length,
+    time: new Date().toISOString(),
+    ipv4Forwarding: textOf("/proc/sys/net/ipv4/ip_forward").trim() === "1",
+    registries: new Map(
+      [...registries].map(([name, { mirrors = [], insecure = false }]) => [name, { mirrors, insecure }]),
+    ),
+    proxies: {
+      http: HTTP_PROXY ?? http_proxy ?? "",
+      https: HTTPS_PROXY ?? https_proxy ?? "",
+      none: NO_PROXY ?? no_proxy ?? "",
+    },
+    addressPools: defaultPools,
     version,
     containers: host.containers.count(),
     running: live.length - paused,
@@ -48,6 +65,32 @@ export async function info(host: Host): Promise<Info> {
       ...cdi.problems.map((problem) => `CDI specification ${problem}`),
     ],
   });
+}
+
+/** In the form of a UUID: the same as long as the store is where it is. */
+function idOf(place: string): string {
+  const digits = new Bun.CryptoHasher("sha256").update(place).digest("hex");
+  return digits.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/** statfs(2)'s numbers, in Docker's words. */
+const fileSystems: Readonly<Record<number, string>> = {
+  61267: "extfs",
+  1481003842: "xfs",
+  2435016766: "btrfs",
+  16914836: "tmpfs",
+  2035054128: "overlayfs",
+  801189825: "zfs",
+  4076150800: "f2fs",
+};
+
+function fileSystemOf(directory: string): string {
+  try {
+    return fileSystems[Number(statfsSync(directory).type)] ?? "";
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return "";
+    throw error;
+  }
 }
 
 /** "2", "1", "hybrid" (controllers on v1, a v2 tree beside them), or "none". */

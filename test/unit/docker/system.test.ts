@@ -1,9 +1,18 @@
 import { expect, test } from "bun:test";
-import { infoDocument } from "../../../src/docker/info.ts";
-import { versionDocument } from "../../../src/docker/version.ts";
+import { checkDiskUsageTypes, diskUsageAnswer, diskUsageOf } from "../../../src/docker/disk-usage.ts";
+import { infoAnswer, infoDocument, infoOf } from "../../../src/docker/info.ts";
+import { versionAnswer, versionDocument } from "../../../src/docker/version.ts";
 
 test("info", () => {
   const facts = {
+    id: "i",
+    fileSystem: "extfs",
+    openFiles: 9,
+    time: "2025-01-01T00:00:00Z",
+    ipv4Forwarding: true,
+    registries: new Map([["docker.io", { mirrors: ["http://127.0.0.1:5000"], insecure: false }]]),
+    proxies: { http: "", https: "", none: "" },
+    addressPools: [{ base: "172.17.0.0/16", size: 16 }],
     version: "1.0",
     containers: 5,
     running: 2,
@@ -51,6 +60,12 @@ test("info", () => {
     ...{ PidsLimit: true, OomKillDisable: false },
     Warnings: ["w", "No swap limit support", "No cpuset support"],
   });
+  const info = infoDocument(facts);
+  expect(info.RegistryConfig.IndexConfigs["docker.io"]).toEqual({
+    ...{ Name: "docker.io", Mirrors: ["http://127.0.0.1:5000"], Secure: true, Official: true },
+  });
+  expect(infoAnswer(info).Warnings[0]).toBe("WARNING: w");
+  expect(infoOf(infoAnswer(info))).toEqual(info);
   expect(infoDocument({ ...facts, isRootless: true }).SecurityOptions).toContain("name=rootless");
 });
 
@@ -58,4 +73,49 @@ test("version", () => {
   const facts = { version: "1.0", commit: "c", buildTime: "t", bun: "1", zig: "0", kernel: "6" };
   expect(versionDocument({ ...facts, machine: "x64" })).toMatchObject({ Os: "linux", Arch: "amd64" });
   expect(versionDocument({ ...facts, machine: "arm64" })).toMatchObject({ Version: "1.0", Arch: "arm64" });
+});
+
+test("the server's version", () => {
+  const facts = {
+    version: "1.0",
+    commit: "c",
+    buildTime: "t",
+    bun: "1",
+    zig: "0",
+    kernel: "6",
+    machine: "x64",
+  };
+  expect(versionAnswer(versionDocument(facts))).toMatchObject({
+    ...{
+      Version: "1.0",
+      ApiVersion: "1.51",
+      MinAPIVersion: "1.24",
+      GoVersion: "",
+      Os: "linux",
+      Arch: "amd64",
+    },
+    Components: [{ Name: "Engine", Version: "1.0", Details: { ApiVersion: "1.51", KernelVersion: "6" } }],
+  });
+});
+
+test("what takes room, there and back, and a part of it", () => {
+  const usage = {
+    ...{ layersSize: 30, layersReclaimable: 10 },
+    leftovers: { count: 1, active: 0, size: 5, reclaimable: 5 },
+    images: [
+      {
+        ...{ id: `sha256:${"1".repeat(64)}`, tags: [{ name: "a:1", digest: "" }], digests: [], labels: {} },
+        ...{ created: "2025-01-02T03:04:05Z", size: 30, sharedSize: 4, containers: 1, damaged: false },
+      },
+    ],
+    ...{ containers: [], volumes: [] },
+  };
+  const whole = diskUsageAnswer(usage, []);
+  expect(whole).toMatchObject({ LayersSize: 30, Containers: [], Volumes: [], BuildCache: [] });
+  expect(whole.Images).toMatchObject([{ RepoTags: ["a:1"], Size: 30, SharedSize: 4 }]);
+  expect(diskUsageOf(JSON.parse(JSON.stringify(whole)))).toEqual(usage);
+  expect(diskUsageAnswer(usage, ["volume"])).toMatchObject({
+    ...{ LayersSize: 0, Images: null, Containers: null, Volumes: [], BuildCache: null },
+  });
+  expect(() => checkDiskUsageTypes(["image", "x"])).toThrow("unknown object type: x");
 });
