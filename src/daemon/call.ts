@@ -105,6 +105,15 @@ export class ApiCall {
     throw invalid(`unsupported Content-Type header (${visible(type ?? "")}): must be 'application/json'`);
   }
 
+  /** What the client sends with the request is nothing to us, as dockerode's of an attach; what follows it may be. */
+  async skipBody(): Promise<void> {
+    let length = 0;
+    for await (const piece of this.body) {
+      length += piece.length;
+      if (length > documentBytesMax) throw invalid("the request has a body that it should not have");
+    }
+  }
+
   /** @param document undefined: none, as of a 204 or a 304 */
   answer(status: number, document?: unknown): void {
     if (document === undefined) this.exchange.answer(status, usualFields());

@@ -25,6 +25,7 @@ def until(what, holds):
 
 def root_archive():
     with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
         os.makedirs(f"{directory}/bin")
         os.makedirs(f"{directory}/tmp")
         shutil.copy(os.environ.get("RT_CLIENTS_BUSYBOX", "/bin/busybox"), f"{directory}/bin/busybox")

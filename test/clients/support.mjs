@@ -1,6 +1,6 @@
 /** What the scripts for Node.js share: the engine that DOCKER_HOST names, and an image of busybox that is its own. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync, copyFileSync, mkdirSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -11,6 +11,7 @@ export const image = "rt-clients/busybox:1";
 export function rootArchive() {
   const directory = mkdtempSync(join(tmpdir(), "rt-clients-"));
   try {
+    chmodSync(directory, 0o755);
     for (const name of ["bin", "tmp", "etc", "proc", "sys", "dev"]) mkdirSync(join(directory, name));
     copyFileSync(process.env.RT_CLIENTS_BUSYBOX ?? "/bin/busybox", join(directory, "bin/busybox"));
     const words = ["sh", "cat", "echo", "sleep", "ls", "true", "false", "nc", "httpd", "wget", "id", "tty", "stty", "head", "touch", "mkdir", "rm", "env", "hostname", "kill", "awk", "grep", "printf", "seq"];

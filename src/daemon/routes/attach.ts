@@ -11,6 +11,7 @@ import { endGently, Hijack, hasTerminal, hijackType, outputTo, type WantedStream
 export async function postContainerAttach(call: ApiCall): Promise<void> {
   const detachKeys = detachKeysIn(call);
   const name = call.param("name");
+  await call.skipBody();
   const tty = await hasTerminal(call, name);
   const wanted = { ...streamsIn(call), isFramed: !tty };
   using hijack = new Hijack(() => call.hijack(hijackType(call, tty)), wanted);

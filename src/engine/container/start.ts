@@ -28,11 +28,19 @@ export async function start(host: Host, name: string, options: StartOptions): Pr
   try {
     return await startSettled(host, id, options);
   } catch (error) {
-    // Docker's documents say why it could not be started, until it is. Where somebody else runs it this changes nothing.
-    if (error instanceof RtError && error.code !== "cancelled")
-      host.containers.recordFailure(id, { exitCode: error.exitCode, error: error.message });
+    if (error instanceof RtError && error.code !== "cancelled") await failed(host, id, error);
     throw error;
   }
+}
+
+/** Docker's documents say why it could not be started, until it is. One of --rm that never ran has come to its end with that. */
+async function failed(host: Host, id: string, error: RtError): Promise<void> {
+  // Where somebody else runs it this changes nothing.
+  host.containers.recordFailure(id, { exitCode: error.exitCode, error: error.message });
+  const container = host.containers.find(id);
+  if (!container?.autoRemove || look(host, container).state.status !== "created") return;
+  const { removeContainer } = await import("./remove.ts");
+  await removeContainer(host, id, { force: false, volumes: true });
 }
 
 async function startSettled(host: Host, id: string, options: StartOptions): Promise<number> {
