@@ -68,7 +68,24 @@ async function archive(
   const params = { [constants.ZSTD_d_windowLogMax]: windowLogMax };
   if (compression === "zstd")
     return through(createZstdDecompress({ chunkSize: pieceBytes, params }), blob, "zstd");
-  throw new RtError("unsupported", `layers compressed with ${compression} are not supported`);
+  throw new UnreadCompression(compression);
+}
+
+/** Nothing of it was read but its first bytes. */
+export class UnreadCompression extends RtError {
+  readonly #compression: "xz" | "bzip2";
+
+  constructor(compression: "xz" | "bzip2") {
+    super("unsupported", `layers compressed with ${compression} are not supported`);
+    this.#compression = compression;
+  }
+
+  /** Of a whole archive, which is its user's. */
+  of(name: string): RtError {
+    const how = this.#compression;
+    const text = `${name} is compressed with ${how}, and what is read here is gzip and zstd: decompress it first (${how} -d)`;
+    return new RtError("unsupported", text, { cause: this });
+  }
 }
 
 async function* bounded(tar: AsyncIterable<Uint8Array>, sizeMax: number): AsyncGenerator<Uint8Array> {

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { RtError, withCause } from "../../base/errors.ts";
-import { decompress } from "../../content/decompress.ts";
+import { decompress, UnreadCompression } from "../../content/decompress.ts";
 import type { Draft } from "../../content/draft.ts";
 import { mergeChanges, parseImageChanges } from "../../docker/image-change.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -71,9 +71,7 @@ async function writeArchive(
       bytes += chunk.length;
     }
   } catch (error) {
-    if (!(error instanceof RtError && error.code === "unsupported")) throw error;
-    const why = "is compressed, and neither by gzip nor by zstd: decompress it first";
-    throw new RtError("unsupported", `${input.name} ${why}`, { cause: error });
+    throw error instanceof UnreadCompression ? error.of(input.name) : error;
   }
   if (bytes === 0) throw new RtError("data-loss", `${input.name} is empty: want a tar archive`);
   return { digest: `sha256:${hash.digest("hex")}` as Digest, bytes };

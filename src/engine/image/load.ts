@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { RtError, withCause } from "../../base/errors.ts";
-import { decompress } from "../../content/decompress.ts";
+import { decompress, UnreadCompression } from "../../content/decompress.ts";
 import type { TagRecord } from "../../image/image-store.ts";
 import type { LayerProgress } from "../../image/transfer.ts";
 import { compressionOf } from "../../oci/compression.ts";
@@ -216,9 +216,7 @@ async function receive(
     const tar = await decompress(chunks, Number.POSITIVE_INFINITY);
     return await receiveArchive(host, what, tar, onProgress);
   } catch (error) {
-    if (!(error instanceof RtError && error.code === "unsupported")) throw error;
-    const why = "is compressed, and neither by gzip nor by zstd: decompress it first";
-    throw new RtError("unsupported", `${what} ${why}`, { cause: error });
+    throw error instanceof UnreadCompression ? error.of(what) : error;
   }
 }
 
