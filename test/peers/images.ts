@@ -63,11 +63,13 @@ const recipes: Recipe[] = [
     without: {
       "push, docker pulls": licensed,
       "push, podman pulls": licensed,
+      "podman saves oci-archive, load": "podman makes another config of it",
     },
   },
   {
     ...odd("no layers", noLayers, "/busybox echo bound", "bound\n"),
     flags: () => `-v ${tool("busybox")}:/busybox:ro`,
+    without: { "docker saves, load": "docker saves none without layers" },
   },
   {
     name: "zstd:chunked of podman",
