@@ -9,6 +9,7 @@ import { openSource } from "../../src/source/open.ts";
 import { FakeRegistry } from "../support/fake-registry.ts";
 import { startRegistry } from "../support/registry.ts";
 import { scratchDirectory } from "../support/scratch.ts";
+import { startSshd } from "../support/sshd.ts";
 import { type DestinationKind, destinationContract, type Place } from "./destination.ts";
 
 const options = { config: { registries: new Map() }, env: {}, warn: () => {} };
@@ -82,6 +83,23 @@ const dockerRegistry: DestinationKind = {
   },
 };
 
+const ssh: DestinationKind = {
+  name: "ssh:",
+  needs: { root: true, tools: ["ssh", "sshd", "ssh-keygen"] },
+  adds: true,
+  onDisk: false,
+  asks: true,
+  async open(directory) {
+    const box = await startSshd({ RT_ROOT: join(directory, "root"), RT_STATE: join(directory, "state") });
+    const there = { ...options, env: { ...process.env, RT_SSH: box.ssh } };
+    return {
+      destination: (name) => openDestination(`ssh://box/${canonical(name)}`, there),
+      source: (name) => openSource(`ssh://box/${canonical(name)}`, there),
+      [Symbol.asyncDispose]: () => box[Symbol.asyncDispose](),
+    };
+  },
+};
+
 /** What other tools have written into an index stays. */
 test("oci: what stands in index.json besides our entry is kept", async () => {
   const directory = mkdtempSync(join(scratchDirectory(), "rt-layout-"));
@@ -99,5 +117,5 @@ test("oci: what stands in index.json besides our entry is kept", async () => {
   }
 });
 
-for (const kind of [ociLayout, ociArchive, dockerArchive, fakeRegistry, dockerRegistry])
+for (const kind of [ociLayout, ociArchive, dockerArchive, fakeRegistry, dockerRegistry, ssh])
   destinationContract(kind);

@@ -54,6 +54,19 @@ test("the first API: what it is asked, what is taken of its answer", async () =>
   expect(registry.seen(/v1/).map(({ path }) => path)).toEqual(["/v1/search?q=x+y%26n%3D9&n=2"]);
 });
 
+test("the first API as Docker Hub answers it: what it says besides is nobody's business", async () => {
+  const said = { pull_count: 3_282_532_963, is_trusted: false, is_automated: false };
+  const results = [
+    { name: "mysql", description: "A database.", star_count: 0, is_official: true, ...said },
+    { name: "team/mysql", description: "", star_count: 7, is_official: false, ...said },
+  ];
+  answer({ num_pages: 1237, num_results: 30_925, page_size: 25, page: 1, query: "mysql", results });
+  expect(await search("mysql", 25)).toEqual([
+    { ...found(`${registry.host}/mysql`), description: "A database.", isOfficial: true },
+    { ...found(`${registry.host}/team/mysql`), stars: 7 },
+  ]);
+});
+
 const lies: [string, unknown, RegExp][] = [
   ["no object", [], /^data-loss: .* is an array: want an object$/],
   ["odd results", { results: 5 }, /^data-loss: .*want an array$/],
