@@ -5,6 +5,7 @@ import RunCommand from "../../../src/cli/container/run.ts";
 import { runOptions } from "../../../src/cli/container/run-options.ts";
 import { readCommand } from "../../../src/cli/grammar/read.ts";
 import { containerCreate, parseContainerCreate } from "../../../src/docker/container-create.ts";
+import { asOfVersion } from "../../../src/docker/container-create-versions.ts";
 import { containerInspect } from "../../../src/docker/container-inspect.ts";
 import {
   type AskedSettings,
@@ -15,19 +16,25 @@ import {
 import { plainWish } from "../../../src/settings/network.ts";
 import { maskedPaths, readonlyPaths, systemPaths } from "../../../src/settings/system-paths.ts";
 import { capture } from "../cli/capture.ts";
+import dockerCreate from "./golden/docker-create.json" with { type: "json" };
 
 /** What `rt run` would ask for. */
 function asked(line: string): AskedSettings {
-  const command = readCommand(RunCommand, line.split(" "), { path: "run", context: capture() })!;
+  return askedBy(line.split(" "));
+}
+
+function askedBy(words: string[]): AskedSettings {
+  const command = readCommand(RunCommand, words, { path: "run", context: capture() })!;
   return runOptions(command, environmentOf({}), undefined).settings;
 }
 
 const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-/** Mounts stand in several places of the documents: their order is not kept, and says nothing. */
+/** Mounts stand in several places of the documents, and ports in no order: theirs is not kept, and says nothing. */
 function sorted(settings: AskedSettings): AskedSettings {
   const byPlace = (a: MountRequest, b: MountRequest) => (a.destination < b.destination ? -1 : 1);
-  return { ...settings, mounts: settings.mounts.toSorted(byPlace) };
+  const publish = settings.publish.toSorted((a, b) => a.port - b.port);
+  return { ...settings, publish, mounts: settings.mounts.toSorted(byPlace) };
 }
 
 function parsed(body: object): AskedSettings {
@@ -37,6 +44,20 @@ function parsed(body: object): AskedSettings {
 function host(config: object): AskedSettings {
   return parsed({ HostConfig: config });
 }
+
+describe("what Docker's own client sends (28.2) is what the same words mean to rt", () => {
+  test.each(dockerCreate.map(({ words, body }) => [words.join(" "), words, body] as const))(
+    "docker create %s",
+    (_, words, body) => {
+      const { document, warnings } = asOfVersion(json(body), () => false);
+      const { image, settings } = parseContainerCreate(document);
+      expect([image, warnings]).toEqual(["alpine", []]);
+      const meant = sorted(askedBy(words));
+      // Nobody stands before it: ours does not say so, as it makes no difference.
+      expect(sorted(settings)).toEqual(words.includes("-d") ? { ...meant, attached: [] } : meant);
+    },
+  );
+});
 
 describe("what is asked for comes out as it went in", () => {
   test.each([
