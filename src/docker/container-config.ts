@@ -21,6 +21,8 @@ export interface ContainerConfig {
   Volumes: Record<string, Record<string, never>> | null;
   WorkingDir: string;
   Entrypoint: string[] | null;
+  /** An image's affair, which no container has. */
+  OnBuild: null;
   Labels: Record<string, string>;
   StopSignal: string;
   /** Seconds, where somebody said so. */
@@ -75,6 +77,7 @@ export function containerConfig(
     Volumes,
     WorkingDir: settings.workingDirectory,
     Entrypoint,
+    OnBuild: null,
     Labels: settings.labels,
     StopSignal: settings.stopSignal,
     ...(settings.stopTimeout !== undefined && { StopTimeout: settings.stopTimeout }),

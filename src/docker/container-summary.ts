@@ -1,5 +1,6 @@
 import type { ContainerSettings, Mount } from "../settings/container-settings.ts";
 import { type PortElement, type PortFacts, portElement, portFacts } from "./container-ports.ts";
+import type { EndpointSettings } from "./endpoint-settings.ts";
 import { type HealthStatus, healthWords } from "./health-status.ts";
 import { type MountPoint, mountOf, mountPoints } from "./mount-point.ts";
 import { formatSeconds, humanDuration, secondsOf } from "./time.ts";
@@ -27,10 +28,14 @@ export interface ContainerSummary {
   size?: { writable: number; virtual: number };
 }
 
-export interface ContainerDetails extends Pick<ContainerSettings, "labels" | "networkMode"> {
+export interface ContainerDetails
+  extends Pick<ContainerSettings, "labels" | "networkMode">,
+    Partial<Pick<ContainerSettings, "annotations">> {
   mounts: Mount[];
   /** Names, sorted. */
   networks: string[];
+  /** Where it is in them, by name; only when asked for. */
+  places?: Record<string, EndpointSettings>;
   /** "linux/amd64"; "" when nobody says. */
   platform: string;
 }
@@ -83,14 +88,14 @@ export interface ContainerListElement {
   Labels: Record<string, string>;
   State: string;
   Status: string;
-  HostConfig: { NetworkMode: string };
+  HostConfig: { NetworkMode: string; Annotations?: Record<string, string> };
   NetworkSettings: { Networks: Record<string, object> };
   Mounts: MountPoint[];
 }
 
 export function containerListElement(summary: ContainerSummary): ContainerListElement {
   const { details, size } = summary;
-  const network = details?.networkMode ?? "";
+  const { networkMode: network = "", annotations = {} } = details ?? {};
   return {
     Id: summary.id,
     Names: [`/${summary.name}`],
@@ -103,10 +108,20 @@ export function containerListElement(summary: ContainerSummary): ContainerListEl
     Labels: details?.labels ?? {},
     State: summary.state,
     Status: summary.status,
-    HostConfig: { NetworkMode: network },
-    NetworkSettings: { Networks: Object.fromEntries((details?.networks ?? []).map((name) => [name, {}])) },
+    HostConfig: {
+      NetworkMode: network,
+      ...(Object.keys(annotations).length > 0 && { Annotations: annotations }),
+    },
+    NetworkSettings: { Networks: networksOf(details) },
     Mounts: mountPoints(details?.mounts ?? []),
   };
+}
+
+/** Docker's lists say nothing of how it is called there. */
+function networksOf({ networks = [], places = {} }: Partial<ContainerDetails> = {}): Record<string, object> {
+  const silent = { Links: null, Aliases: null, DNSNames: null };
+  const entries = Object.entries(places).map(([name, place]) => [name, { ...place, ...silent }] as const);
+  return { ...Object.fromEntries(networks.map((name) => [name, {}])), ...Object.fromEntries(entries) };
 }
 
 /** @returns what the element says: the time of creation in whole seconds, and no platform */

@@ -1,5 +1,6 @@
 import { RtError } from "../../base/errors.ts";
 import { changesDocument } from "../../docker/container-changes.ts";
+import { withAllAliases } from "../../docker/container-inspect-versions.ts";
 import { containerListElement } from "../../docker/container-summary.ts";
 import { parseContainerUpdate } from "../../docker/container-update.ts";
 import type { ApiCall } from "../call.ts";
@@ -14,6 +15,7 @@ export async function getContainers(call: ApiCall): Promise<void> {
     all: query.flag("all") || last > 0 || filters.status !== undefined,
     ...(last > 0 && { last }),
     details: true,
+    places: true,
     size: query.flag("size"),
     filters,
   });
@@ -23,7 +25,8 @@ export async function getContainers(call: ApiCall): Promise<void> {
 /** GET /containers/{name}/json */
 export async function getContainer(call: ApiCall): Promise<void> {
   const size = call.query.flag("size");
-  call.answer(200, await call.engine.container.inspect(call.param("name"), { size }));
+  const document = await call.engine.container.inspect(call.param("name"), { size });
+  call.answer(200, call.since("1.45") ? document : withAllAliases(document));
 }
 
 /** GET /containers/{name}/top */

@@ -30,6 +30,8 @@ export interface ListOptions {
   last?: number;
   /** With what only the records have. */
   details?: boolean;
+  /** With that: where they are in their networks. */
+  places?: boolean;
   /** With sizes. */
   size?: boolean;
 }
@@ -69,6 +71,7 @@ export async function list(host: Host, options: ListOptions): Promise<ContainerS
   if (options.details) {
     for (const [index, { container }] of shown.entries()) addDetails(summaries[index]!, container);
   }
+  if (options.details && options.places) await addPlaces(host, summaries, shown);
   if (options.size) await addSizes(host, summaries, shown);
   return summaries;
 }
@@ -135,9 +138,23 @@ async function addPorts(host: Host, summaries: readonly ContainerSummary[]): Pro
 function addDetails(summary: ContainerSummary, container: Container): void {
   const record = recordOf(container);
   if (!record) return;
-  const { labels, mounts, networkMode, platform } = record;
+  const { labels, mounts, networkMode, platform, annotations } = record;
   const networks = networksOf(record).toSorted();
-  summary.details = { labels, mounts, networkMode, networks, platform } satisfies ContainerDetails;
+  const said = { labels, mounts, networkMode, networks, platform, annotations };
+  summary.details = said satisfies ContainerDetails;
+}
+
+async function addPlaces(host: Host, summaries: ContainerSummary[], found: readonly Found[]): Promise<void> {
+  const { describeEndpoints } = await import("../network/describe.ts");
+  const { networkSettings } = await import("../../docker/endpoint-settings.ts");
+  for (const [index, { container, state }] of found.entries()) {
+    const record = recordOf(container);
+    const { details } = summaries[index]!;
+    if (!record || !details) continue;
+    const isNowhere = wishesOf(record).length === 0;
+    const endpoints = isNowhere ? [] : await describeEndpoints(host, record, state.pid > 0);
+    details.places = networkSettings({ ...container, state }, record, endpoints).Networks;
+  }
 }
 
 async function addSizes(host: Host, summaries: ContainerSummary[], found: readonly Found[]): Promise<void> {

@@ -153,6 +153,7 @@ test("lists: a limit and a state mean all, and the documents are whole", async (
   expect(json[0]).toMatchObject({
     ...{ Names: ["/fresh"], ImageID: expect.stringMatching(/^sha256:/), Ports: [], Labels: {}, Mounts: [] },
     ...{ State: "created", Status: "Created", HostConfig: { NetworkMode: "none" } },
+    NetworkSettings: { Networks: { none: { EndpointID: "", IPAddress: "", DNSNames: null } } },
     SizeRootFs: expect.any(Number),
   });
 });

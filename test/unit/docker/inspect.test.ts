@@ -4,9 +4,11 @@ import {
   type ContainerFacts,
   containerInspect,
 } from "../../../src/docker/container-inspect.ts";
+import { withAllAliases } from "../../../src/docker/container-inspect-versions.ts";
 import { imageDeleteText } from "../../../src/docker/image-delete.ts";
 import { imageInspect } from "../../../src/docker/image-inspect.ts";
 import { defaultSettings } from "../../../src/settings/container-settings.ts";
+import { plainWish } from "../../../src/settings/network.ts";
 import { containerRecord, imageRecord } from "../store/samples.ts";
 
 /** As scripts read it, field by field in Docker's order; RT_UPDATE_GOLDEN=1 accepts a change that is meant. */
@@ -50,6 +52,22 @@ test("a container that was asked for everything", async () => {
   // What is asked for since then is as it was not asked for.
   const settings = { ...defaultSettings(), ...(await file.json()) };
   await golden("container-full", containerInspect(facts, { ...place, settings }));
+});
+
+test("clients of before 1.45 find all its names among the aliases of networks that people made", () => {
+  const networks = ["bridge", "front"].map((network) => ({ ...plainWish(network), aliases: ["api"] }));
+  const settings = { ...containerRecord(), networkMode: "bridge" as const, networks, hostname: "box" };
+  const document = containerInspect(facts, { ...place, settings });
+  const { NetworkSettings } = withAllAliases(document) as Extract<
+    typeof document,
+    { NetworkSettings: object }
+  >;
+  expect(NetworkSettings.Networks).toMatchObject({
+    bridge: { Aliases: ["api"] },
+    front: { Aliases: ["api", "cccccccccccc", "box"] },
+  });
+  const damaged = containerInspect(facts, undefined);
+  expect(withAllAliases(damaged)).toEqual(damaged);
 });
 
 test("one that runs", () => {
