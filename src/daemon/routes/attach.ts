@@ -1,6 +1,7 @@
 import { parseDetachKeys } from "../../base/detach-keys.ts";
 import { RtError } from "../../base/errors.ts";
 import { invalid } from "../../base/invalid.ts";
+import type { Engine } from "../../engine/engine.ts";
 import { hasWord } from "../../http/head.ts";
 import { webSocketAccept, webSocketClose, webSocketInput, webSocketMessage } from "../../http/websocket.ts";
 import type { ApiCall } from "../call.ts";
@@ -20,13 +21,21 @@ export async function postContainerAttach(call: ApiCall): Promise<void> {
     const { follow, timestamps, details } = { follow: false, timestamps: false, details: false };
     await engine.container.logs(name, { follow, timestamps, details, onReading: () => hijack.begin() });
   }
-  if (call.query.flag("stream"))
+  if (call.query.flag("stream")) await attachTo(engine, name, wanted, hijack);
+  hijack.begin();
+  await hijack.end();
+}
+
+async function attachTo(engine: Engine, name: string, wanted: WantedStreams, hijack: Hijack): Promise<void> {
+  try {
     await engine.container.attach(
       name,
       attachOptions(wanted, () => hijack.begin()),
     );
-  hijack.begin();
-  await hijack.end();
+  } catch (error) {
+    // Why it could not be started is told to who started it; here all that is left to say is that it is over.
+    if (!hijack.hasBegun || !(error instanceof RtError)) throw error;
+  }
 }
 
 /** A container that does not run is waited for; who has attached to it before its start has all of its output. */

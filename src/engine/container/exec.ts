@@ -70,9 +70,7 @@ export async function executeIn(
   told(`exec_start: ${words}`);
   using _live = host.liveExecs.add(id, program);
   const attached = { start: true, stdin: openStdin, tty, signals: sigProxy, joined: true, leaves: true };
-  const status = options.detach
-    ? await program.start(abort)
-    : await follow(host, record, program, attached);
+  const status = options.detach ? await program.start(abort) : await follow(host, record, program, attached);
   undo.move();
   if (status === undefined && !options.detach) told("exec_detach");
   if (!session.isKept && status !== undefined) told("exec_die", { exitCode: String(status) });

@@ -22,7 +22,7 @@ const nobody = { pid: 0, startTime: "0" };
 /**
  * The program of a container that does not run, as soon as it is about to: its monitor listens before it runs, and takes in who
  * has come until then. See start-waiters.ts.
- * @throws RtError not-found: it was removed; the reason of the caller's abort
+ * @throws RtError not-found: it was removed; why this process could not start it; the reason of the caller's abort
  */
 export async function joinAtStart(
   host: Host,
@@ -41,7 +41,7 @@ export async function joinAtStart(
       if (!isNobody(error)) reject(error);
     }
   };
-  using _waiter = host.startWaiters.add(id, tryJoin);
+  using _waiter = host.startWaiters.add(id, { join: tryJoin, fail: reject });
   using watching = new StartWatch(host.stateOf(id), tryJoin);
   using _patience = onAbort(abort, () => reject(abort.reason));
   abort.throwIfAborted();

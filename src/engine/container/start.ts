@@ -29,6 +29,7 @@ export async function start(host: Host, name: string, options: StartOptions): Pr
     return await startSettled(host, id, options);
   } catch (error) {
     if (error instanceof RtError && error.code !== "cancelled") await failed(host, id, error);
+    host.startWaiters.fail(id, error);
     throw error;
   }
 }

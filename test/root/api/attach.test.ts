@@ -50,6 +50,27 @@ test("a start of another process is seen", async () => {
   expect(await framed(piecesOf(client.wire))).toEqual({ stdout: "", stderr: "oops\n" });
 }, 60_000);
 
+test("who waits for a start that fails does so no longer", async () => {
+  await using api = await apiHost();
+  await api.host.ok([
+    "create",
+    "-q",
+    "--network",
+    "none",
+    "--name",
+    "cannot",
+    "--entrypoint",
+    "/nothing",
+    image,
+  ]);
+  using client = await attached(api, "cannot");
+  expect(client.status).toBe(101);
+  const { status } = await api.request("POST", "/v1.51/containers/cannot/start");
+  expect(status).toBeGreaterThanOrEqual(400);
+  expect(await framed(piecesOf(client.wire))).toEqual({ stdout: "", stderr: "" });
+  await until("its request is over", () => api.server.jobs.list().length === 0);
+}, 60_000);
+
 test("stdin to its end, as a half-close says it; without an upgrade 200 and raw", async () => {
   await using api = await apiHost();
   await create(api, "sums", "-i", "--", "stdin-sha256");
