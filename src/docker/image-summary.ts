@@ -27,6 +27,9 @@ export interface ImageSummary {
 export interface ImageManifest {
   /** The manifest's digest. */
   id: string;
+  /** Of the manifest itself. */
+  mediaType: string;
+  bytes: number;
   /** "linux/arm64" */
   platform: string;
   /** It is here. */
@@ -34,7 +37,8 @@ export interface ImageManifest {
   /** Bytes of its blobs, and of these with its unpacked layers. */
   contentSize: number;
   totalSize: number;
-  containers: number;
+  /** Ids of those that have it. */
+  containers: string[];
 }
 
 export interface ImageTag {
@@ -103,6 +107,26 @@ export interface ImageListElement {
   SharedSize: number;
   Containers: number;
   Labels: Record<string, string>;
+  /** Where they were asked for. */
+  Manifests?: ManifestSummary[];
+}
+
+/** An image of one platform in GET /images/json. */
+interface ManifestSummary {
+  ID: string;
+  Descriptor: { mediaType: string; digest: string; size: number; platform: PlatformDocument };
+  Available: boolean;
+  /** Bytes: of its blobs, and of all that it takes. */
+  Size: { Content: number; Total: number };
+  /** Docker has others, of what is no image. */
+  Kind: "image";
+  ImageData: { Platform: PlatformDocument; Containers: string[]; Size: { Unpacked: number } };
+}
+
+interface PlatformDocument {
+  architecture: string;
+  os: string;
+  variant?: string;
 }
 
 export function imageListElement(summary: ImageSummary): ImageListElement {
@@ -116,6 +140,31 @@ export function imageListElement(summary: ImageSummary): ImageListElement {
     SharedSize: summary.sharedSize ?? -1,
     Containers: summary.containers,
     Labels: summary.labels,
+    ...(summary.manifests && { Manifests: summary.manifests.map(manifestSummary) }),
+  };
+}
+
+function manifestSummary(manifest: ImageManifest): ManifestSummary {
+  const { id, mediaType, bytes, available, contentSize, totalSize, containers } = manifest;
+  const [os = "", architecture = "", variant] = manifest.platform.split("/");
+  const platform = { architecture, os, ...(variant !== undefined && { variant }) };
+  return {
+    ID: id,
+    Descriptor: { mediaType, digest: id, size: bytes, platform },
+    Available: available,
+    Size: { Content: contentSize, Total: totalSize },
+    Kind: "image",
+    ImageData: { Platform: platform, Containers: containers, Size: { Unpacked: totalSize - contentSize } },
+  };
+}
+
+function manifestOf({ ID, Descriptor, Available, Size, ImageData }: ManifestSummary): ImageManifest {
+  const { os, architecture, variant } = ImageData.Platform;
+  return {
+    ...{ id: ID, mediaType: Descriptor.mediaType, bytes: Descriptor.size },
+    platform: [os, architecture, ...(variant ? [variant] : [])].join("/"),
+    ...{ available: Available, contentSize: Size.Content, totalSize: Size.Total },
+    containers: ImageData.Containers,
   };
 }
 
@@ -137,6 +186,10 @@ export function imageSummary(element: ImageListElement): ImageSummary {
     labels: element.Labels ?? {},
     containers: Math.max(0, element.Containers),
     ...(element.SharedSize >= 0 && { sharedSize: element.SharedSize }),
+    ...(element.Manifests && {
+      // Docker lists attestations too.
+      manifests: element.Manifests.filter(({ Kind }) => Kind === "image").map(manifestOf),
+    }),
     damaged: false,
   };
 }

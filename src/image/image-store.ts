@@ -239,6 +239,14 @@ export class ImageStore {
     return new Map(rows.map(({ image, n }) => [image, n]));
   }
 
+  /** Which containers have an image. */
+  containers(): Map<Digest, string[]> {
+    const rows = this.#database.all<{ image: Digest; id: string }>("SELECT image, id FROM containers");
+    const found = new Map<Digest, string[]>();
+    for (const { image, id } of rows) found.set(image, [...(found.get(image) ?? []), id]);
+    return found;
+  }
+
   count(): number {
     return this.#database.get<{ n: number }>("SELECT count(*) AS n FROM images")?.n ?? 0;
   }

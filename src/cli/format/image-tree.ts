@@ -69,7 +69,7 @@ function sorted(images: readonly ImageSummary[]): ImageSummary[] {
 
 function linesOf({ id, tags, manifests = [] }: ImageSummary): Line[] {
   const total = (of: (each: ImageManifest) => number) => manifests.reduce((sum, each) => sum + of(each), 0);
-  const isUsed = manifests.some(({ containers }) => containers > 0);
+  const isUsed = manifests.some(({ containers }) => containers.length > 0);
   const cells = { id, isUsed, diskUsage: total(({ totalSize }) => totalSize) };
   const names = tags.length > 0 ? tags.map(({ name }) => visible(name)) : [none];
   const own = names.map((name): Line => ({ name, style: "name" }));
@@ -82,7 +82,7 @@ function childLine({ id, platform, available, ...sizes }: ImageManifest, isLast:
   return {
     name: `${isLast ? "└─" : "├─"} ${visible(platform)}`,
     style: available ? "plain" : "faint",
-    cells: { id, diskUsage, contentSize, isUsed: containers > 0 },
+    cells: { id, diskUsage, contentSize, isUsed: containers.length > 0 },
   };
 }
 

@@ -3,6 +3,7 @@ import type { ContentStore } from "../../content/content-store.ts";
 import type { ImageManifest, ImageSummary } from "../../docker/image-summary.ts";
 import type { Image } from "../../image/image-store.ts";
 import type { ImageRecord } from "../../image/record.ts";
+import type { IndexEntry } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { type Index, parseDocument } from "../../oci/manifest.ts";
 import { isManifestType } from "../../oci/media-types.ts";
@@ -18,20 +19,20 @@ export async function withManifests(
   const content = await host.content();
   const contentSizes = host.images.contentSizes();
   const byId = new Map(images.map((image) => [image.id as string, image]));
-  const users = host.images.users();
+  const users = host.images.containers();
   const records = new Map(images.flatMap((image) => recordIn(image) ?? []));
-  const here = (id: string, { platform, size }: ImageRecord, manifest: string): ImageManifest => {
+  const here = (id: string, { platform, size }: ImageRecord, manifest: Place): ImageManifest => {
     const contentSize = contentSizes.get(id as Digest) ?? 0;
-    const containers = users.get(id as Digest) ?? 0;
+    const containers = users.get(id as Digest) ?? [];
     const totalSize = contentSize + size;
-    const own = { id: manifest, platform: formatPlatform(platform) };
+    const own = { ...placeOf(manifest), platform: formatPlatform(platform) };
     return { ...own, available: true, contentSize, totalSize, containers };
   };
   const byManifest = new Map([...records].map(([id, record]) => [record.manifest.digest as string, id]));
   return summaries.map((summary) => {
     const record = records.get(summary.id);
     if (!record) return { ...summary, manifests: [] };
-    const own = here(summary.id, record, record.manifest.digest);
+    const own = here(summary.id, record, record.manifest);
     const targets = [...(byId.get(summary.id)?.targets.values() ?? [])];
     const index = indexOf(
       content,
@@ -41,15 +42,22 @@ export async function withManifests(
       (entry) => isManifestType(entry.mediaType) && !isArtifact(entry),
     );
     if (!others.some(({ digest }) => digest === own.id)) return { ...summary, manifests: [own] };
-    const manifests = others.map(({ digest, platform }): ImageManifest => {
+    const manifests = others.map((entry): ImageManifest => {
+      const { digest, platform } = entry;
       const id = byManifest.get(digest);
       const known = id === undefined ? undefined : records.get(id);
-      if (id !== undefined && known) return here(id, known, digest);
-      const absent = { available: false, contentSize: 0, totalSize: 0, containers: 0 };
-      return { id: digest, platform: platform ? formatPlatform(platform) : "unknown", ...absent };
+      if (id !== undefined && known) return here(id, known, entry);
+      const absent = { available: false, contentSize: 0, totalSize: 0, containers: [] };
+      return { ...placeOf(entry), platform: platform ? formatPlatform(platform) : "unknown", ...absent };
     });
     return { ...summary, manifests };
   });
+}
+
+type Place = Pick<IndexEntry, "digest" | "mediaType" | "size">;
+
+function placeOf({ digest, mediaType, size }: Place): Pick<ImageManifest, "id" | "mediaType" | "bytes"> {
+  return { id: digest, mediaType, bytes: size };
 }
 
 /** Of a damaged one, whoever listed it has been told already. */

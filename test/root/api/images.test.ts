@@ -123,6 +123,8 @@ test("names, documents, an archive and back, a push", async () => {
   const [listed] = (await request("GET", `/images/json?shared-size=1`)).json;
   expect(listed).toMatchObject({ Id: inspected.Id, SharedSize: 0, Containers: 0 });
   expect((await request("GET", `/images/json`)).json[0].SharedSize).toBe(-1);
+  const [whole] = (await request("GET", "/images/json?manifests=1")).json;
+  expect(whole.Manifests).toMatchObject([{ Kind: "image", Available: true, ImageData: { Containers: [] } }]);
   expect((await request("GET", `/images/json?filters=${encode('{"x":["y"]}')}`)).status).toBe(400);
   const none = encode('{"reference":["nothing*"]}');
   expect((await request("GET", `/images/json?filters=${none}`)).json).toEqual([]);

@@ -136,10 +136,28 @@ describe("images", () => {
     });
   });
 
+  const manifest = {
+    ...{ id: digest, mediaType: "application/vnd.oci.image.manifest.v1+json", bytes: 400 },
+    ...{ platform: "linux/amd64", available: true, contentSize: 10, totalSize: 30, containers: ["c"] },
+  };
+
+  test("an element with its platforms", () => {
+    const platform = { architecture: "amd64", os: "linux" };
+    expect(imageListElement({ ...summary, manifests: [manifest] }).Manifests).toEqual([
+      {
+        ID: digest,
+        Descriptor: { mediaType: manifest.mediaType, digest, size: 400, platform },
+        ...{ Available: true, Size: { Content: 10, Total: 30 }, Kind: "image" },
+        ImageData: { Platform: platform, Containers: ["c"], Size: { Unpacked: 20 } },
+      },
+    ]);
+  });
+
   test("there and back it is the same", () => {
     for (const each of [
       summary,
       { ...summary, tags: [] },
+      { ...summary, sharedSize: 7, manifests: [manifest, { ...manifest, platform: "linux/arm/v7" }] },
       { ...summary, tags: [], digests: [], created: "" },
     ]) {
       expect(imageSummary(json(imageListElement(each)))).toEqual(each);

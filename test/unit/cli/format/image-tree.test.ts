@@ -5,7 +5,8 @@ import type { ImageSummary } from "../../../../src/docker/image-summary.ts";
 const plain = { isTerminal: false, columns: 80 };
 const manifest = (digit: string, platform: string, more: object = {}) => ({
   id: `sha256:${digit.repeat(64)}`,
-  ...{ platform, available: true, contentSize: 4_000_000, totalSize: 12_000_000, containers: 0 },
+  ...{ platform, available: true, contentSize: 4_000_000, totalSize: 12_000_000, containers: [] },
+  ...{ mediaType: "application/vnd.oci.image.manifest.v1+json", bytes: 400 },
   ...more,
 });
 const absent = { available: false, contentSize: 0, totalSize: 0 };
@@ -13,7 +14,7 @@ const image: ImageSummary = {
   ...{ id: `sha256:${"1".repeat(64)}`, digests: [], size: 8_000_000, labels: {}, damaged: false },
   tags: ["alpine:3", "alpine:latest"].map((name) => ({ name, digest: "" })),
   ...{ created: "2025-01-02T03:04:05Z", containers: 1 },
-  manifests: [manifest("2", "linux/amd64", { containers: 1 }), manifest("3", "linux/arm64", absent)],
+  manifests: [manifest("2", "linux/amd64", { containers: ["c"] }), manifest("3", "linux/arm64", absent)],
 };
 
 test("images, and below each its platforms: what they take, and whether a container has them", () => {
