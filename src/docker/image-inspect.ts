@@ -91,6 +91,37 @@ export function imageInspect(facts: ImageFacts, description: ImageDescription | 
   };
 }
 
+/** Of a container's Config, what no image says: older versions of the API had it in an image's too. */
+const noContainer = {
+  ...{
+    Hostname: "",
+    Domainname: "",
+    Image: "",
+    AttachStdin: false,
+    AttachStdout: false,
+    AttachStderr: false,
+  },
+  ...{ Tty: false, OpenStdin: false, StdinOnce: false },
+};
+
+/**
+ * The document as versions of the API before 1.51 have it.
+ * @param since whether the client's is that one, or newer
+ */
+export function imageInspectAnswer(
+  document: ImageInspect,
+  since: (version: string) => boolean,
+): Record<string, unknown> {
+  const { Descriptor, ...rest } = document;
+  return {
+    ...rest,
+    ...(!since("1.50") && { Config: { ...noContainer, ...document.Config } }),
+    ...(Descriptor && since("1.48") && { Descriptor }),
+    ...(!since("1.45") && { ContainerConfig: { ...noContainer, ...noDefaults } }),
+    ...(!since("1.44") && { VirtualSize: document.Size ?? 0, Created: document.Created ?? never }),
+  };
+}
+
 const never = "0001-01-01T00:00:00Z";
 
 /** Docker's names for them. What is merged, and what for, is in a container's mount namespace alone: nothing is there. */

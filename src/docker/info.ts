@@ -223,9 +223,18 @@ export function infoDocument(facts: InfoFacts): Info {
   };
 }
 
-/** GET /info: warnings as Docker has them, whose clients print them as they are. */
-export function infoAnswer(info: Info): Info {
-  return { ...info, Warnings: info.Warnings.map((warning) => `${warningMark}${warning}`) };
+/**
+ * GET /info: warnings as Docker has them, whose clients print them as they are.
+ * @param since whether the client's version of the API is that one, or newer
+ */
+export function infoAnswer(info: Info, since: (version: string) => boolean): Partial<Info> {
+  const { DiscoveredDevices, FirewallBackend, ...rest } = info;
+  return {
+    ...rest,
+    Warnings: info.Warnings.map((warning) => `${warningMark}${warning}`),
+    ...(since("1.49") && { FirewallBackend }),
+    ...(since("1.50") ? { DiscoveredDevices } : { BridgeNfIptables: false, BridgeNfIp6tables: false }),
+  };
 }
 
 export function infoOf(answer: Info): Info {

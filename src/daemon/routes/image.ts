@@ -1,5 +1,6 @@
 import { invalid } from "../../base/invalid.ts";
 import { parseCommitConfig } from "../../docker/commit-config.ts";
+import { imageInspectAnswer } from "../../docker/image-inspect.ts";
 import { imageListElement } from "../../docker/image-summary.ts";
 import { parsePlatformQuery } from "../../docker/platform-query.ts";
 import { parseRegistryAuth } from "../../docker/registry-auth.ts";
@@ -25,15 +26,11 @@ export async function getImages(call: ApiCall): Promise<void> {
 export async function getImage(call: ApiCall): Promise<void> {
   const platform = call.since("1.49") ? parsePlatformQuery(call.query.text("platform")) : undefined;
   const found = await call.engine.image.inspect(call.param("name"), { platform });
-  call.answer(200, {
-    ...found,
-    ...(!call.since("1.44") && { VirtualSize: found.Size ?? 0, Created: found.Created ?? never }),
-    // Of the container that a build had made it of.
-    ...(!call.since("1.45") && { Container: "", ContainerConfig: {} }),
-  });
+  call.answer(
+    200,
+    imageInspectAnswer(found, (version) => call.since(version)),
+  );
 }
-
-const never = "0001-01-01T00:00:00Z";
 
 /** GET /images/{name}/history */
 export async function getImageHistory(call: ApiCall): Promise<void> {

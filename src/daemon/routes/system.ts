@@ -26,7 +26,10 @@ export async function getVersion(call: ApiCall): Promise<void> {
 
 /** GET /info */
 export async function getInfo(call: ApiCall): Promise<void> {
-  call.answer(200, infoAnswer(await call.engine.system.info()));
+  call.answer(
+    200,
+    infoAnswer(await call.engine.system.info(), (version) => call.since(version)),
+  );
 }
 
 /** GET /system/df */

@@ -116,7 +116,8 @@ test("names, documents, an archive and back, a push", async () => {
   expect(inspected.RepoTags).toContain(name);
   expect(inspected).not.toHaveProperty("VirtualSize");
   expect((await request("GET", `/v1.43/images/${name}/json`)).json).toMatchObject({
-    ...{ VirtualSize: inspected.Size, Container: "" },
+    ...{ VirtualSize: inspected.Size, ContainerConfig: { Tty: false, Cmd: null } },
+    Config: { ...inspected.Config, Hostname: "", AttachStdin: false },
   });
   const platform = encode('{"os":"linux","architecture":"s390x"}');
   expect((await request("GET", `/images/${name}/json?platform=${platform}`)).status).toBe(404);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { checkDiskUsageTypes, diskUsageAnswer, diskUsageOf } from "../../../src/docker/disk-usage.ts";
-import { infoAnswer, infoDocument, infoOf } from "../../../src/docker/info.ts";
+import { type Info, infoAnswer, infoDocument, infoOf } from "../../../src/docker/info.ts";
 import { versionAnswer, versionDocument } from "../../../src/docker/version.ts";
 
 test("info", () => {
@@ -64,8 +64,12 @@ test("info", () => {
   expect(info.RegistryConfig.IndexConfigs["docker.io"]).toEqual({
     ...{ Name: "docker.io", Mirrors: ["http://127.0.0.1:5000"], Secure: true, Official: true },
   });
-  expect(infoAnswer(info).Warnings[0]).toBe("WARNING: w");
-  expect(infoOf(infoAnswer(info))).toEqual(info);
+  const answer = infoAnswer(info, () => true);
+  expect(answer.Warnings?.[0]).toBe("WARNING: w");
+  expect(infoOf(answer as Info)).toEqual(info);
+  const old = infoAnswer(info, () => false);
+  expect(old).toMatchObject({ BridgeNfIptables: false });
+  expect(old).not.toHaveProperty("FirewallBackend");
   expect(infoDocument({ ...facts, isRootless: true }).SecurityOptions).toContain("name=rootless");
 });
 
