@@ -42,7 +42,9 @@ export async function getDiskUsage(call: ApiCall): Promise<void> {
 /** GET /events */
 export async function getEvents(call: ApiCall): Promise<void> {
   const { query } = call;
-  const [since, until] = [query.text("since"), query.text("until")];
+  const until = query.text("until");
+  // Who only says when to end wants what has been, too.
+  const since = query.text("since") || (until === "" ? "" : "0");
   const events = await call.engine.system.events({
     ...(since !== "" && { since }),
     ...(until !== "" && { until }),
