@@ -3,6 +3,7 @@ import { checkFilters, type Filters, hasLabel, imageFilters, isTrue, matcher } f
 import { type ImageLine, type ImageSummary, imageLines, none, timeOf } from "../../docker/image-summary.ts";
 import { parseMoment } from "../../docker/timestamp.ts";
 import type { Image } from "../../image/image-store.ts";
+import type { Digest } from "../../oci/digest.ts";
 import {
   canonical,
   familiar,
@@ -44,9 +45,8 @@ export async function listImages(
   });
   summaries.sort((a, b) => timeOf(b.created) - timeOf(a.created));
   if (sharedSize) {
-    const { storeUsage } = await import("../system/store-usage.ts");
-    const usage = await storeUsage(host);
-    for (const summary of summaries) summary.sharedSize = usage.images.get(summary.id)?.shared ?? 0;
+    const shared = sharedSizes(host, images);
+    for (const summary of summaries) summary.sharedSize = shared.get(summary.id) ?? 0;
   }
   return manifests ? (await import("./manifests.ts")).withManifests(host, images, summaries) : summaries;
 }
@@ -56,6 +56,20 @@ function only(summary: ImageSummary, kept: readonly boolean[]): ImageSummary {
   const isKept = (_: unknown, index: number) => kept[index]!;
   if (summary.tags.length > 0) return { ...summary, tags: summary.tags.filter(isKept) };
   return { ...summary, digests: summary.digests.filter(isKept) };
+}
+
+/** Bytes of the unpacked layers, as `size` counts them, that another image is made of too. */
+function sharedSizes(host: Host, images: readonly Image[]): Map<string, number> {
+  const layers = images.map(({ id }) => ({ id, sizes: host.images.layerSizes(id) }));
+  const users = new Map<Digest, number>();
+  for (const chain of layers.flatMap(({ sizes }) => [...sizes.keys()]))
+    users.set(chain, (users.get(chain) ?? 0) + 1);
+  return new Map(
+    layers.map(({ id, sizes }) => {
+      const shared = [...sizes].filter(([chain]) => users.get(chain)! > 1);
+      return [id, shared.reduce((sum, [, size]) => sum + size, 0)];
+    }),
+  );
 }
 
 function summaryOf(host: Host, image: Image): Omit<ImageSummary, "containers"> {

@@ -185,6 +185,14 @@ test("an import, and a commit with a config of the client's", async () => {
   expect(json).toMatchObject({ Id: made.json.Id, Author: "me", Comment: "co", RepoTags: ["com:1"] });
   expect(json.Config).toMatchObject({ Cmd: ["b"], Labels: { x: "y" } });
   expect(json.Config.Env.toSorted()).toEqual(expect.arrayContaining(["A=c", "D=f"]) as unknown as string[]);
+  // Both have the layer that one was made of.
+  const both = (await request("GET", "/images/json?shared-size=1")).json;
+  expect(
+    both.map(({ Size, SharedSize }: { Size: number; SharedSize: number }) => [SharedSize > 0, Size]),
+  ).toEqual([
+    [true, both[0].SharedSize],
+    [true, both[0].SharedSize],
+  ]);
   expect((await commit("container=nothing")).status).toBe(404);
   expect((await commit("repo=x")).status).toBe(400);
   expect((await commit("container=web", { Labels: 5 })).status).toBe(400);
