@@ -4,7 +4,7 @@ export interface RequestBody {
   open(): AsyncIterable<Uint8Array>;
 }
 
-/** The line takes so much at once: a slow one shall be seen to move. What is longer goes piece by piece. */
+/** The line takes so much at once: a slow one shall be seen to move. */
 export const pieceLength = 128 << 10;
 
 /** Whose turn it is: ours to make a piece, the other side's to take it, or its own to answer. */

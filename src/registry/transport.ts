@@ -58,25 +58,26 @@ async function exchange(request: Request, url: URL, crossed: boolean, limits: Li
   const { answerMs = limits.headersMs, body } = request;
   const late = (ms: number) => new TransientError(`${url.host}${via} does not answer within ${ms / 1000} s`);
   const patience = new Patience(controller);
-  patience.renew(answerMs, late(answerMs));
   const stalled = new TransientError(`${url.host}${via} takes nothing for ${limits.uploadIdleMs / 1000} s`);
-  const long = inPieces(body);
   // Of what is long, the kernel holds much that has not gone yet when all has been taken.
-  const lastMs = long && long.length > pieceLength ? Math.max(answerMs, limits.uploadIdleMs) : answerMs;
-  const streamed =
-    long &&
-    new BodyStream(long, (turn) => {
-      if (turn === "making") patience.pause();
-      else if (turn === "taking") patience.renew(limits.uploadIdleMs, stalled);
-      else patience.renew(lastMs, late(lastMs));
-    });
+  const isLong = body !== undefined && body.length > pieceLength;
+  const lastMs = isLong ? Math.max(answerMs, limits.uploadIdleMs) : answerMs;
+  const streamed = isStreamed(body)
+    ? new BodyStream(body, (turn) => {
+        if (turn === "making") patience.pause();
+        else if (turn === "taking") patience.renew(limits.uploadIdleMs, stalled);
+        else patience.renew(lastMs, late(lastMs));
+      })
+    : undefined;
+  const firstMs = streamed ? answerMs : lastMs;
+  patience.renew(firstMs, late(firstMs));
   try {
     const headers = new Headers(request.headers);
     headers.set("User-Agent", "rt");
     // A blob is stored as it travels: nobody between may compress it, and fetch may not unpack it.
     headers.set("Accept-Encoding", "identity");
     // Or a stream would go in chunks, which not every registry takes.
-    if (long) headers.set("Content-Length", String(long.length));
+    if (isStreamed(body)) headers.set("Content-Length", String(body.length));
     if (request.authorization !== undefined && !crossed) headers.set("Authorization", request.authorization);
     const response = await fetch(url, {
       method: request.method ?? "GET",
@@ -131,17 +132,8 @@ class Patience {
   }
 }
 
-/** A body that is to be seen to move. */
-function inPieces(body: Request["body"]): RequestBody | undefined {
-  if (typeof body !== "object") return undefined;
-  if ("open" in body) return body;
-  if (body.length <= pieceLength) return undefined;
-  return {
-    length: body.length,
-    async *open() {
-      yield body;
-    },
-  };
+function isStreamed(body: Request["body"]): body is RequestBody {
+  return typeof body === "object" && "open" in body;
 }
 
 function proxyFor(url: URL): HttpProxy | undefined {

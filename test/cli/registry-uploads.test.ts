@@ -93,7 +93,7 @@ test("what a killed server had taken room for, and did not write, is free again"
     using database = new Database(join(host.root, "db.sqlite"));
     return database.query("SELECT bytes FROM repository_uploads").get() as { bytes: number };
   };
-  expect(claimed().bytes).toBeGreaterThan(7 * MiB);
+  expect(claimed().bytes).toBeGreaterThanOrEqual(7 * MiB);
   await using _ = await serveRegistry(host, ["-q"]);
   expect(claimed().bytes).toBe(7 * MiB);
 });

@@ -28,10 +28,10 @@ const whiteout = @import("whiteout.zig");
 
 const shown = report.shown;
 
-// Large, and one of each: not on a stack.
+// Large, and one of each: not on a stack, and nothing in them that the executable would have to hold.
 var hash: Sha256 = .{};
 var sink: Sink = .{ .fd = 3, .hash = &hash, .has_holes = true };
-var layer: Layer = .{ .entries = .{ .writer = .{ .sink = &sink }, .exact = true, .attributes = .{ .lists = true } } };
+var layer: Layer = .{ .entries = .{ .writer = .{ .sink = &sink } } };
 var comparer: Comparer(Layer) = undefined;
 var link_comparer: Comparer(Links) = undefined;
 
@@ -44,6 +44,9 @@ pub fn run(request: Request) noreturn {
     // For reading trusted.overlay.opaque.
     confine.enter(new, &(confine.looking ++ [_]u5{linux.CAP.SYS_ADMIN}));
     const old: ?i32 = if (image) |fd| changes.reopened(fd) else null;
+    layer.entries.exact = true;
+    layer.entries.attributes.lists = true;
+    layer.own.lists = true;
     layer.is_upper = request.get("overlay") != null;
     layer.root = new;
     layer.owners = .of(request);
@@ -85,7 +88,7 @@ const Layer = struct {
     root_told: bool = false,
     /// What cannot be said in a layer.
     left_out: u64 = 0,
-    own: Attributes = .{ .lists = true },
+    own: Attributes = .{},
 
     /// Its owner, mode and attributes; its time says only that somebody started it.
     fn noteRoot(self: *Layer, old: i32, new: i32) void {

@@ -40,22 +40,23 @@ export class UploadRoom {
     return new UploadClaim(this, this.#rows, { id, client, size });
   }
 
-  /** @throws ProtocolError TOOMANYREQUESTS: `more` is too much */
-  check(client: string, more: number): void {
+  /** @returns TOOMANYREQUESTS, where `more` is too much */
+  refusal(client: string, more: number): ProtocolError | undefined {
     const { own, all } = this.#rows.uploadBytes(client);
     const { bavail, bsize } = statfsSync(this.#root);
     const room = bavail * bsize + all - this.#missing;
     if (own + more > room * share.own)
-      throw new ProtocolError(
+      return new ProtocolError(
         "TOOMANYREQUESTS",
         "uploads of yours that are not finished would take more than half of the free disk: finish or cancel some",
       );
     if (all + more > room * share.all)
-      throw new ProtocolError(
+      return new ProtocolError(
         "TOOMANYREQUESTS",
         "uploads that are not finished would take more than three quarters of the free disk: try again later",
         { status: 507 },
       );
+    return undefined;
   }
 
   /** Of this process. */
@@ -91,7 +92,8 @@ export class UploadClaim implements Disposable {
 
   /** So many bytes are said to come: told before they do where there is no room for them. @throws ProtocolError */
   expect(bytes: number): void {
-    this.#room.check(this.#client, bytes);
+    const refusal = this.#room.refusal(this.#client, bytes);
+    if (refusal) throw refusal;
     this.#sizeExpected = this.#size + bytes;
   }
 
@@ -103,16 +105,20 @@ export class UploadClaim implements Disposable {
     this.#room.count(-bytes);
   }
 
+  /** In steps, and where there is no room for one as much as must be. */
   #take(size: number): void {
     const ahead = size + Math.min(Math.max(size, step.min), step.max);
-    const claimed = Math.max(size, Math.min(ahead, this.#sizeExpected ?? ahead));
-    const more = claimed - this.#claimed;
-    this.#rows.transaction(() => {
-      this.#room.check(this.#client, more);
+    const stepped = Math.max(size, Math.min(ahead, this.#sizeExpected ?? ahead));
+    const before = this.#claimed;
+    this.#claimed = this.#rows.transaction(() => {
+      const isStep = this.#room.refusal(this.#client, stepped - before) === undefined;
+      const claimed = isStep ? stepped : size;
+      const refusal = isStep ? undefined : this.#room.refusal(this.#client, size - before);
+      if (refusal) throw refusal;
       this.#rows.setUploadBytes(this.#id, claimed);
+      return claimed;
     });
-    this.#claimed = claimed;
-    this.#room.count(more);
+    this.#room.count(this.#claimed - before);
   }
 
   /** The request is over: what did not come is given back. */
