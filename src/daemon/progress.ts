@@ -1,7 +1,7 @@
 import { RtError } from "../base/errors.ts";
 import { visibleJson } from "../base/visible.ts";
 import { errorDocument } from "../docker/error-document.ts";
-import { errorLine, type ProgressLine } from "../docker/progress.ts";
+import { failureLine, type ProgressLine } from "../docker/progress.ts";
 import type { BodyWriter } from "../http/server.ts";
 import type { ApiCall } from "./call.ts";
 
@@ -26,7 +26,7 @@ export async function progressing(
     await work((line) => stream.tell(line));
   } catch (error) {
     if (!stream.hasBegun && !always) throw error;
-    stream.tell(errorLine(errorDocument(error).body.message));
+    stream.tell(failureLine(errorDocument(error).body.message));
     await stream.end();
     if (!(error instanceof RtError)) throw error;
     return;

@@ -81,7 +81,7 @@ export function loadLines(move: LayerMove<Pulled>): ProgressLine[] {
 }
 
 /** What went wrong after the answer's head. */
-export function errorLine(message: string): ProgressLine {
+export function failureLine(message: string): ProgressLine {
   return { errorDetail: { message }, error: message };
 }
 

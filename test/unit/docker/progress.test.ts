@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { errorLine, loadLines, pullLines, pushLines } from "../../../src/docker/progress.ts";
+import { failureLine, loadLines, pullLines, pushLines } from "../../../src/docker/progress.ts";
 
 const layer = `sha256:654b142e9ebf${"0".repeat(52)}`;
 const id = "654b142e9ebf";
@@ -48,5 +48,5 @@ test("a layer that goes", () => {
 test("a layer of an archive, and what went wrong", () => {
   expect(loadLines({ ...move, status: "waiting" })).toEqual([]);
   expect(loadLines({ ...move, status: "extracting" })[0]).toMatchObject({ status: "Loading layer", id });
-  expect(errorLine("no")).toEqual({ errorDetail: { message: "no" }, error: "no" });
+  expect(failureLine("no")).toEqual({ errorDetail: { message: "no" }, error: "no" });
 });
