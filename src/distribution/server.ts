@@ -1,11 +1,11 @@
 import type { Server } from "bun";
 import { RtError, withCause } from "../base/errors.ts";
+import { type Listening, refusalOf } from "../base/origin.ts";
 import type { Accounts } from "./accounts.ts";
 import { answerBlob } from "./blobs.ts";
 import type { Exchange } from "./exchange.ts";
 import { answerCatalog, answerReferrers, answerTags } from "./lists.ts";
 import { answerManifest } from "./manifests.ts";
-import { type Listening, refusalOf } from "./origin.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { type DistributionRoute, protocolErrorOf, routeOf } from "./route.ts";
 import type { DistributionStore, ServedRepository } from "./store.ts";
@@ -114,7 +114,9 @@ export class DistributionServer {
         throw new ProtocolError("TOOMANYREQUESTS", `${requestsMax} requests are at work: try again`, {
           headers: { "Retry-After": "1", Connection: "close" },
         });
-      const refusal = refusalOf(request, url, this.#options);
+      const { headers } = request;
+      const [origin, site] = [headers.get("origin") ?? undefined, headers.get("sec-fetch-site") ?? undefined];
+      const refusal = refusalOf({ origin, site, url }, this.#options);
       if (refusal !== undefined) throw new ProtocolError("DENIED", refusal);
       const { accounts } = this.#options;
       const user = accounts && (await accounts.userOf(request.headers.get("authorization")));

@@ -11,16 +11,22 @@ export interface Listening {
   hasUsers: boolean;
 }
 
+/** What a request says of where it comes from and whom it means. */
+export interface Asking {
+  /** Its fields Origin and Sec-Fetch-Site; undefined: it has none. */
+  origin: string | undefined;
+  site: string | undefined;
+  /** Ours, as it was called: "http://127.0.0.1:5000". */
+  url: Pick<URL, "origin" | "hostname">;
+}
+
 /** @returns why not */
 export function refusalOf(
-  { headers }: Request,
-  url: URL,
+  { origin, site, url }: Asking,
   { isLoopback, hasUsers }: Listening,
 ): string | undefined {
-  const origin = headers.get("origin");
-  if (origin !== null && origin !== url.origin) return "no other site's page may ask";
-  const site = headers.get("sec-fetch-site");
-  if (site !== null && site !== "same-origin" && site !== "none") return "no other site's page may ask";
+  if (origin !== undefined && origin !== url.origin) return "no other site's page may ask";
+  if (site !== undefined && site !== "same-origin" && site !== "none") return "no other site's page may ask";
   if (isLoopback && !hasUsers && !isOwnName(url.hostname))
     return "only this machine may ask, by a name that is its own: localhost, 127.0.0.1 or [::1]";
   return undefined;
