@@ -1,3 +1,4 @@
+import { onAbort } from "../base/abort.ts";
 import { bodyOf, chunk, endOfChunks, requestFraming } from "./body.ts";
 import type { Duplex } from "./duplex.ts";
 import {
@@ -47,6 +48,8 @@ export async function serveConnection({
       await handle(exchange);
       if (exchange.isHijacked) return;
       if (!(await exchange.finish())) break;
+      // Who asks and does not read is not asked what else he wants.
+      await wire.flush();
     }
     await wire.flush();
     wire.end();
@@ -94,6 +97,8 @@ export class HttpExchange {
   #isBodyRead: boolean;
   #state: "waiting" | "streaming" | "answered" | "hijacked" = "waiting";
   #isLast: boolean;
+  /** A connection has many requests. */
+  readonly #onGone: Disposable;
 
   /** @throws MessageError: the body has no end that we know */
   constructor(wire: Duplex, head: RequestHead) {
@@ -106,7 +111,7 @@ export class HttpExchange {
       head.minor === 0
         ? !hasWord(head.fields, "connection", "keep-alive")
         : hasWord(head.fields, "connection", "close");
-    wire.gone.addEventListener("abort", () => this.#left.abort(), { once: true });
+    this.#onGone = onAbort(wire.gone, () => this.#left.abort());
     // A client that has sent its request and ends its side has gone: what else is there that it could say?
     wire.onEnd(() => {
       if (this.#isBodyRead && this.#state !== "hijacked") this.#left.abort();
@@ -120,6 +125,11 @@ export class HttpExchange {
   /** Aborted when the client wants no answer any more. */
   get gone(): AbortSignal {
     return this.#left.signal;
+  }
+
+  /** As if the client had gone: for what has no end of its own, when we are to end. */
+  abandon(): void {
+    this.#left.abort();
   }
 
   get isHijacked(): boolean {
@@ -201,6 +211,7 @@ export class HttpExchange {
 
   /** @returns whether another request may follow on this connection */
   async finish(): Promise<boolean> {
+    this.#onGone[Symbol.dispose]();
     if (this.#state !== "answered" || this.#isLast || this.#wire.gone.aborted) return false;
     if (this.#isBodyRead) return true;
     // What was refused before it was read is read to its end where that is near.
