@@ -47,6 +47,7 @@ fn declaration(out: *Writer, comptime name: []const u8, value: anytype) !void {
 
 /// The functions twice: as bun:ffi wants them, and as tsc does.
 fn exports(out: *Writer, gpa: std.mem.Allocator) !void {
+    @setEvalBranchQuota(10_000);
     try out.writeAll("/** For bun:ffi's dlopen. */\n" ++ constant ++ "declarations = {\n");
     inline for (@typeInfo(lib).@"struct".decls) |decl| if (comptime isExport(decl.name)) {
         const function = @typeInfo(@TypeOf(@field(lib, decl.name))).@"fn";

@@ -4,6 +4,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("wire/abi.zig");
+const activation = @import("lib/activation.zig");
 const answer = @import("linux/answer.zig");
 const attach = @import("lib/attach.zig");
 const cgroup = @import("linux/cgroup.zig");
@@ -109,6 +110,16 @@ pub export fn rt_socketpair(pair: *[2]i32) i32 {
 /// The same of sockets that keep packets apart.
 pub export fn rt_packet_pair(pair: *[2]i32) i32 {
     return answer.of(linux.socketpair(linux.AF.UNIX, linux.SOCK.SEQPACKET | linux.SOCK.CLOEXEC, 0, pair));
+}
+
+/// Connections of a socket that somebody else listens on: answers a socket from which their descriptors come, 4 bytes each.
+pub export fn rt_accept_from(listener: i32) i32 {
+    return activation.acceptFrom(listener);
+}
+
+/// One datagram to a unix socket; a path that begins with "@" is an abstract one.
+pub export fn rt_notify(path: [*:0]const u8, message: [*]const u8, length: usize) i32 {
+    return activation.notify(std.mem.span(path), message[0..length]);
 }
 
 /// A socket that holds a port of the host, at an address of 4 bytes or 16; lets nothing in unless `open` is not 0.

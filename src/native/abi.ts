@@ -105,6 +105,8 @@ export const declarations = {
   rt_ended: { args: ["i32"], returns: "i32" },
   rt_socketpair: { args: ["ptr"], returns: "i32" },
   rt_packet_pair: { args: ["ptr"], returns: "i32" },
+  rt_accept_from: { args: ["i32"], returns: "i32" },
+  rt_notify: { args: ["ptr", "ptr", "usize"], returns: "i32" },
   rt_hold_port: { args: ["u32", "ptr", "usize", "u32", "u32"], returns: "i32" },
   rt_send_ports: { args: ["i32", "ptr", "usize", "ptr", "u32"], returns: "i32" },
   rt_ask_ports: { args: ["ptr", "ptr", "usize", "ptr", "u32"], returns: "i32" },
@@ -192,6 +194,14 @@ export interface Exports {
    * The same of sockets that keep packets apart.
    */
   rt_packet_pair(pair: Int32Array): number;
+  /**
+   * Connections of a socket that somebody else listens on: answers a socket from which their descriptors come, 4 bytes each.
+   */
+  rt_accept_from(listener: number): number;
+  /**
+   * One datagram to a unix socket; a path that begins with "@" is an abstract one.
+   */
+  rt_notify(path: Uint8Array, message: Uint8Array, length: number): number;
   /**
    * A socket that holds a port of the host, at an address of 4 bytes or 16; lets nothing in unless `open` is not 0.
    */
@@ -335,4 +345,4 @@ export interface Exports {
    */
   rt_exit(status: number): never;
 }
-export const hash = 3450531484;
+export const hash = 290450242;

@@ -38,6 +38,19 @@ export function socketPair(): [number, number] {
   return [pair[0]!, pair[1]!];
 }
 
+/**
+ * The connections of a socket that somebody else listens on. @returns a socket from which their descriptors come, 4 bytes each in
+ * this machine's order; what is made for it goes when that is closed
+ */
+export function acceptFrom(listener: number): number {
+  return check(native().rt_accept_from(listener), `cannot accept from descriptor ${listener}`);
+}
+
+/** One datagram to a unix socket; a path that begins with "@" is an abstract one. */
+export function sendDatagram(path: string, message: Uint8Array): void {
+  check(native().rt_notify(cstring(path), message, message.length), `cannot write to ${path}`);
+}
+
 export function connectUnix(path: string): number {
   return check(native().rt_connect(cstring(path)), `cannot connect to ${path}`);
 }
