@@ -1,0 +1,25 @@
+import { invalid } from "../base/invalid.ts";
+
+/** Docker's own documents are seven deep. What reads them goes from level to level, and its stack has an end. */
+const levelsMax = 64;
+
+/** A document that a client sends. @throws RtError invalid-argument: it is none, or deeper than any */
+export function parseDocument(text: string): unknown {
+  if (isDeep(text)) throw invalid(`the document is more than ${levelsMax} levels deep`);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw invalid("the body is no JSON document");
+  }
+}
+
+/** Of what is no JSON: something. */
+function isDeep(text: string): boolean {
+  let level = 0;
+  // A text's own brackets are none.
+  for (const [mark] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (mark === "]" || mark === "}") level--;
+    else if ((mark === "[" || mark === "{") && ++level > levelsMax) return true;
+  }
+  return false;
+}
