@@ -6,7 +6,9 @@ import type { Engine } from "../engine/engine.ts";
 import type { Session, Streams } from "../engine/session.ts";
 import type { Duplex } from "../http/duplex.ts";
 import type { BodyWriter, HttpExchange } from "../http/server.ts";
+import { parseDocument } from "./document.ts";
 import { usualFields } from "./fields.ts";
+import type { Jobs } from "./jobs.ts";
 import { Query } from "./query.ts";
 import { type ApiVersion, isAtLeast } from "./version.ts";
 
@@ -21,6 +23,8 @@ export interface ApiCallFacts {
   /** Of the path, decoded: {name: "web"}. */
   params: Readonly<Record<string, string>>;
   query: string;
+  /** What is at work, for whoever asks that. */
+  jobs: Jobs;
 }
 
 /**
@@ -31,15 +35,17 @@ export class ApiCall {
   readonly exchange: HttpExchange;
   readonly version: ApiVersion;
   readonly query: Query;
+  readonly jobs: Jobs;
   /** Of what the engine warned its caller. */
   readonly warnings: string[] = [];
   readonly #engine: Engine;
   readonly #params: Readonly<Record<string, string>>;
 
-  constructor({ exchange, engine, version, params, query }: ApiCallFacts) {
+  constructor({ exchange, engine, version, params, query, jobs }: ApiCallFacts) {
     this.exchange = exchange;
     this.version = version;
     this.query = new Query(query);
+    this.jobs = jobs;
     this.#engine = engine;
     this.#params = params;
   }
@@ -90,11 +96,7 @@ export class ApiCall {
     const text = Buffer.concat(pieces).toString("utf8").trim();
     this.#checkType(length);
     if (text === "") return undefined;
-    try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      throw invalid("the body is no JSON document");
-    }
+    return parseDocument(text);
   }
 
   /** What a page of the web can send without asking is none of these. */

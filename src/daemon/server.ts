@@ -1,10 +1,14 @@
+import { RtError } from "../base/errors.ts";
+import { type Listening, refusalOf } from "../base/origin.ts";
 import { errorDocument } from "../docker/error-document.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Duplex } from "../http/duplex.ts";
 import { type HttpExchange, serveConnection } from "../http/server.ts";
 import { ApiCall } from "./call.ts";
+import { endpointOf } from "./endpoints.ts";
 import { usualFields } from "./fields.ts";
 import { Jobs } from "./jobs.ts";
+import type { Policy } from "./policy.ts";
 import { Router } from "./router.ts";
 import { rows } from "./table.ts";
 
@@ -12,9 +16,27 @@ export interface ServerFacts {
   engine: Engine;
   /** What nobody foresaw; the client is told no more than that it happened. */
   onBug: (error: unknown) => void;
+  /** How many connections there are from now on. */
+  onConnections?: (count: number) => void;
+}
+
+/** What the listener says of a connection. */
+export interface ConnectionFacts {
+  /** What whoever connects there may do; undefined: everything. */
+  policy?: Policy | undefined;
+  /** Of a port, which pages in a browser reach too. */
+  listening?: (Listening & { scheme: "http" | "https" }) | undefined;
 }
 
 const headWithin_ms = 30_000;
+
+/** One connection. */
+interface Served {
+  facts: ConnectionFacts;
+  /** What is at work on it. */
+  exchange: HttpExchange | undefined;
+  follows: boolean;
+}
 
 /**
  * Docker's Engine API over an engine. It owns nothing that must live: a connection is a caller of the engine, and goes with its
@@ -26,45 +48,93 @@ export class ApiServer {
   readonly jobs = new Jobs();
   readonly #facts: ServerFacts;
   readonly #router = new Router(rows);
-  readonly #wires = new Set<Duplex>();
+  readonly #served = new Map<Duplex, Served>();
+  #isDraining = false;
 
   constructor(facts: ServerFacts) {
     this.#facts = facts;
   }
 
   /** One connection, until it ends. It never throws. */
-  async serve(wire: Duplex): Promise<void> {
-    this.#wires.add(wire);
+  async serve(wire: Duplex, facts: ConnectionFacts = {}): Promise<void> {
+    if (this.#isDraining) return wire.destroy();
+    const served: Served = { facts, exchange: undefined, follows: false };
+    this.#served.set(wire, served);
+    this.#facts.onConnections?.(this.#served.size);
     try {
       await serveConnection({
         wire,
         headWithin_ms,
-        handle: (exchange) => this.#handle(exchange),
+        handle: (exchange) => this.#handleOf(wire, served, exchange),
         refuse: (exchange, error) => refuse(exchange, error),
       });
     } catch (error) {
       this.#facts.onBug(error);
     } finally {
-      this.#wires.delete(wire);
+      this.#served.delete(wire);
+      this.#facts.onConnections?.(this.#served.size);
     }
   }
 
   get connections(): number {
-    return this.#wires.size;
+    return this.#served.size;
   }
 
-  async #handle(exchange: HttpExchange): Promise<void> {
-    const { method, target } = exchange.head;
+  /**
+   * Nothing new is begun. What follows something is ended as if its client had gone, and what else is at work gets `within_ms`
+   * until it is cut off.
+   */
+  async drain(within_ms: number): Promise<void> {
+    this.#isDraining = true;
+    for (const [wire, { exchange, follows }] of this.#served) {
+      if (!exchange) wire.ended();
+      else if (follows) exchange.abandon();
+    }
+    const deadline = performance.now() + within_ms;
+    while (this.#served.size > 0 && performance.now() < deadline) await Bun.sleep(10);
+    for (const wire of this.#served.keys()) wire.destroy();
+  }
+
+  async #handleOf(wire: Duplex, served: Served, exchange: HttpExchange): Promise<void> {
+    served.exchange = exchange;
     try {
+      await this.#handle(served, exchange);
+    } finally {
+      served.exchange = undefined;
+      if (this.#isDraining) wire.ended();
+    }
+  }
+
+  async #handle(served: Served, exchange: HttpExchange): Promise<void> {
+    const { method, target } = exchange.head;
+    const { policy, listening } = served.facts;
+    try {
+      if (listening) refuseForeign(exchange, listening);
       const { row, version, params, query, load } = this.#router.find(method, target);
+      policy?.checkEndpoint(row);
+      served.follows = endpointOf(row)?.follows ?? false;
       using _job = this.jobs.begin(`${row.method} ${row.path}`, target);
-      const call = new ApiCall({ exchange, engine: this.#facts.engine, version, params, query });
+      const engine = policy ? policy.guard(this.#facts.engine) : this.#facts.engine;
+      const call = new ApiCall({ exchange, engine, version, params, query, jobs: this.jobs });
       await (await load())(call);
     } catch (error) {
       if (errorDocument(error).status === 500 && !exchange.gone.aborted) this.#facts.onBug(error);
       if (exchange.isWaiting) refuse(exchange, error);
     }
   }
+}
+
+/** @throws RtError forbidden: a page of somebody else's asks */
+function refuseForeign(
+  { fields }: HttpExchange,
+  { scheme, ...listening }: Listening & { scheme: string },
+): void {
+  const text = `${scheme}://${fields.get("host") ?? ""}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const why = url
+    ? refusalOf({ origin: fields.get("origin"), site: fields.get("sec-fetch-site"), url }, listening)
+    : "a request names its host";
+  if (why !== undefined) throw new RtError("forbidden", why);
 }
 
 function refuse(exchange: HttpExchange, error: unknown): void {

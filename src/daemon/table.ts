@@ -26,6 +26,7 @@ export const rows: readonly ApiRoute[] = [
   { method: "GET", path: "/_ping", load: async () => (await import("./routes/system.ts")).getPing },
   { method: "HEAD", path: "/_ping", load: async () => (await import("./routes/system.ts")).getPing },
   { method: "GET", path: "/version", load: async () => (await import("./routes/system.ts")).getVersion },
+  { method: "GET", path: "/rt/jobs", load: async () => (await import("./routes/jobs.ts")).getJobs },
   {
     method: "GET",
     path: "/containers/json",
