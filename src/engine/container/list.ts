@@ -149,11 +149,12 @@ async function addPlaces(host: Host, summaries: ContainerSummary[], found: reado
   const { networkSettings } = await import("../../docker/endpoint-settings.ts");
   for (const [index, { container, state }] of found.entries()) {
     const record = recordOf(container);
+    const { id, name } = container;
     const { details } = summaries[index]!;
     if (!record || !details) continue;
     const isNowhere = wishesOf(record).length === 0;
     const endpoints = isNowhere ? [] : await describeEndpoints(host, record, state.pid > 0);
-    details.places = networkSettings({ ...container, state }, record, endpoints).Networks;
+    details.places = networkSettings({ id, name, state }, record, endpoints).Networks;
   }
 }
 
