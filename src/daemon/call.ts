@@ -6,7 +6,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { Session, Streams } from "../engine/session.ts";
 import type { Duplex } from "../http/duplex.ts";
 import type { BodyWriter, HttpExchange } from "../http/server.ts";
-import { parseDocument } from "./document.ts";
+import { clientDocument } from "./document.ts";
 import { usualFields } from "./fields.ts";
 import type { Jobs } from "./jobs.ts";
 import { Query } from "./query.ts";
@@ -96,7 +96,7 @@ export class ApiCall {
     const text = Buffer.concat(pieces).toString("utf8").trim();
     this.#checkType(length);
     if (text === "") return undefined;
-    return parseDocument(text);
+    return clientDocument(text);
   }
 
   /** What a page of the web can send without asking is none of these. */

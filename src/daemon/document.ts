@@ -4,7 +4,7 @@ import { invalid } from "../base/invalid.ts";
 const levelsMax = 64;
 
 /** A document that a client sends. @throws RtError invalid-argument: it is none, or deeper than any */
-export function parseDocument(text: string): unknown {
+export function clientDocument(text: string): unknown {
   if (isDeep(text)) throw invalid(`the document is more than ${levelsMax} levels deep`);
   try {
     return JSON.parse(text) as unknown;
