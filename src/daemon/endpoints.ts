@@ -76,13 +76,13 @@ function anonymous(text: string): string {
 
 /** @returns undefined: nobody has said what it is */
 export function endpointOf({ method, path }: { method: string; path: string }): EndpointClass | undefined {
-  return endpoints.get(anonymous(`${method} ${path}`)) ?? refusedEverywhere(path);
+  return endpoints.get(anonymous(`${method} ${path}`)) ?? ofSwarms(method, path);
 }
 
-/** Docker's answer of an engine that is no manager of a swarm, to everybody. */
-function refusedEverywhere(path: string): EndpointClass | undefined {
-  const isSwarm = /^\/(swarm|nodes|services|tasks|secrets|configs|plugins)(\/|$)/.test(path);
-  return isSwarm ? { noun: "swarm", kind: "engine", follows: false } : undefined;
+/** There are none, and nothing of them: to look is harmless, and Docker's own client does for each name that it does not find. */
+function ofSwarms(method: string, path: string): EndpointClass | undefined {
+  if (!/^\/(swarm|nodes|services|tasks|secrets|configs|plugins)(\/|$)/.test(path)) return undefined;
+  return { noun: "swarm", kind: method === "GET" ? "read" : "engine", follows: false };
 }
 
 export const endpointNouns: readonly string[] = Object.keys(kinds);

@@ -117,7 +117,11 @@ test("each row of the table has its class", () => {
 test("a row without a class, and one of the daemon's own, are refused on a socket with a policy", async () => {
   const everything = await policy('allow = ["read", "data", "change", "registry"]\ncontainers = "all"');
   everything.checkEndpoint({ method: "GET", path: "/containers/json" });
-  for (const path of ["/something/new", "/rt/jobs", "/swarm"])
+  everything.checkEndpoint({ method: "GET", path: "/plugins/{name*}/json" });
+  expect(() => everything.checkEndpoint({ method: "POST", path: "/swarm/init" })).toThrow(
+    "does not allow it",
+  );
+  for (const path of ["/something/new", "/rt/jobs"])
     expect(() => everything.checkEndpoint({ method: "GET", path })).toThrow(
       /^not allowed on this socket: GET /,
     );
