@@ -1,10 +1,10 @@
 import { onAbort } from "../../base/abort.ts";
+import { DetachKeys } from "../../base/typed-keys.ts";
 import * as abi from "../../native/abi.ts";
 import { signalProcess } from "../../native/system.ts";
 import type { AttachOptions, Outcome } from "../runtime.ts";
 import type { Streams, Terminal, WindowSize } from "../stdio.ts";
 import type { Connection } from "./connection.ts";
-import { DetachKeys } from "./detach-keys.ts";
 import { failureIn } from "./failure.ts";
 
 /**
