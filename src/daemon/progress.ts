@@ -26,7 +26,7 @@ export async function progressing(
     await work((line) => stream.tell(line));
   } catch (error) {
     if (!stream.hasBegun && !always) throw error;
-    stream.tell(failureLine(errorDocument(error).body.message));
+    stream.tell(failureLine(errorDocument(error).body));
     await stream.end();
     if (!(error instanceof RtError)) throw error;
     return;

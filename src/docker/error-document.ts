@@ -1,9 +1,13 @@
 import { type ErrorCode, RtError } from "../base/errors.ts";
 
-/** The body of every answer of the API that is a failure. `code` is ours: several classes share a status. */
+/**
+ * The body of every answer of the API that is a failure. `code` is ours: several classes share a status. So is `exitCode`, the exit
+ * status of a command that this ends, where it is not 125.
+ */
 export interface ErrorDocument {
   message: string;
   code?: ErrorCode;
+  exitCode?: number;
 }
 
 const statusOf: Readonly<Record<ErrorCode, number>> = {
@@ -31,20 +35,25 @@ const codeOf = new Map<number, ErrorCode>(
 export function errorDocument(error: unknown): { status: number; body: ErrorDocument } {
   if (!(error instanceof RtError))
     return { status: 500, body: { message: "internal error", code: "internal" } };
-  return { status: statusOf[error.code], body: { message: error.message, code: error.code } };
+  const { code, message, exitCode } = error;
+  return { status: statusOf[code], body: { message, code, ...(exitCode !== 125 && { exitCode }) } };
 }
 
-/** @param body what an engine said, which may not be ours, nor say anything */
+/** @param body what an engine said, which may not be ours, nor say anything: of one that is not the exit status is Docker's, 1 */
 export function errorOf(status: number, body: unknown): RtError {
-  const { message, code } = (typeof body === "object" && body !== null ? body : {}) as Record<
+  const { message, code, exitCode } = (typeof body === "object" && body !== null ? body : {}) as Record<
     string,
     unknown
   >;
   const text =
     typeof message === "string" && message !== "" ? message : `the engine answered with status ${status}`;
-  const isOurs =
-    typeof code === "string" && Object.hasOwn(statusOf, code) && statusOf[code as ErrorCode] === status;
-  return new RtError(isOurs ? (code as ErrorCode) : codeOfStatus(status), text);
+  const isOurs = isErrorCode(code) && statusOf[code] === status;
+  if (!isOurs) return new RtError(codeOfStatus(status), text, { exitCode: 1 });
+  return new RtError(code, text, { exitCode: isExitCode(exitCode) ? exitCode : 125 });
+}
+
+function isExitCode(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) > 0 && (value as number) < 256;
 }
 
 function codeOfStatus(status: number): ErrorCode {
@@ -52,4 +61,8 @@ function codeOfStatus(status: number): ErrorCode {
   if (known) return known;
   if (status === 408 || status === 429 || status === 502 || status === 504) return "unavailable";
   return status >= 400 && status < 500 ? "invalid-argument" : "internal";
+}
+
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === "string" && Object.hasOwn(statusOf, value);
 }

@@ -1,4 +1,5 @@
 import { humanSize } from "../base/human-size.ts";
+import type { ErrorDocument } from "./error-document.ts";
 
 /** One of the lines that POST /images/create, push and load answer, as jsonmessage has them. */
 export interface ProgressLine {
@@ -12,6 +13,8 @@ export interface ProgressLine {
   aux?: unknown;
   errorDetail?: { message: string };
   error?: string;
+  /** Ours: the failure's class. */
+  code?: ErrorDocument["code"];
 }
 
 /** What is told of a layer on its way here or from here. Bytes. */
@@ -81,8 +84,8 @@ export function loadLines(move: LayerMove<Pulled>): ProgressLine[] {
 }
 
 /** What went wrong after the answer's head. */
-export function failureLine(message: string): ProgressLine {
-  return { errorDetail: { message }, error: message };
+export function failureLine({ message, code }: ErrorDocument): ProgressLine {
+  return { errorDetail: { message }, error: message, ...(code !== undefined && { code }) };
 }
 
 function plainLine({ layer }: LayerMove<string>, status: string): ProgressLine {

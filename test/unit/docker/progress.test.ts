@@ -48,5 +48,6 @@ test("a layer that goes", () => {
 test("a layer of an archive, and what went wrong", () => {
   expect(loadLines({ ...move, status: "waiting" })).toEqual([]);
   expect(loadLines({ ...move, status: "extracting" })[0]).toMatchObject({ status: "Loading layer", id });
-  expect(failureLine("no")).toEqual({ errorDetail: { message: "no" }, error: "no" });
+  expect(failureLine({ message: "no" })).toEqual({ errorDetail: { message: "no" }, error: "no" });
+  expect(failureLine({ message: "no", code: "conflict" })).toMatchObject({ code: "conflict" });
 });
