@@ -1,6 +1,5 @@
-import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
-import { basename, dirname, join, posix } from "node:path";
-import { isErrno, RtError, withCause } from "../../base/errors.ts";
+import { posix } from "node:path";
+import { RtError } from "../../base/errors.ts";
 import { rejectNul } from "../../base/invalid.ts";
 import {
   moveTree,
@@ -14,6 +13,7 @@ import {
 import type { Host } from "../host.ts";
 import { containerEvent } from "../record-event.ts";
 import { find, type Look } from "./find.ts";
+import { archiveTop, copySource, hostSource, hostTarget, takenOver, withEnd } from "./host-tree.ts";
 import { liveRoot } from "./root.ts";
 
 export interface CopyFromOptions {
@@ -31,9 +31,6 @@ export interface CopyToOptions {
   followLink: boolean;
 }
 
-/** What the archive's top is called between two of our own. */
-const top = "x";
-
 /**
  * Files out of a container. Both ends are worked on by rt-layer in a root that it cannot leave: a container that swaps its
  * directories for links meanwhile changes what comes, and nothing else.
@@ -50,15 +47,13 @@ export async function copyFrom(
   await using undo = new AsyncDisposableStack();
   const root = await liveRoot(host, seen, false, undo);
   const { followLink: follow, to, archive } = options;
-  const sent: Sent = { root, path: source.path, directory: source.isDirectory, follow, as: top };
+  const sent: Sent = { root, path: source.path, directory: source.isDirectory, follow, as: archiveTop };
   const { stdio, abort } = host.session;
   // Docker tells of it as it begins.
   containerEvent(host, seen.container, "archive-path");
   try {
     if (to !== undefined) {
-      // As the caller's own would be; what gives rights is kept for one who asks for it.
-      const owner = { uid: process.geteuid!(), gid: process.getegid!() };
-      const received = { ...hostTarget(to), base: source.base, ...(!archive && { owner, plain: true }) };
+      const received = { ...hostTarget(to), base: source.base, ...takenOver(archive) };
       const { bytes, devices } = await moveTree(sent, received, abort);
       if (devices > 0)
         host.warn(`${devices} device nodes were left out (${archive ? noDevices : "-a copies them"})`);
@@ -111,74 +106,6 @@ export async function copyTo(
 }
 
 async function* noPieces(): AsyncGenerator<Uint8Array> {}
-
-/** What a path that ends with "/" or "/." says besides. */
-export function copySource(
-  clean: string,
-  typed: string,
-): { path: string; base: string; isDirectory: boolean } {
-  const path = clean.replace(/(?<=.)\/$/, "");
-  const isContents = typed === "." || typed.endsWith("/.") || path === "/";
-  return {
-    path,
-    base: isContents ? "" : posix.basename(path),
-    isDirectory: isContents || typed.endsWith("/"),
-  };
-}
-
-function withEnd(clean: string, typed: string): string {
-  return typed.endsWith("/") && !clean.endsWith("/") ? `${clean}/` : clean;
-}
-
-function hostSource(typed: string, follow: boolean): { sent: Sent; base: string } {
-  const { path, base, isDirectory } = copySource(join("/", typed), typed);
-  const found = attempt(() => (follow || isDirectory ? statSync(path) : lstatSync(path)), path);
-  if (isDirectory && !found.isDirectory())
-    throw new RtError("invalid-argument", `${path} is not a directory`, { exitCode: 1 });
-  const real = attempt(
-    () => (follow || isDirectory ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path))),
-    path,
-  );
-  const sent = { root: { tree: dirname(real) }, path: real === "/" ? "/" : `/${basename(real)}`, as: top };
-  return { sent, base };
-}
-
-/** The directory that it goes into becomes the root of whoever writes there; its own links are followed before. */
-function hostTarget(path: string): Pick<Received, "root" | "path"> {
-  const found = statOf(path);
-  if (found?.isDirectory()) return { root: { tree: path }, path: "/" };
-  if (found) {
-    const real = realpathSync(path);
-    return { root: { tree: dirname(real) }, path: withEnd(`/${basename(real)}`, path) };
-  }
-  const clean = path.replace(/(\/\.?)+$/, "");
-  const parent = dirname(clean);
-  if (!statOf(parent)?.isDirectory()) {
-    const why = `invalid output path: directory ${JSON.stringify(parent)} does not exist`;
-    throw new RtError("not-found", why, { exitCode: 1 });
-  }
-  return { root: { tree: parent }, path: withEnd(`/${basename(clean)}`, path) };
-}
-
-function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
-    throw error;
-  }
-}
-
-function attempt<T>(step: () => T, path: string): T {
-  try {
-    return step();
-  } catch (error) {
-    const { code, message } = withCause("cannot copy", error);
-    const missing = isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR");
-    const why = missing ? `lstat ${path}: no such file or directory` : message;
-    throw new RtError(code, why, { cause: error, exitCode: 1 });
-  }
-}
 
 /** Docker's words for a path that a container has not got. */
 export function copyFailure(

@@ -5,8 +5,9 @@ import { type ArchiveTop, ArchiveTopReader } from "../../docker/archive-top.ts";
 import type { PathStat } from "../../docker/path-stat.ts";
 import { sendPieces } from "../../layer/root.ts";
 import type { Host } from "../host.ts";
-import { copyFailure, copySource } from "./copy.ts";
+import { copyFailure } from "./copy.ts";
 import { find } from "./find.ts";
+import { copySource } from "./host-tree.ts";
 import { liveRoot } from "./root.ts";
 
 /** Links that lead to links: more than so many are a circle, as the kernel says. */
