@@ -1,9 +1,10 @@
-import { openSync, readFileSync } from "node:fs";
+import { openSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
 import { parseSignal } from "../base/signals.ts";
 import { visible } from "../base/visible.ts";
 import type { Session } from "../engine/session.ts";
 import { windowSize } from "../native/system.ts";
+import { isHeeded } from "./heeded.ts";
 import type { Output } from "./output/output.ts";
 
 /** A command as the engine's caller: this process's own descriptors, terminal and signals, which nothing else touches. */
@@ -13,13 +14,19 @@ export function processSession(
   attached?: readonly Stream[],
 ): Session {
   const interrupt = new Interrupt();
+  const joined = descriptors(attached);
   return {
     stdio: {
       kind: "descriptors",
-      ...descriptors(attached),
+      ...joined,
       async blocking(wait) {
         await interrupt.end();
         return wait();
+      },
+      async streams(wanted) {
+        if (wanted.signals || wanted.raw) await interrupt.end();
+        const { processStreams } = await import("./terminal.ts");
+        return processStreams({ ...joined, sizeOf: windowSize }, wanted);
       },
     },
     terminalSize: () => windowSize(0) ?? windowSize(1),
@@ -48,12 +55,6 @@ export function isTerminal(descriptor: number): boolean {
 }
 
 const names = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
-
-/** What whoever started us ignores (nohup, a shell's job in the background) stays ignored. proc_pid_status(5), SigIgn */
-function isHeeded(name: NodeJS.Signals): boolean {
-  const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))?.[1] ?? "0";
-  return ((BigInt(`0x${ignored}`) >> BigInt(parseSignal(name).number - 1)) & 1n) === 0n;
-}
 
 /**
  * Signals that would end us where there is something to undo: they are caught from the moment that somebody wants to hear of

@@ -1,6 +1,6 @@
 import type { Descriptors, Streams } from "../runtime/stdio.ts";
 
-export type { Descriptors, Streams, Terminal, WindowSize } from "../runtime/stdio.ts";
+export type { Descriptors, Streams, StreamWishes, Terminal, WindowSize } from "../runtime/stdio.ts";
 
 /**
  * Who calls the engine, and what the engine has of it: made by a command out of its process, by a daemon out of a connection,

@@ -14,6 +14,20 @@ export interface Descriptors {
    * @throws the reason of the caller's abort, in place of calling it, when that has come
    */
   blocking<T>(wait: () => T): Promise<T>;
+  /**
+   * The same descriptors for a caller whose program is somewhere else, so that this thread has more to do than to wait. Once that
+   * is disposed of the terminal is as it was, and signals are the caller's again.
+   * @throws the reason of the caller's abort, when that has come, and signals are asked for
+   */
+  streams(wanted: StreamWishes): Promise<Streams & AsyncDisposable>;
+}
+
+export interface StreamWishes {
+  /** What is typed comes as it is typed, and nobody else heeds it: where stdin is a terminal. */
+  raw: boolean;
+  stdin: boolean;
+  /** The signals that this process gets, too: it does not heed them itself. */
+  signals: boolean;
 }
 
 export interface Streams {
