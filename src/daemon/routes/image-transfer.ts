@@ -5,6 +5,7 @@ import { loadLines, type ProgressLine, pullLines, pushLines } from "../../docker
 import type { PullOptions } from "../../engine/image/pull.ts";
 import type { PushProgress, SentImage } from "../../engine/image/push.ts";
 import type { BodyWriter } from "../../http/server.ts";
+import { kindOf } from "../../reference/kind.ts";
 import {
   canonical,
   familiar,
@@ -23,18 +24,19 @@ export async function postImageCreate(call: ApiCall): Promise<void> {
   else await importImage(call);
 }
 
-/** A registry's image and no other kind: what a client names is never a file of this host's. */
+/** A registry's image, or one that is in this executable: what a client names is never a file of this host's. */
 async function pull(call: ApiCall): Promise<void> {
   const { query } = call;
   const name = query.text("fromImage").replace(/:$/, "");
-  const named = parse(imageNameOf(name, query.text("tag")) ?? "");
+  const isEmbedded = kindOf(name).kind === "embed";
+  const named = parse(isEmbedded ? name : (imageNameOf(name, query.text("tag")) ?? ""));
   const platform = query.text("platform") || undefined;
   await progressing(call, async (tell) => {
     const lines = new PullLines(named, tell);
     const onProgress: PullOptions["onProgress"] = (move) => lines.layer(pullLines(move), move.status);
     const credentials = credentialsOf(call);
     const result = await call.engine.image
-      .pull(canonical(named), { platform, credentials, onProgress })
+      .pull(isEmbedded ? name : canonical(named), { platform, credentials, onProgress })
       .catch((error: unknown) => {
         throw lines.hasBegun ? error : inDockersWords(error, named);
       });
