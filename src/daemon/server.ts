@@ -118,7 +118,7 @@ export class ApiServer {
       const call = new ApiCall({ exchange, engine, version, params, query, jobs: this.jobs });
       await (await load())(call);
     } catch (error) {
-      if (errorDocument(error).status === 500 && !exchange.gone.aborted) this.#facts.onBug(error);
+      if (!isForeseen(error) && !exchange.gone.aborted) this.#facts.onBug(error);
       if (exchange.isWaiting) refuse(exchange, error);
     }
   }
@@ -135,6 +135,11 @@ function refuseForeign(
     ? refusalOf({ origin: fields.get("origin"), site: fields.get("sec-fetch-site"), url }, listening)
     : "a request names its host";
   if (why !== undefined) throw new RtError("forbidden", why);
+}
+
+/** Damage has a status of its own nowhere, and is no mistake of ours. */
+function isForeseen(error: unknown): boolean {
+  return error instanceof RtError && error.code !== "internal";
 }
 
 function refuse(exchange: HttpExchange, error: unknown): void {
