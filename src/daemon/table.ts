@@ -10,6 +10,7 @@ export interface ApiRoute {
   load: () => Promise<Handler>;
 }
 
+const own = () => import("./routes/own.ts");
 const system = () => import("./routes/system.ts");
 const image = () => import("./routes/image.ts");
 const imageTransfer = () => import("./routes/image-transfer.ts");
@@ -242,6 +243,18 @@ export const rows: readonly ApiRoute[] = [
     return { method: "POST", path, load: async () => (await swarm()).refusePlugin };
   }),
   { method: "DELETE", path: "/plugins/{name*}", load: async () => (await swarm()).refusePlugin },
+
+  { method: "GET", path: "/rt/containers/{name}/why", load: async () => (await own()).getContainerWhy },
+  {
+    method: "POST",
+    path: "/rt/containers/{name}/publish",
+    load: async () => (await own()).postContainerPublish,
+  },
+  {
+    method: "POST",
+    path: "/rt/containers/{name}/unpublish",
+    load: async () => (await own()).postContainerUnpublish,
+  },
 ];
 
 /** Paths with one answer: this is no manager of a swarm. */
