@@ -15,6 +15,7 @@ import type { Info } from "../docker/info.ts";
 import type { NetworkDocument, PrunedNetworks } from "../docker/network.ts";
 import type { PathStat } from "../docker/path-stat.ts";
 import type { ProcessTable } from "../docker/process-table.ts";
+import type { RegistryCredentials } from "../docker/registry-auth.ts";
 import type { SearchResult } from "../docker/search-result.ts";
 import type { StatsDocument } from "../docker/stats.ts";
 import type { Version } from "../docker/version.ts";
@@ -42,7 +43,7 @@ import type { ImagesOptions } from "./image/list.ts";
 import type { LoadOptions } from "./image/load.ts";
 import type { PackOptions, PackResult } from "./image/pack.ts";
 import type { PlatformOptions } from "./image/platform.ts";
-import type { PullOptions, PullResult } from "./image/pull.ts";
+import type { PulledImage, PullOptions } from "./image/pull.ts";
 import type { PushAllOptions, PushOptions } from "./image/push.ts";
 import type { RemoveImageOptions } from "./image/remove.ts";
 import type { SaveOptions } from "./image/save.ts";
@@ -164,7 +165,7 @@ export interface ExecVerbs {
 
 export interface ImageVerbs {
   /** @param reference a name, or a file ("oci:DIR", "docker-archive:FILE", …) */
-  pull(reference: string, options: PullOptions): Promise<PullResult>;
+  pull(reference: string, options: PullOptions): Promise<PulledImage>;
   /** An image that is here to a registry, a directory or an archive. @returns what it is called there by digest */
   push(name: string, options: PushOptions): Promise<SentImage>;
   /** The same of all tags that a repository has here. */
@@ -231,6 +232,11 @@ export interface NetworkVerbs {
 export interface RegistryVerbs {
   /** Who is logged in to a registry, Docker Hub unless one is named; undefined: nobody, or by a token. */
   account(server: string | undefined): Promise<Account | undefined>;
+  /**
+   * Who the caller is to a registry, for an engine elsewhere that asks it in his name. @param repository "host/path"
+   * @returns undefined: nobody
+   */
+  credentials(repository: string): Promise<RegistryCredentials | undefined>;
   /** A password is shown to a registry, and kept once it was taken. */
   login(options: LoginOptions): Promise<LoginResult>;
   /** What a login has kept is forgotten; that there is nothing is fine. */

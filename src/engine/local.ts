@@ -224,6 +224,8 @@ function networkVerbs(hosts: Hosts): NetworkVerbs {
 function registryVerbs(hosts: Hosts): RegistryVerbs {
   return {
     account: async (server) => (await import("./registry/credentials.ts")).account(await hosts.get(), server),
+    credentials: async (repository) =>
+      (await import("./registry/credentials.ts")).ownCredentials(await hosts.get(), repository),
     login: async (options) => (await import("./registry/login.ts")).login(await hosts.get(), options),
     logout: async (server) => (await import("./registry/logout.ts")).logout(await hosts.get(), server),
     search: async (text, options) =>

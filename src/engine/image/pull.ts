@@ -23,8 +23,9 @@ export interface PullOptions extends BringOptions {
   tlsVerify?: boolean | undefined;
 }
 
-export interface PullResult {
-  image: ImageRecord;
+/** As its caller is told of it, wherever the engine is. */
+export interface PulledImage {
+  image: Pick<ImageRecord, "id">;
   /** Canonical: "docker.io/library/alpine:3.20"; "embed:hello" as it is. */
   name: string;
   /** As people are shown it: "alpine:3.20". */
@@ -32,6 +33,10 @@ export interface PullResult {
   /** What the name led to at the source: an index, or a manifest. */
   target: Digest;
   status: "downloaded" | "up-to-date";
+}
+
+export interface PullResult extends PulledImage {
+  image: ImageRecord;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { FileLock } from "../../content/file-lock.ts";
+import type { RegistryCredentials } from "../../docker/registry-auth.ts";
 import { credentialsFileIfThere, dockerConfigFile } from "../../registry/auth-file.ts";
 import type { CredentialPlace } from "../../registry/credential-store.ts";
 import { findCredential } from "../../registry/credentials.ts";
@@ -45,4 +46,23 @@ export async function storedPassword(host: Host, server: string | undefined) {
 export async function account(host: Host, server: string | undefined): Promise<Account | undefined> {
   const found = await storedPassword(host, server);
   return found && { username: found.username, hasPassword: found.password !== "" };
+}
+
+/** What this host would tell a registry, in the words of the API. */
+export async function ownCredentials(
+  { env, caller, warn }: Host,
+  repository: string,
+): Promise<RegistryCredentials | undefined> {
+  const found = await findCredential(repository, { env, caller, warn, helperMs: defaultLimits.helperMs });
+  const nobody = { username: "", password: "", identityToken: "", registryToken: "" };
+  switch (found?.kind) {
+    case undefined:
+      return undefined;
+    case "basic":
+      return { ...nobody, username: found.username, password: found.password };
+    case "identity":
+      return { ...nobody, identityToken: found.token };
+    case "bearer":
+      return { ...nobody, registryToken: found.token };
+  }
 }
