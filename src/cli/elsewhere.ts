@@ -33,7 +33,9 @@ export async function engineElsewhere(session: Session, options: EngineOptions):
     );
   const caller = options.caller ?? environmentOf(env);
   const dial = dialer(chosen.address, { ...chosen, env, caller, warn: (line) => session.warn(line) });
-  return openRemote(session, { address: engineAddressText(chosen.address), dial, env, caller });
+  // Logins are kept on this host, whichever engine they are for.
+  const engine = async () => (await import("../engine/local.ts")).openLocal(session, { env, caller });
+  return openRemote(session, { address: engineAddressText(chosen.address), dial, engine });
 }
 
 const flagOf = { root: "--root", state: "--state", storageDriver: "--storage-driver" };

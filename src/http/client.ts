@@ -71,6 +71,10 @@ async function send(wire: Duplex, { method, target, fields, body }: Asked): Prom
     return;
   }
   await wire.write(Buffer.from(headText(first, [...fields, ["Transfer-Encoding", "chunked"]]), "latin1"));
-  for await (const piece of body) if (piece.length > 0) await wire.write(chunk(piece));
+  for await (const piece of body) {
+    // Who has answered, and gone, wants no more of it.
+    if (wire.gone.aborted) return;
+    if (piece.length > 0) await wire.write(chunk(piece));
+  }
   await wire.write(endOfChunks());
 }
