@@ -8,6 +8,7 @@ import { scratchDirectory } from "../../support/scratch.ts";
 import { until } from "../../support/wait.ts";
 import type { EngineUnderTest } from "./callers.ts";
 import { engineContract } from "./engine.ts";
+import { ownHost } from "./own-host.ts";
 
 async function local(): Promise<EngineUnderTest> {
   const directory = mkdtempSync(join(scratchDirectory(), "rt-engine-"));
@@ -28,3 +29,4 @@ async function local(): Promise<EngineUnderTest> {
 }
 
 engineContract(local, needs({ root: true }).test);
+ownHost(local, needs({ root: true }).test);
