@@ -40,7 +40,7 @@ const config = object({
  */
 export function parseCommitConfig(document: unknown): ContainerDefaults | undefined {
   if (document === undefined || document === null) return undefined;
-  const asked = read(config, structuredClone(document), "config");
+  const asked = read(config, document, "config");
   const { Healthcheck, ...rest } = asked;
   const known = new Set(Object.keys(config({}, "")));
   const said = (value: object) => Object.entries(value).filter(([, each]) => !isZero(each));

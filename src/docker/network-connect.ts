@@ -15,7 +15,7 @@ export function parseConnect(
   network: string,
   document: unknown,
 ): { container: string; force: boolean; wish: NetworkWish } {
-  const { Container, Force, EndpointConfig } = read(request, structuredClone(document ?? {}), "request");
+  const { Container, Force, EndpointConfig } = read(request, document ?? {}, "request");
   if (Container === "") throw invalid(`invalid name or ID supplied: ""`);
   return { container: Container, force: Force, wish: parseEndpoint(network, EndpointConfig ?? {}) };
 }

@@ -46,7 +46,7 @@ export interface NetworkWanted {
  * @throws RtError invalid-argument | unsupported | forbidden
  */
 export function parseNetworkCreate(document: unknown): NetworkWanted {
-  const asked = read(request, structuredClone(document ?? {}), "network");
+  const asked = read(request, document ?? {}, "network");
   if (asked.Name === "") throw invalid("invalid name: name is empty");
   if (asked.Scope !== "" && asked.Scope !== "local")
     throw new RtError("forbidden", "cannot create a swarm scoped network when swarm is not active");

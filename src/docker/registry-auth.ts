@@ -43,7 +43,7 @@ export function registryAuthHeader(credentials: RegistryCredentials): string {
 
 /** The body of POST /auth; `server` is "" for Docker Hub. @throws RtError invalid-argument */
 export function parseAuth(value: unknown): { server: string; credentials: RegistryCredentials } {
-  const asked = read(document, structuredClone(value ?? {}), "credentials");
+  const asked = read(document, value ?? {}, "credentials");
   const { identitytoken: identityToken, registrytoken: registryToken, serveraddress: server } = asked;
   const [username, password] =
     asked.auth && asked.username === "" ? pairOf(asked.auth) : [asked.username, asked.password];

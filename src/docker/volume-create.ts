@@ -21,7 +21,7 @@ export interface VolumeWanted {
 
 /** POST /volumes/create. @throws RtError invalid-argument; unavailable: a swarm's */
 export function parseVolumeCreate(document: unknown): VolumeWanted {
-  const asked = read(request, structuredClone(document ?? {}), "volume");
+  const asked = read(request, document ?? {}, "volume");
   if (asked.ClusterVolumeSpec !== undefined && asked.ClusterVolumeSpec !== null)
     throw new RtError("unavailable", "This node is not a swarm manager: it has no cluster volumes");
   return { name: asked.Name, driver: asked.Driver, labels: asked.Labels, options: asked.DriverOpts };

@@ -95,6 +95,10 @@ function inDockersWords(error: unknown, named: Reference): unknown {
       `pull access denied for ${familiarName(named)}, repository does not exist or may require 'docker login': denied: ${why}`,
       { cause: error },
     );
+  if (error.code === "unsupported" && why.includes("has no image for"))
+    return new RtError("not-found", `no matching manifest in the manifest list entries: ${why}`, {
+      cause: error,
+    });
   if (error.code !== "not-found" || !why.includes("manifest")) return error;
   return new RtError("not-found", `manifest for ${familiar(named)} not found: manifest unknown: ${why}`, {
     cause: error,

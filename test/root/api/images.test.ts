@@ -2,7 +2,7 @@
 import { expect } from "bun:test";
 import { fileLayer, imageOf } from "../../cli/image-world.ts";
 import { type ApiAnswer, apiHost } from "../../support/api.ts";
-import { FakeRegistry } from "../../support/fake-registry.ts";
+import { FakeRegistry, withIndex } from "../../support/fake-registry.ts";
 import { requireRoot } from "../../support/root.ts";
 import { archive } from "../../support/tar.ts";
 
@@ -213,4 +213,24 @@ test("a search", async () => {
   expect(json).toMatchObject([{ star_count: 3, is_official: true, is_automated: false, description: "d" }]);
   expect((await search("term=x&limit=101")).status).toBe(400);
   expect((await search("term=x&limit=y")).status).toBe(400);
+});
+
+test("an image of several platforms, for one that it is not for", async () => {
+  await using registry = await FakeRegistry.start();
+  const image = imageOf([fileLayer("f", 1000)]);
+  const name = registry.push("team/app", "1", withIndex(image, ["amd64", "arm64/v8"]));
+  await using api = await apiHost();
+  const pull = (platform: string) =>
+    api.request("POST", `/images/create?fromImage=${encode(name)}&platform=${encode(platform)}`);
+  const none = await pull("linux/s390x");
+  expect([none.status, none.json.message]).toEqual([
+    404,
+    expect.stringMatching(/^no matching manifest in the manifest list entries: .*linux\/s390x/),
+  ]);
+  expect((await pull("/")).status).toBe(400);
+  const { json } = await api.request("GET", `/distribution/${name}/json`);
+  expect(json.Platforms).toEqual([
+    { architecture: "amd64", os: "linux" },
+    { architecture: "arm64", os: "linux", variant: "v8" },
+  ]);
 });

@@ -75,6 +75,13 @@ test("what is refused, and why", async () => {
   }
 });
 
+test("a document that nobody could want is a mistake of whoever sends it", async () => {
+  await using api = await apiHost();
+  const deep = Buffer.from(`{"Name":5,"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`);
+  for (const path of ["/networks/create", "/networks/x/connect", "/volumes/create", "/commit", "/auth"])
+    expect([path, (await api.request("POST", path, deep)).status]).toEqual([path, 400]);
+});
+
 test("those that nobody is in", async () => {
   await using api = await apiHost();
   await api.request("POST", "/networks/create", { Name: "one", Labels: { keep: "" } });

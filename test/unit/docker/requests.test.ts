@@ -72,6 +72,6 @@ test("what an image of a commit is to be", () => {
   expect(parseCommitConfig(zero)).toBeUndefined();
   const Healthcheck = { Test: ["CMD", "true"], Interval: 5 };
   const said = { Cmd: ["a"], Labels: { x: "y" }, ExposedPorts: { "80/tcp": {} }, Healthcheck };
-  expect(parseCommitConfig({ ...zero, ...said })).toEqual(said);
+  expect(parseCommitConfig(structuredClone({ ...zero, ...said }))).toEqual(said);
   expect(() => parseCommitConfig({ Labels: 5 })).toThrow("invalid config: Labels is not a map");
 });
