@@ -283,8 +283,11 @@ test("a socket of systemd's is served, told of, and left as it was", async () =>
   ]);
   await stderr.waitFor("API listen on fd://3");
   await told.waitFor("READY=1");
-  const all = await Promise.all(Array.from({ length: 100 }, () => statusOf({ unix: path })));
-  expect(new Set(all)).toEqual(new Set([200]));
+  for (let round = 0; round < 10; round++) {
+    // No more at once than its queue takes.
+    const all = await Promise.all(Array.from({ length: 20 }, () => statusOf({ unix: path })));
+    expect(new Set(all)).toEqual(new Set([200]));
+  }
   child.kill("SIGTERM");
   expect(await child.exited).toBe(0);
   await told.waitFor("STOPPING=1");
