@@ -56,6 +56,7 @@ const checks: { [K in keyof AskedSettings]-?: Check<K> } = {
   user: harmless,
   groupAdd: harmless,
   tty: harmless,
+  consoleSize: harmless,
   openStdin: harmless,
   attached: harmless,
   stopSignal: harmless,

@@ -26,6 +26,7 @@ import { checkTimeOffsets } from "../settings/time-offset.ts";
 import { parseUlimit } from "../settings/ulimit.ts";
 import { parseUsernsMode, type UserNamespaceWishes } from "../settings/user-namespace.ts";
 import { parseVolumesFrom } from "../settings/volume.ts";
+import { consoleSizeOf } from "./console-size.ts";
 import { type ContainerConfig, containerConfig } from "./container-config.ts";
 import { deviceRequestDocument, requestedDevices } from "./device-requests.ts";
 import { healthcheckField, healthcheckSettings } from "./health.ts";
@@ -99,6 +100,7 @@ const hostFields = {
   Annotations: words,
   CgroupnsMode: word,
   CgroupParent: word,
+  ConsoleSize: given(listOf(natural), []),
   IpcMode: word,
   OomScoreAdj: given(integer, 0),
   PidMode: word,
@@ -233,6 +235,7 @@ export function parseContainerCreate(document: unknown): { image: string; settin
     openStdin: config.OpenStdin,
     stopSignal: config.StopSignal === "" ? "" : parseSignal(config.StopSignal).name,
     tty: config.Tty,
+    ...consoleSizeOf(host.ConsoleSize, "HostConfig.ConsoleSize"),
     user: parseUser(config.User, "User"),
     workingDirectory: parseWorkingDirectory(config.WorkingDir, "WorkingDir"),
     annotations: labelsOf(host.Annotations, "HostConfig.Annotations"),

@@ -10,6 +10,7 @@ import {
   ShapeError,
   text,
 } from "../base/shape.ts";
+import { consoleSizeOf } from "./console-size.ts";
 
 /** What POST /containers/ID/exec asks for. */
 export interface ExecCreateRequest {
@@ -60,7 +61,7 @@ export function parseExecCreate(body: unknown): ExecCreateRequest {
     ...{ openStdin: asked.AttachStdin, openStdout: asked.AttachStdout, openStderr: asked.AttachStderr },
     ...{ tty: asked.Tty, env: asked.Env, workingDirectory: asked.WorkingDir, user: asked.User },
     ...{ privileged: asked.Privileged, detachKeys: asked.DetachKeys },
-    ...sizeOf(asked.ConsoleSize),
+    ...consoleSizeOf(asked.ConsoleSize, "ConsoleSize"),
   };
 }
 
@@ -70,14 +71,7 @@ export function parseExecStart(body: unknown): {
   consoleSize?: { rows: number; columns: number };
 } {
   const { Detach: detach, ConsoleSize } = read(startBody, body);
-  return { detach, ...sizeOf(ConsoleSize) };
-}
-
-function sizeOf(sizes: number[] | undefined): { consoleSize?: { rows: number; columns: number } } {
-  const [rows = 0, columns = 0, ...more] = sizes ?? [];
-  if (more.length > 0 || rows >= 1 << 16 || columns >= 1 << 16)
-    throw invalid("invalid ConsoleSize: want a height and a width of at most 65535");
-  return rows > 0 && columns > 0 ? { consoleSize: { rows, columns } } : {};
+  return { detach, ...consoleSizeOf(ConsoleSize, "ConsoleSize") };
 }
 
 /** What is null is not said. */

@@ -108,6 +108,7 @@ export type HostSettings = Pick<
   | "capAdd"
   | "capDrop"
   | "cdiDevices"
+  | "consoleSize"
   | "deviceCgroupRules"
   | "dns"
   | "dnsOptions"
@@ -151,6 +152,10 @@ export type HostSettings = Pick<
   | "volumesFrom"
 > & { devices: { source: string; destination: string; permissions: string }[] };
 
+function consoleSizeDocument({ consoleSize }: Pick<HostSettings, "consoleSize">): [number, number] {
+  return consoleSize ? [consoleSize.rows, consoleSize.columns] : [0, 0];
+}
+
 /** @param places where something is mounted: a document has it in its own way */
 export function hostConfig(
   settings: HostSettings,
@@ -172,6 +177,7 @@ export function hostConfig(
     CapDrop: orNull(settings.capDrop),
     CgroupParent: settings.cgroupParent,
     CgroupnsMode: settings.cgroupnsMode,
+    ConsoleSize: consoleSizeDocument(settings),
     Dns: settings.dns,
     DnsOptions: settings.dnsOptions,
     DnsSearch: settings.dnsSearch,

@@ -46,6 +46,8 @@ const kept = {
   user: word,
   groupAdd: texts,
   tty: off,
+  /** Of its terminal at its start, where whoever starts it has none. */
+  consoleSize: optional(object({ rows: natural, columns: natural })),
   /** -i: stdin stays open. */
   openStdin: off,
   /** -a: what of the program's the caller of run has; nothing with -d. */

@@ -198,7 +198,7 @@ export async function build(
     hasRouters:
       places !== undefined && places.stack?.kind !== "slirp4netns" && existsSync("/proc/sys/net/ipv6"),
     isLocked: !isInitialUserNamespace(),
-    consoleSize: record.tty ? consoleSize(host.session) : undefined,
+    consoleSize: record.tty ? consoleSize(host.session, record.consoleSize) : undefined,
     neighbours,
     hooks,
     processesMax: processes.each,

@@ -1,6 +1,10 @@
-import type { Session } from "../session.ts";
+import type { Session, WindowSize } from "../session.ts";
 
-export function consoleSize(session: Session): { height: number; width: number } | undefined {
-  const size = session.terminalSize();
+/** The caller's terminal's, or else what was asked for ahead of him. */
+export function consoleSize(
+  session: Session,
+  otherwise?: WindowSize,
+): { height: number; width: number } | undefined {
+  const size = session.terminalSize() ?? otherwise;
   return size && { height: size.rows, width: size.columns };
 }

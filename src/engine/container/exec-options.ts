@@ -19,7 +19,7 @@ export interface ExecOptions {
   openStderr?: boolean;
   /** Base64; the caller's unless given. */
   detachKeys?: string;
-  /** Of its terminal from the start; the caller's unless given. */
+  /** Of its terminal from the start, where the caller has none. */
   consoleSize?: WindowSize;
 }
 

@@ -106,7 +106,7 @@ function build(
 ): Launched {
   const sessions = openSessions(host.stateOf(record.id));
   session.isKept = sessions !== undefined;
-  const size = options.tty ? (sizeIn(options) ?? consoleSize(host.session)) : undefined;
+  const size = options.tty ? consoleSize(host.session, options.consoleSize) : undefined;
   const process = execProcess(record, options, size);
   try {
     return launch(
@@ -131,10 +131,6 @@ function build(
   } finally {
     if (sessions !== undefined) closeSync(sessions);
   }
-}
-
-function sizeIn({ consoleSize }: ExecOptions): { height: number; width: number } | undefined {
-  return consoleSize && { height: consoleSize.rows, width: consoleSize.columns };
 }
 
 function paused(name: string): RtError {

@@ -119,6 +119,15 @@ test("keys of the client's choice leave a terminal alone, and a terminal takes s
   expect((await api.engine.container.inspect("sized")).State.Running).toBe(true);
 }, 60_000);
 
+test("a terminal has the size that its container was made with, before anybody says another", async () => {
+  await using api = await apiHost();
+  const body = { Image: image, Cmd: ["winsize-wait", "0"], Tty: true, HostConfig: { ConsoleSize: [31, 91] } };
+  expect((await api.request("POST", "/v1.51/containers/create?name=made", body)).status).toBe(201);
+  using client = await attached(api, "made");
+  await started(api, "made");
+  expect(await textWith(client.wire, "31 91")).toContain("31 91");
+}, 60_000);
+
 test("through a WebSocket", async () => {
   await using api = await apiHost();
   await create(api, "echoes", "-it", "--", "echo");

@@ -114,6 +114,7 @@ describe("what is asked for comes out as it went in", () => {
       groupAdd: ["audio"],
       egressAllow: ["example.org:443"],
       tty: true,
+      consoleSize: { rows: 24, columns: 80 },
       openStdin: true,
       stopSignal: "SIGINT",
       restart: { name: "on-failure", retries: 3 },
@@ -336,7 +337,11 @@ test("what Docker's client sends where nothing is asked for", () => {
     },
     NetworkingConfig: { EndpointsConfig: { default: { IPAMConfig: null, Links: null, MacAddress: "" } } },
   };
-  expect(parseContainerCreate(zero)).toEqual({ image: "alpine", settings: defaultSettings() });
+  const consoleSize = { rows: 24, columns: 80 };
+  expect(parseContainerCreate(zero)).toEqual({
+    image: "alpine",
+    settings: { ...defaultSettings(), consoleSize },
+  });
   expect(parseContainerCreate({ Image: "alpine" })).toEqual({ image: "alpine", settings: defaultSettings() });
   expect(parsed({ HostConfig: null })).toEqual(defaultSettings());
 });
