@@ -152,7 +152,6 @@ async function addPlaces(host: Host, summaries: ContainerSummary[], found: reado
     const { id, name } = container;
     const { details } = summaries[index]!;
     if (!record || !details) continue;
-    const { id, name } = container;
     const isNowhere = wishesOf(record).length === 0;
     const endpoints = isNowhere ? [] : await describeEndpoints(host, record, state.pid > 0);
     details.places = networkSettings({ id, name, state }, record, endpoints).Networks;
