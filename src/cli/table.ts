@@ -129,6 +129,7 @@ const rows: readonly Row[] = [
     load: () => import("./container/restart-by-policy.ts"),
     hidden: true,
   },
+  { paths: ["system jobs"], load: () => import("./system/jobs.ts") },
   { paths: ["system dial-stdio"], load: () => import("./system/dial-stdio.ts"), hidden: true },
   { paths: ["system receive"], load: () => import("./system/receive.ts"), hidden: true },
   { paths: ["system send"], load: () => import("./system/send.ts"), hidden: true },

@@ -12,6 +12,7 @@ import type { ImageHistoryItem } from "../docker/image-history.ts";
 import type { ImageInspect } from "../docker/image-inspect.ts";
 import type { ImageSummary } from "../docker/image-summary.ts";
 import type { Info } from "../docker/info.ts";
+import type { JobDocument } from "../docker/job.ts";
 import type { NetworkDocument, PrunedNetworks } from "../docker/network.ts";
 import type { PathStat } from "../docker/path-stat.ts";
 import type { ProcessTable } from "../docker/process-table.ts";
@@ -270,6 +271,8 @@ export interface SystemVerbs {
   /** What takes room on the disk. */
   diskUsage(): Promise<DiskUsage>;
   info(): Promise<Info>;
+  /** What a daemon is doing for its clients, oldest first. The engine of this process has none. */
+  jobs(): Promise<JobDocument[]>;
   /** Which system calls are let through: of a container, or of a new one that asks for nothing. */
   seccomp(container?: string): Promise<FilterFacts>;
   /** This process becomes `command`, or a shell, as root of its ordinary user's namespace. It does not return. */

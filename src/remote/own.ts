@@ -1,5 +1,6 @@
 import { RtError } from "../base/errors.ts";
-import { integer, listOf, object, text } from "../base/shape.ts";
+import { integer, listOf, object, type Shape, text } from "../base/shape.ts";
+import type { JobDocument } from "../docker/job.ts";
 import type { Explanation } from "../engine/container/why.ts";
 import type { PortWish } from "../settings/port.ts";
 import { pathOf } from "./api.ts";
@@ -12,6 +13,7 @@ import { onHostAlone } from "./stdio.ts";
  *   GET  /rt/containers/NAME/why           an Explanation
  *   POST /rt/containers/NAME/publish       {"Ports": PortWish[]}
  *   POST /rt/containers/NAME/unpublish     the same
+ *   GET  /rt/jobs                          {"ID", "Name", "Target", "Since"}[]
  */
 const explanation = object({
   ...{ id: text, name: text, status: text, exitCode: integer, headline: text },
@@ -42,6 +44,15 @@ export async function remoteUnpublish(
   await requireOurs(caller, "taking a port away");
   const path = pathOf`/rt/containers/${name}/unpublish`;
   await tell(caller, { method: "POST", path, document: { Ports: ports } });
+}
+
+const jobs = listOf(object({ ID: integer, Name: text, Target: text, Since: text })) satisfies Shape<
+  JobDocument[]
+>;
+
+export async function remoteJobs(caller: RemoteCaller): Promise<JobDocument[]> {
+  await requireOurs(caller, "system jobs");
+  return documentOf(caller, jobs, { method: "GET", path: "/rt/jobs" }, "jobs");
 }
 
 /** @throws RtError unsupported */

@@ -12,6 +12,7 @@ import { documentOf, type RemoteCaller } from "./caller.ts";
 import { listElement } from "./container-list.ts";
 import { imageElement } from "./image.ts";
 import { momentText } from "./logs.ts";
+import { remoteJobs } from "./own.ts";
 import { abortOf, onHostAlone } from "./stdio.ts";
 import { jsonLines } from "./streams.ts";
 import { volumeDocumentShape } from "./volume.ts";
@@ -79,6 +80,7 @@ export function systemVerbs(caller: RemoteCaller): SystemVerbs {
       const answer = await documentOf(caller, diskUsage, { method: "GET", path: "/system/df" }, "disk usage");
       return diskUsageOf(answer as unknown as DiskUsageAnswer);
     },
+    jobs: () => remoteJobs(caller),
     info: () => documentOf(caller, info, { method: "GET", path: "/info" }, "info"),
     seccomp: refuse("system seccomp"),
     unshare: refuse("unshare"),
