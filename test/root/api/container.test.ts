@@ -248,6 +248,14 @@ test("a program that is not there is a mistake of who asked for it", async () =>
   await create(api, "nothing", { Entrypoint: ["/nosuch"], Cmd: [] });
   const { status, json } = await api.request("POST", "/containers/nothing/start");
   expect([status, json.message]).toEqual([400, expect.stringContaining("/nosuch")]);
+  await create(api, "once", {
+    Entrypoint: ["/nosuch"],
+    HostConfig: { AutoRemove: true, NetworkMode: "none" },
+  });
+  const removed = await api.open("POST", "/containers/once/wait?condition=removed");
+  expect((await api.request("POST", "/containers/once/start")).status).toBe(400);
+  expect(await documentOf(removed)).toMatchObject({ StatusCode: expect.any(Number) });
+  expect((await api.request("GET", "/containers/once/json")).status).toBe(404);
 });
 
 async function documentOf({ body, wire }: Awaited<ReturnType<ApiHost["open"]>>): Promise<unknown> {
