@@ -11,8 +11,10 @@ const packages: Record<string, string> = {
   attr: "getfattr, setfattr",
   "busybox-static": "the small image",
   "ca-certificates": "a host's certificates",
+  curl: "asks the API of a daemon",
   debootstrap: "the large image",
   "dnsmasq-base": "a DHCP server, and one of names",
+  "docker-compose": "a client of the daemon's",
   "docker-registry": "a real registry",
   e2fsprogs: "disks for the second kernel",
   file: "what the executable is said to be",
@@ -28,6 +30,7 @@ const packages: Record<string, string> = {
   passt: "pasta: the network of an ordinary user's containers",
   procps: "ps, as a witness",
   python3: "tarfile: layers that it writes",
+  "python3-docker": "a client of the daemon's: Docker's SDK",
   "qemu-system-x86": "boots Debian's cloud kernel, with rt as its /init",
   "qemu-user": "other processors: arm64, and one that is too old",
   runc: "the runtime that the lifecycle is compared with",
@@ -41,6 +44,16 @@ const packages: Record<string, string> = {
   "user-mode-linux": "the second kernel: 6.1, cgroup v2",
 };
 
+/**
+ * Programs that many a machine has from elsewhere, which stay as they are; and where there is none, the packages that have them in
+ * one release of Debian or another, the first of which apt knows is taken.
+ */
+const programs: Record<string, string[]> = {
+  // The command line alone, where it is a package; else all of Docker, whose service is not started.
+  docker: ["docker-cli", "docker.io"],
+  node: ["nodejs"],
+};
+
 /** Downloaded by the tests themselves, so apt's lists must know it. */
 const listed = "linux-image-cloud-amd64";
 
@@ -50,7 +63,7 @@ const policyFile = "/usr/sbin/policy-rc.d";
 export async function installPackages(): Promise<void> {
   if (process.env.RT_TEST_INSTALL === "0" || process.getuid?.() !== 0 || !Bun.which("apt-get")) return;
   const missing = await notInstalled();
-  const known = (await capture(["apt-cache", "show", listed])).code === 0;
+  const known = await isKnown(listed);
   if (missing.length === 0 && known) return;
   const what = missing.length > 0 ? `installing ${missing.join(" ")}` : "updating apt's lists";
   console.log(`Debian's packages that the tests use: ${what} (RT_TEST_INSTALL=0 declines)`);
@@ -58,10 +71,23 @@ export async function installPackages(): Promise<void> {
   await succeed(["apt-get", ...options, "update"]);
   if (missing.length > 0) {
     using _policy = withoutServices();
-    await succeed(["apt-get", ...options, "install", "-y", "--no-install-recommends", ...missing]);
+    const install = ["apt-get", ...options, "install", "-y", "--no-install-recommends"];
+    await succeed([...install, ...(await Promise.all(missing.map(packageOf)))]);
   }
 }
 
+async function isKnown(name: string): Promise<boolean> {
+  return (await capture(["apt-cache", "show", name])).code === 0;
+}
+
+/** Of a program, that; a package is its own. */
+async function packageOf(missing: string): Promise<string> {
+  const choice = programs[missing] ?? [];
+  for (const each of choice) if (await isKnown(each)) return each;
+  return choice.at(-1) ?? missing;
+}
+
+/** Packages, and those of `programs` that are not in the path. */
 async function notInstalled(): Promise<string[]> {
   const names = Object.keys(packages);
   // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg's format, not a template of ours
@@ -70,7 +96,8 @@ async function notInstalled(): Promise<string[]> {
   const installed = new Set(
     output.split("\n").flatMap((line) => (line.endsWith(" installed") ? [line.split(" ")[0]!] : [])),
   );
-  return names.filter((name) => !installed.has(name));
+  const absent = Object.keys(programs).filter((name) => Bun.which(name) === null);
+  return [...names.filter((name) => !installed.has(name)), ...absent];
 }
 
 /** Debian asks this file whether a service may start; 101 is no. One that is there already stays as it is. */

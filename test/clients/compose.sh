@@ -2,10 +2,18 @@
 # Compose (COMPOSE="docker-compose" or "docker compose") against the engine at DOCKER_HOST. Prints "good" in the end.
 set -eu
 cd "$(dirname "$0")"
+. ./support.sh
+image=rt-clients/busybox:compose
+engine() { curl -sS --fail-with-body --unix-socket "${DOCKER_HOST#unix://}" "$@"; }
 compose() { ${COMPOSE:-docker-compose} -p rtclients -f compose.yaml "$@"; }
 fail() { echo "$1" >&2; exit 1; }
-trap 'compose down -v >/dev/null 2>&1 || true' EXIT
+clean() {
+  compose down -v >/dev/null 2>&1 || true
+  engine -X DELETE "http://engine/images/$image?force=1" >/dev/null 2>&1 || true
+}
+trap clean EXIT
 
+root_archive | engine -H "Content-Type: application/x-tar" --data-binary @- "http://engine/images/create?fromSrc=-&repo=${image%:*}&tag=${image#*:}" >/dev/null
 compose up -d
 [ "$(compose ps -q | wc -l)" = 3 ] || fail "not three containers"
 compose ps | grep -q web || fail "ps does not show web"
