@@ -19,23 +19,9 @@ export async function postContainerStart(call: ApiCall): Promise<void> {
   try {
     await call.engineFor({ terminalSize: () => size }).container.start(call.param("name"), options);
   } catch (error) {
-    await removeFailed(call);
     throw startFailure(error);
   }
   call.answer(status);
-}
-
-/** One of --rm that never ran is removed as if it had: a client waits for that. */
-async function removeFailed(call: ApiCall): Promise<void> {
-  const { container } = call.engine;
-  try {
-    const { Id, State, ...rest } = await container.inspect(call.param("name"));
-    if (!("HostConfig" in rest) || !rest.HostConfig.AutoRemove || State.Status !== "created") return;
-    await container.remove(Id, { force: false, volumes: true });
-  } catch (error) {
-    // What the start failed of is what the client is to hear.
-    if (!(error instanceof RtError)) throw error;
-  }
 }
 
 /** Docker took a host's configuration there once; "{}" and "null" are what clients send who mean nothing. */

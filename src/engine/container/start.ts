@@ -18,7 +18,7 @@ import { startProgram } from "./start-program.ts";
 
 /**
  * `rt start`: the program of a container that does not run, again or for the first time, in what it has left of its files. A
- * failure before the program runs leaves the container as it was.
+ * failure before the program runs leaves the container as it was, but for one of --rm, which is removed.
  *
  * @returns the program's exit status; 0 when it is not attached, or was detached from
  * @throws RtError not-found; conflict: it is paused
@@ -41,7 +41,13 @@ async function failed(host: Host, id: string, error: RtError): Promise<void> {
   const container = host.containers.find(id);
   if (!container?.autoRemove || look(host, container).state.status !== "created") return;
   const { removeContainer } = await import("./remove.ts");
-  await removeContainer(host, id, { force: false, volumes: true });
+  try {
+    await removeContainer(host, id, { force: false, volumes: true });
+  } catch (failure) {
+    // What the start failed of is what the caller is to hear.
+    if (!(failure instanceof RtError)) throw failure;
+    host.warn(failure.message);
+  }
 }
 
 async function startSettled(host: Host, id: string, options: StartOptions): Promise<number> {
