@@ -51,8 +51,10 @@ function topOf(header: Buffer, said: ReadonlyMap<string, string>): ArchiveTop {
   const type = typeOf(header);
   const [whole = "0", fraction = ""] = (said.get("mtime") ?? String(octal(header, 136, 12))).split(".");
   const link = said.get("linkpath") ?? textAt(header, 157, 100);
+  // A link is as long as what it says, as lstat(2) has it.
+  const size = type === "2" ? Buffer.byteLength(link) : Number(said.get("size") ?? octal(header, 124, 12));
   return {
-    size: Number(said.get("size") ?? octal(header, 124, 12)),
+    size,
     mode: goModeOf(octal(header, 100, 8) & 0o7777, kinds[type] ?? 0),
     mtime: timeText(Number(whole), fraction),
     ...(type === "2" && { link }),

@@ -37,7 +37,7 @@ async function refuseStartBody(call: ApiCall): Promise<void> {
 }
 
 /** That a program is not there, or cannot be executed, is a mistake of who asked for it. */
-function startFailure(error: unknown): unknown {
+export function startFailure(error: unknown): unknown {
   if (!(error instanceof RtError) || (error.exitCode !== 126 && error.exitCode !== 127)) return error;
   return new RtError("invalid-argument", error.message, { cause: error, exitCode: error.exitCode });
 }

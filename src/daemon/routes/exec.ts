@@ -4,6 +4,7 @@ import { parseExecCreate, parseExecStart } from "../../docker/exec-requests.ts";
 import type { ApiCall } from "../call.ts";
 import { Hijack, hijackType } from "../streams.ts";
 import { sizeIn } from "../window-size.ts";
+import { startFailure } from "./container-life.ts";
 
 /** POST /containers/{name}/exec */
 export async function postContainerExec(call: ApiCall): Promise<void> {
@@ -22,10 +23,7 @@ export async function postExecStart(call: ApiCall): Promise<void> {
   const id = call.param("id");
   const { detach, consoleSize } = parseExecStart(await call.json());
   if (consoleSize) await call.engine.exec.resize(id, consoleSize);
-  if (detach) {
-    await call.engine.exec.start(id, { detach });
-    return call.answer(200);
-  }
+  if (detach) return startDetached(call, id);
   const { ProcessConfig, OpenStdin, OpenStdout, OpenStderr } = await call.engine.exec.inspect(id);
   const { tty } = ProcessConfig;
   const wanted = { stdin: OpenStdin, stdout: OpenStdout, stderr: OpenStderr, isFramed: !tty };
@@ -39,6 +37,15 @@ export async function postExecStart(call: ApiCall): Promise<void> {
     void hijack.write("stdout", Buffer.from(`${error.message}\r\n`));
   }
   await hijack.end();
+}
+
+async function startDetached(call: ApiCall, id: string): Promise<void> {
+  try {
+    await call.engine.exec.start(id, { detach: true });
+  } catch (error) {
+    throw startFailure(error);
+  }
+  call.answer(200);
 }
 
 /** POST /exec/{id}/resize */

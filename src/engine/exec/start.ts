@@ -25,10 +25,10 @@ export async function startExec(
   const { container, state } = found;
   if (!("created" in found)) {
     const isOver = readSessionExit(state, id) !== undefined;
-    throw conflict(`Error: Exec command ${id} ${isOver ? "has already run" : "is already running"}`);
+    throw conflict(`exec command ${id} ${isOver ? "has already run" : "is already running"}`);
   }
   const seen = await findForExec(host, container);
-  if (!takeCreatedExec(state, id)) throw conflict(`Error: Exec command ${id} is already running`);
+  if (!takeCreatedExec(state, id)) throw conflict(`exec command ${id} is already running`);
   const options = { ...optionsOf(found.created), container, detach };
   onStarted?.();
   try {

@@ -121,6 +121,7 @@ test("keys of the client's choice leave a terminal alone, and a terminal takes s
 
 test("a terminal has the size that its container was made with, before anybody says another", async () => {
   await using api = await apiHost();
+  await api.host.ok(["pull", "-q", image]);
   const body = { Image: image, Cmd: ["winsize-wait", "0"], Tty: true, HostConfig: { ConsoleSize: [31, 91] } };
   expect((await api.request("POST", "/v1.51/containers/create?name=made", body)).status).toBe(201);
   using client = await attached(api, "made");

@@ -46,7 +46,7 @@ test("created, started, and its status", async () => {
   expect(stdout).toContain("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   expect(await inspected(api, id)).toMatchObject({ Running: false, ExitCode: 0 });
   const again = await api.request("POST", `/v1.51/exec/${id}/start`, {});
-  expect([again.status, again.json.message]).toEqual([409, `Error: Exec command ${id} has already run`]);
+  expect([again.status, again.json.message]).toEqual([409, `exec command ${id} has already run`]);
 }, 60_000);
 
 test("exit statuses, outputs of the two kinds, and only those that were asked for", async () => {
@@ -73,6 +73,9 @@ test("detached it goes on by itself", async () => {
   const { status, text } = await api.request("POST", `/v1.51/exec/${id}/start`, { Detach: true });
   expect([status, text]).toEqual([200, ""]);
   await until("it has ended", async () => (await inspected(api, id)).ExitCode === 3);
+  const missing = await created(api, ["/nothing"]);
+  const refused = await api.request("POST", `/v1.51/exec/${missing}/start`, { Detach: true });
+  expect([refused.status, (await inspected(api, missing)).ExitCode]).toEqual([400, 127]);
 }, 60_000);
 
 test("a terminal has the size that it was given before, and those after", async () => {
