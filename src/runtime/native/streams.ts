@@ -33,7 +33,9 @@ export async function attachStreams(
     ].filter((side) => side instanceof Promise);
     const failed = Promise.withResolvers<never>();
     for (const side of sides) side.catch(failed.reject);
-    return await Promise.race([receiveAll(connection, streams, input, warn), input.detached, failed.promise]);
+    // Who goes before the program is executed takes it with him: the monitor has nobody then whom to tell of a failure.
+    const detached = options.start ? input.started.then(() => input.detached) : input.detached;
+    return await Promise.race([receiveAll(connection, streams, input, warn), detached, failed.promise]);
   } finally {
     over.abort();
   }
@@ -49,6 +51,7 @@ async function receiveAll(
     const { type, payload } = frame;
     if (type === abi.Frame.stdout) await streams.output("stdout", payload);
     else if (type === abi.Frame.stderr) await streams.output("stderr", payload);
+    else if (type === abi.Frame.started) input.begin();
     else if (type === abi.Frame.stdin_taken) input.taken();
     else if (type === abi.Frame.warning) warn(payload.toString());
     else if (type === abi.Frame.failed) throw failureIn(payload);
@@ -61,6 +64,9 @@ async function receiveAll(
 /** One stdin frame is on its way at a time: what the client says besides never waits behind it. */
 class Input {
   readonly detached: Promise<Outcome>;
+  /** The program is executed. */
+  readonly started: Promise<void>;
+  readonly begin: () => void;
   readonly #connection: Connection;
   readonly #keys: DetachKeys;
   /** The program is left alone. */
@@ -73,6 +79,9 @@ class Input {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     this.detached = promise;
     this.detach = () => resolve({ ended: "detached" });
+    const start = Promise.withResolvers<void>();
+    this.started = start.promise;
+    this.begin = start.resolve;
   }
 
   /** The monitor has taken our last frame. */
