@@ -81,7 +81,12 @@ export async function remoteCopyFrom(
     return bytes;
   }
   try {
-    const { devices } = await receiveOnHost(counted(), to, { base: source.base, archive, abort });
+    const { devices } = await receiveOnHost(counted(), to, {
+      base: source.base,
+      archive,
+      abort,
+      isRoot: wanted === "/",
+    });
     if (devices > 0) session.warn(`${devices} device nodes were left out (-a copies them)`);
   } catch (error) {
     throw told(error);

@@ -1,4 +1,4 @@
-import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
+import { lstatSync, mkdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join, posix } from "node:path";
 import { isErrno, RtError, withCause } from "../../base/errors.ts";
 import { type Moved, type Received, receivePieces, type Sent, sendPieces } from "../../layer/root.ts";
@@ -92,16 +92,29 @@ export function takenOver(archive: boolean): Pick<Received, "owner" | "plain"> {
   return archive ? {} : { owner: { uid: process.geteuid!(), gid: process.getegid!() }, plain: true };
 }
 
+export interface ReceiveOptions {
+  /** What it is called in a directory; "": its contents go there. */
+  base: string;
+  archive: boolean;
+  abort?: AbortSignal | undefined;
+  /** It is a container's whole root. */
+  isRoot: boolean;
+}
+
 /**
  * An archive of one thing, whatever its top is called, to where `cp` puts it.
- * @param base what it is called in a directory; "": its contents go there
  */
 export async function receiveOnHost(
   pieces: AsyncIterable<Uint8Array>,
   to: string,
-  { base, archive, abort }: { base: string; archive: boolean; abort?: AbortSignal | undefined },
+  { base, archive, abort, isRoot }: ReceiveOptions,
 ): Promise<Moved> {
-  return await receivePieces(pieces, { ...hostTarget(to), base, ...takenOver(archive) }, abort);
+  const how = { base, ...takenOver(archive) };
+  const target = hostTarget(to);
+  if (!isRoot) return await receivePieces(pieces, { ...target, ...how }, abort);
+  // The names of a whole root begin with what is in it.
+  if (!statOf(to)) mkdirSync(to, { mode: 0o755 });
+  return await receivePieces(pieces, { root: { tree: to }, path: "/", raw: true, ...how }, abort);
 }
 
 /** An archive of what is at a path, in pieces. @param sent of `hostSource` */
