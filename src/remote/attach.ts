@@ -70,15 +70,9 @@ export async function remoteStart(
 }
 
 /** A program is started. @returns 304 where it runs already @throws RtError what is no program has the class and the exit status of that */
-export async function begin(
-  caller: RemoteCaller,
-  name: string,
-  { size, abort }: { size?: WindowSize | undefined; abort?: AbortSignal } = {},
-): Promise<number> {
-  // Docker has the size of the container's making, and passes over this one.
-  const query = size ? { h: size.rows, w: size.columns } : {};
+export async function begin(caller: RemoteCaller, name: string, abort?: AbortSignal): Promise<number> {
   try {
-    return await tell(caller, { method: "POST", path: containerPath(name, "/start"), query, abort });
+    return await tell(caller, { method: "POST", path: containerPath(name, "/start"), abort });
   } catch (error) {
     throw startFailure(error);
   }
@@ -145,7 +139,7 @@ export async function attached(
   const ended = await waitFor(caller, id, condition, over.signal);
   told.onAttached?.();
   if (startsIt) {
-    await begin(caller, id, { size: tty ? session.terminalSize() : undefined, abort: session.abort });
+    await begin(caller, id, session.abort);
   }
   told.onStarted?.();
   // From here on signals are the program's.

@@ -89,7 +89,7 @@ export async function remoteRun(caller: RemoteCaller, options: RunOptions): Prom
   try {
     options.onCreated?.(id);
     if (detach) {
-      await begin(caller, id, { abort: caller.session.abort });
+      await begin(caller, id, caller.session.abort);
       return 0;
     }
     const { tty, openStdin, autoRemove } = settings;

@@ -4,7 +4,6 @@ import { parseSignal } from "../../base/signals.ts";
 import type { StopOptions } from "../../engine/container/stop.ts";
 import type { WaitCondition } from "../../engine/container/wait.ts";
 import type { ApiCall } from "../call.ts";
-import { sizeIn } from "../window-size.ts";
 
 /** POST /containers/{name}/start */
 export async function postContainerStart(call: ApiCall): Promise<void> {
@@ -14,10 +13,8 @@ export async function postContainerStart(call: ApiCall): Promise<void> {
     status = 304;
   };
   const options = { attach: false, stdin: false, sigProxy: false, onUnchanged };
-  // Ours: of a terminal that has its size from the first moment on. Docker's clients set it once the program runs.
-  const size = call.query.has("h") ? sizeIn(call.query) : undefined;
   try {
-    await call.engineFor({ terminalSize: () => size }).container.start(call.param("name"), options);
+    await call.engine.container.start(call.param("name"), options);
   } catch (error) {
     throw startFailure(error);
   }
