@@ -200,11 +200,17 @@ export class Api implements Disposable {
     } catch (error) {
       wire.destroy();
       abort?.throwIfAborted();
-      if (!(error instanceof MessageError)) throw error;
-      const isGone = wire.hasEnded;
-      const why = isGone ? "went away before it answered" : `speaks no HTTP/1.1: ${error.message}`;
-      throw new RtError("unavailable", `the engine at ${this.address} ${why}`, { cause: error });
+      throw this.#unanswered(error, wire);
     }
+  }
+
+  /** What carries the connection may know why it ended. */
+  #unanswered(error: unknown, wire: Duplex): unknown {
+    const isNoHttp = error instanceof MessageError;
+    const isGone = error instanceof RtError && error.code === "unavailable" && wire.why === undefined;
+    if (!isNoHttp && !isGone) return error;
+    const why = isNoHttp ? `speaks no HTTP/1.1: ${error.message}` : "went away before it answered";
+    return new RtError("unavailable", `the engine at ${this.address} ${why}`, { cause: error, exitCode: 1 });
   }
 
   async *#reading(request: ApiRequest, wire: Duplex, answer: Answered): AsyncGenerator<Uint8Array, void> {
