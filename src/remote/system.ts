@@ -1,4 +1,4 @@
-import { flag, listOf, natural, object, optional, type Shape, text } from "../base/shape.ts";
+import { flag, type Infer, listOf, natural, object, optional, type Shape, text } from "../base/shape.ts";
 import { type DiskUsageAnswer, diskUsageOf } from "../docker/disk-usage.ts";
 import { type EventMessage, parseEvent } from "../docker/event.ts";
 import { formatFilters } from "../docker/filters.ts";
@@ -78,7 +78,7 @@ export function systemVerbs(caller: RemoteCaller): SystemVerbs {
     checkHost: refuse("system check-host"),
     async diskUsage() {
       const answer = await documentOf(caller, diskUsage, { method: "GET", path: "/system/df" }, "disk usage");
-      return diskUsageOf(answer as unknown as DiskUsageAnswer);
+      return diskUsageOf({ ...answer, LayersReclaimable: reclaimable(answer) } as unknown as DiskUsageAnswer);
     },
     jobs: () => remoteJobs(caller),
     info: () => documentOf(caller, info, { method: "GET", path: "/info" }, "info"),
@@ -91,6 +91,13 @@ export function systemVerbs(caller: RemoteCaller): SystemVerbs {
     up: refuse("system up"),
     down: refuse("system down"),
   };
+}
+
+/** Docker does not say it, and its own clients reckon it so. */
+function reclaimable({ LayersSize, LayersReclaimable, Images }: Infer<typeof diskUsage>): number {
+  const used = Images.filter(({ Containers }) => Containers > 0);
+  const own = used.map(({ Size, SharedSize }) => Size - Math.max(0, SharedSize));
+  return LayersReclaimable ?? Math.max(0, LayersSize - own.reduce((sum, size) => sum + size, 0));
 }
 
 /** What happens, as it happens. It is followed once this answers. @throws RtError invalid-argument: a moment or a filter that is none */
