@@ -35,6 +35,9 @@ const kinds: Readonly<Record<string, Readonly<Partial<Record<EndpointKind, strin
       "POST /containers/{name}/pause|POST /containers/{name}/unpause|POST /containers/{name}/resize|" +
       "+POST /containers/{name}/attach|+GET /containers/{name}/attach/ws|DELETE /containers/{name}|" +
       "POST /containers/prune|PUT /containers/{name}/archive|POST /containers/{name}/exec|POST /commit",
+    // Of rt's own command line, which has the host.
+    engine:
+      "GET /rt/containers/{name}/why|POST /rt/containers/{name}/publish|POST /rt/containers/{name}/unpublish",
   },
   exec: {
     read: "GET /exec/{id}/json",

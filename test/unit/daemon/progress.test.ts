@@ -70,7 +70,7 @@ test("what fails before the first line is the caller's, and later, or always, a 
   const early = slowClient();
   await expect(progressing(early.call, fails)).rejects.toThrow("no");
   expect(early.state()).toBe("waiting");
-  const line = { errorDetail: { message: "no" }, error: "no" };
+  const line = { errorDetail: { message: "no" }, error: "no", code: "not-found" };
   const always = slowClient();
   const answered = progressing(always.call, fails, { always: true });
   await always.readAll();
