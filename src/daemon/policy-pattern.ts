@@ -1,3 +1,4 @@
+import { LinearPattern } from "../base/linear-pattern.ts";
 import { bad } from "../base/toml.ts";
 import { canonical, parse } from "../reference/reference.ts";
 
@@ -10,9 +11,9 @@ export interface Pattern {
 export function policyPattern(text: string): Pattern {
   const source = text
     .split(/(\*{1,2})/)
-    .map((part) => (part === "*" ? "[^/]*" : part === "**" ? ".*" : RegExp.escape(part)))
+    .map((part) => (part === "*" ? "[^/]*" : part === "**" ? "[^]*" : RegExp.escape(part)))
     .join("");
-  const expression = new RegExp(`^${source}$`, "s");
+  const expression = new LinearPattern(`^${source}$`);
   return { text, matches: (name) => expression.test(name) };
 }
 

@@ -1,4 +1,5 @@
 import { RtError } from "../base/errors.ts";
+import { LinearPattern } from "../base/linear-pattern.ts";
 import { healthStatuses } from "./health-status.ts";
 import { parseMoment } from "./timestamp.ts";
 
@@ -218,12 +219,12 @@ export function matcher<T>(
 }
 
 /** A name that a filter asks for: a regular expression, as Docker has it. @throws RtError invalid-argument */
-export function namePattern(text: string): RegExp {
+export function namePattern(text: string): LinearPattern {
   try {
-    return new RegExp(text);
+    return new LinearPattern(text);
   } catch (error) {
-    const message = `invalid filter name=${text}: not a regular expression`;
-    throw new RtError("invalid-argument", message, { cause: error });
+    if (!(error instanceof RtError)) throw error;
+    throw new RtError("invalid-argument", `invalid filter name=${text}: ${error.message}`, { cause: error });
   }
 }
 

@@ -1,4 +1,5 @@
 import { RtError } from "../../base/errors.ts";
+import { LinearPattern } from "../../base/linear-pattern.ts";
 import { checkFilters, type Filters, hasLabel, imageFilters, isTrue, matcher } from "../../docker/filters.ts";
 import { type ImageLine, type ImageSummary, imageLines, none, timeOf } from "../../docker/image-summary.ts";
 import { parseMoment } from "../../docker/timestamp.ts";
@@ -136,9 +137,9 @@ function wildcard(pattern: string): (each: Line) => boolean {
     .replace(/[.+^${}()|\\]/g, "\\$&")
     .replace(/\*/g, "[^/]*")
     .replace(/\?/g, "[^/]");
-  let expression: RegExp;
+  let expression: LinearPattern;
   try {
-    expression = new RegExp(`^${source}$`);
+    expression = new LinearPattern(`^${source}$`);
   } catch (error) {
     throw new RtError("invalid-argument", `invalid pattern ${JSON.stringify(pattern)}`, { cause: error });
   }
