@@ -13,13 +13,24 @@ export function clientDocument(text: string): unknown {
   }
 }
 
-/** Of what is no JSON: something. */
+/** Of what is no JSON: something. Each letter is looked at once, whatever there is. */
 function isDeep(text: string): boolean {
   let level = 0;
-  // A text's own brackets are none.
-  for (const [mark] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
-    if (mark === "]" || mark === "}") level--;
+  for (let at = 0; at < text.length; at++) {
+    const mark = text[at];
+    // A text's own brackets are none.
+    if (mark === '"') at = endOfText(text, at);
+    else if (mark === "]" || mark === "}") level--;
     else if ((mark === "[" || mark === "{") && ++level > levelsMax) return true;
   }
   return false;
+}
+
+/** @param at where it begins */
+function endOfText(text: string, at: number): number {
+  for (let end = at + 1; end < text.length; end++) {
+    if (text[end] === '"') return end;
+    if (text[end] === "\\") end++;
+  }
+  return text.length;
 }

@@ -11,3 +11,7 @@ test("a document is as deep as any of Docker's, and not deeper than a stack", ()
   for (const text of ["{", "nonsense", `"${"\\".repeat(99_999)}`, `${'"'.repeat(100_001)}`])
     expect(() => clientDocument(text)).toThrow("no JSON document");
 });
+
+test("a text without an end is looked at once", () => {
+  expect(() => clientDocument(`"${'\\"'.repeat(1_000_000)}`)).toThrow("no JSON document");
+});
