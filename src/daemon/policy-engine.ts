@@ -105,15 +105,19 @@ class OwnContainers {
     return this.#label === undefined || hasLabel(labels, this.#text);
   }
 
-  filters(filters: Filters): Filters {
+  /** Of those that are there. Where a filter names another one it tells whether, and when, that was made. */
+  async filters(filters: Filters): Promise<Filters> {
     if (!this.#label) return filters;
-    return { ...filters, label: [...(filters.label ?? []), this.#text] };
+    const own: Record<string, readonly string[]> = { ...filters };
+    for (const key of ["before", "since"])
+      if (own[key]) own[key] = await Promise.all(own[key].map((name) => this.idOf(name)));
+    return { ...own, label: [...(filters.label ?? []), this.#text] };
   }
 
   /** Undefined: all. */
   async ids(): Promise<ReadonlySet<string> | undefined> {
     if (!this.#label) return undefined;
-    const list = await this.#engine.container.list({ all: true, filters: this.filters({}) });
+    const list = await this.#engine.container.list({ all: true, filters: await this.filters({}) });
     return new Set(list.map(({ id }) => id));
   }
 
@@ -179,8 +183,8 @@ function containerVerbs(
       refuseFile(options.from);
       return container.copyTo(await own.idOf(name), path, options);
     },
-    list: (options) => container.list({ ...options, filters: own.filters(options.filters) }),
-    prune: ({ filters }) => container.prune({ filters: own.filters(filters) }),
+    list: async (options) => container.list({ ...options, filters: await own.filters(options.filters) }),
+    prune: async ({ filters }) => container.prune({ filters: await own.filters(filters) }),
   };
 }
 
@@ -266,12 +270,17 @@ function networkVerbs({ network }: Engine, rules: PolicyRules, own: OwnContainer
   };
   return {
     async create(options) {
-      const { name, driver } = options;
+      const { name, driver, subnets, gateways, ranges } = options;
       if (!matchesAny(networks, name)) throw notAllowed(`network ${name}`, `networks of ${where}`);
       if (driver !== "" && driver !== "bridge")
         throw notAllowed(`a network by ${driver}`, "it could be the host's own");
       if (Object.keys(options.options).length > 0)
         throw notAllowed("a network with options of its driver", "they are about the host");
+      if ([...subnets, ...gateways, ...ranges].length > 0)
+        throw notAllowed(
+          "a network with addresses of its choice",
+          "what the host sends to them elsewhere would come there",
+        );
       return network.create(options);
     },
     async list(options) {

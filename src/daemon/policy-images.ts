@@ -3,7 +3,7 @@ import type { CreateOptions } from "../engine/container/run-options.ts";
 import type { Engine, ImageVerbs } from "../engine/engine.ts";
 import { isNear, isSsh, kindOf } from "../reference/kind.ts";
 import type { PolicyRules } from "./policy-file.ts";
-import { canonicalName, matchesAny } from "./policy-pattern.ts";
+import { canonicalName, matchesAny, repositoryName } from "./policy-pattern.ts";
 import { notAllowed } from "./policy-refusal.ts";
 
 type Use = "create" | "pull" | "push" | "tag";
@@ -35,6 +35,15 @@ export class ImageRules {
     const names = [...RepoTags, ...RepoDigests];
     if (names.length === 0 || !names.every((name) => this.#isAllowed(use, name)))
       throw this.#notAllowed(use, text);
+  }
+
+  /** By a repository's name all of its tags go out. */
+  async #checkSaved(text: string): Promise<void> {
+    await this.check("push", text);
+    if (/[:@][^/]*$/.test(text)) return;
+    const repository = repositoryName(text);
+    for (const { tags } of await this.#engine.image.list({}))
+      for (const { name } of tags) if (repositoryName(name) === repository) this.checkName("push", name);
   }
 
   /** Of one that need not be here: by its name. @throws RtError forbidden */
@@ -96,7 +105,7 @@ export class ImageRules {
       save: async (names, options) => {
         if (options.output !== undefined)
           throw notAllowed("a file of the host", "what comes and goes is the client's");
-        for (const name of names) await this.check("push", name);
+        for (const name of names) await this.#checkSaved(name);
         return image.save(names, options);
       },
       load: async (options) => {

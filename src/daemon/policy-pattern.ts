@@ -59,6 +59,12 @@ export function canonicalName(text: string): string | undefined {
   }
 }
 
+/** Without tag and digest; undefined where it is no registry's name. */
+export function repositoryName(text: string): string | undefined {
+  const name = canonicalName(text);
+  return name === undefined ? undefined : nameAlone(name);
+}
+
 export function matchesAny(patterns: readonly Pattern[], name: string): boolean {
   return patterns.some((pattern) => pattern.matches(name));
 }

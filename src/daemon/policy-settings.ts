@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import type { AskedSettings, MountRequest } from "../settings/container-settings.ts";
 import { joinedContainer, networkOf } from "../settings/namespace-mode.ts";
+import { stackOf } from "../settings/network-stack.ts";
 import type { Resources } from "../settings/resources.ts";
 import { cutVolumesFrom } from "../settings/volume.ts";
 import type { PolicyRules } from "./policy-file.ts";
@@ -26,6 +27,8 @@ type Check<K extends keyof AskedSettings> = (
 /** It concerns the container alone, or takes something from it. */
 const harmless = () => undefined;
 const never = "a container here has no more rights than any other";
+/** The first that users of the host may have. */
+const firstPort = 1024;
 
 /** Off, empty or nothing. */
 const deniedUnless =
@@ -66,7 +69,6 @@ const checks: { [K in keyof AskedSettings]-?: Check<K> } = {
   domainname: harmless,
   bandwidthUp: harmless,
   bandwidthDown: harmless,
-  publish: harmless,
   expose: harmless,
   publishAll: harmless,
   egressAllow: harmless,
@@ -133,9 +135,18 @@ const checks: { [K in keyof AskedSettings]-?: Check<K> } = {
     if (mode !== "" && mode !== "auto") throw notAllowed(`user namespace ${mode}`, never);
     return undefined;
   },
+  publish: (ports) => {
+    const port = ports.find(({ first }) => first > 0 && first < firstPort);
+    if (port) throw notAllowed(`port ${port.first} of the host`, `those below ${firstPort} are its own`);
+    return undefined;
+  },
   networkMode: async (mode, context) => {
+    if (mode === "none") return undefined;
+    // A program on the host that carries it reaches what the host reaches.
+    const stack = stackOf(mode);
+    if (stack) throw notAllowed(`network ${stack.kind}`, never);
     const called = networkOf(mode);
-    if (called === undefined) return mode === "none" ? undefined : namespaceOf("network")(mode, context);
+    if (called === undefined) return namespaceOf("network")(mode, context);
     const network = await context.networkOf(called);
     checkNetwork(network, context.rules);
     return network;

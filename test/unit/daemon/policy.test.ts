@@ -28,7 +28,7 @@ capabilities = ["NET_ADMIN"]
 [images]
 create = ["alpine", "ghcr.io/us/**"]
 pull = ["alpine:3"]
-push = ["ghcr.io/us/app"]
+push = ["ghcr.io/us/app:1"]
 tag = ["ghcr.io/us/*"]
 [mounts]
 read = ["/srv/cache"]
@@ -67,11 +67,16 @@ async function guarded(text = ci) {
         const tags: Record<string, string[]> = {
           alpine: ["alpine:latest"],
           deadbeef: ["private:1"],
+          "ghcr.io/us/app": ["ghcr.io/us/app:latest", "ghcr.io/us/app:1"],
           "sha256:1": ["alpine:latest", "private:2"],
         };
         if (!tags[name]) throw new RtError("not-found", "no such image");
         return { Id: "sha256:1", RepoTags: tags[name], RepoDigests: [] };
       }) as unknown as Engine["image"]["inspect"],
+      list: (async () => [
+        { tags: [{ name: "ghcr.io/us/app:latest" }, { name: "ghcr.io/us/app:1" }] },
+      ]) as unknown as Engine["image"]["list"],
+      save: async () => undefined,
       pull: (async () => ({})) as unknown as Engine["image"]["pull"],
       tag: async () => undefined,
       remove: async () => [],
@@ -190,8 +195,10 @@ test.each([
   ["a namespace by its path", { NetworkMode: "ns:/proc/1/ns/net" }],
   ["a namespace of a process", { PidMode: "ns:/proc/1/ns/pid" }],
   ["a stack that reaches the host", { NetworkMode: "slirp4netns:allow_host_loopback=true" }],
+  ["a stack without options, too", { NetworkMode: "pasta" }],
   ["a network that is not its own", { NetworkMode: "secret" }],
   ["one by its id", { NetworkMode: "1234" }],
+  ["a port of the host's own", { PortBindings: { "80/tcp": [{ HostPort: "443" }] } }],
   ["CgroupParent", { CgroupParent: "/system.slice" }],
   ["Sysctls", { Sysctls: { "net.ipv4.ip_forward": "1" } }],
   ["OomScoreAdj", { OomScoreAdj: -1000 }],
@@ -301,6 +308,10 @@ test("lists, events and networks show one's own alone", async () => {
   const { engine, asked } = await guarded();
   await engine.container.list({ all: true, filters: { label: ["x"], name: ["y"] } });
   expect(asked.at(-1)![1]).toMatchObject({ filters: { label: ["x", "ci=1"], name: ["y"] } });
+  await engine.container.list({ all: true, filters: { before: ["mine"] } });
+  expect(asked.at(-1)![1]).toMatchObject({ filters: { before: [own] } });
+  for (const filters of [{ before: ["other"] }, { since: ["fff"] }, { since: ["nobody"] }])
+    await expect(engine.container.list({ all: true, filters })).rejects.toThrow("No such container: ");
   const events = await Array.fromAsync(await engine.system.events({ filters: {} }));
   expect(events.map(({ Actor }) => Actor.ID)).toEqual([own]);
   expect((await engine.network.inspect("ci-net")).Containers).toEqual({});
@@ -312,6 +323,8 @@ test("what is not said to be let through is refused", async () => {
   const forbidden = { code: "forbidden" };
   const { container, image, registry, system, volume, network, manifest } = engine;
   const device = { name: "ci-x", driver: "", labels: {}, options: { type: "none", o: "bind", device: "/" } };
+  const addresses = { subnets: [], gateways: [], ranges: [] };
+  const bridge = { name: "ci-x", driver: "", options: {}, ...addresses };
   for (const attempt of [
     () => container.exec({ container: "mine", privileged: true } as never),
     () => container.copyTo("mine", "/", { from: "/etc/shadow", followLink: false }),
@@ -335,8 +348,11 @@ test("what is not said to be let through is refused", async () => {
     () => volume.create(device),
     () => volume.create({ ...device, name: "database", options: {} }),
     () => volume.prune({ filters: {} }),
-    () => network.create({ name: "ci-x", driver: "macvlan", options: { parent: "eth0" } } as never),
-    () => network.create({ name: "mine", driver: "", options: {} } as never),
+    () => image.save(["ghcr.io/us/app"], { format: "docker-archive" } as never),
+    () => network.create({ ...bridge, driver: "macvlan", options: { parent: "eth0" } } as never),
+    () => network.create({ ...bridge, name: "mine" } as never),
+    () => network.create({ ...bridge, subnets: ["192.0.2.0/24"] } as never),
+    () => network.create({ ...bridge, gateways: ["192.0.2.1"] } as never),
     () => network.prune({ filters: {} }),
     () => registry.login({}),
     () => registry.serve({} as never),
