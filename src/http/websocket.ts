@@ -55,7 +55,8 @@ export async function* webSocketInput(wire: Duplex): AsyncGenerator<Uint8Array, 
     if (head.code === opcode.close) return;
     if (head.code >= opcode.close) {
       const said = unmasked(await reader.need(head.length), head.mask, 0);
-      if (head.code === opcode.ping) void wire.write(frameOf(opcode.pong, said));
+      // Who pings and does not read the answers is not heard any further.
+      if (head.code === opcode.ping) await wire.write(frameOf(opcode.pong, said));
       continue;
     }
     for (let at = 0; at < head.length; ) {

@@ -50,6 +50,24 @@ test("a ping is answered with what it says", async () => {
   expect(wire.text).toBe(`\u008a\u000dare you there`);
 });
 
+test("who pings and does not read the answers is not heard any further", async () => {
+  const wire = new HeldDuplex(() => 0);
+  let answered = 0;
+  const write = wire.write.bind(wire);
+  wire.write = (bytes) => {
+    answered += bytes.length;
+    return write(bytes);
+  };
+  const ping = said(0x89, "x".repeat(125));
+  for (let bytes = 0; bytes < 2 << 20; bytes += ping.length) wire.received(ping);
+  const hearing = webSocketInput(wire).next();
+  await Bun.sleep(0);
+  expect(answered).toBeLessThan(300 << 10);
+  wire.ended();
+  wire.closed();
+  await hearing;
+});
+
 test("what is no frame of a client is refused", async () => {
   const bad = [
     Buffer.from([0x82, 0x01, 0x61]), // not masked
