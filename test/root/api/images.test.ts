@@ -66,7 +66,12 @@ test("what fails after the head is told in the stream", async () => {
   const lines = linesOf(await api.request("POST", `/images/create?fromImage=${encode(name)}`));
   expect(lines[0]).toEqual({ status: "Pulling from team/app", id: "1" });
   const { message } = lines.at(-1).errorDetail;
-  expect(lines.at(-1)).toEqual({ errorDetail: { message: expect.stringContaining("blob") }, error: message });
+  // Besides Docker's two, for our own client: of what kind it is.
+  expect(lines.at(-1)).toEqual({
+    errorDetail: { message: expect.stringContaining("blob") },
+    error: message,
+    code: "not-found",
+  });
 });
 
 test("who the client is, he says himself; this host's own credentials are not his", async () => {
@@ -154,7 +159,9 @@ test("names, documents, an archive and back, a push", async () => {
   const loaded = linesOf(await request("POST", "/images/load?quiet=1", new Uint8Array(bytes)));
   expect(loaded).toEqual([{ stream: `Loaded image: ${name}\n` }]);
   const cut = linesOf(await request("POST", "/images/load", new Uint8Array(bytes.subarray(0, 600))));
-  expect(cut).toEqual([{ errorDetail: { message: cut[0].error }, error: expect.any(String) }]);
+  expect(cut).toEqual([
+    { errorDetail: { message: cut[0].error }, error: expect.any(String), code: "data-loss" },
+  ]);
   await request("DELETE", `/images/${name}`);
   await request("DELETE", `/images/embed:hello`);
   const pruned = await request("POST", "/images/prune");
