@@ -5,6 +5,7 @@ import { noteImageUse } from "../store/image-use.ts";
 import { acquireLease, isLeased, type Lease } from "../store/leases.ts";
 import { isUniqueViolation } from "../store/sqlite-error.ts";
 import { encodeCircumstances } from "./circumstances.ts";
+import { DecodedRecords } from "./decoded-records.ts";
 import { type ContainerRecord, containerType } from "./record.ts";
 import type { ExitFacts } from "./state.ts";
 import {
@@ -35,6 +36,7 @@ export class ContainerStore {
   readonly #database: Database;
   readonly #copyOf: (id: string) => Uint8Array | undefined;
   readonly #follower: Follower;
+  readonly #decoded = new DecodedRecords();
 
   /**
    * @param copyOf a second copy of a container's record, where there is one (state-file.ts): damage costs nothing then
@@ -437,7 +439,7 @@ export class ContainerStore {
   }
 
   #container(row: ContainerRow): Container {
-    return new StoredContainer(row, this.#copyOf);
+    return new StoredContainer(row, this.#copyOf, this.#decoded);
   }
 }
 

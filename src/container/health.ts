@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { asSystemError } from "../base/errors.ts";
 import { readStateFile } from "./state-file.ts";
@@ -13,14 +13,18 @@ const bytesMax = 256 << 10;
 
 /** Undefined where there is none. */
 export function readHealth(directory: string): string | undefined {
-  return readStateFile(join(directory, "health"), bytesMax)?.toString();
+  const path = join(directory, "health");
+  return existsSync(path) ? readStateFile(path, bytesMax)?.toString() : undefined;
 }
 
 /** Its `Status`, for lists: no more is read than that. Undefined where there is none, or none that can be read. */
 export function readHealthStatus(directory: string): string | undefined {
+  const path = join(directory, "health");
   let file: number;
   try {
-    file = openSync(join(directory, "health"), "r");
+    // Most have none, and a failed open is an exception, which is dear where many run.
+    if (!existsSync(path)) return undefined;
+    file = openSync(path, "r");
   } catch {
     return undefined;
   }

@@ -94,7 +94,8 @@ function circumstancesIn(
     ?.slice(1)
     .map(Number);
   const [kills = 0, limit = 0, peak = 0] = numbers ?? [];
-  const errno = /^[1-9]\d{0,3}$/.exec(fieldsOf(`${directory}/log-error`)?.get("errno") ?? "")?.[0];
+  const lost = existsSync(`${directory}/log-error`) ? fieldsOf(`${directory}/log-error`) : undefined;
+  const errno = /^[1-9]\d{0,3}$/.exec(lost?.get("errno") ?? "")?.[0];
   const signal = /^[1-9]\d?$/.exec(exit?.get("signal") ?? "")?.[0];
   const circumstances = {
     ...(signal !== undefined && { signal: Number(signal) }),

@@ -2,6 +2,7 @@ import { RtError } from "../base/errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { checkedBody, decodeRecord } from "../store/codec.ts";
 import { decodeCircumstances } from "./circumstances.ts";
+import { DecodedRecords } from "./decoded-records.ts";
 import { type ContainerRecord, containerType } from "./record.ts";
 import type { ExitFacts } from "./state.ts";
 
@@ -77,12 +78,18 @@ export function isContainerId(text: string): boolean {
 export class StoredContainer implements Container {
   readonly #row: ContainerRow;
   readonly #copyOf: (id: string) => Uint8Array | undefined;
+  readonly #decoded: DecodedRecords;
   #record: ContainerRecord | undefined;
   #damage: RtError | null | undefined;
 
-  constructor(row: ContainerRow, copyOf: (id: string) => Uint8Array | undefined) {
+  constructor(
+    row: ContainerRow,
+    copyOf: (id: string) => Uint8Array | undefined,
+    decoded = new DecodedRecords(),
+  ) {
     this.#row = row;
     this.#copyOf = copyOf;
+    this.#decoded = decoded;
   }
 
   get id(): string {
@@ -171,7 +178,8 @@ export class StoredContainer implements Container {
 
   #decode(): ContainerRecord {
     try {
-      return decodeRecord(containerType, this.#row.record, this.name);
+      const { record } = this.#row;
+      return this.#decoded.get(this.id, record, () => decodeRecord(containerType, record, this.name));
     } catch (error) {
       const isDamaged = error instanceof RtError && error.code === "data-loss" && isContainerId(this.id);
       const copy = isDamaged ? this.#copyOf(this.id) : undefined;

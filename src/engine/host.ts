@@ -67,11 +67,17 @@ export class Host implements Disposable {
   readonly embedded: HostOptions["embedded"];
   readonly #options: HostOptions;
   /** Shared with the hosts of other sessions. */
-  #opened: Opened = {};
+  readonly #opened: Opened = {};
 
-  constructor(session: Session, options: HostOptions = {}) {
+  /** @param of whose directories, environment and open stores are shared */
+  constructor(session: Session, options: HostOptions = {}, of?: Host) {
     this.session = session;
     this.#options = options;
+    if (of) {
+      [this.paths, this.env, this.caller, this.embedded] = [of.paths, of.env, of.caller, of.embedded];
+      this.#opened = of.#opened;
+      return;
+    }
     this.env = options.env ?? process.env;
     this.caller = options.caller ?? environmentOf(this.env);
     this.embedded = options.embedded ?? embeddedLayout;
@@ -87,9 +93,7 @@ export class Host implements Disposable {
 
   /** The same directories and open stores, for another caller. */
   as(session: Session): Host {
-    const other = new Host(session, this.#options);
-    other.#opened = this.#opened;
-    return other;
+    return new Host(session, this.#options, this);
   }
 
   warn(line: string): void {

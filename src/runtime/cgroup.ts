@@ -50,5 +50,8 @@ export function shortageIn(path: string): { kills: number; limit: number; peak: 
 
 function says(controller: string | undefined, file: string, wanted: RegExp): boolean {
   const hierarchy = hierarchyOf(controller);
-  return hierarchy !== undefined && wanted.test(textOf(`${hierarchy.directory}/${file}`));
+  if (!hierarchy) return false;
+  const path = `${hierarchy.directory}/${file}`;
+  // Of two hierarchies one has no such group, and a failed open is an exception, which is dear where many run.
+  return existsSync(path) && wanted.test(textOf(path));
 }

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../base/errors.ts";
 import { flock } from "../native/system.ts";
@@ -28,6 +28,8 @@ export function holdMoment(directory: string): Disposable {
 /** Somebody was killed in such a moment; said once. */
 export function takeAbandoned(directory: string): boolean {
   const path = join(directory, "moment");
+  // Nearly always there is none, and a failed open is an exception, which is dear where many run.
+  if (!existsSync(path)) return false;
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDWR);

@@ -12,8 +12,12 @@ export function isOfAnotherBoot(state: string): boolean {
   return read(bootFile(state)) !== thisBoot();
 }
 
+let ownBoot: string | undefined;
+
+/** Ours: it stays the same as long as we live. */
 export function thisBoot(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1");
+  ownBoot ??= readFileSync("/proc/sys/kernel/random/boot_id", "latin1");
+  return ownBoot;
 }
 
 function read(path: string): string | undefined {
