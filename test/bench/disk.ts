@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../support/command.ts";
+import { until } from "../support/wait.ts";
 import type { Shell } from "./shell.ts";
 
 const sizeBytes = 4 * 1024 ** 3;
@@ -37,7 +38,8 @@ export async function freshDisk(shell: Shell, scratch: string, name: string): Pr
       return { inodes: Number(words?.[0]), bytes: Number(words?.[1]) };
     },
     async [Symbol.asyncDispose]() {
-      await shell.ok(`umount ${dir}`);
+      // A daemon's helpers may outlive it for a moment.
+      await until(`${dir} is nobody's`, async () => (await shell.time(`umount ${dir}`)).status === 0, 10_000);
       rmSync(file);
     },
   };

@@ -1,7 +1,7 @@
 /** docker, with a daemon of its own that lives from `open` to `close`, and touches no network but where it has one to itself. */
 import { join } from "node:path";
 import { until } from "../support/wait.ts";
-import type { Engine } from "./engine.ts";
+import { containerDocument, type Engine } from "./engine.ts";
 import type { Shell } from "./shell.ts";
 
 export async function dockerEngine(
@@ -57,6 +57,12 @@ export async function dockerEngine(
       make: (verb, flags) => `${command} ${verb} --network none ${flags}`,
       image: () => reference,
       wholeLog: "",
+    },
+    api: {
+      serve: () =>
+        Promise.resolve({ socket: join(scratch, "docker-state/docker.sock"), stop: () => Promise.resolve() }),
+      document: (program, log) => containerDocument(reference, program, log),
+      wholeLog: { Type: "json-file", Config: {} },
     },
     images: {
       pull: (wanted) => `${command} pull ${wanted}`,

@@ -2,7 +2,7 @@
  * bun run bench [--rounds N] [--pull-rounds N] [--only NAME[,NAME…]] [--json FILE]
  *
  * Figures of rt beside those of the engines that are installed (world.ts says where they are looked for), in rounds in
- * which each has its turn. Names: true start run exec memory daily thousand fences userns rootless among names network throughput
+ * which each has its turn. Names: true start run exec memory api daily thousand fences userns rootless among names network throughput
  * ports pull out load serve.
  * A missed target is shown and is no failure; the exit status is 1 when one of rt's own commands failed. Needs root,
  * mkfs.ext4, loop devices and docker-registry; ip, and for throughput nft.
@@ -11,6 +11,7 @@
 import { parseArgs } from "node:util";
 import { missing } from "../support/root.ts";
 import { amongRows } from "./among.ts";
+import { apiRows } from "./api.ts";
 import { execRow, memoryRows, openEngines, runRow } from "./containers.ts";
 import { dailyRows, thousandRow } from "./daily.ts";
 import { fenceRows } from "./fences.ts";
@@ -35,6 +36,7 @@ const names = [
   "run",
   "exec",
   "memory",
+  "api",
   "daily",
   "thousand",
   "fences",
@@ -128,11 +130,12 @@ async function measure(world: World, options: Options): Promise<Row[]> {
   };
   await row("true", () => harnessRow(world, options));
   await row("start", () => startRow(world, options));
-  if (["run", "exec", "memory", "daily", "thousand"].some((name) => options.only.has(name as Name))) {
+  if (["run", "exec", "memory", "api", "daily", "thousand"].some((name) => options.only.has(name as Name))) {
     await using opened = await openEngines(world);
     await row("run", () => runRow(opened, options));
     await row("exec", () => execRow(opened, options));
     await row("memory", () => memoryRows(opened));
+    await row("api", () => apiRows(opened, options));
     await row("daily", () => dailyRows(opened, options));
     await row("thousand", () => thousandRow(opened, options));
   }

@@ -42,7 +42,7 @@ export interface Rounds {
 }
 
 /** What an engine still does after it has answered (docker's `--rm`, a monitor's tear-down) is not the next one's cost. */
-const settleMs = 40;
+export const settleMs = 40;
 
 export async function interleave(contenders: Contender[], options: Rounds): Promise<Sample[]> {
   const samples = new Map<string, Sample>();
@@ -83,7 +83,7 @@ export function prints(expected: string): (timed: Timed) => string | undefined {
     stdout === expected ? undefined : `printed ${JSON.stringify(stdout.slice(0, 300))}`;
 }
 
-function shuffled<T>(list: readonly T[]): T[] {
+export function shuffled<T>(list: readonly T[]): T[] {
   return list
     .map((value) => ({ value, key: Math.random() }))
     .sort((a, b) => a.key - b.key)

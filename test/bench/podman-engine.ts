@@ -1,6 +1,6 @@
 /** podman, with a store and state of its own. */
 import { join } from "node:path";
-import type { Engine } from "./engine.ts";
+import { containerDocument, type Engine, serveInBackground } from "./engine.ts";
 import type { Shell } from "./shell.ts";
 
 export async function podmanEngine(shell: Shell, scratch: string, program: string): Promise<Engine> {
@@ -44,6 +44,16 @@ export async function podmanEngine(shell: Shell, scratch: string, program: strin
       make: (verb, flags) => `${command} ${verb} ${common} --stop-timeout 0 ${flags}`,
       image: () => reference,
       wholeLog: "--log-driver k8s-file",
+    },
+    api: {
+      serve: () =>
+        serveInBackground(
+          shell,
+          (address) => `${command} system service --time 0 ${address}`,
+          join(scratch, "podman.sock"),
+        ),
+      document: (program, log) => containerDocument(reference, program, log),
+      wholeLog: { Type: "k8s-file", Config: {} },
     },
     images: {
       pull: (wanted) => `${command} pull --tls-verify=false ${wanted}`,

@@ -32,6 +32,26 @@ export function processWithArguments(wanted: readonly string[]): number | undefi
   return found.at(-1);
 }
 
+/** The last process that has `word` among its arguments. */
+export function processWithArgument(word: string): number | undefined {
+  return [...allProcesses()].filter((pid) => argumentsOf(pid).includes(word)).at(-1);
+}
+
+/** The process and its descendants. */
+export function treeOf(root: number): number[] {
+  const parents = new Map([...allProcesses()].map((pid) => [pid, parentOf(pid)]));
+  return [...parents.keys()].filter((pid) => below(pid, root, parents));
+}
+
+/** Milliseconds of processors that a process has had, with its descendants and those of them that it has waited for. */
+export function cpuOf(root: number): number {
+  const ticks = treeOf(root).flatMap(
+    (pid) => read(pid, "stat").split(") ").at(-1)?.split(" ").slice(11, 15) ?? [],
+  );
+  // A hundred in a second, whatever the kernel's own clock is.
+  return ticks.reduce((total, each) => total + Number(each), 0) * 10;
+}
+
 /** Processes that are there for `program` and were not in `before`, without the program's own. */
 export function keepersOf(program: number, before: ReadonlySet<number>): number[] {
   const parents = new Map([...allProcesses()].map((pid) => [pid, parentOf(pid)]));

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../support/wait.ts";
-import type { Engine, Image } from "./engine.ts";
+import { containerDocument, type Engine, type Image, serveInBackground } from "./engine.ts";
 import { processWithArguments } from "./processes.ts";
 import type { Shell } from "./shell.ts";
 
@@ -47,6 +47,12 @@ export async function rtEngine(shell: Shell, scratch: string, binary: string): P
       make: (verb, flags) => `${binary} ${verb} ${common} ${flags}`,
       image: () => reference,
       wholeLog: "--log-opt max-size=-1",
+    },
+    api: {
+      serve: () =>
+        serveInBackground(shell, (address) => `${binary} daemon -H ${address}`, join(scratch, "rt.sock")),
+      document: (program, log) => containerDocument(reference, program, log),
+      wholeLog: { Type: "", Config: { "max-size": "-1" } },
     },
     images: {
       pull: (wanted) => `${binary} pull ${wanted}`,
