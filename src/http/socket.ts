@@ -43,8 +43,9 @@ export async function connectDuplex(to: ConnectTo): Promise<Duplex> {
     },
     handshake(socket: Socket<Duplex>, isGood: boolean, error: Error | null) {
       if (isGood && !error) return resolve(socket.data);
-      socket.terminate();
+      // Before it is closed, which would be the reason.
       reject(error ?? new Error("the TLS handshake failed"));
+      socket.terminate();
     },
     connectError: (_socket: unknown, error: Error) => reject(error),
     close(socket: Socket<Duplex>) {

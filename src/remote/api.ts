@@ -204,12 +204,17 @@ export class Api implements Disposable {
     }
   }
 
-  /** What carries the connection may know why it ended. */
+  /** What carries the connection may know why it ended. One with TLS cannot say why it does not hear whoever has none, or no certificate. */
   #unanswered(error: unknown, wire: Duplex): unknown {
     const isNoHttp = error instanceof MessageError;
     const isGone = error instanceof RtError && error.code === "unavailable" && wire.why === undefined;
     if (!isNoHttp && !isGone) return error;
-    const why = isNoHttp ? `speaks no HTTP/1.1: ${error.message}` : "went away before it answered";
+    const hint = this.address.startsWith("tcp://")
+      ? ": where it speaks TLS it wants --tlsverify, and a certificate (--tlscert, --tlskey)"
+      : "";
+    const why = isNoHttp
+      ? `speaks no HTTP/1.1: ${error.message}`
+      : `closed the connection without an answer${hint}`;
     return new RtError("unavailable", `the engine at ${this.address} ${why}`, { cause: error, exitCode: 1 });
   }
 

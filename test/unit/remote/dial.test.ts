@@ -1,0 +1,30 @@
+/** What somebody is told whose connection by tcp and TLS does not come about. */
+import { expect, test } from "bun:test";
+import { Api } from "../../../src/remote/api.ts";
+import { dialer } from "../../../src/remote/dial.ts";
+import type { ClientTls } from "../../../src/remote/tls.ts";
+import { testTls } from "../../support/test-tls.ts";
+
+/** @returns what a request of one that is secured so ends in, at an engine whose certificate nobody has vouched for */
+async function failure(tls?: ClientTls): Promise<Error> {
+  using server = Bun.serve({ port: 0, hostname: "127.0.0.1", tls: testTls, fetch: () => new Response("OK") });
+  const address = { kind: "tcp" as const, host: "127.0.0.1", port: server.port! };
+  const dial = dialer(address, { tls, env: {}, caller: {} as never, warn: () => {} });
+  using api = new Api({ address: `tcp://127.0.0.1:${server.port}`, dial });
+  return await api.version().then(
+    () => new Error("it answers"),
+    (error: unknown) => error as Error,
+  );
+}
+
+test("a certificate that nobody vouches for is named as the reason", async () => {
+  const { message } = await failure({ isVerified: true });
+  expect(message).toStartWith("Cannot connect to the Docker daemon at tcp://127.0.0.1:");
+  expect(message).toMatch(/self[- ]signed certificate/);
+});
+
+test("who speaks without TLS to an engine that has it is told that there is such a thing", async () => {
+  expect((await failure()).message).toMatch(
+    /^the engine at tcp:\/\/127\.0\.0\.1:\d+ closed the connection .*--tlsverify/,
+  );
+});
