@@ -15,6 +15,7 @@ export const openEngine: OpenEngine = async (session, options) => {
   return openLocal(session, options);
 };
 
-function mayBeElsewhere({ place, env }: EngineOptions): boolean {
+/** Whether anything says so; contexts may still lead here. */
+export function mayBeElsewhere({ place, env }: Pick<EngineOptions, "place" | "env">): boolean {
   return !!(place || env?.RT_HOST || env?.RT_CONTEXT);
 }

@@ -1,16 +1,9 @@
-import { visibleJson } from "../../base/visible.ts";
+import { processFacts } from "../../base/build-info.ts";
+import { visible, visibleJson } from "../../base/visible.ts";
+import { type Version, versionDocument } from "../../docker/version.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
+import { mayBeElsewhere } from "../engine.ts";
 import { Template } from "../format/template.ts";
-
-const text = new Template(`Client:
- Version:           {{.Client.Version}}
- API version:       {{.Client.ApiVersion}}
- Bun version:       {{.Client.BunVersion}}
- Zig version:       {{.Client.ZigVersion}}
- Git commit:        {{.Client.GitCommit}}
- Built:             {{.Client.BuildTime}}
- OS/Arch:           {{.Client.Os}}/{{.Client.Arch}}
- Kernel:            {{.Client.KernelVersion}}`);
 
 export default class VersionCommand extends RtCommand {
   static override usage: Usage = {
@@ -34,11 +27,40 @@ export default class VersionCommand extends RtCommand {
       this.context.stdout.write(await licenses());
       return 0;
     }
-    const template = this.format ? new Template(this.format) : text;
-    // The engine is this process: scripts that ask for .Server find it.
+    const own = versionDocument(processFacts());
+    const { stdout } = this.context;
+    const template = this.format && this.format !== "json" ? new Template(this.format) : undefined;
+    if (!this.format) {
+      stdout.write(versionText("Client", own));
+      // Where the engine is this process there is nothing more to know.
+      if (!mayBeElsewhere(this.context)) return 0;
+    }
     const { system } = await this.engine();
-    const facts = { Client: await system.version(), Server: await system.version() };
-    this.context.stdout.write(`${this.format === "json" ? visibleJson(facts) : template.render(facts)}\n`);
+    const theirs = await system.version();
+    if (!this.format) stdout.write(`\n${versionText("Server", theirs)}`);
+    else if (template) stdout.write(`${template.render({ Client: named(own), Server: named(theirs) })}\n`);
+    else stdout.write(`${visibleJson({ Client: own, Server: theirs })}\n`);
     return 0;
   }
+}
+
+/** Templates have Go's name of it besides that of the document. */
+function named(version: Version): Version & { APIVersion: string } {
+  return { ...version, APIVersion: version.ApiVersion };
+}
+
+/** @returns lines with their ends; what an engine does not say is left out */
+function versionText(side: string, version: Version): string {
+  const lines: [string, string][] = [
+    ["Version", version.Version],
+    ["API version", version.ApiVersion],
+    ["Bun version", version.BunVersion],
+    ["Zig version", version.ZigVersion],
+    ["Git commit", version.GitCommit],
+    ["Built", version.BuildTime],
+    ["OS/Arch", `${version.Os}/${version.Arch}`],
+    ["Kernel", version.KernelVersion],
+  ];
+  const said = lines.filter(([, value]) => value !== "");
+  return `${side}:\n${said.map(([name, value]) => ` ${`${name}:`.padEnd(18)} ${visible(value)}\n`).join("")}`;
 }
