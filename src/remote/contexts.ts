@@ -93,8 +93,10 @@ export class EngineContexts {
     writeWhole(this.#metaOf(id), JSON.stringify(meta));
   }
 
-  /** @throws RtError not-found; conflict: it is the current one, and not `force` */
+  /** @throws RtError not-found; invalid-argument: it is the default; conflict: it is the current one, and not `force` */
   remove(name: string, { force }: { force: boolean }): void {
+    if (name === defaultContext)
+      throw new RtError("invalid-argument", `context "${defaultContext}" cannot be removed`, { exitCode: 1 });
     const { name: known } = this.get(name);
     if (!force && this.current() === known)
       throw new RtError("conflict", `context ${quote(name)} is in use, set -f flag to force remove`, {

@@ -19,3 +19,10 @@ export async function currentContext(context: Context): Promise<string> {
   const contexts = await contextsOf(context);
   return variable("CONTEXT") ?? (asDocker ? contexts.current() : undefined) ?? "default";
 }
+
+/** What is meant where no context is: the address that a variable has, or else this process. */
+export function defaultEngine({ env, program }: Context): { description: string; host: string } {
+  const name = ["RT_HOST", ...(program === "docker" ? ["DOCKER_HOST"] : [])].find((name) => env[name]);
+  if (name === undefined) return { description: "The engine of this process", host: "" };
+  return { description: `What ${name} says`, host: env[name]! };
+}

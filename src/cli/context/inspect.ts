@@ -1,7 +1,7 @@
 import { visibleJson } from "../../base/visible.ts";
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { Template } from "../format/template.ts";
-import { contextsOf, currentContext } from "./context-flags.ts";
+import { contextsOf, currentContext, defaultEngine } from "./context-flags.ts";
 
 export default class ContextInspectCommand extends RtCommand {
   static override usage: Usage = {
@@ -19,7 +19,7 @@ export default class ContextInspectCommand extends RtCommand {
     const documents = names.map((name) => {
       const { host, description, skipTlsVerify, tlsDirectory } =
         name === "default"
-          ? { host: "", description: "", skipTlsVerify: false, tlsDirectory: "" }
+          ? { ...defaultEngine(this.context), skipTlsVerify: false, tlsDirectory: "" }
           : contexts.get(name);
       return {
         Name: name,

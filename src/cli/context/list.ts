@@ -1,6 +1,6 @@
 import { Option, RtCommand, type Usage } from "../command.ts";
 import { renderRows } from "../format/rows.ts";
-import { contextsOf, currentContext } from "./context-flags.ts";
+import { contextsOf, currentContext, defaultEngine } from "./context-flags.ts";
 
 const usual = "table {{.Name}}{{if .Current}} *{{end}}\t{{.Description}}\t{{.DockerEndpoint}}";
 
@@ -20,7 +20,7 @@ export default class ContextListCommand extends RtCommand {
     const current = await currentContext(this.context);
     const contexts = (await contextsOf(this.context)).list();
     const all = [
-      { name: "default", description: "The engine of this process", host: "" },
+      { name: "default", ...defaultEngine(this.context) },
       ...contexts.filter(({ name }) => name !== "default"),
     ];
     const listing = {
