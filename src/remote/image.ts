@@ -113,7 +113,7 @@ export function imageVerbs(caller: RemoteCaller): ImageVerbs {
       )) as DistributionInspect;
     },
     pack: async () => {
-      throw onHostAlone("image pack");
+      throw onHostAlone("pack");
     },
   };
 }

@@ -75,7 +75,7 @@ export function systemVerbs(caller: RemoteCaller): SystemVerbs {
   return {
     events: (options) => events(caller, options),
     check: refuse("system check"),
-    checkHost: refuse("system check-host"),
+    checkHost: refuse("system check"),
     async diskUsage() {
       const answer = await documentOf(caller, diskUsage, { method: "GET", path: "/system/df" }, "disk usage");
       return diskUsageOf({ ...answer, LayersReclaimable: reclaimable(answer) } as unknown as DiskUsageAnswer);

@@ -54,6 +54,7 @@ export default class DaemonCommand extends RtCommand {
       tls: this.#tlsFiles(),
       idleTimeout_ms: this.idleTimeout === undefined ? undefined : durationOf(this.idleTimeout),
     };
+    await this.#checkHere();
     const engine = await this.engine({ needsRoot: true });
     const { serveApi } = await import("../../daemon/daemon.ts");
     const { processSession } = await import("../session.ts");
@@ -71,6 +72,17 @@ export default class DaemonCommand extends RtCommand {
       abort: session.abort,
     });
     return 0;
+  }
+
+  /** -H in front of the command is where to go, and would make a daemon for somebody else's. */
+  async #checkHere(): Promise<void> {
+    const { chosenEngine } = await import("../elsewhere.ts");
+    const { place = { asDocker: false }, env } = this.context;
+    if (!chosenEngine(place, env)) return;
+    const hint = "-H behind the word daemon says where to listen";
+    throw invalid(
+      `the daemon is of this host, and -H, --context or the environment (RT_HOST, RT_CONTEXT) says another: ${hint}`,
+    );
   }
 
   #tlsFiles(): TlsFiles | undefined {
