@@ -105,13 +105,14 @@ function findPath(words: readonly string[], context: Context): { path: string; t
 }
 
 function unknownCommand(word: string, group: string, { program }: Context): RtError {
-  // Scripts ask so whether a plug-in is there.
-  if (program === "docker") {
-    const text = `unknown command: docker ${group ? `${group} ` : ""}${word} (see docker --help)`;
-    return new RtError("invalid-argument", text, { exitCode: 1 });
-  }
   const prefix = group ? `${group} ` : "";
   const reason = Object.hasOwn(laterCommands, word) ? laterCommands[word] : undefined;
+  // Scripts ask so whether a plug-in is there.
+  if (program === "docker") {
+    const why = reason === undefined ? "" : `: ${reason}`;
+    const text = `unknown command: docker ${prefix}${word}${why} (see docker --help)`;
+    return new RtError("invalid-argument", text, { exitCode: 1 });
+  }
   const full = asTyped(prefix + word).replace(/^"|"$/g, "");
   const hint = `  (see rt ${prefix}--help)`;
   if (reason !== undefined) return new RtError("unsupported", `"${full}" is not there yet: ${reason}${hint}`);
@@ -125,6 +126,6 @@ function unknownCommand(word: string, group: string, { program }: Context): RtEr
 async function help(words: readonly string[], context: Context): Promise<number> {
   const { path } = findPath(words, context);
   const { renderHelp } = await import("./grammar/help.ts");
-  context.stdout.write(await renderHelp(path));
+  context.stdout.write(await renderHelp(path, context.program));
   return 0;
 }

@@ -169,6 +169,7 @@ export const groups: ReadonlyMap<string, string> = new Map([
 
 /** Commands of Docker that rt will have one day. */
 export const laterCommands: Readonly<Record<string, string>> = {
-  build: "rt runs images; build them with another tool and pull them",
-  compose: "it comes with networks",
+  build: "build images with another tool, and pull or load them",
+  buildx: "build images with another tool, and pull or load them",
+  compose: 'docker-compose works with DOCKER_HOST at the socket of "rt daemon"',
 };

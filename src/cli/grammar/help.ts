@@ -1,18 +1,27 @@
-import { type CommandClass, RtCommand } from "../command.ts";
+import { type CommandClass, type Context, RtCommand } from "../command.ts";
 import { FrontCommand } from "../front.ts";
 import { commands, groups, type Row, wordsOf } from "../table.ts";
 import { type Grammar, grammarOf, type OptionSpec } from "./grammar.ts";
 
 const width = 96;
 
-/** The help of a command, of a group, or ("") of rt itself: plain text, at most 96 columns. */
-export async function renderHelp(path: string): Promise<string> {
+/**
+ * The help of a command, of a group, or ("") of rt itself: plain text, at most 96 columns.
+ *
+ * @param program what the executable is called
+ */
+export async function renderHelp(path: string, program: Context["program"] = "rt"): Promise<string> {
   const row = commands.get(path);
-  if (row) return commandHelp(path, row.paths, (await row.load()).default);
-  return path === "" ? rootHelp() : groupHelp(path);
+  if (row) return commandHelp(path, row.paths, (await row.load()).default, program);
+  return path === "" ? rootHelp(program) : groupHelp(path, program);
 }
 
-function commandHelp(path: string, paths: readonly string[], commandClass: CommandClass): string {
+function commandHelp(
+  path: string,
+  paths: readonly string[],
+  commandClass: CommandClass,
+  program: string,
+): string {
   const grammar = grammarOf(new commandClass());
   const { description = "", details = "", examples = [] } = commandClass.usage ?? {};
   const globals = globalGrammar();
@@ -21,17 +30,17 @@ function commandHelp(path: string, paths: readonly string[], commandClass: Comma
   const forms = commandClass.forms.map((form) => ` ${form}`);
   const lines = forms.length > 0 ? forms : [`${own.length > 0 ? " [OPTIONS]" : ""}${argumentsText(grammar)}`];
   return sections([
-    lines.map((line, at) => `${at === 0 ? "Usage:" : "      "} rt ${path}${line}`).join("\n"),
+    lines.map((line, at) => `${at === 0 ? "Usage:" : "      "} ${program} ${path}${line}`).join("\n"),
     wrap(description, ""),
     paragraphs(details),
-    others.length > 0 ? `Also: ${others.map((other) => `rt ${other}`).join(", ")}` : "",
-    examplesText(examples),
+    others.length > 0 ? `Also: ${others.map((other) => `${program} ${other}`).join(", ")}` : "",
+    examplesText(examples, program),
     titled("Options", optionLines(own)),
-    `Global options: see rt --help`,
+    `Global options: see ${program} --help`,
   ]);
 }
 
-async function rootHelp(): Promise<string> {
+async function rootHelp(program: string): Promise<string> {
   const categories = new Map<string, string[][]>();
   for (const word of wordsOf("")) {
     const { usage } = (await commands.get(word)!.load()).default;
@@ -40,22 +49,25 @@ async function rootHelp(): Promise<string> {
   }
   const listed = [...categories].map(([title, rows]) => titled(title, columns(rows)));
   return sections([
-    "Usage: rt [OPTIONS] COMMAND",
+    `Usage: ${program} [OPTIONS] COMMAND`,
     "A container engine in one file: it pulls images and runs them, isolated, without a daemon.",
-    examplesText([
-      ["Run the image inside this executable, then one of a registry", "$0 run --rm embed:hello"],
-      ["", "$0 run -it --rm alpine sh"],
-      ["See what runs, and open a second shell in it", "$0 ps"],
-      ["", "$0 exec -it NAME sh"],
-    ]),
+    examplesText(
+      [
+        ["Run the image inside this executable, then one of a registry", "$0 run --rm embed:hello"],
+        ["", "$0 run -it --rm alpine sh"],
+        ["See what runs, and open a second shell in it", "$0 ps"],
+        ["", "$0 exec -it NAME sh"],
+      ],
+      program,
+    ),
     ...listed,
     titled("Grouped as in Docker", columns([...groups])),
     titled("Global options", optionLines(grammarOf(new FrontCommand()).options)),
-    'Run "rt COMMAND --help" to learn more about a command.',
+    `Run "${program} COMMAND --help" to learn more about a command.`,
   ]);
 }
 
-async function groupHelp(group: string): Promise<string> {
+async function groupHelp(group: string, program: string): Promise<string> {
   const listed: string[][] = [];
   for (const word of wordsOf(group)) {
     const path = `${group} ${word}`;
@@ -64,10 +76,10 @@ async function groupHelp(group: string): Promise<string> {
     listed.push([word, (await row.load()).default.usage?.description ?? ""]);
   }
   return sections([
-    `Usage: rt ${group} COMMAND`,
+    `Usage: ${program} ${group} COMMAND`,
     groups.get(group) ?? "",
     titled("Commands", columns(listed)),
-    `Run "rt ${group} COMMAND --help" to learn more about a command.`,
+    `Run "${program} ${group} COMMAND --help" to learn more about a command.`,
   ]);
 }
 
@@ -136,10 +148,10 @@ function titled(title: string, lines: readonly string[]): string {
   return lines.length === 0 ? "" : [`${title}:`, ...lines].join("\n");
 }
 
-function examplesText(examples: readonly (readonly [string, string])[]): string {
+function examplesText(examples: readonly (readonly [string, string])[], program: string): string {
   const lines = examples.flatMap(([what, line]) => [
     ...(what === "" ? [] : [`  # ${what}`]),
-    `  $ ${line.replaceAll("$0", "rt")}`,
+    `  $ ${line.replaceAll("$0", program)}`,
   ]);
   return titled("Examples", lines);
 }

@@ -25,7 +25,8 @@ export function reportError(failure: unknown, context: Context): number {
 export function errorLine(error: unknown, { program }: Pick<Context, "program">): string {
   const message = messageOf(error);
   if (program === "rt") return `rt: ${message}\n`;
-  if (!(error instanceof RtError) || error.code === "invalid-argument") return `docker: ${message}\n`;
+  if (!(error instanceof RtError) || error.code === "invalid-argument")
+    return `docker: ${message.replace(/\(see rt (?=[^()]*--help\)$)/, "(see docker ")}\n`;
   return /^Cannot connect to /.test(message) ? `${message}\n` : `Error response from daemon: ${message}\n`;
 }
 

@@ -44,7 +44,10 @@ describe("finding the command", () => {
     [["xyzzy"], 'rt: unknown command "xyzzy"  (see rt --help)\n'],
     [["__proto__"], 'rt: unknown command "__proto__"  (see rt --help)\n'],
     [["bu\u001b[31mild"], 'rt: unknown command "bu\\u001b[31mild"  (see rt --help)\n'],
-    [["compose", "x"], 'rt: "compose" is not there yet: it comes with networks  (see rt --help)\n'],
+    [
+      ["compose", "x"],
+      'rt: "compose" is not there yet: docker-compose works with DOCKER_HOST at the socket of "rt daemon"  (see rt --help)\n',
+    ],
     [["--rot", "/x", "ps"], "rt: unknown flag --rot: did you mean --root?  (see rt --help)\n"],
     [["--root"], "rt: flag needs an argument: --root  (see rt --help)\n"],
     [["help", "rnu"], 'rt: unknown command "rnu": did you mean "run"?  (see rt --help)\n'],

@@ -5,12 +5,12 @@ import { runCli } from "../../../src/cli/cli.ts";
 import { type FakeVerbs, fakeEngine } from "../../support/fake-engine.ts";
 import { capture } from "./capture.ts";
 
-async function docker(argv: readonly string[], verbs: FakeVerbs = {}) {
+async function docker(argv: readonly string[], verbs: FakeVerbs = {}, env: NodeJS.ProcessEnv = {}) {
   const engine = fakeEngine(verbs);
-  const context = { ...capture(), program: "docker" as const, openEngine: engine.open };
+  const context = { ...capture(env), program: "docker" as const, openEngine: engine.open };
   const status = await runCli(argv, context);
-  const { stdout, stderr, env } = context;
-  return { status, engine, env, stdout: stdout.text, stderr: stderr.text };
+  const { stdout, stderr } = context;
+  return { status, engine, env: context.env, stdout: stdout.text, stderr: stderr.text };
 }
 
 const missing = async () => {
@@ -33,6 +33,51 @@ test("an engine's failure is 1, in Docker's words; of run 125", async () => {
   });
   expect((await docker(["nosuch"])).stderr).toStartWith("docker: unknown command: docker nosuch");
   expect((await docker(["nosuch"])).status).toBe(1);
+  expect((await docker(["build", "."])).stderr).toMatch(
+    /^docker: unknown command: docker build: .*another tool/,
+  );
+  expect((await docker(["compose", "up"])).stderr).toMatch(
+    /^docker: unknown command: docker compose: .*"rt daemon"/,
+  );
+});
+
+test("help, and hints at it, are of the program that was called", async () => {
+  expect((await docker(["run", "--help"])).stdout).toStartWith("Usage: docker run ");
+  expect((await docker([])).stdout).not.toMatch(/\brt (\[|COMMAND|run)/);
+  expect((await docker(["volume"])).stdout).toStartWith("Usage: docker volume COMMAND\n");
+  expect((await docker(["rm"])).stderr).toEndWith("(see docker rm --help)\n");
+});
+
+test("version: its own, and that of the engine, by either name of the API's version", async () => {
+  const theirs = { Version: "7.7", ApiVersion: "1.50", GitCommit: "", BuildTime: "", BunVersion: "" };
+  const other = { ...theirs, ZigVersion: "", Os: "linux", Arch: "amd64", KernelVersion: "6" };
+  const system = { version: async () => other };
+  expect((await docker(["version"], { system })).stdout).toMatch(
+    /^Client:\n Version: +0\.[\s\S]*\n\nServer:\n Version: +7\.7\n API version: +1\.50\n OS/,
+  );
+  const format = "{{.Client.APIVersion}} {{.Server.APIVersion}} {{.Server.ApiVersion}}";
+  expect((await docker(["version", "-f", format], { system })).stdout).toBe("1.51 1.50 1.50\n");
+});
+
+test("the default context is what DOCKER_HOST says", async () => {
+  const DOCKER_CONFIG = "/nonexistent";
+  const listed = await docker(["context", "ls"], {}, { DOCKER_HOST: "unix:///d", DOCKER_CONFIG });
+  expect(listed.stdout).toMatch(/^default \* +What DOCKER_HOST says +unix:\/\/\/d$/m);
+  expect((await docker(["context", "ls"], {}, { DOCKER_CONFIG })).stdout).toMatch(
+    /^default \* +The engine of this process *$/m,
+  );
+  expect(await docker(["context", "rm", "default"], {}, { DOCKER_CONFIG })).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('"default" cannot be removed'),
+  });
+});
+
+test("a daemon is of this host: it is not started for another", async () => {
+  const { status, stderr } = await docker(["-H", "unix:///d", "daemon"]);
+  expect({ status, stderr }).toMatchObject({
+    status: 125,
+    stderr: expect.stringContaining("where to listen"),
+  });
 });
 
 test("flags in front of the command: which engine, and a directory of Docker's", async () => {
