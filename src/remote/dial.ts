@@ -26,16 +26,33 @@ export function dialer(address: EngineAddress, options: DialOptions): Dial {
   }
 }
 
-/** Docker's words, which scripts look for, and the reason. */
 async function connected(address: EngineAddress, connecting: Promise<Duplex>): Promise<Duplex> {
   try {
     return await connecting;
   } catch (error) {
-    const why = asSystemError(error)?.message ?? (error instanceof Error ? error.message : String(error));
-    const text = `Cannot connect to the Docker daemon at ${engineAddressText(address)}. Is the docker daemon running? (${why})`;
-    throw new RtError("unavailable", text, { cause: error, exitCode: 1 });
+    throw unreachable(address, error);
   }
 }
+
+/** Docker's words, which scripts look for, and the reason. @param error of a connection that is none */
+export function unreachable(address: EngineAddress, error: unknown): RtError {
+  const [where, code] = [engineAddressText(address), asSystemError(error)?.code];
+  if (code === "EACCES" || code === "EPERM") {
+    const whose = "it is root's, or a group's that you are not in";
+    const text = `permission denied while trying to connect to the Docker daemon socket at ${where}: ${whose}`;
+    return new RtError("forbidden", text, { cause: error, exitCode: 1 });
+  }
+  const why = (code && reasons[code]) ?? (error instanceof Error ? error.message : String(error));
+  const text = `Cannot connect to the Docker daemon at ${where}. Is the docker daemon running? (${why})`;
+  return new RtError("unavailable", text, { cause: error, exitCode: 1 });
+}
+
+/** Bun says "Failed to connect" of each. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: "no such socket",
+  ECONNREFUSED: "connection refused",
+  ENOTFOUND: "no such host",
+};
 
 function tlsOptions(hostname: string, { ca, cert, key, isVerified }: ClientTls) {
   return {

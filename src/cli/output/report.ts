@@ -27,7 +27,9 @@ export function errorLine(error: unknown, { program }: Pick<Context, "program">)
   if (program === "rt") return `rt: ${message}\n`;
   if (!(error instanceof RtError) || error.code === "invalid-argument")
     return `docker: ${message.replace(/\(see rt (?=[^()]*--help\)$)/, "(see docker ")}\n`;
-  return /^Cannot connect to /.test(message) ? `${message}\n` : `Error response from daemon: ${message}\n`;
+  return /^(Cannot connect to|permission denied while) /.test(message)
+    ? `${message}\n`
+    : `Error response from daemon: ${message}\n`;
 }
 
 /** Docker's client ends with 1 where its engine fails, but for run, whose 125 is known; a mistyped flag is 125. */

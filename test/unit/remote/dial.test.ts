@@ -1,7 +1,7 @@
 /** What somebody is told whose connection by tcp and TLS does not come about. */
 import { expect, test } from "bun:test";
 import { Api } from "../../../src/remote/api.ts";
-import { dialer } from "../../../src/remote/dial.ts";
+import { dialer, unreachable } from "../../../src/remote/dial.ts";
 import type { ClientTls } from "../../../src/remote/tls.ts";
 import { testTls } from "../../support/test-tls.ts";
 
@@ -27,4 +27,20 @@ test("who speaks without TLS to an engine that has it is told that there is such
   expect((await failure()).message).toMatch(
     /^the engine at tcp:\/\/127\.0\.0\.1:\d+ closed the connection .*--tlsverify/,
   );
+});
+
+test.each([
+  [{ kind: "unix", path: "/nonexistent/rt.sock" }, /Is the docker daemon running\? \(no such socket\)$/],
+  [{ kind: "tcp", host: "127.0.0.1", port: 1 }, /Is the docker daemon running\? \(connection refused\)$/],
+] as const)("nobody is at %j: why is said", async (address, expected) => {
+  const dial = dialer(address, { env: {}, caller: {} as never, warn: () => {} });
+  await expect(dial()).rejects.toThrow(expected);
+});
+
+test("a socket that somebody may not use is no engine that does not run", () => {
+  const error = Object.assign(new Error("Failed to connect"), { code: "EACCES" });
+  expect(unreachable({ kind: "unix", path: "/s" }, error)).toMatchObject({
+    code: "forbidden",
+    message: expect.stringMatching(/^permission denied .* at unix:\/\/\/s: /),
+  });
 });
