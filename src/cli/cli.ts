@@ -46,6 +46,8 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   }
   if (front.words[0] === "help") return help(front.words.slice(1), context);
   if (front.words[0] === "__complete") return complete(front, context);
+  const plugin = await pluginOf(front, context);
+  if (plugin) return plugin(argv);
   const { path, tail } = findPath(front.words, context);
   context.command = path;
   const row = commands.get(path);
@@ -53,6 +55,15 @@ async function dispatch(argv: readonly string[], context: Context): Promise<numb
   const { default: commandClass } = await row.load();
   const { place } = front;
   return execute(commandClass, path, front.options, tail, place ? { ...context, place } : context);
+}
+
+/** Of an executable that is called "docker": a word that is no command may be a program of Docker's, as "compose" is. */
+async function pluginOf({ words: [word] }: Front, context: Context) {
+  if (context.program !== "docker" || word === undefined || commands.has(word) || groups.has(word))
+    return undefined;
+  const { findPlugin, runPlugin } = await import("./plugin.ts");
+  const program = findPlugin(word, context.env);
+  return program && ((argv: readonly string[]) => runPlugin(program, argv, context));
 }
 
 /** Of an executable that is called "docker" scripts read Docker's words, and compare the number. */

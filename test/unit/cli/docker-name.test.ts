@@ -1,7 +1,12 @@
 /** What changes where the executable is called "docker". */
 import { expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { environmentOf } from "../../../src/base/environment.ts";
 import { RtError } from "../../../src/base/errors.ts";
 import { runCli } from "../../../src/cli/cli.ts";
+import { findPlugin } from "../../../src/cli/plugin.ts";
 import { type FakeVerbs, fakeEngine } from "../../support/fake-engine.ts";
 import { capture } from "./capture.ts";
 
@@ -91,4 +96,25 @@ test("flags in front of the command: which engine, and a directory of Docker's",
   // Behind it they are the command's own.
   const history = await docker(["history", "-H", "x"], { image: { history: async () => [] } });
   expect(history.engine.opened?.options.place).toEqual({ asDocker: true });
+});
+
+test("a word that is no command is a plug-in of Docker's, with the whole command line and the way to a daemon", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "rt-plugins-"));
+  try {
+    mkdirSync(join(directory, "cli-plugins"));
+    const program = join(directory, "cli-plugins", "docker-compose");
+    writeFileSync(program, `#!/bin/sh\necho "$@" "$DOCKER_HOST" > ${directory}/said\nexit 7\n`, {
+      mode: 0o755,
+    });
+    const caller = environmentOf({ PATH: "/usr/bin:/bin", DOCKER_HOST: "unix:///d" });
+    const context = { ...capture(), env: { DOCKER_CONFIG: directory }, program: "docker" as const, caller };
+    expect(await runCli(["-H", "unix:///x", "compose", "up", "-d"], context)).toBe(7);
+    expect(readFileSync(join(directory, "said"), "utf8")).toBe("-H unix:///x compose up -d unix:///d\n");
+    expect(await runCli(["nosuch"], context)).toBe(1);
+    expect(findPlugin("../x", context.env)).toBeUndefined();
+    // By its own name rt has commands of its own alone.
+    expect(await runCli(["compose", "up"], { ...context, program: "rt" })).toBe(125);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
