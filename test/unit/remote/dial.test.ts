@@ -44,3 +44,7 @@ test("a socket that somebody may not use is no engine that does not run", () => 
     message: expect.stringMatching(/^permission denied .* at unix:\/\/\/s: /),
   });
 });
+
+test("with --tls alone whoever answers is believed", async () => {
+  expect((await failure({ isVerified: false })).message).toMatch(/names no version of the API/);
+});
