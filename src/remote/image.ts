@@ -53,7 +53,7 @@ export function imageVerbs(caller: RemoteCaller): ImageVerbs {
     load: (options) => remoteLoad(caller, options),
     import: (options) => remoteImport(caller, options),
     copy: async () => {
-      throw onHostAlone("image copy");
+      throw onHostAlone("image cp");
     },
     list: (options) => listImages(caller, options),
     async inspect(name, { platform } = {}) {
@@ -79,7 +79,7 @@ export function imageVerbs(caller: RemoteCaller): ImageVerbs {
       }
     },
     untag: async () => {
-      throw onHostAlone("image untag");
+      throw onHostAlone("untag");
     },
     async remove(name, { force, prune = true }) {
       const query = { force, noprune: !prune };
