@@ -70,7 +70,7 @@ async function* chunksOf(wire: Duplex): AsyncGenerator<Uint8Array, void> {
     if (count >= trailersMax) throw new MessageError("too many fields follow the body");
 }
 
-/** Without its end. */
+/** Without its end, which is CR LF: where one of the two is enough others see other lines. */
 async function lineOf(wire: Duplex): Promise<string> {
   let line = "";
   while (true) {
@@ -81,7 +81,8 @@ async function lineOf(wire: Duplex): Promise<string> {
     if (line.length > lineBytesMax) throw new MessageError("a chunk's line is too long");
     if (end < 0) continue;
     wire.unread(piece.subarray(end + 1));
-    return line.endsWith("\r") ? line.slice(0, -1) : line;
+    if (!line.endsWith("\r")) throw new MessageError("a chunk's line has no end");
+    return line.slice(0, -1);
   }
 }
 

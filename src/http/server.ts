@@ -107,9 +107,10 @@ export class HttpExchange {
     const framing = requestFraming(head.fields);
     this.#isBodyRead = framing === 0;
     if (framing !== 0) this.#body = this.#reading(bodyOf(wire, framing));
+    // What is chunked in HTTP/1.0 ends elsewhere for somebody on the way, RFC 9112, section 6.1.
     this.#isLast =
       head.minor === 0
-        ? !hasWord(head.fields, "connection", "keep-alive")
+        ? framing === "chunked" || !hasWord(head.fields, "connection", "keep-alive")
         : hasWord(head.fields, "connection", "close");
     this.#onGone = onAbort(wire.gone, () => this.#left.abort());
     // A client that has sent its request and ends its side has gone: what else is there that it could say?
@@ -149,8 +150,13 @@ export class HttpExchange {
   async *#reading(body: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Uint8Array, void> {
     if (hasWord(this.fields, "expect", "100-continue") && this.#state === "waiting")
       void this.#wire.write(Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"));
-    yield* body;
-    this.#isBodyRead = true;
+    try {
+      yield* body;
+      this.#isBodyRead = true;
+    } finally {
+      // Whoever stops before its end, or stumbles, leaves a rest that would be the next request.
+      if (!this.#isBodyRead) this.#isLast = true;
+    }
   }
 
   /** A whole answer. */

@@ -79,6 +79,34 @@ test("a body that ends too early, or whose chunks are none, is an error for whoe
   }
 });
 
+test.each([
+  ["whose chunks are none", "Transfer-Encoding: chunked", "zz\r\n"],
+  ["whose chunks end with a line feed alone", "Transfer-Encoding: chunked", "1\nx\n0\n\n"],
+  ["that is not wanted to its end", "Content-Length: 100", "stop"],
+])("what follows a body %s is no request", async (_, field, body) => {
+  const targets: string[] = [];
+  const { wire, over } = served(async (exchange) => {
+    targets.push(exchange.head.target);
+    try {
+      for await (const piece of exchange.body)
+        if (Buffer.from(piece).toString().startsWith("stop")) throw new Error("it is too long");
+    } catch (error) {
+      return exchange.answer(400, [], (error as Error).message);
+    }
+    exchange.answer(200, []);
+  });
+  wire.says(`POST /a HTTP/1.1\r\n${field}\r\n\r\n${body}`, "GET /b HTTP/1.1\r\n\r\n").ended();
+  await over;
+  expect(targets).toEqual(["/a"]);
+  expect(wire.text).toMatch(/^HTTP\/1.1 400 Bad Request\r\n.*Connection: close\r\n/s);
+});
+
+test("after a body in chunks of HTTP/1.0 there is no other request", async () => {
+  const head = "POST /a HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const text = await answerTo(`${head}0\r\n\r\n`, "GET /b HTTP/1.1\r\n\r\n");
+  expect(text.match(/HTTP\/1.1 200/g)).toHaveLength(1);
+});
+
 test("a stream is chunks, and bytes until the end to a client of HTTP/1.0; HEAD has no body", async () => {
   const stream = async (exchange: HttpExchange) => {
     const writer = exchange.stream(200, []);
