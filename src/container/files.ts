@@ -19,7 +19,8 @@ export interface LinkedNames {
   names: readonly string[];
 }
 
-const onlyItself: NetworkAddresses = { addresses: ["127.0.0.1"], gateways: [] };
+/** The host is there, too, where it has the host's network. */
+const onlyItself: NetworkAddresses = { addresses: ["127.0.0.1"], gateways: ["127.0.0.1"] };
 
 /** /etc/hosts, /etc/hostname and /etc/resolv.conf: ours, bound over whatever the image has. Written into `directory`. */
 export function writeNameFiles(

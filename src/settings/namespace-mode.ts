@@ -123,7 +123,7 @@ export function checkNamespaces(
     if (extraHosts.length > 0) throw conflict("custom host-to-IP mapping and the network mode");
   }
   const isIn = networkOf(networkMode) !== undefined || stackOf(networkMode) !== undefined;
-  if (!isIn && namesHostGateway(extraHosts))
+  if (!isIn && networkMode !== "host" && namesHostGateway(extraHosts))
     throw invalid("invalid --add-host: host-gateway is an address in a network: give one with --network");
   if (utsMode !== "") {
     if (hostname !== "") throw conflict("hostname and the UTS mode");

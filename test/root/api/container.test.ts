@@ -158,6 +158,13 @@ test("lists: a limit and a state mean all, and the documents are whole", async (
   });
 });
 
+test("in the host's network host-gateway is the host itself", async () => {
+  await using api = await serving();
+  const HostConfig = { NetworkMode: "host", ExtraHosts: ["host.docker.internal:host-gateway"] };
+  await create(api, "web", { Cmd: ["cat", "/etc/hosts"], HostConfig });
+  expect(await api.host.ok(["start", "-a", "web"])).toEndWith("127.0.0.1\thost.docker.internal\n");
+});
+
 test("what cannot be is told in Docker's words, with Docker's status", async () => {
   await using api = await serving();
   const id = await create(api, "web", { Cmd: ["sleep", "600"] });
