@@ -18,16 +18,19 @@ export async function postContainersCreate(call: ApiCall): Promise<void> {
   call.answer(201, { Id: id, Warnings: [...told, ...warnings] });
 }
 
+const imageIsGone = /^(No such |a layer of )?image\b|pull the image again$/;
+
 /**
- * A conflict has Docker's words already, which clients look for: without ours in front of them. And what is not found is an image:
- * clients pull it, and ask again.
+ * A conflict has Docker's words already, which clients look for: without ours in front of them. And only an image is not found:
+ * clients pull it, and ask again. What else is not there, as a network, a directory to be bound, or the container whose volumes are
+ * asked for, is a mistake.
  */
 async function created(creation: Promise<string>): Promise<string> {
   try {
     return await creation;
   } catch (error) {
     if (!(error instanceof RtError)) throw error;
-    if (error.code === "not-found" && /^network /.test(error.message)) throw invalid(error.message);
+    if (error.code === "not-found" && !imageIsGone.test(error.message)) throw invalid(error.message);
     throw error.code === "conflict" && error.cause instanceof RtError ? error.cause : error;
   }
 }

@@ -193,6 +193,24 @@ test("what cannot be is told in Docker's words, with Docker's status", async () 
       400,
       "network x1 not found",
     ],
+    // Clients would take what is not found for the image, and pull it.
+    ...(
+      [
+        [{ VolumesFrom: ["none"] }, "No such container: none"],
+        [{ NetworkMode: "container:none" }, "No such container: none"],
+        [{ Devices: [{ PathOnHost: "/dev/none" }] }, "no such device /dev/none on the host"],
+        [
+          { Mounts: [{ Type: "bind", Source: "/none/1", Target: "/x" }] },
+          'invalid mount config for type "bind": bind source path does not exist: /none/1',
+        ],
+      ] as const
+    ).map(([HostConfig, message]): [string, string, object, number, string] => [
+      "POST",
+      "/containers/create",
+      { Image: image, HostConfig: { NetworkMode: "none", ...HostConfig } },
+      400,
+      message,
+    ]),
     [
       "POST",
       "/containers/web/kill",
