@@ -65,7 +65,11 @@ export function listOf<T>(item: Shape<T>): Shape<T[]> {
 export function mapOf<T>(item: Shape<T>): Shape<Record<string, T>> {
   return (value, path) => {
     expect(isPlain(value), path, "a map");
-    for (const key of Object.keys(value)) item(value[key], `${path}.${key}`);
+    for (const key of Object.keys(value)) {
+      const given = value[key];
+      const taken = item(given, `${path}.${key}`);
+      if (taken !== given) value[key] = taken;
+    }
     return value as Record<string, T>;
   };
 }

@@ -1,5 +1,5 @@
 import { invalid, quote, rejectControl, rejectNul } from "../base/invalid.ts";
-import { flag, integer, listOf, mapOf, natural, object, optional, type Shape, text } from "../base/shape.ts";
+import { flag, integer, listOf, mapOf, natural, object, type Shape, text } from "../base/shape.ts";
 import { parseSignal } from "../base/signals.ts";
 import { parseAddHost, parseDns, parseDnsOption, parseDnsSearch } from "../settings/address.ts";
 import { checkBandwidth, checkBandwidthMode } from "../settings/bandwidth.ts";
@@ -46,7 +46,7 @@ import {
   networkingSettings,
 } from "./networking-config.ts";
 import { exposedOf, portBindings, wishesOfBindings } from "./port-bindings.ts";
-import { given, type Harmless, read, refuseUnavailable } from "./zero.ts";
+import { given, type Harmless, nullable, read, refuseUnavailable } from "./zero.ts";
 
 /** The body of POST /containers/create: what a container is to be. Its name and platform are the query's. */
 export interface ContainerCreate extends ContainerConfig {
@@ -88,9 +88,9 @@ function askedPaths(settings: AskedSettings): Pick<HostConfig, "MaskedPaths" | "
 }
 
 const texts = given(listOf(text), []);
-const words = given(mapOf(text), {});
-const off = given(flag, false);
 const word = given(text, "");
+const words = given(mapOf(word), {});
+const off = given(flag, false);
 
 const textsOrNull: Shape<string[] | null> = (value, path) =>
   value === undefined || value === null ? null : listOf(text)(value, path);
@@ -149,7 +149,7 @@ const hostFields = {
   Tmpfs: words,
   VolumesFrom: texts,
   NetworkBandwidth: given(object({ Up: given(natural, 0), Down: given(natural, 0) }), { Up: 0, Down: 0 }),
-  Ulimits: given(listOf(object({ Name: text, Soft: integer, Hard: integer })), []),
+  Ulimits: given(listOf(object({ Name: text, Soft: given(integer, 0), Hard: given(integer, 0) })), []),
 };
 
 const anything: Shape<object> = object({});
@@ -172,7 +172,7 @@ const configFields = {
   OpenStdin: off,
   Shell: texts,
   StopSignal: word,
-  StopTimeout: optional(integer),
+  StopTimeout: nullable(integer),
   Tty: off,
   User: word,
   Volumes: given(anything, {}),

@@ -1,7 +1,7 @@
-import { type Infer, integer, listOf, object, oneOf, optional, ShapeError, text } from "../base/shape.ts";
+import { type Infer, integer, listOf, object, oneOf, ShapeError, text } from "../base/shape.ts";
 import type { Healthcheck } from "../oci/image-config.ts";
 import { checkHealthcheck, type HealthSettings } from "../settings/health.ts";
-import { given } from "./zero.ts";
+import { given, nullable } from "./zero.ts";
 
 /** `State.Health`: what the checks of a container have found, the last five of them, oldest first. */
 const health = object({
@@ -40,7 +40,7 @@ export function healthcheckDocument(healthcheck: HealthSettings): Healthcheck {
 }
 
 /** `Healthcheck` as a client sends it. */
-export const healthcheckField = optional(
+export const healthcheckField = nullable(
   object({
     Test: given(listOf(text), []),
     Interval: given(integer, 0),

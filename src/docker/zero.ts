@@ -1,5 +1,5 @@
 import { RtError } from "../base/errors.ts";
-import { defaulted, type Shape, ShapeError } from "../base/shape.ts";
+import { defaulted, type OptionalShape, optional, type Shape, ShapeError } from "../base/shape.ts";
 
 /**
  * What a client of Docker's leaves out comes as null, as "", 0, false, [], {}, or not at all: Go's zero values. A field that
@@ -14,6 +14,14 @@ export function isZero(value: unknown): boolean {
 export function given<T>(shape: Shape<T>, absent: NoInfer<T>): Shape<T> {
   const whole = defaulted(shape, absent);
   return (value, path) => whole(value ?? undefined, path);
+}
+
+/** A field that may be null or absent, and is undefined then. Only as a field of `object`. */
+export function nullable<T>(shape: Shape<T>): OptionalShape<T> {
+  const whole = optional(shape);
+  return Object.assign((value: unknown, path: string) => whole(value ?? undefined, path), {
+    mayBeAbsent: true,
+  } as const);
 }
 
 /** What may be said of a field besides nothing, because it is so anyway, or is the client's own affair. */

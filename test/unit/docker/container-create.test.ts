@@ -346,6 +346,14 @@ test("what Docker's client sends where nothing is asked for", () => {
   expect(parsed({ HostConfig: null })).toEqual(defaultSettings());
 });
 
+test("null is nothing at every depth, as clients of Java send what nobody has set", () => {
+  expect(parsed({ Healthcheck: null, StopTimeout: null })).toEqual(defaultSettings());
+  expect(parsed({ NetworkingConfig: { EndpointsConfig: { bridge: null } } })).toEqual(defaultSettings());
+  expect(parsed({ Labels: { a: null } }).labels).toEqual({ a: "" });
+  const ulimits = [{ Name: "core", Soft: null }];
+  expect(parsed({ HostConfig: { Ulimits: ulimits } }).ulimits).toEqual([{ name: "core", soft: 0, hard: 0 }]);
+});
+
 describe("as Docker's client says it", () => {
   test("anonymous volumes, which give way to what is mounted there", () => {
     const { mounts } = parsed({ Volumes: { "/a": {}, "/b/": {} }, HostConfig: { Binds: ["/x:/a"] } });
