@@ -53,6 +53,7 @@ interface Opened {
   snapshots?: SnapshotDriver;
   startWaiters?: StartWaiters;
   liveExecs?: LiveExecs;
+  reaping?: Disposable;
 }
 
 /**
@@ -93,6 +94,10 @@ export class Host implements Disposable {
 
   /** The same directories and open stores, for another caller. */
   as(session: Session): Host {
+    // Who works for several callers outlives what it starts for them: monitors, which nobody waits for.
+    this.#opened.reaping ??= (
+      require("../runtime/reap.ts") as typeof import("../runtime/reap.ts")
+    ).reapHelpers();
     return new Host(session, this.#options, this);
   }
 
@@ -242,6 +247,8 @@ export class Host implements Disposable {
     for (const store of ["database", "images", "containers", "volumes", "networks", "names"] as const)
       delete this.#opened[store];
     database?.close();
+    this.#opened.reaping?.[Symbol.dispose]();
+    delete this.#opened.reaping;
   }
 
   [Symbol.dispose](): void {

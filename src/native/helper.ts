@@ -53,5 +53,31 @@ export function spawnHelper(helper: Helper, role: string, descriptors: readonly 
     list,
     list.length,
   );
-  return check(result, `cannot start ${helper}`);
+  const pid = check(result, `cannot start ${helper}`);
+  running.add(pid);
+  return pid;
+}
+
+/** Helpers that we have started and not waited for. */
+const running = new Set<number>();
+
+/** Has a helper that we started ended? Once it has, it is no zombie any more. */
+export function hasEnded(pid: number): boolean {
+  if (!running.has(pid)) return true;
+  const ended = check(native().rt_ended(pid), "cannot wait for a helper") === 1;
+  if (ended) running.delete(pid);
+  return ended;
+}
+
+/**
+ * For a process that lives longer than those that it has started and nobody waits for, as a daemon lives longer than monitors:
+ * none of them stays a zombie, until disposed of.
+ */
+export function reapHelpers(): Disposable {
+  const reap = () => {
+    for (const pid of running) hasEnded(pid);
+  };
+  process.on("SIGCHLD", reap);
+  reap();
+  return { [Symbol.dispose]: () => void process.off("SIGCHLD", reap) };
 }

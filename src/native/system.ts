@@ -171,11 +171,6 @@ export function isMountRoot(path: string): boolean {
   return result !== -ENOENT && check(result, `cannot examine ${path}`) === 1;
 }
 
-/** Has a helper that we started ended? Once it has, it is no zombie any more. */
-export function hasEnded(pid: number): boolean {
-  return check(native().rt_ended(pid), "cannot wait for a helper") === 1;
-}
-
 /**
  * Become the program at `fd`. Both: NUL-terminated strings one after the other, as in /proc/self/cmdline and /proc/self/environ.
  * @throws RtError; it does not return

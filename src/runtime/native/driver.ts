@@ -3,15 +3,8 @@ import { RtError } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
 import * as abi from "../../native/abi.ts";
 import { native } from "../../native/ffi.ts";
-import { spawnHelper } from "../../native/helper.ts";
-import {
-  closeDescriptor,
-  connectUnix,
-  hasEnded,
-  sealedFile,
-  signalProcess,
-  socketPair,
-} from "../../native/system.ts";
+import { hasEnded, spawnHelper } from "../../native/helper.ts";
+import { closeDescriptor, connectUnix, sealedFile, signalProcess, socketPair } from "../../native/system.ts";
 import type { Launched, Paused, Program } from "../runtime.ts";
 import { Connection } from "./connection.ts";
 import { decide } from "./decide.ts";

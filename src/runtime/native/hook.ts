@@ -1,8 +1,8 @@
 import { RtError } from "../../base/errors.ts";
 import { holdsWithin } from "../../base/wait.ts";
 import * as abi from "../../native/abi.ts";
-import { spawnHelper } from "../../native/helper.ts";
-import { closeDescriptor, hasEnded, sealedFile, socketPair } from "../../native/system.ts";
+import { hasEnded, spawnHelper } from "../../native/helper.ts";
+import { closeDescriptor, sealedFile, socketPair } from "../../native/system.ts";
 import { Connection } from "./connection.ts";
 import { failureIn } from "./failure.ts";
 import type { HookRequest } from "./request.ts";

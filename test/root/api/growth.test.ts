@@ -1,6 +1,6 @@
 /** The daemon as it is built: what is asked of it over and over leaves nothing. RT_SOAK=1 asks ten times as often. */
 import { expect } from "bun:test";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ask } from "../../../src/http/client.ts";
 import type { Duplex } from "../../../src/http/duplex.ts";
@@ -62,6 +62,12 @@ function descriptorsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
+/** Those that have ended and were not waited for, too. */
+function childrenOf(pid: number): string[] {
+  const lists = readdirSync(`/proc/${pid}/task`).map((task) => `/proc/${pid}/task/${task}/children`);
+  return lists.flatMap((list) => readFileSync(list, "utf8").split(" ")).filter(Boolean);
+}
+
 test("lists and documents of twenty containers", async () => {
   await using host = await testHost();
   await host.ok(["pull", "-q", "embed:hello"]);
@@ -115,6 +121,7 @@ test("containers that come and go", async () => {
   await lives(soaks ? 1_000 : 60);
   expect(descriptorsOf(daemon.pid)).toBe(before.descriptors);
   expect(residentKiB(daemon.pid)).toBeLessThan(before.memory + slack_KiB);
+  await until("no monitor is left, nor what is left of one", () => childrenOf(daemon.pid).length === 0);
   expect(readdirSync(join(host.state, "containers"))).toEqual([]);
   expect(await host.ok(["ps", "-aq"])).toBe("");
   wire.destroy();
