@@ -28,27 +28,26 @@ export interface WantedStreams {
   stdin: boolean;
   stdout: boolean;
   stderr: boolean;
-  /** They come in frames. */
-  isFramed: boolean;
 }
 
 /**
  * A connection that is a program's input and output from `begin` on:
  *
- *   const hijack = new Hijack(call, { stdin: true, …, contentType })
- *   await call.engineFor({ stdio: hijack.streams }).container.attach(name, { …, onAttached: () => hijack.begin() })
+ *   const hijack = new Hijack((tty) => call.hijack(hijackType(call, tty)), { stdin: true, … })
+ *   await call.engineFor({ stdio: hijack.streams }).container.attach(name, { …, onAttached: (tty) => hijack.begin(tty) })
  *   await hijack.end()
  *
  * A client's half-close is the end of the program's input. A client that reads slowly has its own program wait, and nobody else's.
  */
 export class Hijack implements Disposable {
-  readonly #begin: () => Duplex;
+  readonly #begin: (tty: boolean) => Duplex;
   readonly #wanted: WantedStreams;
   readonly #begun = Promise.withResolvers<Duplex>();
   #wire: Duplex | undefined;
+  #isFramed = false;
 
-  /** @param begin answers the client, and takes the connection */
-  constructor(begin: () => Duplex, wanted: WantedStreams) {
+  /** @param begin answers the client, and takes the connection; the program has a terminal, or its outputs come in frames */
+  constructor(begin: (tty: boolean) => Duplex, wanted: WantedStreams) {
     this.#begin = begin;
     this.#wanted = wanted;
   }
@@ -57,9 +56,10 @@ export class Hijack implements Disposable {
     return this.#wire !== undefined;
   }
 
-  begin(): void {
+  begin(tty: boolean): void {
     if (this.#wire) return;
-    this.#wire = this.#begin();
+    this.#isFramed = !tty;
+    this.#wire = this.#begin(tty);
     this.#begun.resolve(this.#wire);
   }
 
@@ -74,7 +74,7 @@ export class Hijack implements Disposable {
   /** Before it has begun nothing is lost on anybody: nobody waits for it. */
   write(stream: OutputStream, bytes: Uint8Array): Promise<void> | undefined {
     if (!this.#wanted[stream]) return undefined;
-    return this.#wire?.write(this.#wanted.isFramed ? outputFrame(stream, bytes) : bytes);
+    return this.#wire?.write(this.#isFramed ? outputFrame(stream, bytes) : bytes);
   }
 
   async *#input(): AsyncGenerator<Uint8Array, void> {

@@ -99,7 +99,7 @@ interface Attaching {
   isNew: boolean;
   /** With that: it is started once the caller is joined to it, so that nothing of its output is lost. Else somebody else does. */
   startsIt: boolean;
-  onAttached?: (() => void) | undefined;
+  onAttached?: ((tty: boolean) => void) | undefined;
   /** Which of its outputs the caller wants; both unless given. */
   outputs?: readonly ("stdout" | "stderr")[];
   onStarted?: () => void;
@@ -137,7 +137,7 @@ export async function attached(
   stack.defer(() => wire.destroy());
   const condition = isNew ? (container.autoRemove ? "removed" : "next-exit") : "not-running";
   const ended = await waitFor(caller, id, condition, over.signal);
-  told.onAttached?.();
+  told.onAttached?.(tty);
   if (startsIt) {
     await begin(caller, id, session.abort);
   }

@@ -13,16 +13,18 @@ export async function postContainerAttach(call: ApiCall): Promise<void> {
   const detachKeys = detachKeysIn(call);
   const name = call.param("name");
   await call.skipBody();
-  const tty = await hasTerminal(call, name);
-  const wanted = { ...streamsIn(call), isFramed: !tty };
-  using hijack = new Hijack(() => call.hijack(hijackType(call, tty)), wanted);
+  const wanted = streamsIn(call);
+  using hijack = new Hijack((tty) => call.hijack(hijackType(call, tty)), wanted);
   const engine = call.engineFor({ stdio: hijack.streams, detachKeys });
+  const isJoined = call.query.flag("stream");
   if (call.query.flag("logs")) {
+    const tty = await hasTerminal(call, name);
     const { follow, timestamps, details } = { follow: false, timestamps: false, details: false };
-    await engine.container.logs(name, { follow, timestamps, details, onReading: () => hijack.begin() });
+    await engine.container.logs(name, { follow, timestamps, details, onReading: () => hijack.begin(tty) });
+  } else if (!isJoined) {
+    hijack.begin(await hasTerminal(call, name));
   }
-  if (call.query.flag("stream")) await attachTo(engine, name, wanted, hijack);
-  hijack.begin();
+  if (isJoined) await attachTo(engine, name, wanted, hijack);
   await hijack.end();
 }
 
@@ -30,7 +32,7 @@ async function attachTo(engine: Engine, name: string, wanted: WantedStreams, hij
   try {
     await engine.container.attach(
       name,
-      attachOptions(wanted, () => hijack.begin()),
+      attachOptions(wanted, (tty) => hijack.begin(tty)),
     );
   } catch (error) {
     // Why it could not be started is told to who started it; here all that is left to say is that it is over.
@@ -39,7 +41,7 @@ async function attachTo(engine: Engine, name: string, wanted: WantedStreams, hij
 }
 
 /** A container that does not run is waited for; who has attached to it before its start has all of its output. */
-function attachOptions({ stdin }: WantedStreams, onAttached: () => void) {
+function attachOptions({ stdin }: WantedStreams, onAttached: (tty: boolean) => void) {
   return { ahead: true, sigProxy: false, noStdin: !stdin, onAttached };
 }
 
@@ -47,7 +49,7 @@ function attachOptions({ stdin }: WantedStreams, onAttached: () => void) {
 export async function getContainerAttachWs(call: ApiCall): Promise<void> {
   const detachKeys = detachKeysIn(call);
   const accept = webSocketAccept(webSocketKey(call));
-  const wanted = { ...streamsIn(call), isFramed: false };
+  const wanted = streamsIn(call);
   // Binary since 1.28: text would have to be UTF-8.
   const kind = call.since("1.28") ? "binary" : "text";
   const begun = Promise.withResolvers<ReturnType<typeof begin>>();
@@ -79,7 +81,7 @@ function webSocketKey(call: ApiCall): string {
   throw new RtError("invalid-argument", "that is no handshake of a WebSocket of version 13");
 }
 
-function streamsIn({ query }: ApiCall): Omit<WantedStreams, "isFramed"> {
+function streamsIn({ query }: ApiCall): WantedStreams {
   return { stdin: query.flag("stdin"), stdout: query.flag("stdout"), stderr: query.flag("stderr") };
 }
 

@@ -26,11 +26,11 @@ export async function postExecStart(call: ApiCall): Promise<void> {
   if (detach) return startDetached(call, id);
   const { ProcessConfig, OpenStdin, OpenStdout, OpenStderr } = await call.engine.exec.inspect(id);
   const { tty } = ProcessConfig;
-  const wanted = { stdin: OpenStdin, stdout: OpenStdout, stderr: OpenStderr, isFramed: !tty };
+  const wanted = { stdin: OpenStdin, stdout: OpenStdout, stderr: OpenStderr };
   using hijack = new Hijack(() => call.hijack(hijackType(call, tty)), wanted);
   const engine = call.engineFor({ stdio: hijack.streams, detachKeys: parseDetachKeys(undefined) });
   try {
-    await engine.exec.start(id, { detach, sigProxy: false, onStarted: () => hijack.begin() });
+    await engine.exec.start(id, { detach, sigProxy: false, onStarted: () => hijack.begin(tty) });
   } catch (error) {
     if (!hijack.hasBegun || !(error instanceof RtError) || error.code === "cancelled") throw error;
     // Nothing but the stream is left to say it on.

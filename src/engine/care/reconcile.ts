@@ -73,12 +73,14 @@ async function takeBackPorts(host: Host): Promise<void> {
  */
 export async function reconcileOne(host: Host, text: string): Promise<Container> {
   const container = host.containers.find(text);
-  if (!container) await reconcile(host);
-  else if (mayNeedIt(host, container)) {
-    await (await careFor(host, container))?.remove?.();
-    await finishChanges(host);
+  if (!container) {
+    await reconcile(host);
+    return host.containers.get(text);
   }
-  return (container && host.containers.find(container.id)) ?? host.containers.get(text);
+  if (!mayNeedIt(host, container)) return container;
+  await (await careFor(host, container))?.remove?.();
+  await finishChanges(host);
+  return host.containers.find(container.id) ?? host.containers.get(text);
 }
 
 /** Is it among those that `reconcile` looks at? */

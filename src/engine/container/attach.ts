@@ -10,8 +10,8 @@ export interface AttachCommandOptions {
   noStdin: boolean;
   /** One that does not run is waited for until somebody starts it. */
   ahead?: boolean;
-  /** The caller is joined to it, or is waiting to be. */
-  onAttached?: () => void;
+  /** The caller is joined to it, or is waiting to be. @param tty it has a terminal, and one output */
+  onAttached?: (tty: boolean) => void;
 }
 
 /**
@@ -28,10 +28,11 @@ export async function attach(host: Host, name: string, options: AttachCommandOpt
   if (isAhead && !options.ahead) throw conflict("You cannot attach to a stopped container, start it first");
   if (state.status === "paused") throw conflict("You cannot attach to a paused container, unpause it first");
   const { record } = container;
+  const onAttached = () => options.onAttached?.(record.tty);
   using program = isAhead
-    ? await joinAtStart(host, record.id, options.onAttached)
+    ? await joinAtStart(host, record.id, onAttached)
     : joinProgram(host, record.id, state);
-  if (!isAhead) options.onAttached?.();
+  if (!isAhead) onAttached();
   containerEvent(host, record, "attach");
   const status = await follow(host, record, program, {
     start: false,

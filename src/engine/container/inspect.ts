@@ -26,7 +26,7 @@ export async function inspectContainer(
   const { state: seen, restarts = 0 } = look(host, container);
   const state = withShortage(host, id, withPause(host, id, seen));
   const health = healthOf(host, id, state);
-  const execIds = runningExecs(host, id);
+  const execIds = state.pid > 0 ? runningExecs(host, id) : [];
   const facts = { id, name: container.name, created, imageId, reference, restarts, state, health, execIds };
   const record = readable(host, container);
   if (!record) return containerInspect(facts, undefined);
