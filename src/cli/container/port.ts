@@ -1,4 +1,5 @@
 import { RtError, withExitCode } from "../../base/errors.ts";
+import { visible } from "../../base/visible.ts";
 import type { ContainerInspect } from "../../docker/container-inspect.ts";
 import { hostPlace } from "../../docker/container-ports.ts";
 import { parsePort, parsePublish } from "../../settings/port.ts";
@@ -36,7 +37,7 @@ export default class PortCommand extends RtCommand {
     const ports = portsOf(await engine.container.inspect(container));
     const { stdout } = this.context;
     if (!wanted) {
-      for (const { key, place } of ports) stdout.write(`${key} -> ${place}\n`);
+      for (const { key, place } of ports) stdout.write(`${visible(key)} -> ${place}\n`);
       return 0;
     }
     const key = `${wanted.port}/${wanted.protocol}`;
@@ -76,7 +77,8 @@ function portsOf(document: ContainerInspect): { key: string; place: string }[] {
   return Object.entries(ports).flatMap(([key, places]) =>
     (places ?? []).map(({ HostIp, HostPort }) => ({
       key,
-      place: hostPlace({ address: HostIp, port: HostPort }),
+      // Another host's engine says it.
+      place: visible(hostPlace({ address: HostIp, port: HostPort })),
     })),
   );
 }

@@ -303,6 +303,13 @@ test("stop, wait, pause, rename, top, port: what they ask for, and what they pri
   expect(await rt(["port", "a", "80"], { container })).toMatchObject({ status: 1, stdout: "" });
 });
 
+test("port: another host's engine moves no cursor", async () => {
+  const Ports = { "80/tcp\x1b[2J": [{ HostIp: "1.2.3.4\x1b]0;x\x07", HostPort: "8\r0" }] };
+  const container = { inspect: async () => ({ NetworkSettings: { Ports } }) as unknown as ContainerInspect };
+  const { stdout } = await rt(["port", "web"], { container });
+  expect(stdout).toMatch(/^[\x20-\x7e]+\n$/);
+});
+
 test("port: what leads where; three words and more change that, fewer are Docker's", async () => {
   const places = [
     { HostIp: "0.0.0.0", HostPort: "8080" },
