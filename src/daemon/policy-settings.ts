@@ -227,7 +227,8 @@ async function checkedMount(
 ): Promise<MountRequest> {
   const { where, mounts } = rules;
   if (mount.chown) throw notAllowed("a mount whose owners change", never);
-  if (mount.idmap) throw notAllowed("a mount with other owners", never);
+  // "" is those of its user namespace.
+  if (mount.idmap !== undefined) throw notAllowed("a mount with other owners", never);
   switch (mount.type) {
     case "tmpfs":
       return mount;

@@ -230,6 +230,7 @@ test.each([
     "owners that change",
     { Mounts: [{ Type: "bind", Source: "/srv/work", Target: "/x", RtOptions: { Chown: true } }] },
   ],
+  ["owners as its user namespace has them", { Binds: ["/srv/work:/x:idmap"] }],
   ["an image to be mounted", { Mounts: [{ Type: "image", Source: "deadbeef", Target: "/x" }] }],
 ])("a container with %s is refused", async (_, host) => {
   await expect(create(host)).rejects.toMatchObject({
