@@ -42,7 +42,7 @@ export class InheritedSockets {
   }
 }
 
-/** The listening socket `fd` of somebody else's, who keeps it: it is there before and after us. @throws RtError */
+/** The listening socket `fd` of somebody else's, who keeps it: it is there before and after us. @throws RtError: it is a port */
 export async function listenInherited(fd: number, accept: Accept): Promise<Listener> {
   const address = `fd://${fd}`;
   try {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { RtError } from "../base/errors.ts";
-import { check, cstring, native } from "./ffi.ts";
+import { check, cstring, errnoName, native } from "./ffi.ts";
 
 /** Leaf system calls that neither node:fs nor Bun have. */
 
@@ -41,9 +41,16 @@ export function socketPair(): [number, number] {
 /**
  * The connections of a socket that somebody else listens on. @returns a socket from which their descriptors come, 4 bytes each in
  * this machine's order; what is made for it goes when that is closed
+ * @throws RtError invalid-argument: it is no unix socket
  */
 export function acceptFrom(listener: number): number {
-  return check(native().rt_accept_from(listener), `cannot accept from descriptor ${listener}`);
+  const result = native().rt_accept_from(listener);
+  if (result < 0 && errnoName(-result) === "EAFNOSUPPORT")
+    throw new RtError(
+      "invalid-argument",
+      "it is no unix socket, and whoever connects is root on this host: use -H tcp://HOST:PORT",
+    );
+  return check(result, `cannot accept from descriptor ${listener}`);
 }
 
 /** One datagram to a unix socket; a path that begins with "@" is an abstract one. */

@@ -19,8 +19,14 @@ const thread_flags: u32 = linux.CLONE.VM | linux.CLONE.FS | linux.CLONE.FILES | 
 /// While no descriptor is left, until one is.
 const pause_ms = 100;
 
-/// Accept from `listener`, of which we keep a copy. Answers the socket that tells of connections, or -errno.
+/// Accept from `listener`, of which we keep a copy. Answers the socket that tells of connections, or -errno; EAFNOSUPPORT: it is no
+/// unix socket.
 pub fn acceptFrom(listener: i32) i32 {
+    var domain: i32 = 0;
+    var length: linux.socklen_t = @sizeOf(i32);
+    const asked = linux.getsockopt(listener, linux.SOL.SOCKET, linux.SO.DOMAIN, std.mem.asBytes(&domain), &length);
+    if (linux.errno(asked) != .SUCCESS) return answer.of(asked);
+    if (domain != linux.AF.UNIX) return answer.code(.AFNOSUPPORT);
     var pair: [2]i32 = undefined;
     const paired = linux.socketpair(linux.AF.UNIX, linux.SOCK.STREAM | linux.SOCK.CLOEXEC, 0, &pair);
     if (linux.errno(paired) != .SUCCESS) return answer.of(paired);

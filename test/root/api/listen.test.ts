@@ -294,6 +294,14 @@ test("a socket of systemd's is served, told of, and left as it was", async () =>
   expect(lstatSync(path).isSocket()).toBe(true);
 });
 
+test("a port of systemd's is refused: it has no more to tell who asks than a unix socket's mode", async () => {
+  await using where = place();
+  const port = activate.replace("AF_UNIX", "AF_INET").replace("s.bind(path)", 's.bind(("127.0.0.1", 0))');
+  const { child, stderr } = daemon(where, ["-H", "fd://"], {}, ["python3", "-c", port, "-"]);
+  await stderr.waitFor("cannot listen on fd://3: it is no unix socket");
+  expect(await child.exited).toBe(125);
+});
+
 test("without a socket of systemd's fd:// is refused", async () => {
   await using where = place();
   const { child, stderr } = daemon(where, ["-H", "fd://"], { LISTEN_PID: "1", LISTEN_FDS: "1" });
