@@ -1,12 +1,16 @@
 import {
-  chmodSync,
-  chownSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readFileSync,
   rmSync,
   type Stats,
-  statSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { isErrno, RtError, withCause } from "../base/errors.ts";
@@ -85,15 +89,23 @@ function bound(path: string, accept: Accept): { stop(): void } {
   }
 }
 
-/** A directory that is ours alone lets the group through, too: it cannot list what is in it, and what is in it is closed to it. */
+/**
+ * A directory that is ours alone lets the group through, too: it cannot list what is in it, and what is in it is closed to it. In one
+ * that others write to, too, there may be a link by now in the place of either.
+ */
 function openTo(path: string, group: number, isNew: boolean): void {
-  const directory = dirname(path);
-  const { mode, uid } = statSync(directory);
-  if (isNew || ((mode & 0o077) === 0 && uid === process.geteuid?.())) {
-    chownSync(directory, -1, group);
-    chmodSync(directory, 0o710);
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  const directory = openSync(dirname(path), isNew ? flags : flags & ~constants.O_NOFOLLOW);
+  try {
+    const { mode, uid } = fstatSync(directory);
+    if ((mode & 0o077) === 0 && uid === process.geteuid?.()) {
+      fchownSync(directory, -1, group);
+      fchmodSync(directory, 0o710);
+    }
+  } finally {
+    closeSync(directory);
   }
-  chownSync(path, -1, group);
+  lchownSync(path, -1, group);
 }
 
 function statOf(path: string): Stats | undefined {
