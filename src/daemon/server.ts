@@ -18,6 +18,8 @@ export interface ServerFacts {
   onBug: (error: unknown) => void;
   /** How many connections there are from now on. */
   onConnections?: (count: number) => void;
+  /** How many there may be of one listener. */
+  connectionsMax?: number;
 }
 
 /** What the listener says of a connection. */
@@ -29,6 +31,9 @@ export interface ConnectionFacts {
 }
 
 const headWithin_ms = 30_000;
+
+/** Descriptors are for the clients of other listeners, and for the daemon's own files, too. */
+const usualConnectionsMax = 4096;
 
 /** One connection. */
 interface Served {
@@ -49,6 +54,8 @@ export class ApiServer {
   readonly #facts: ServerFacts;
   readonly #router = new Router(rows);
   readonly #served = new Map<Duplex, Served>();
+  /** How many of those are of the listener that says this of them. */
+  readonly #counts = new Map<ConnectionFacts, number>();
   #isDraining = false;
 
   constructor(facts: ServerFacts) {
@@ -57,9 +64,10 @@ export class ApiServer {
 
   /** One connection, until it ends. It never throws. */
   async serve(wire: Duplex, facts: ConnectionFacts = {}): Promise<void> {
-    if (this.#isDraining) return wire.destroy();
+    if (this.#isDraining || !this.#hasRoom(facts)) return wire.destroy();
     const served: Served = { facts, exchange: undefined, follows: false };
     this.#served.set(wire, served);
+    this.#counts.set(facts, this.#countOf(facts) + 1);
     this.#facts.onConnections?.(this.#served.size);
     try {
       await serveConnection({
@@ -71,9 +79,32 @@ export class ApiServer {
     } catch (error) {
       this.#facts.onBug(error);
     } finally {
-      this.#served.delete(wire);
+      this.#forget(wire, facts);
       this.#facts.onConnections?.(this.#served.size);
     }
+  }
+
+  /** Where there are too many, the oldest that asks for nothing makes room. */
+  #hasRoom(facts: ConnectionFacts): boolean {
+    if (this.#countOf(facts) < (this.#facts.connectionsMax ?? usualConnectionsMax)) return true;
+    for (const [wire, served] of this.#served) {
+      if (served.facts !== facts || served.exchange) continue;
+      this.#forget(wire, facts);
+      wire.destroy();
+      return true;
+    }
+    return false;
+  }
+
+  #countOf(facts: ConnectionFacts): number {
+    return this.#counts.get(facts) ?? 0;
+  }
+
+  #forget(wire: Duplex, facts: ConnectionFacts): void {
+    if (!this.#served.delete(wire)) return;
+    const left = this.#countOf(facts) - 1;
+    if (left > 0) this.#counts.set(facts, left);
+    else this.#counts.delete(facts);
   }
 
   get connections(): number {
