@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "bun";
-import { RtError, withCause } from "../base/errors.ts";
+import { asSystemError, RtError, withCause } from "../base/errors.ts";
 import type { Duplex } from "../http/duplex.ts";
 import { duplexHandlers, duplexOf } from "../http/socket.ts";
 import { addressText, isLoopbackHost, type ListenPlace } from "./address.ts";
@@ -51,9 +51,18 @@ export function listenTcp(
       stop: () => listener.stop(),
     };
   } catch (error) {
-    throw withCause(`cannot listen on ${address}`, error);
+    // Bun says "Failed to listen" of each.
+    const why = reasons[asSystemError(error)?.code ?? ""];
+    if (why === undefined) throw withCause(`cannot listen on ${address}`, error);
+    throw new RtError("unavailable", `cannot listen on ${address}: ${why}`, { cause: error });
   }
 }
+
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: "somebody listens there already: stop him, or choose another port",
+  EADDRNOTAVAIL: "this host has no such address",
+  EACCES: "a port below 1024 is root's",
+};
 
 function plainly(accept: Accept): object {
   return { open: (socket: Socket<Duplex>) => accept(duplexOf(socket)) };

@@ -181,6 +181,12 @@ print("refused", refused > 0, flush=True)
   expect(output.text).not.toContain("CONNECTED");
 });
 
+test("a port that cannot be had says why", async () => {
+  await using where = place();
+  const [address] = await served(where, ["tcp://127.0.0.1:0"]);
+  await expect(served(where, [address!])).rejects.toThrow(`${address}: somebody listens there already`);
+});
+
 test("a port for others needs mutual TLS, and who has no certificate, or a stranger's, is not heard", async () => {
   await using where = place();
   for (const host of ["tcp://0.0.0.0:0", "tcp://[::]:0"])
