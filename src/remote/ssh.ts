@@ -30,12 +30,19 @@ export async function dialSsh(
     throw new RtError("unsupported", "ssh cannot be called from within your user namespace");
   const env = options.caller.all();
   const argv = [
+    ...heedless,
     sshProgram(options.env, env),
     ...sshWords(address, connectWithin_ms),
     dialStdio(address.program, socket),
   ];
   return childDuplex(argv, env, address, options.warn);
 }
+
+/**
+ * Ctrl-C reaches all that is in front at a terminal: what it is to end is for us to say, and a program may take it. ssh passes over
+ * what was passed over before it, but for its own questions.
+ */
+const heedless = ["/bin/sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"'];
 
 /** All of it are fixed words and paths of plain characters: the remote shell reads it, whichever that is. */
 function dialStdio(program: string, socket: string | undefined): string {
