@@ -7,6 +7,7 @@ import type { Session, Streams } from "../engine/session.ts";
 import type { Duplex } from "../http/duplex.ts";
 import type { BodyWriter, HttpExchange } from "../http/server.ts";
 import { clientDocument } from "./document.ts";
+import type { ExecEnds } from "./exec-ends.ts";
 import { usualFields } from "./fields.ts";
 import type { Jobs } from "./jobs.ts";
 import { Query } from "./query.ts";
@@ -25,6 +26,8 @@ export interface ApiCallFacts {
   query: string;
   /** What is at work, for whoever asks that. */
   jobs: Jobs;
+  /** How what was executed has ended. */
+  execEnds: ExecEnds;
 }
 
 /**
@@ -36,16 +39,18 @@ export class ApiCall {
   readonly version: ApiVersion;
   readonly query: Query;
   readonly jobs: Jobs;
+  readonly execEnds: ExecEnds;
   /** Of what the engine warned its caller. */
   readonly warnings: string[] = [];
   readonly #engine: Engine;
   readonly #params: Readonly<Record<string, string>>;
 
-  constructor({ exchange, engine, version, params, query, jobs }: ApiCallFacts) {
+  constructor({ exchange, engine, version, params, query, jobs, execEnds }: ApiCallFacts) {
     this.exchange = exchange;
     this.version = version;
     this.query = new Query(query);
     this.jobs = jobs;
+    this.execEnds = execEnds;
     this.#engine = engine;
     this.#params = params;
   }

@@ -6,6 +6,7 @@ import type { Duplex } from "../http/duplex.ts";
 import { type HttpExchange, serveConnection } from "../http/server.ts";
 import { ApiCall } from "./call.ts";
 import { endpointOf } from "./endpoints.ts";
+import { ExecEnds } from "./exec-ends.ts";
 import { usualFields } from "./fields.ts";
 import { Jobs } from "./jobs.ts";
 import type { Policy } from "./policy.ts";
@@ -51,6 +52,7 @@ interface Served {
  */
 export class ApiServer {
   readonly jobs = new Jobs();
+  readonly #execEnds = new ExecEnds();
   readonly #facts: ServerFacts;
   readonly #router = new Router(rows);
   readonly #served = new Map<Duplex, Served>();
@@ -146,7 +148,8 @@ export class ApiServer {
       served.follows = endpointOf(row)?.follows ?? false;
       using _job = this.jobs.begin(`${row.method} ${row.path}`, target);
       const engine = policy ? policy.guard(this.#facts.engine) : this.#facts.engine;
-      const call = new ApiCall({ exchange, engine, version, params, query, jobs: this.jobs });
+      const facts = { exchange, engine, version, params, query, jobs: this.jobs, execEnds: this.#execEnds };
+      const call = new ApiCall(facts);
       await (await load())(call);
     } catch (error) {
       if (!isForeseen(error) && !exchange.gone.aborted) this.#facts.onBug(error);

@@ -24,13 +24,17 @@ export async function postExecStart(call: ApiCall): Promise<void> {
   const { detach, consoleSize } = parseExecStart(await call.json());
   if (consoleSize) await call.engine.exec.resize(id, consoleSize);
   if (detach) return startDetached(call, id);
-  const { ProcessConfig, OpenStdin, OpenStdout, OpenStderr } = await call.engine.exec.inspect(id);
+  const before = await call.engine.exec.inspect(id);
+  const { ProcessConfig, OpenStdin, OpenStdout, OpenStderr } = before;
   const { tty } = ProcessConfig;
   const wanted = { stdin: OpenStdin, stdout: OpenStdout, stderr: OpenStderr };
   using hijack = new Hijack(() => call.hijack(hijackType(call, tty)), wanted);
   const engine = call.engineFor({ stdio: hijack.streams, detachKeys: parseDetachKeys(undefined) });
   try {
-    await engine.exec.start(id, { detach, sigProxy: false, onStarted: () => hijack.begin(tty) });
+    const onStarted = () => hijack.begin(tty);
+    const exitCode = await engine.exec.start(id, { detach, sigProxy: false, onStarted });
+    // Before its client sees the end of its output, and asks.
+    await call.execEnds.note(call.engine, before, exitCode);
   } catch (error) {
     if (!hijack.hasBegun || !(error instanceof RtError) || error.code === "cancelled") throw error;
     // Nothing but the stream is left to say it on.
@@ -56,5 +60,5 @@ export async function postExecResize(call: ApiCall): Promise<void> {
 
 /** GET /exec/{id}/json */
 export async function getExec(call: ApiCall): Promise<void> {
-  call.answer(200, await call.engine.exec.inspect(call.param("id")));
+  call.answer(200, await call.execEnds.inspect(call.engine, call.param("id")));
 }

@@ -1,5 +1,7 @@
 /** Programs that are executed in containers, through the API. */
 import { expect } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { type ApiHost, apiHost } from "../../support/api.ts";
 import { framed, held, piecesOf, upgrade } from "../../support/hijack.ts";
 import { needs } from "../../support/root.ts";
@@ -109,6 +111,20 @@ test("a client that goes leaves its program alone, and keys do", async () => {
   await client.wire.write(Buffer.from([0x18, 0x71]));
   for await (const _ of piecesOf(client.wire));
   expect(await inspected(api, other)).toMatchObject({ Running: true });
+}, 60_000);
+
+test("what has ended with its container has its status as long as that is there", async () => {
+  await using api = await serving();
+  const id = await created(api, ["/probe", "sleep", "600"]);
+  using client = await opened(api, id);
+  await until("it runs", async () => (await inspected(api, id)).Running);
+  expect((await api.request("POST", "/containers/stays/stop?t=0")).status).toBe(204);
+  await framed(piecesOf(client.wire));
+  const states = join(api.host.state, "containers");
+  await until("its container has nothing left", () => readdirSync(states).length === 0);
+  expect(await inspected(api, id)).toMatchObject({ ID: id, Running: false, ExitCode: 137, OpenStdin: true });
+  expect((await api.request("DELETE", "/containers/stays")).status).toBe(204);
+  expect((await api.request("GET", `/exec/${id}/json`)).status).toBe(404);
 }, 60_000);
 
 test("what is wrong", async () => {
