@@ -54,7 +54,8 @@ export function chosenEngine(place: EnginePlace, env: Environment): ChosenEngine
   const { asDocker } = place;
   if (place.host !== undefined && place.context !== undefined)
     throw new RtError("invalid-argument", "conflicting options: cannot specify both --host and --context");
-  const variable = (name: string) => env[`RT_${name}`] || (asDocker ? env[`DOCKER_${name}`] : undefined);
+  const variable = (name: string) =>
+    env[`RT_${name}`] || (asDocker ? env[`DOCKER_${name}`] : undefined) || undefined;
   const host = place.host ?? (place.context === undefined ? variable("HOST") : undefined);
   if (host !== undefined) return byAddress(host, place, env);
   const contexts = new EngineContexts(dockerDirectory(env));

@@ -3,7 +3,8 @@
  * each of them asks for stands in its script (test/clients), which says "good" of a real dockerd too.
  */
 import { expect } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { run } from "../support/command.ts";
 import { daemonOf } from "../support/daemon.ts";
@@ -11,6 +12,7 @@ import { testHost } from "../support/host.ts";
 import { isOfNetwork, leaksSince, snapshotHost } from "../support/leaks.ts";
 import { outside } from "../support/outside.ts";
 import { needs, tool } from "../support/root.ts";
+import { rtBinary } from "../support/rt.ts";
 
 const clients = resolve(import.meta.dir, "../clients");
 /** Debian's own: its modules are not those of another Python in the path. */
@@ -74,3 +76,26 @@ ofNode.test("testcontainers", () => isGood(["node", "testcontainers.mjs"], alone
 
 const { test: testPython } = needs({ root: true, tools: ["busybox", "tar"], also: lacksSdk });
 testPython("Docker's SDK for Python", () => isGood([python, "docker_sdk.py"]), 240_000);
+
+/** The same tour by our own executable under Docker's name: a command line that does not know where its engine is. */
+const ours = needs({ root: true, tools: ["busybox", "curl", "tar"] });
+for (const [engine, env] of [
+  ["in its own process", { DOCKER_HOST: "" }],
+  ["behind the API", {}],
+] as const) {
+  ours.test(
+    `rt that is called docker, with an engine ${engine}`,
+    async () => {
+      using directory = temporaryDirectory();
+      const docker = join(directory.path, "docker");
+      symlinkSync(rtBinary, docker);
+      await isGood(["sh", "tour.sh"], { DOCKER: docker, ...env });
+    },
+    240_000,
+  );
+}
+
+function temporaryDirectory(): { path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), "rt-docker-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}

@@ -13,7 +13,8 @@ export async function contextsOf({ env }: Context) {
 export async function currentContext(context: Context): Promise<string> {
   const { env, place, program } = context;
   const asDocker = program === "docker";
-  const variable = (name: string) => env[`RT_${name}`] || (asDocker ? env[`DOCKER_${name}`] : undefined);
+  const variable = (name: string) =>
+    env[`RT_${name}`] || (asDocker ? env[`DOCKER_${name}`] : undefined) || undefined;
   if (place?.context !== undefined) return place.context;
   if (place?.host !== undefined || variable("HOST") !== undefined) return "default";
   const contexts = await contextsOf(context);

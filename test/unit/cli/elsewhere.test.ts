@@ -24,6 +24,10 @@ const chosen = (place: object, env: Record<string, string> = {}, asDocker = fals
 
 test("the first that says something is meant", () => {
   expect(chosen({})).toBeUndefined();
+  // What is set to nothing is not set.
+  expect(
+    chosen({}, { RT_HOST: "", RT_CONTEXT: "", DOCKER_HOST: "", DOCKER_CONTEXT: "default" }, true),
+  ).toBeUndefined();
   expect(chosen({ host: "unix:///a" }, { RT_HOST: "unix:///b", RT_CONTEXT: "box" })).toBe("unix:///a");
   expect(chosen({ context: "box" }, { RT_HOST: "unix:///b" })).toBe("ssh://box");
   expect(chosen({ context: "default" }, { RT_HOST: "unix:///b" })).toBeUndefined();
