@@ -207,7 +207,7 @@ export async function sendPieces(
 ): Promise<Moved | undefined> {
   abort?.throwIfAborted();
   const child = start(send(sent), "pipe", abort);
-  const stream = await PieceReader.open(child.stdio[3] as unknown as number);
+  using stream = await PieceReader.open(child.stdio[3] as unknown as number);
   const result = toReader(child, abort);
   result.catch(() => {}); // it is waited for below
   for (;;) {
@@ -327,7 +327,7 @@ function isGone(error: unknown): boolean {
 }
 
 /** The reading end of a helper's output, which waits when nobody asks for more. */
-class PieceReader {
+class PieceReader implements Disposable {
   readonly #pieces: Uint8Array[] = [];
   #ended = false;
   #wake = () => {};
@@ -353,11 +353,18 @@ class PieceReader {
       },
     };
     // bun-types has the options, and forgot the overload that takes them.
-    await Bun.connect(options as unknown as Bun.UnixSocketOptions);
+    const socket = await Bun.connect(options as unknown as Bun.UnixSocketOptions);
+    reader.#close = () => socket.terminate();
     return reader;
   }
 
   #resume = () => {};
+  #close = () => {};
+
+  /** One that waits to be asked sees no end, and would stay open for ever. */
+  [Symbol.dispose](): void {
+    this.#close();
+  }
 
   /** Undefined at the end. */
   async next(): Promise<Uint8Array | undefined> {

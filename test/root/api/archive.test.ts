@@ -2,7 +2,10 @@
 import { expect } from "bun:test";
 import { type ApiHost, apiHost } from "../../support/api.ts";
 import { held } from "../../support/hijack.ts";
+import { openDescriptors } from "../../support/leaks.ts";
 import { needs } from "../../support/root.ts";
+import { archive } from "../../support/tar.ts";
+import { until } from "../../support/wait.ts";
 
 const { test } = needs({ root: true, tools: ["tar"] });
 
@@ -100,6 +103,18 @@ test("the whole root", async () => {
   const names = (await tar(["tf", "-"], archive)).split("\n");
   expect(names).toContain("probe");
   expect(names).toContain("dir/a");
+}, 60_000);
+
+test("a client that goes in the middle of an archive leaves nothing open", async () => {
+  await using api = await serving();
+  const big = archive({ name: "big", content: new Uint8Array(8 << 20) });
+  expect((await api.request("PUT", target("/"), big)).status).toBe(200);
+  const sockets = () => openDescriptors(process.pid).filter((each) => each.includes("socket:")).length;
+  const ask = async (path: string) => (await api.open("GET", path)).wire.destroy();
+  const before = sockets();
+  for (let round = 0; round < 3; round++)
+    for (const path of [target("/big"), "/v1.51/containers/has/export"]) await ask(path);
+  await until("nothing of them is left", () => sockets() <= before);
 }, 60_000);
 
 test("what is wrong", async () => {
