@@ -2,8 +2,8 @@ import { visible } from "../../base/visible.ts";
 import type { Info } from "../../docker/info.ts";
 import { binarySize } from "./human.ts";
 
-/** `rt info` for people: as Docker's, "WARNING:" lines last. */
-export function infoText(facts: Info): string {
+/** `rt info` for people: as Docker's, "WARNING:" lines last. @param asDocker what scripts look for has Docker's names */
+export function infoText(facts: Info, asDocker = false): string {
   const gibibytes = `${Number((facts.MemTotal / 2 ** 30).toPrecision(4))}GiB`;
   const lines: [string, string | number][] = [
     ["Containers", facts.Containers],
@@ -11,7 +11,7 @@ export function infoText(facts: Info): string {
     [" Paused", facts.ContainersPaused],
     [" Stopped", facts.ContainersStopped],
     ["Images", facts.Images],
-    ["Version", facts.ServerVersion],
+    [asDocker ? "Server Version" : "Version", facts.ServerVersion],
     ["Storage Driver", facts.Driver],
     ...(facts.StoreLimit > 0 ? [["Store Limit", binarySize(facts.StoreLimit)] as [string, string]] : []),
     ["Logging Driver", facts.LoggingDriver],
@@ -24,7 +24,7 @@ export function infoText(facts: Info): string {
     ["CPUs", facts.NCPU],
     ["Total Memory", gibibytes],
     ["Name", facts.Name],
-    ["Root Dir", facts.DockerRootDir],
+    [asDocker ? "Docker Root Dir" : "Root Dir", facts.DockerRootDir],
     ["State Dir", facts.StateDir],
   ];
   const lists: [string, string[]][] = [

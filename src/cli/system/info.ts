@@ -20,7 +20,7 @@ export default class InfoCommand extends RtCommand {
     else if (this.format === "json") this.context.stdout.write(`${visibleJson(facts)}\n`);
     else {
       const { infoText } = await import("../format/info.ts");
-      this.context.stdout.write(infoText(facts));
+      this.context.stdout.write(infoText(facts, this.context.program === "docker"));
     }
     return 0;
   }

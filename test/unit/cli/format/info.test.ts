@@ -20,3 +20,10 @@ test("info for people has the fences of a container, each with what is more to s
     " cgroupns",
   ]);
 });
+
+test("scripts that look for Docker's names of the version and the directory find them", () => {
+  const lists = { SecurityOptions: [], CDISpecDirs: [], DiscoveredDevices: [], Warnings: [] };
+  const facts = { MemTotal: 0, ServerVersion: "1.2.3", DockerRootDir: "/r", ...lists } as unknown as Info;
+  expect(infoText(facts, true)).toMatch(/^Server Version: 1\.2\.3$[\s\S]*^Docker Root Dir: \/r$/m);
+  expect(infoText(facts)).toMatch(/^Version: 1\.2\.3$[\s\S]*^Root Dir: \/r$/m);
+});
