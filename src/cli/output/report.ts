@@ -32,11 +32,13 @@ export function errorLine(error: unknown, { program }: Pick<Context, "program">)
     : `Error response from daemon: ${message}\n`;
 }
 
-/** Docker's client ends with 1 where its engine fails, but for run, whose 125 is known; a mistyped flag is 125. */
+/** Docker's client ends with 1, but for run, whose 125 is known, and for a mistyped flag of any command, which is 125. */
 function statusOf(error: unknown, { program, command = "" }: Context): number {
   if (!(error instanceof RtError)) return 125;
-  const isPlain = program === "docker" && error.exitCode === 125 && error.code !== "invalid-argument";
-  return isPlain && !/^(container )?run$/.test(command) ? 1 : error.exitCode;
+  if (program !== "docker" || error.exitCode !== 125) return error.exitCode;
+  const isMistyped =
+    error.code === "invalid-argument" && /^(unknown|bad) flag |^flag needs /.test(error.message);
+  return isMistyped || /^(container )?run$/.test(command) ? 125 : 1;
 }
 
 /** @returns one line, in which nothing acts on a terminal */

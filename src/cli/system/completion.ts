@@ -21,7 +21,8 @@ export default class CompletionCommand extends RtCommand {
       throw invalid(
         `invalid shell ${quote(this.shell)}: want one of ${Object.keys(completionScripts).join(", ")}`,
       );
-    this.context.stdout.write(script);
+    // Shells complete the word that is typed.
+    this.context.stdout.write(script.replace(/(?<![A-Za-z0-9])rt(?![A-Za-z0-9])/g, this.context.program));
     return 0;
   }
 }

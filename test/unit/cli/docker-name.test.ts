@@ -36,6 +36,8 @@ test("an engine's failure is 1, in Docker's words; of run 125", async () => {
     status: 125,
     stderr: expect.stringMatching(/^docker: /),
   });
+  expect((await docker(["rm"])).status).toBe(1);
+  expect((await docker(["ps", "--filter", "nosuch=x"])).status).toBe(1);
   expect((await docker(["nosuch"])).stderr).toStartWith("docker: unknown command: docker nosuch");
   expect((await docker(["nosuch"])).status).toBe(1);
   expect((await docker(["build", "."])).stderr).toMatch(
@@ -51,6 +53,9 @@ test("help, and hints at it, are of the program that was called", async () => {
   expect((await docker([])).stdout).not.toMatch(/\brt (\[|COMMAND|run)/);
   expect((await docker(["volume"])).stdout).toStartWith("Usage: docker volume COMMAND\n");
   expect((await docker(["rm"])).stderr).toEndWith("(see docker rm --help)\n");
+  const { stdout: script } = await docker(["completion", "bash"]);
+  expect(script).toMatch(/^complete -F _docker_complete docker$/m);
+  expect(script).not.toMatch(/\brt\b/);
 });
 
 test("version: its own, and that of the engine, by either name of the API's version", async () => {
@@ -80,7 +85,7 @@ test("the default context is what DOCKER_HOST says", async () => {
 test("a daemon is of this host: it is not started for another", async () => {
   const { status, stderr } = await docker(["-H", "unix:///d", "daemon"]);
   expect({ status, stderr }).toMatchObject({
-    status: 125,
+    status: 1,
     stderr: expect.stringContaining("where to listen"),
   });
 });
