@@ -2,6 +2,7 @@ import { isPackedApp } from "./app/is-packed.ts";
 import { commit, version } from "./base/build-info.ts";
 
 const argv = process.argv.slice(2);
+const isVersion = ([word, ...more]: string[]) => (word === "--version" || word === "-v") && more.length === 0;
 // The session of a machine or a namespace may have words of its kernel, which are no commands.
 const session =
   argv[0] === "init" && process.ppid === 1
@@ -15,7 +16,7 @@ if (!session && isPackedApp(process.env)) {
   ]);
   const { leave } = await import("./base/leave.ts");
   leave(await runPackedApp(argv, processContext()));
-} else if (!session && (argv[0] === "--version" || argv[0] === "-v") && argv[1] === undefined) {
+} else if (!session && isVersion(argv) && !/(^|\/)docker$/.test(process.argv0)) {
   console.log(`rt version ${version}, build ${commit}`);
 } else {
   const { runCli, processContext } = await import("./cli/cli.ts");

@@ -27,7 +27,7 @@ export function errorLine(error: unknown, { program }: Pick<Context, "program">)
   if (program === "rt") return `rt: ${message}\n`;
   if (!(error instanceof RtError) || error.code === "invalid-argument")
     return `docker: ${message.replace(/\(see rt (?=[^()]*--help\)$)/, "(see docker ")}\n`;
-  return /^(Cannot connect to|permission denied while) /.test(message)
+  return /^(Cannot connect to|permission denied while|context) /.test(message)
     ? `${message}\n`
     : `Error response from daemon: ${message}\n`;
 }
