@@ -63,7 +63,9 @@ function compile(row: ApiRoute): Compiled {
   return { row, pattern: new RegExp(`^${source}$`), names, handler: undefined };
 }
 
-function readTarget(target: string): { path: string; query: string; version: ApiVersion } {
+function readTarget(asked: string): { path: string; query: string; version: ApiVersion } {
+  // As clients ask that take us for a proxy: RFC 9112, 3.2.2.
+  const target = asked.replace(/^https?:\/\/[^/?]*(?=\/)/i, "");
   const at = target.indexOf("?");
   const full = at < 0 ? target : target.slice(0, at);
   const query = at < 0 ? "" : target.slice(at + 1);

@@ -104,6 +104,13 @@ const absent: [string, string, number, string][] = [
   ["POST", "/grpc", 404, "page not found"],
 ];
 
+test("a path may come with its host, as of a client that takes us for a proxy", async () => {
+  await using api = await apiHost();
+  expect((await api.request("GET", "http://localhost/v1.44/version?x=http://y/")).status).toBe(200);
+  expect((await api.request("GET", "http://localhost")).status).toBe(400);
+  expect((await api.request("GET", "ftp://localhost/version")).status).toBe(400);
+});
+
 test("what there is not, in Docker's words", async () => {
   await using api = await apiHost();
   for (const [method, path, status, words] of absent) {
