@@ -107,17 +107,21 @@ const noContainer = {
 /**
  * The document as versions of the API before 1.51 have it.
  * @param since whether the client's is that one, or newer
+ * @param isComposeV1 it asks for the newest, and looks for what was there before 1.45: which volumes of the image are the container's
+ * that it makes anew
  */
 export function imageInspectAnswer(
   document: ImageInspect,
   since: (version: string) => boolean,
+  isComposeV1 = false,
 ): Record<string, unknown> {
   const { Descriptor, ...rest } = document;
+  const Volumes = document.Config?.Volumes ?? null;
   return {
     ...rest,
     ...(!since("1.50") && { Config: { ...noContainer, ...document.Config } }),
     ...(Descriptor && since("1.48") && { Descriptor }),
-    ...(!since("1.45") && { ContainerConfig: { ...noContainer, ...noDefaults } }),
+    ...((isComposeV1 || !since("1.45")) && { ContainerConfig: { ...noContainer, ...noDefaults, Volumes } }),
     ...(!since("1.44") && { VirtualSize: document.Size ?? 0, Created: document.Created ?? never }),
   };
 }

@@ -26,9 +26,10 @@ export async function getImages(call: ApiCall): Promise<void> {
 export async function getImage(call: ApiCall): Promise<void> {
   const platform = call.since("1.49") ? parsePlatformQuery(call.query.text("platform")) : undefined;
   const found = await call.engine.image.inspect(call.param("name"), { platform });
+  const isComposeV1 = /^docker-compose\/1\./.test(call.exchange.fields.get("user-agent") ?? "");
   call.answer(
     200,
-    imageInspectAnswer(found, (version) => call.since(version)),
+    imageInspectAnswer(found, (version) => call.since(version), isComposeV1),
   );
 }
 

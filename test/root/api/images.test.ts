@@ -124,6 +124,11 @@ test("names, documents, an archive and back, a push", async () => {
     ...{ VirtualSize: inspected.Size, ContainerConfig: { Tty: false, Cmd: null } },
     Config: { ...inspected.Config, Hostname: "", AttachStdin: false },
   });
+  // It fails without, and gives a container that it makes anew new volumes.
+  const compose = { "User-Agent": "docker-compose/1.29.2 docker-py/5.0.3 Linux/6.1" };
+  expect((await request("GET", `/v1.51/images/${name}/json`, undefined, compose)).json).toMatchObject({
+    ContainerConfig: { Volumes: inspected.Config.Volumes ?? null },
+  });
   const platform = encode('{"os":"linux","architecture":"s390x"}');
   expect((await request("GET", `/images/${name}/json?platform=${platform}`)).status).toBe(404);
   const [listed] = (await request("GET", `/images/json?shared-size=1`)).json;
