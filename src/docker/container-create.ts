@@ -169,6 +169,7 @@ const configFields = {
   Hostname: word,
   Image: text,
   Labels: words,
+  NetworkDisabled: off,
   OpenStdin: off,
   Shell: texts,
   StopSignal: word,
@@ -190,7 +191,7 @@ const isOneOf =
 const never = isOneOf();
 
 /** Docker's, and what may be said of them. Docker forgets KernelMemory itself. */
-const unavailable: Harmless = { OnBuild: never, NetworkDisabled: never };
+const unavailable: Harmless = { OnBuild: never };
 const unavailableOfHost: Harmless = {
   Capabilities: never,
   Isolation: isOneOf("default"),
@@ -216,7 +217,9 @@ export function parseContainerCreate(document: unknown): { image: string; settin
   const [firstWord] = config.Entrypoint;
   const entrypoint = config.Entrypoint.map((word) => rejectNul("Entrypoint", word));
   const defaults = defaultSettings();
-  const networkMode = networkModeOf(host.NetworkMode, config.NetworkingConfig);
+  const networkMode = config.NetworkDisabled
+    ? "none"
+    : networkModeOf(host.NetworkMode, config.NetworkingConfig);
   const capAdd = host.CapAdd.map((name) => parseCapability(name, "HostConfig.CapAdd"));
   const capDrop = host.CapDrop.map((name) => parseCapability(name, "HostConfig.CapDrop"));
   checkCapabilities(capAdd, capDrop, "HostConfig.CapAdd and HostConfig.CapDrop");

@@ -346,6 +346,11 @@ test("what Docker's client sends where nothing is asked for", () => {
   expect(parsed({ HostConfig: null })).toEqual(defaultSettings());
 });
 
+test("without a network, whatever the mode is", () => {
+  for (const NetworkMode of ["", "default", "bridge", "none"])
+    expect(parsed({ NetworkDisabled: true, HostConfig: { NetworkMode } }).networkMode).toBe("none");
+});
+
 test("null is nothing at every depth, as clients of Java send what nobody has set", () => {
   expect(parsed({ Healthcheck: null, StopTimeout: null })).toEqual(defaultSettings());
   expect(parsed({ NetworkingConfig: { EndpointsConfig: { bridge: null } } })).toEqual(defaultSettings());
