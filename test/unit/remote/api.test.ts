@@ -84,7 +84,10 @@ test("what goes wrong is told by its class", async () => {
     [json(200, "no json"), { code: "data-loss" }],
     [chunked, { code: "data-loss", message: expect.stringContaining("stopped in the middle") }],
     ["220 smtp ready\r\n\r\n", { code: "unavailable", message: expect.stringContaining("speaks no HTTP") }],
-    [undefined, { code: "unavailable", message: expect.stringContaining("closed the connection without an answer") }],
+    [
+      undefined,
+      { code: "unavailable", message: expect.stringContaining("closed the connection without an answer") },
+    ],
   ];
   for (const [answer, expected] of cases) {
     using engine = engineThatSays(ping("1.51"), ...(answer === undefined ? [] : [answer]));
