@@ -10,14 +10,15 @@ import { isUp } from "./look.ts";
 const look_ms = 1000;
 
 /**
- * The exit status that a container ends with next, whatever it does now; or its last one, once it is removed. What is left of it
+ * The exit status that a container ends with next, whatever it does now, or ended with where it does not run; or its last one, once it
+ * is removed. What is left of it
  * may be gone before anybody can look: what happened to it is read as `rt events` shows it.
  * @throws RtError not-found: there is none
  */
 export async function awaitEvent(
   host: Host,
   name: string,
-  condition: "next-exit" | "removed",
+  condition: "not-running" | "next-exit" | "removed",
   onWaiting: (() => void) | undefined,
 ): Promise<number> {
   const leave = new AbortController();
@@ -31,6 +32,7 @@ export async function awaitEvent(
     let { exitCode } = first.state;
     let wasUp = isUp(first.state);
     onWaiting?.();
+    if (condition === "not-running" && !wasUp) return exitCode;
     while (true) {
       const news = await Promise.race([next, Bun.sleep(look_ms)]);
       if (news) {
@@ -44,7 +46,7 @@ export async function awaitEvent(
       const { state } = lookById(host, id);
       if (state.status === "exited") exitCode = state.exitCode;
       if (!(await isStillThere(host, id))) return exitCode;
-      if (condition === "next-exit" && wasUp && !isUp(state)) return exitCode;
+      if (condition !== "removed" && wasUp && !isUp(state)) return exitCode;
       wasUp = isUp(state);
     }
   } finally {

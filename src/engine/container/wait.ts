@@ -1,13 +1,17 @@
 import { watch } from "node:fs";
 import { onAbort } from "../../base/abort.ts";
 import { isErrno, RtError } from "../../base/errors.ts";
+import { recordOf } from "../../container/stored-container.ts";
 import { holdWatch } from "../../runtime/watchers.ts";
 import type { Host } from "../host.ts";
 import { find, lookById } from "./find.ts";
 import { isUp } from "./look.ts";
 
 export interface WaitOptions {
-  /** Docker's: it does not run, which may be so already (unless said otherwise); it ends once more; it is no more. */
+  /**
+   * Docker's: it does not run, which may be so already, and an end that its restart policy starts it after is one; it ends once more; it
+   * is no more. Nothing said: it does not run, nor waits for its restart.
+   */
   condition?: WaitCondition;
   /** It is there, and is waited for. */
   onWaiting?: () => void;
@@ -20,9 +24,15 @@ const look_ms = 500;
 
 /** The exit status of a container, once the condition holds. @throws RtError not-found: there is none, or it went before we looked */
 export async function wait(host: Host, name: string, options: WaitOptions = {}): Promise<number> {
-  const { condition = "not-running", onWaiting } = options;
-  if (condition === "not-running") return untilNotRunning(host, name, onWaiting);
+  const { condition, onWaiting } = options;
+  if (condition === undefined || (condition === "not-running" && !(await isStartedAgain(host, name))))
+    return untilNotRunning(host, name, onWaiting);
   return (await import("./await-event.ts")).awaitEvent(host, name, condition, onWaiting);
+}
+
+async function isStartedAgain(host: Host, name: string): Promise<boolean> {
+  const record = recordOf((await find(host, name)).container);
+  return record !== undefined && record.restart.name !== "no";
 }
 
 /**

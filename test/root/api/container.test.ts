@@ -77,6 +77,17 @@ test("a container that is removed by itself is waited for to the end", async () 
   }
 });
 
+test("an end is one, also where a restart policy starts it again", async () => {
+  await using api = await serving();
+  const HostConfig = { RestartPolicy: { Name: "always" }, NetworkMode: "none" };
+  await create(api, "again", { Cmd: ["exit", "7"], HostConfig });
+  await api.host.ok(["start", "again"]);
+  expect((await api.request("POST", "/containers/again/wait")).json).toEqual({ StatusCode: 7 });
+  expect((await api.request("DELETE", "/containers/again")).status).toBe(409);
+  expect((await api.request("POST", "/containers/again/stop")).status).toBe(204);
+  expect((await api.request("POST", "/containers/again/wait")).json).toEqual({ StatusCode: 7 });
+});
+
 test("who waits and goes is waited with no longer", async () => {
   await using api = await serving();
   await create(api, "stays", { Cmd: ["sleep", "600"] });
