@@ -75,16 +75,33 @@ class Hosts implements Disposable {
   }
 }
 
+/** A daemon makes one for each request, which uses one verb: nouns are made when they are asked for. */
 function engineOf(hosts: Hosts): Engine {
   return {
-    container: containerVerbs(hosts),
-    exec: execVerbs(hosts),
-    image: imageVerbs(hosts),
-    volume: volumeVerbs(hosts),
-    network: networkVerbs(hosts),
-    registry: registryVerbs(hosts),
-    manifest: manifestVerbs(hosts),
-    system: systemVerbs(hosts),
+    get container() {
+      return containerVerbs(hosts);
+    },
+    get exec() {
+      return execVerbs(hosts);
+    },
+    get image() {
+      return imageVerbs(hosts);
+    },
+    get volume() {
+      return volumeVerbs(hosts);
+    },
+    get network() {
+      return networkVerbs(hosts);
+    },
+    get registry() {
+      return registryVerbs(hosts);
+    },
+    get manifest() {
+      return manifestVerbs(hosts);
+    },
+    get system() {
+      return systemVerbs(hosts);
+    },
     as: (session) => engineOf(hosts.as(session)),
     [Symbol.dispose]: () => hosts[Symbol.dispose](),
   };

@@ -37,7 +37,8 @@ export async function inspectContainer(
   const logPath = record.logDriver === "json-file" ? join(host.filesOf(id), `${id}-json.log`) : "";
   const endpoints = await endpointsOf(host, record, state.pid > 0);
   const size = options.size ? await (await import("./sizes.ts")).sizesOf(host, container) : undefined;
-  const ports = host.containers.hasPorts(id) ? await portsOf(host, id) : [];
+  const mayHavePorts = state.status !== "exited" && host.containers.hasPorts(id);
+  const ports = mayHavePorts ? await portsOf(host, id) : [];
   const places = { filesDirectory, logPath, rootfs, endpoints, ports, labels: labelsNow(record) };
   const settings = await shown(host, record);
   return containerInspect(facts, { settings, driver, platform, size, ...places });
