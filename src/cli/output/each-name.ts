@@ -8,6 +8,7 @@ import { errorLine } from "./report.ts";
  * script with -f can clean up what may not be there. With `atOnce` none waits for the one before; they are told in order.
  *
  * @returns the exit status: 1 when one of them failed
+ * @throws RtError cancelled
  */
 export async function forEachName(
   names: readonly string[],
@@ -23,7 +24,8 @@ export async function forEachName(
     try {
       context.stdout.write(await (begun[index] ?? action(name)));
     } catch (error) {
-      if (!(error instanceof RtError)) throw error;
+      // Whoever interrupts it means all of it.
+      if (!(error instanceof RtError) || error.code === "cancelled") throw error;
       failed ||= !(options.absentIsFine && error.code === "not-found");
       context.stderr.write(errorLine(error, context));
     }
