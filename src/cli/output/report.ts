@@ -25,7 +25,7 @@ export function reportError(failure: unknown, context: Context): number {
 export function errorLine(error: unknown, { program }: Pick<Context, "program">): string {
   const message = messageOf(error);
   if (program === "rt") return `rt: ${message}\n`;
-  if (!(error instanceof RtError) || error.code === "invalid-argument")
+  if (!(error instanceof RtError) || error.code === "invalid-argument" || error.code === "cancelled")
     return `docker: ${message.replace(/\(see rt (?=[^()]*--help\)$)/, "(see docker ")}\n`;
   return /^(Cannot connect to|permission denied while|context) /.test(message)
     ? `${message}\n`

@@ -37,6 +37,11 @@ test("an engine's failure is 1, in Docker's words; of run 125", async () => {
     stderr: expect.stringMatching(/^docker: /),
   });
   expect((await docker(["rm"])).status).toBe(1);
+  const wait = async () => {
+    throw new RtError("cancelled", "interrupted", { exitCode: 130 });
+  };
+  const interrupted = { status: 130, stderr: "docker: interrupted\n" };
+  expect(await docker(["wait", "web"], { container: { wait } })).toMatchObject(interrupted);
   expect((await docker(["ps", "--filter", "nosuch=x"])).status).toBe(1);
   expect((await docker(["nosuch"])).stderr).toStartWith("docker: unknown command: docker nosuch");
   expect((await docker(["nosuch"])).status).toBe(1);
