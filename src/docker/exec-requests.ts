@@ -68,10 +68,12 @@ export function parseExecCreate(body: unknown): ExecCreateRequest {
 /** Of POST /exec/ID/start. @throws RtError invalid-argument */
 export function parseExecStart(body: unknown): {
   detach: boolean;
+  /** The output comes without frames; of whether it is a terminal's, that was said when it was made. */
+  tty: boolean;
   consoleSize?: { rows: number; columns: number };
 } {
-  const { Detach: detach, ConsoleSize } = read(startBody, body);
-  return { detach, ...consoleSizeOf(ConsoleSize, "ConsoleSize") };
+  const { Detach: detach, Tty: tty, ConsoleSize } = read(startBody, body);
+  return { detach, tty, ...consoleSizeOf(ConsoleSize, "ConsoleSize") };
 }
 
 /** What is null is not said. */

@@ -21,12 +21,11 @@ export async function postContainerExec(call: ApiCall): Promise<void> {
 /** POST /exec/{id}/start */
 export async function postExecStart(call: ApiCall): Promise<void> {
   const id = call.param("id");
-  const { detach, consoleSize } = parseExecStart(await call.json());
+  const { detach, tty, consoleSize } = parseExecStart(await call.json());
   if (consoleSize) await call.engine.exec.resize(id, consoleSize);
   if (detach) return startDetached(call, id);
   const before = await call.engine.exec.inspect(id);
-  const { ProcessConfig, OpenStdin, OpenStdout, OpenStderr } = before;
-  const { tty } = ProcessConfig;
+  const { OpenStdin, OpenStdout, OpenStderr } = before;
   const wanted = { stdin: OpenStdin, stdout: OpenStdout, stderr: OpenStderr };
   using hijack = new Hijack(() => call.hijack(hijackType(call, tty)), wanted);
   const engine = call.engineFor({ stdio: hijack.streams, detachKeys: parseDetachKeys(undefined) });

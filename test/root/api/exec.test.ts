@@ -80,6 +80,17 @@ test("detached it goes on by itself", async () => {
   expect([refused.status, (await inspected(api, missing)).ExitCode]).toEqual([400, 127]);
 }, 60_000);
 
+test("whether its output comes in frames is said at its start, whatever it has", async () => {
+  await using api = await serving();
+  const id = await created(api, ["/probe", "exit", "3"], { ...attachAll, Tty: true });
+  using client = await opened(api, id);
+  expect(client.fields.get("content-type")).toBe("application/vnd.docker.multiplexed-stream");
+  expect(await framed(piecesOf(client.wire))).toEqual({ stdout: "", stderr: "" });
+  const said = await created(api, ["/probe", "args", "word"], { ...attachAll, Tty: true });
+  using other = await opened(api, said);
+  expect((await framed(piecesOf(other.wire))).stdout).toContain("word\r\n");
+}, 60_000);
+
 test("a terminal has the size that it was given before, and those after", async () => {
   await using api = await serving();
   const id = await created(api, ["/probe", "winsize-wait", "1"], { ...attachAll, Tty: true });

@@ -13,9 +13,10 @@ test("what the command line of Docker sends", () => {
     ...{ workingDirectory: "", user: "", privileged: false, detachKeys: "" },
     consoleSize: { rows: 24, columns: 80 },
   });
-  expect(parseExecStart({ Detach: false, Tty: true, ConsoleSize: [0, 0] })).toEqual({ detach: false });
-  expect(parseExecStart(undefined)).toEqual({ detach: false });
-  expect(parseExecStart({ Detach: true, Whatever: {} })).toEqual({ detach: true });
+  const ofTerminal = parseExecStart({ Detach: false, Tty: true, ConsoleSize: [0, 0] });
+  expect(ofTerminal).toEqual({ detach: false, tty: true });
+  expect(parseExecStart(undefined)).toEqual({ detach: false, tty: false });
+  expect(parseExecStart({ Detach: true, Whatever: {} })).toEqual({ detach: true, tty: false });
 });
 
 test("what nobody can mean is refused", () => {
