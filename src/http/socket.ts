@@ -14,10 +14,20 @@ export const duplexHandlers = {
 
 /** A socket, from its opening on. */
 export function duplexOf(socket: Socket<Duplex>): Duplex {
+  let isPaused = false;
   const wire = new Duplex({
     write: (bytes) => socket.write(bytes),
-    pause: () => void socket.pause(),
-    resume: () => void socket.resume(),
+    // Not while it is read: an end that has come with these bytes would be told to nobody, now or later.
+    pause() {
+      isPaused = true;
+      setImmediate(() => {
+        if (isPaused) socket.pause();
+      });
+    },
+    resume() {
+      isPaused = false;
+      socket.resume();
+    },
     // Of a socket that both sides may end only our half is.
     end: () => void socket.shutdown(),
     terminate: () => void socket.terminate(),

@@ -117,6 +117,17 @@ test("a client that asks and never reads is not kept in memory", async () => {
   await until("it is forgotten", () => api.server.connections === 0);
 });
 
+test("a client that goes with more sent than anybody reads is forgotten", async () => {
+  await using api = await apiHost();
+  for (let round = 0; round < 5; round++) {
+    const { wire } = await api.open("GET", "/events");
+    // All of it, and the end, are there when the server next looks.
+    void wire.write(new Uint8Array(150_000));
+    wire.destroy();
+  }
+  await until("they have gone", () => api.server.connections === 0);
+});
+
 test("a job goes with its client", async () => {
   await using api = await apiHost();
   const { server } = api;
