@@ -24,10 +24,22 @@ export async function hasTerminal(call: ApiCall, name: string): Promise<boolean>
   return "Tty" in Config && Config.Tty;
 }
 
+/**
+ * How long after the head nothing follows, for a client that reads the head through a buffer and the stream past it, as Docker's for
+ * Python does: what comes with the head is lost on that one.
+ */
+const apart_ms = 50;
+
+export function readsApart(call: ApiCall): boolean {
+  return /\bdocker-(sdk-python|py)\//.test(call.exchange.fields.get("user-agent") ?? "");
+}
+
 export interface WantedStreams {
   stdin: boolean;
   stdout: boolean;
   stderr: boolean;
+  /** Not right behind the head. */
+  isApart: boolean;
 }
 
 /**
@@ -45,6 +57,7 @@ export class Hijack implements Disposable {
   readonly #begun = Promise.withResolvers<Duplex>();
   #wire: Duplex | undefined;
   #isFramed = false;
+  #apart: Promise<void> | undefined;
 
   /** @param begin answers the client, and takes the connection; the program has a terminal, or its outputs come in frames */
   constructor(begin: (tty: boolean) => Duplex, wanted: WantedStreams) {
@@ -60,6 +73,7 @@ export class Hijack implements Disposable {
     if (this.#wire) return;
     this.#isFramed = !tty;
     this.#wire = this.#begin(tty);
+    if (this.#wanted.isApart) this.#apart = this.#waited();
     this.#begun.resolve(this.#wire);
   }
 
@@ -74,7 +88,13 @@ export class Hijack implements Disposable {
   /** Before it has begun nothing is lost on anybody: nobody waits for it. */
   write(stream: OutputStream, bytes: Uint8Array): Promise<void> | undefined {
     if (!this.#wanted[stream]) return undefined;
-    return this.#wire?.write(this.#isFramed ? outputFrame(stream, bytes) : bytes);
+    const send = () => this.#wire?.write(this.#isFramed ? outputFrame(stream, bytes) : bytes);
+    return this.#apart ? this.#apart.then(send) : send();
+  }
+
+  async #waited(): Promise<void> {
+    await Bun.sleep(apart_ms);
+    this.#apart = undefined;
   }
 
   async *#input(): AsyncGenerator<Uint8Array, void> {
@@ -84,6 +104,7 @@ export class Hijack implements Disposable {
 
   /** All that was written is sent, and the client has read it or gone. */
   async end(): Promise<void> {
+    await this.#apart;
     if (this.#wire) await endGently(this.#wire);
   }
 

@@ -6,7 +6,15 @@ import { hasWord } from "../../http/head.ts";
 import { webSocketAccept, webSocketClose, webSocketInput, webSocketMessage } from "../../http/websocket.ts";
 import type { ApiCall } from "../call.ts";
 import { usualFields } from "../fields.ts";
-import { endGently, Hijack, hasTerminal, hijackType, outputTo, type WantedStreams } from "../streams.ts";
+import {
+  endGently,
+  Hijack,
+  hasTerminal,
+  hijackType,
+  outputTo,
+  readsApart,
+  type WantedStreams,
+} from "../streams.ts";
 
 /** POST /containers/{name}/attach */
 export async function postContainerAttach(call: ApiCall): Promise<void> {
@@ -81,8 +89,10 @@ function webSocketKey(call: ApiCall): string {
   throw new RtError("invalid-argument", "that is no handshake of a WebSocket of version 13");
 }
 
-function streamsIn({ query }: ApiCall): WantedStreams {
-  return { stdin: query.flag("stdin"), stdout: query.flag("stdout"), stderr: query.flag("stderr") };
+function streamsIn(call: ApiCall): WantedStreams {
+  const { query } = call;
+  const [stdin, stdout, stderr] = [query.flag("stdin"), query.flag("stdout"), query.flag("stderr")];
+  return { stdin, stdout, stderr, isApart: readsApart(call) };
 }
 
 /** Those that everybody has unless it says otherwise. */

@@ -2,7 +2,7 @@ import { parseDetachKeys } from "../../base/detach-keys.ts";
 import { RtError } from "../../base/errors.ts";
 import { parseExecCreate, parseExecStart } from "../../docker/exec-requests.ts";
 import type { ApiCall } from "../call.ts";
-import { Hijack, hijackType } from "../streams.ts";
+import { Hijack, hijackType, readsApart } from "../streams.ts";
 import { sizeIn } from "../window-size.ts";
 import { startFailure } from "./container-life.ts";
 
@@ -26,7 +26,7 @@ export async function postExecStart(call: ApiCall): Promise<void> {
   if (detach) return startDetached(call, id);
   const before = await call.engine.exec.inspect(id);
   const { OpenStdin, OpenStdout, OpenStderr } = before;
-  const wanted = { stdin: OpenStdin, stdout: OpenStdout, stderr: OpenStderr };
+  const wanted = { stdin: OpenStdin, stdout: OpenStdout, stderr: OpenStderr, isApart: readsApart(call) };
   using hijack = new Hijack(() => call.hijack(hijackType(call, tty)), wanted);
   const engine = call.engineFor({ stdio: hijack.streams, detachKeys: parseDetachKeys(undefined) });
   try {

@@ -138,6 +138,17 @@ test("what has ended with its container has its status as long as that is there"
   expect((await api.request("GET", `/exec/${id}/json`)).status).toBe(404);
 }, 60_000);
 
+test("Docker's client for Python gets no output with the head, which would be lost on it", async () => {
+  await using api = await serving();
+  const id = await created(api, ["/probe", "exit", "3"]);
+  const fields = { ...upgrade, "User-Agent": "docker-sdk-python/7.1.0" };
+  using client = held(await api.open("POST", `/v1.51/exec/${id}/start`, { Detach: false }, fields));
+  const began = performance.now();
+  await framed(piecesOf(client.wire));
+  expect(performance.now() - began).toBeGreaterThan(40);
+  expect(await inspected(api, id)).toMatchObject({ ExitCode: 3 });
+}, 60_000);
+
 test("what is wrong", async () => {
   await using api = await serving();
   const none = "0".repeat(64);
