@@ -29,7 +29,6 @@ const inspected: Record<string, string> = {
   "Config.Env":
     "HOSTNAME is in the record, where docker adds it at the start; what was asked for comes last, so that it wins",
   "Config.WorkingDir": "a container has one: / unless something else was said",
-  "Config.OnBuild": "images with triggers are for builders",
   "Config.StopSignal": "a container has one: TERM unless something else was said",
   "NetworkSettings.SandboxKey": noNetworks,
   "NetworkSettings.Networks.none.NetworkID": noNetworks,
