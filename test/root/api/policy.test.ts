@@ -108,10 +108,14 @@ test("containers of others are not there, by name, id or its beginning, whatever
     expect(exec.status).toBe(404);
     const put = await ci.ask("PUT", `/containers/${name}/archive?path=/`, Buffer.alloc(1024));
     expect(put.status).toBe(404);
-    const host = { PidMode: `container:${name}` };
-    expect(
-      (await ci.ask("POST", "/containers/create", { Image: "embed:hello", HostConfig: host })).status,
-    ).toBe(404);
+    const beside = async (other: string) => {
+      const document = { Image: "embed:hello", HostConfig: { PidMode: `container:${other}` } };
+      const { status, text } = await ci.ask("POST", "/containers/create", document);
+      return { status, text: text.replaceAll(other, "NAME") };
+    };
+    const refused = await beside(name);
+    expect(refused).toEqual(await beside("f".repeat(name.length)));
+    expect(refused.status).toBe(400);
   }
   const list = await ci.ask("GET", "/containers/json?all=1");
   expect(JSON.parse(list.text).map((each: { Id: string }) => each.Id)).toEqual([ownId]);

@@ -141,7 +141,8 @@ function isOurs(path: string): boolean {
   if (/^\/(etc|usr\/share)\/containers\/oci\/hooks\.d$|^\/(etc|var\/run)\/cdi$/.test(path)) return true;
   if (/^\/etc\/(containers|docker)\/certs\.d\/|^\/etc\/(ssl|pki)\/|^\/etc\/rt\/config\.toml$/.test(path))
     return true;
-  return /^\/etc\/(hosts|host\.conf|resolv\.conf|passwd|group|localtime|os-release)$|^\/dev\/u?random$/.test(
+  // The last one is what an engine is known by, of `info`.
+  return /^\/etc\/(hosts|host\.conf|resolv\.conf|passwd|group|localtime|os-release|machine-id)$|^\/dev\/u?random$/.test(
     path,
   );
 }
