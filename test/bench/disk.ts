@@ -39,7 +39,7 @@ export async function freshDisk(shell: Shell, scratch: string, name: string): Pr
     },
     async [Symbol.asyncDispose]() {
       // A daemon's helpers may outlive it for a moment.
-      await until(`${dir} is nobody's`, async () => (await shell.time(`umount ${dir}`)).status === 0, 10_000);
+      await until(`${dir} is nobody's`, async () => (await shell.time(`umount ${dir}`)).status === 0, 60_000);
       rmSync(file);
     },
   };
