@@ -1,5 +1,6 @@
 import { isPackedApp } from "./app/is-packed.ts";
 import { commit, version } from "./base/build-info.ts";
+import { programName } from "./base/program-name.ts";
 
 const argv = process.argv.slice(2);
 const isVersion = ([word, ...more]: string[]) => (word === "--version" || word === "-v") && more.length === 0;
@@ -16,7 +17,7 @@ if (!session && isPackedApp(process.env)) {
   ]);
   const { leave } = await import("./base/leave.ts");
   leave(await runPackedApp(argv, processContext()));
-} else if (!session && isVersion(argv) && !/(^|\/)docker$/.test(process.argv0)) {
+} else if (!session && isVersion(argv) && programName === "rt") {
   console.log(`rt version ${version}, build ${commit}`);
 } else {
   const { runCli, processContext } = await import("./cli/cli.ts");

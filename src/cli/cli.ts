@@ -1,6 +1,7 @@
 import { commit, version } from "../base/build-info.ts";
 import { callerEnvironment } from "../base/environment.ts";
 import { RtError } from "../base/errors.ts";
+import { programName } from "../base/program-name.ts";
 import type { CommandClass, Context, GivenFlag, RtCommand } from "./command.ts";
 import { openEngine } from "./engine.ts";
 import { type Front, frontOf } from "./front.ts";
@@ -13,7 +14,7 @@ import { commands, groups, laterCommands, wordsOf } from "./table.ts";
 /** The environment and the standard streams of this process. */
 export function processContext(): Context {
   return {
-    program: process.argv0.endsWith("/docker") || process.argv0 === "docker" ? "docker" : "rt",
+    program: programName,
     env: process.env,
     caller: callerEnvironment,
     stdout: new DescriptorOutput(1),

@@ -8,7 +8,7 @@ import { defaultContext, EngineContexts } from "../remote/contexts.ts";
 import { dialer } from "../remote/dial.ts";
 import { openRemote } from "../remote/remote.ts";
 import { type ClientTls, clientTls, contextTls } from "../remote/tls.ts";
-import type { EngineOptions, EnginePlace } from "./engine-place.ts";
+import { type EngineOptions, type EnginePlace, engineVariable } from "./engine-place.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -54,8 +54,7 @@ export function chosenEngine(place: EnginePlace, env: Environment): ChosenEngine
   const { asDocker } = place;
   if (place.host !== undefined && place.context !== undefined)
     throw new RtError("invalid-argument", "conflicting options: cannot specify both --host and --context");
-  const variable = (name: string) =>
-    env[`RT_${name}`] || (asDocker ? env[`DOCKER_${name}`] : undefined) || undefined;
+  const variable = (name: "HOST" | "CONTEXT") => engineVariable(env, asDocker, name);
   const host = place.host ?? (place.context === undefined ? variable("HOST") : undefined);
   if (host !== undefined) return byAddress(host, place, env);
   const contexts = new EngineContexts(dockerDirectory(env));
@@ -69,8 +68,9 @@ export function chosenEngine(place: EnginePlace, env: Environment): ChosenEngine
 }
 
 function byAddress(host: string, place: EnginePlace, env: Environment): ChosenEngine {
-  const isVerifying = !!(env.RT_TLS_VERIFY || (place.asDocker && env.DOCKER_TLS_VERIFY));
-  const directory = env.RT_CERT_PATH || (place.asDocker && env.DOCKER_CERT_PATH) || dockerDirectory(env);
+  const { asDocker } = place;
+  const isVerifying = engineVariable(env, asDocker, "TLS_VERIFY") !== undefined;
+  const directory = engineVariable(env, asDocker, "CERT_PATH") ?? dockerDirectory(env);
   const wishes = {
     tls: place.tls ?? false,
     tlsVerify: place.tlsVerify ?? isVerifying,

@@ -16,3 +16,15 @@ export interface EnginePlace {
 export interface EngineOptions extends LocalOptions {
   place?: EnginePlace | undefined;
 }
+
+/**
+ * What a variable says of the engine that is meant, RT_`name` or under Docker's name DOCKER_`name`; one that is set to nothing says
+ * nothing.
+ */
+export function engineVariable(
+  env: Readonly<Record<string, string | undefined>>,
+  asDocker: boolean,
+  name: "HOST" | "CONTEXT" | "TLS_VERIFY" | "CERT_PATH",
+): string | undefined {
+  return env[`RT_${name}`] || (asDocker ? env[`DOCKER_${name}`] : undefined) || undefined;
+}

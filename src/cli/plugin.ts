@@ -1,5 +1,6 @@
-import { accessSync, constants, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isExecutable } from "../base/executable.ts";
 import { resolvePaths } from "../base/paths.ts";
 import { parseSignal } from "../base/signals.ts";
 import type { Context } from "./command.ts";
@@ -21,15 +22,6 @@ export function findPlugin(word: string, env: NodeJS.ProcessEnv): string | undef
   return directories(env)
     .map((directory) => join(directory, `docker-${word}`))
     .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const usualSocket = "/var/run/docker.sock";

@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { RtError, withCause } from "../base/errors.ts";
+import { isErrno, RtError, withCause } from "../base/errors.ts";
 import { connectDuplex } from "../http/socket.ts";
 import type { ListenPlace } from "./address.ts";
 import { connectionsOf } from "./descriptors.ts";
@@ -65,6 +65,11 @@ async function take(fd: number, accept: Accept): Promise<void> {
     accept(await connectDuplex({ fd }));
   } catch {
     // Its client has gone in the meantime.
-    closeSync(fd);
+    try {
+      closeSync(fd);
+    } catch (error) {
+      // Whoever could not take it over has closed it.
+      if (!isErrno(error, "EBADF")) throw error;
+    }
   }
 }

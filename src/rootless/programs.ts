@@ -1,19 +1,10 @@
-import { accessSync, constants } from "node:fs";
+import { isExecutable } from "../base/executable.ts";
 
 /** Where root's programs are: not a word of the user's PATH, in which anything may lie. */
 const directories = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/run/wrappers/bin"];
 
 export function findProgram(name: string): string | undefined {
   return directories.map((directory) => `${directory}/${name}`).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What a program of the host's says, which is given no variable but a PATH. */

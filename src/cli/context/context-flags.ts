@@ -1,4 +1,5 @@
 import type { Context } from "../command.ts";
+import { engineVariable } from "../engine-place.ts";
 
 /** Docker's contexts, of whoever calls. */
 export async function contextsOf({ env }: Context) {
@@ -13,12 +14,10 @@ export async function contextsOf({ env }: Context) {
 export async function currentContext(context: Context): Promise<string> {
   const { env, place, program } = context;
   const asDocker = program === "docker";
-  const variable = (name: string) =>
-    env[`RT_${name}`] || (asDocker ? env[`DOCKER_${name}`] : undefined) || undefined;
   if (place?.context !== undefined) return place.context;
-  if (place?.host !== undefined || variable("HOST") !== undefined) return "default";
+  if (place?.host !== undefined || engineVariable(env, asDocker, "HOST") !== undefined) return "default";
   const contexts = await contextsOf(context);
-  return variable("CONTEXT") ?? (asDocker ? contexts.current() : undefined) ?? "default";
+  return engineVariable(env, asDocker, "CONTEXT") ?? (asDocker ? contexts.current() : undefined) ?? "default";
 }
 
 /** What is meant where no context is: the address that a variable has, or else this process. */
